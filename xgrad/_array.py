@@ -1,0 +1,306 @@
+"""The boundary: which namespace, which dtype, which shape, and every message about it.
+
+The only importer of array-api-compat. Below this module arrays are known to be good,
+and their namespace travels as the first argument, ``xp``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import array_api_compat
+import numpy as np
+
+Array = Any
+ArrayT = TypeVar("ArrayT")
+
+# True while xgrad evaluates a caller's function at points that the caller did not
+# choose: losses then leave the values of their prediction unchecked.
+perturbed: ContextVar[bool] = ContextVar("xgrad_perturbed", default=False)
+
+
+def common_namespace(**arrays: Any) -> Any:
+    """The namespace that all arrays share, on one device; ``None`` is skipped."""
+    given = {name: array for name, array in arrays.items() if array is not None}
+    for name, array in given.items():
+        _require_array(name, array)
+    try:
+        xp = array_api_compat.array_namespace(*given.values())
+    except TypeError:
+        kinds = " and ".join(f"`{name}` a {_kind(a)}" for name, a in given.items())
+        raise TypeError(
+            f"arrays of different libraries: {kinds}. xgrad copies nothing between "
+            "libraries: convert one of them, for example with `xp.asarray`"
+        ) from None
+    if len(given) > 1:
+        _require_one_device(given)
+    return xp
+
+
+def _require_array(name: str, array: Any) -> None:
+    if isinstance(array, np.ma.MaskedArray | np.matrix):
+        raise TypeError(
+            f"`{name}` is a {_kind(array)}, whose arithmetic differs from that of "
+            "arrays: pass a plain array, for example `numpy.asarray(...)` and `weight=`"
+        )
+    if not array_api_compat.is_array_api_obj(array):
+        raise TypeError(
+            f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
+            f"but is a {_kind(array)}: pass for example `numpy.asarray({name})`"
+        )
+
+
+def _require_one_device(arrays: dict[str, Any]) -> None:
+    devices = {name: array_api_compat.device(a) for name, a in arrays.items()}
+    first = next(iter(devices.values()))
+    if any(device != first for device in devices.values()):
+        places = " and ".join(f"`{name}` on {d}" for name, d in devices.items())
+        raise ValueError(
+            f"arrays on different devices: {places}. xgrad copies nothing between "
+            "devices: move one of them first"
+        )
+
+
+def _kind(array: Any) -> str:
+    kind = type(array)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+
+
+def device_of(x: Array) -> Any:
+    """Device of an array, for the functions that create arrays beside it."""
+    return array_api_compat.device(x)
+
+
+def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
+    """An array of the namespace, on the device of ``like``."""
+    return xp.asarray(values, dtype=dtype, device=device_of(like))
+
+
+# dtypes
+
+
+def default_dtype(xp: Any, kind: str, like: Array) -> Any:
+    """Default dtype of the namespace for ``"real floating"``, ``"indexing"``, ..."""
+    return xp.__array_namespace_info__().default_dtypes(device=device_of(like))[kind]
+
+
+def is_floating(xp: Any, x: Array) -> bool:
+    """Whether the dtype is real floating."""
+    return bool(xp.isdtype(x.dtype, "real floating"))
+
+
+def is_integral(xp: Any, x: Array) -> bool:
+    """Whether the dtype is an integer of any width; booleans are not."""
+    return bool(xp.isdtype(x.dtype, "integral"))
+
+
+def as_float(xp: Any, name: str, x: Array) -> Array:
+    """``x`` as floats to compute with: at least 32 bits, integers promoted."""
+    if x.dtype in (xp.float64, xp.float32):
+        return x
+    if is_floating(xp, x):
+        return xp.astype(x, xp.float32)
+    if is_integral(xp, x):
+        return xp.astype(x, default_dtype(xp, "real floating", x))
+    raise TypeError(
+        f"`{name}` must hold real numbers, but its dtype is {x.dtype}: "
+        f"convert it, for example with `xp.astype({name}, xp.float64)`"
+    )
+
+
+def as_index(xp: Any, x: Array) -> Array:
+    """Integers of any width in the dtype that the namespace indexes with."""
+    return xp.astype(x, default_dtype(xp, "indexing", x), copy=False)
+
+
+def wide_dtype(xp: Any, x: Array) -> Any:
+    """float64 where the device of ``x`` has it, else the dtype of ``x``."""
+    if array_api_compat.is_jax_namespace(xp):
+        import jax
+
+        return xp.float64 if jax.config.jax_enable_x64 else x.dtype
+    return xp.float64 if _has_float64(xp, device_of(x)) else x.dtype
+
+
+@functools.lru_cache(maxsize=64)
+def _has_float64(xp: Any, device: Any) -> bool:
+    info = xp.__array_namespace_info__()
+    return "float64" in info.dtypes(device=device, kind="real floating")
+
+
+def total(xp: Any, x: Array) -> Array:
+    """Sum of all entries, accumulated in float64 where the device has it."""
+    return xp.sum(x, dtype=wide_dtype(xp, x))
+
+
+def is_numpy(xp: Any) -> bool:
+    """Whether the namespace is NumPy, so that the host reads values at no cost."""
+    return bool(array_api_compat.is_numpy_namespace(xp))
+
+
+def cast(xp: Any, x: Array, dtype: Any) -> Array:
+    """``x`` in another dtype; a scalar of NumPy counts as a 0-d array."""
+    return x if x.dtype == dtype else xp.astype(xp.asarray(x), dtype)
+
+
+# shapes and values
+
+
+def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> None:
+    """Raise unless both shapes are equal: nothing broadcasts."""
+    if x.shape == other.shape:
+        return
+    shape, target = tuple(x.shape), tuple(other.shape)
+    fix = (
+        f"reshape one of them, for example `{other_name}.reshape({shape})`"
+        if math.prod(shape) == math.prod(target)
+        else "pass two arrays of one shape"
+    )
+    raise ValueError(
+        f"`{name}` has shape {shape} but `{other_name}` has shape {target}; "
+        f"xgrad never broadcasts: {fix}"
+    )
+
+
+def integer(name: str, value: Any, *, least: int) -> int:
+    """A Python integer of at least ``least``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be an integer; got {value!r}")
+    if number < least:
+        raise ValueError(f"`{name}` must be at least {least}; got {value!r}")
+    return number
+
+
+def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """The value itself if it is among the allowed ones."""
+    allowed = tuple(allowed)
+    if value not in allowed:
+        listed = ", ".join(map(repr, allowed))
+        raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class Check:
+    """Where an argument breaks a rule: ``bad`` is a boolean mask over ``values``."""
+
+    argument: str
+    values: Array
+    bad: Array
+    rule: str
+    remedy: str
+
+    def error(self, xp: Any) -> ValueError:
+        """The message, with the first bad index and its value."""
+        flat = xp.reshape(as_index(xp, self.bad), (-1,))
+        position = int(xp.argmax(flat))
+        index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
+        value = self.values[index] if index else self.values
+        number = int(value) if is_integral(xp, value) else float(value)
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        return ValueError(
+            f"`{self.argument}` must {self.rule}, but {self.argument}{where} is "
+            f"{number}: {self.remedy}"
+        )
+
+
+def enforce(xp: Any, checks: Iterable[Check]) -> None:
+    """Raise the first broken check. The host waits for the device once."""
+    checks = tuple(checks)
+    flags = [xp.any(check.bad) for check in checks]
+    if flags and bool(functools.reduce(operator.or_, flags)):
+        raise next(c.error(xp) for c, flag in zip(checks, flags, strict=True) if flag)
+
+
+# class labels
+
+
+def as_labels(
+    xp: Any, name: str, labels: Array, num_classes: int
+) -> tuple[Array, Check]:
+    """Labels ready to index with, and the check that each is the number of a class."""
+    if not is_integral(xp, labels):
+        raise TypeError(
+            f"`{name}` must hold integer class labels, but its dtype is "
+            f"{labels.dtype}: convert it, for example with "
+            f"`xp.astype({name}, xp.int64)`"
+        )
+    # Narrow integers first become wide ones: 300 classes do not fit into uint8.
+    index = as_index(xp, labels)
+    in_range = Check(
+        name,
+        labels,
+        (index < 0) | (index >= num_classes),
+        rule=f"hold class labels in [0, {num_classes})",
+        remedy="number the classes from 0, or give as many classes as there are",
+    )
+    return index, in_range
+
+
+def label_mask(xp: Any, index: Array, num_classes: int) -> Array:
+    """Booleans ``(..., num_classes)``, true at the label; a bad label marks nothing."""
+    classes = xp.arange(num_classes, dtype=index.dtype, device=device_of(index))
+    return index[..., None] == classes
+
+
+def can_gather(xp: Any) -> bool:
+    """Whether the namespace reads entries by a computed index; Dask cannot."""
+    return not array_api_compat.is_dask_namespace(xp)
+
+
+def gather_labels(xp: Any, values: Array, index: Array) -> Array:
+    """``values[..., label]`` of each row; anything where a label is out of range."""
+    num_classes = values.shape[-1]
+    # One flat index costs one pass. Libraries disagree about indices out of range
+    # (an error, a wrap, a clamp), so none reaches them.
+    flat = xp.reshape(xp.clip(index, 0, num_classes - 1), (-1,))
+    first = xp.arange(flat.shape[0], dtype=flat.dtype, device=device_of(flat))
+    picked = xp.take(xp.reshape(values, (-1,)), first * num_classes + flat, axis=0)
+    return xp.reshape(picked, index.shape)
+
+
+def confusion_counts(
+    xp: Any, rows: Array, columns: Array, num_classes: int, weight: Array | None
+) -> Array:
+    """How often each pair of labels occurs: ``(num_classes, num_classes)``.
+
+    Labels must be in range. The counts are integers, or floats where there are weights.
+    """
+    size = num_classes * num_classes
+    pairs = rows * num_classes + columns
+    shape = (num_classes, num_classes)
+    if array_api_compat.is_cupy_namespace(xp):
+        import cupyx
+
+        # `cupy.bincount` would wait for the device twice to look at its argument.
+        dtype = xp.uint64 if weight is None else xp.float64
+        counts = xp.zeros(size, dtype=dtype)
+        cupyx.scatter_add(counts, pairs, 1 if weight is None else weight)
+        return xp.reshape(counts, shape)
+    if is_numpy(xp) or array_api_compat.is_torch_namespace(xp):
+        counts = xp.bincount(pairs, weights=weight, minlength=size)
+        return xp.reshape(counts, shape)
+    if array_api_compat.is_jax_namespace(xp):
+        counts = xp.bincount(pairs, weights=weight, length=size)
+        return xp.reshape(counts, shape)
+    ones = default_dtype(xp, "real floating", rows)
+    left = xp.astype(label_mask(xp, rows, num_classes), ones)
+    right = xp.astype(label_mask(xp, columns, num_classes), ones)
+    if weight is not None:
+        left = left * weight[:, None]
+    return xp.matmul(xp.matrix_transpose(left), right)
+
+
+def quiet() -> Any:
+    """Context in which xgrad's own arithmetic raises no floating-point warning."""
+    return np.errstate(all="ignore")

@@ -1,0 +1,261 @@
+"""Mini-batches: one order on every backend, drawn on the host from a seed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xgrad._array import (
+    Array,
+    ArrayT,
+    as_float,
+    cast,
+    common_namespace,
+    default_dtype,
+    from_host,
+    integer,
+    quiet,
+    total,
+    wide_dtype,
+)
+
+
+class Batches:
+    """Iterator over the mini-batches of one epoch, with the number left as `len`."""
+
+    def __init__(
+        self, xp: Any, arrays: tuple[Array, ...], size: int, order: Any, drop_last: bool
+    ) -> None:
+        self._xp = xp
+        self._arrays = arrays
+        self._size = size
+        self._order = order
+        count = arrays[0].shape[0]
+        self._stop = count - count % size if drop_last else count
+        self._start = 0
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __len__(self) -> int:
+        return math.ceil((self._stop - self._start) / self._size)
+
+    def __next__(self) -> tuple[Any, ...]:
+        if self._start >= self._stop:
+            raise StopIteration
+        part = slice(self._start, min(self._start + self._size, self._stop))
+        self._start = part.stop
+        if self._order is None:
+            return tuple(array[part, ...] for array in self._arrays)
+        return _taken(self._xp, self._arrays, self._order[part])
+
+
+def batches(
+    *arrays: Any,
+    size: int,
+    seed: int | None = None,
+    epoch: int = 0,
+    shuffle: bool = True,
+    drop_last: bool = False,
+) -> Batches:
+    """Mini-batches of arrays with the same number of rows, each row once.
+
+    Parameters
+    ----------
+    *arrays : arrays, shape (N, ...)
+        Cut along their first axis in the same order; they stay on their device.
+    size : int
+        Rows of a batch, at most ``N``. The last batch is shorter where ``size`` does
+        not divide ``N``.
+    seed : int, optional
+        Seed of the order: with the same seed and epoch it is the same on every
+        backend. By default it differs each time.
+    epoch : int
+        Another order for each epoch of one seed.
+    shuffle : bool
+        False keeps the order; the batches are then views where the library has views.
+    drop_last : bool
+        Leave a shorter last batch out.
+
+    Returns
+    -------
+    iterator of tuples
+        One array for each of ``arrays`` a batch; ``len`` gives the batches left.
+
+    Raises
+    ------
+    TypeError
+        If something is not an array, or libraries are mixed.
+    ValueError
+        If the arrays differ in rows, ``size`` exceeds them, or ``epoch`` comes
+        without ``seed``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.arange(10.0), np.arange(10)
+    >>> [len(x_batch) for x_batch, y_batch in batches(x, y, size=4, seed=1)]
+    [4, 4, 2]
+    """
+    xp, count, size = _checked(arrays, size)
+    seed, epoch = _seed(seed), integer("epoch", epoch, least=0)
+    if epoch and seed is None:
+        raise ValueError(
+            f"`epoch` is {epoch} but `seed` is not given: without a seed no order "
+            "belongs to an epoch; give a seed"
+        )
+    if size > count:
+        raise ValueError(_too_few_rows(size, count))
+    if not shuffle:
+        return Batches(xp, arrays, size, None, drop_last)
+    entropy = None if seed is None else [seed, epoch]
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+    order = _index(xp, arrays[0], rng.permutation(count))
+    return Batches(xp, arrays, size, order, drop_last)
+
+
+def random_batch(
+    *arrays: Any, size: int, seed: int | None = None, replace: bool = False
+) -> tuple[Any, ...]:
+    """One random mini-batch, the same rows of every array.
+
+    Parameters
+    ----------
+    *arrays : arrays, shape (N, ...)
+        They stay on their device.
+    size : int
+        Number of rows to draw.
+    seed : int, optional
+        Seed of the draw: the same rows on every backend.
+    replace : bool
+        Whether a row may be drawn more than once, as the textbook's
+        ``numpy.random.choice(60000, 100)`` does.
+
+    Returns
+    -------
+    tuple of arrays, shape (size, ...)
+
+    Raises
+    ------
+    TypeError
+        If something is not an array, or libraries are mixed.
+    ValueError
+        If the arrays differ in rows, or ``size`` exceeds them without ``replace``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (rows,) = random_batch(np.arange(60_000), size=100, seed=0)
+    >>> rows.shape
+    (100,)
+    """
+    xp, count, size = _checked(arrays, size)
+    if size > count and (not replace or count == 0):
+        raise ValueError(_too_few_rows(size, count))
+    rng = np.random.default_rng(_seed(seed))
+    return _taken(
+        xp, arrays, _index(xp, arrays[0], rng.choice(count, size, replace=replace))
+    )
+
+
+def batch_mean(
+    values: ArrayT, /, *, population: int | None = None
+) -> tuple[ArrayT, ArrayT]:
+    """Mean of a batch of losses, and how far the mean of all rows may be from it.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        Losses of the rows of a batch (``reduction="none"``).
+    population : int, optional
+        Number of rows that the batch was drawn from without replacement. The standard
+        error then has the finite-population factor ``sqrt(1 - n/population)`` and is 0
+        for the whole population. By default the batch counts as drawn with
+        replacement.
+
+    Returns
+    -------
+    mean, standard_error : 0-d arrays
+        The standard error is ``S / sqrt(n)`` with ``n - 1`` degrees of freedom, and
+        ``nan`` for a single row of many.
+
+    Raises
+    ------
+    TypeError
+        If the values are not an array of real numbers.
+    ValueError
+        If they are not 1-d, empty, or more than the population.
+
+    Notes
+    -----
+    Cochran, Sampling Techniques (3rd ed.), theorem 2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batch_mean(np.array([1.0, 2.0, 3.0, 4.0]), population=60_000)
+    (np.float64(2.5), np.float64(0.6455))
+    """
+    xp = common_namespace(values=values)
+    losses = as_float(xp, "values", values)
+    if losses.ndim != 1 or losses.shape[0] == 0:
+        raise ValueError(
+            f"`values` has shape {tuple(losses.shape)}, but must be 1-d and not empty: "
+            'give the losses of the rows, from reduction="none"'
+        )
+    n = losses.shape[0]
+    if population is not None and integer("population", population, least=1) < n:
+        raise ValueError(
+            f"`population` is {population}, but `values` has {n} rows: a batch is part "
+            "of its population"
+        )
+    with quiet():
+        mean = total(xp, losses) / n
+        # Two passes, so that a large mean does not swallow the spread.
+        deviation = cast(xp, losses, wide_dtype(xp, losses)) - mean
+        spread = total(xp, deviation**2)
+        if n == population:
+            error = xp.zeros_like(xp.asarray(mean))
+        else:
+            left = 1.0 if population is None else 1.0 - n / population
+            freedom = float(n - 1) if n > 1 else math.nan
+            error = (spread / freedom / n * left) ** 0.5
+        return cast(xp, mean, losses.dtype), cast(xp, error, losses.dtype)
+
+
+def _checked(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
+    if not arrays:
+        raise TypeError("give at least one array to cut into batches")
+    names = {f"arrays[{i}]": array for i, array in enumerate(arrays)}
+    xp = common_namespace(**names)
+    size = integer("size", size, least=1)
+    flat = [name for name, array in names.items() if array.ndim == 0]
+    if flat:
+        raise ValueError(f"`{flat[0]}` is 0-d: batches are cut along the first axis")
+    counts = [array.shape[0] for array in arrays]
+    if len(set(counts)) > 1:
+        raise ValueError(
+            f"the arrays have {counts} rows: give arrays with the same first axis"
+        )
+    return xp, counts[0], size
+
+
+def _seed(seed: Any) -> int | None:
+    return None if seed is None else integer("seed", seed, least=0)
+
+
+def _too_few_rows(size: int, count: int) -> str:
+    return (
+        f"`size` is {size}, but there are only {count} rows: "
+        "take smaller batches (or draw with replace=True in `random_batch`)"
+    )
+
+
+def _index(xp: Any, like: Array, index: Any) -> Array:
+    return from_host(xp, index, like=like, dtype=default_dtype(xp, "indexing", like))
+
+
+def _taken(xp: Any, arrays: tuple[Array, ...], index: Array) -> tuple[Any, ...]:
+    return tuple(xp.take(array, index, axis=0) for array in arrays)

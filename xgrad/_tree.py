@@ -1,0 +1,41 @@
+"""Nested dicts, lists and tuples of arrays. No arrays of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
+    """Every leaf with its path as the user would write it: ``x['W'][0]``."""
+    if isinstance(tree, dict):
+        branches: Iterable[tuple[Any, Any]] = tree.items()
+    elif isinstance(tree, list | tuple):
+        branches = enumerate(tree)
+    else:
+        return [(path, tree)]
+    return [
+        leaf for key, value in branches for leaf in leaves(value, f"{path}[{key!r}]")
+    ]
+
+
+def rebuild(tree: Any, values: Iterable[Any]) -> Any:
+    """A tree like ``tree`` whose leaves are ``values``, in the order of `leaves`."""
+    rest = iter(values)
+
+    def build(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: build(value) for key, value in node.items()}
+        if isinstance(node, list | tuple):
+            children = [build(value) for value in node]
+            if hasattr(node, "_fields"):  # a namedtuple takes its fields one by one
+                return type(node)(*children)
+            return list(children) if isinstance(node, list) else tuple(children)
+        return next(rest)
+
+    return build(tree)
+
+
+def transform(function: Callable[[str, Any], Any], tree: Any, path: str = "x") -> Any:
+    """A tree like ``tree`` with ``function(path, leaf)`` at its leaves."""
+    return rebuild(tree, [function(p, leaf) for p, leaf in leaves(tree, path)])

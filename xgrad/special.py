@@ -1,0 +1,181 @@
+"""Softmax and its relatives, stable for any input, along one axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xgrad import _math
+from xgrad._array import (
+    Array,
+    ArrayT,
+    as_float,
+    as_labels,
+    common_namespace,
+    default_dtype,
+    enforce,
+    integer,
+    is_floating,
+    label_mask,
+    quiet,
+)
+
+
+def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
+    """Probabilities proportional to ``exp(x)`` along an axis.
+
+    Parameters
+    ----------
+    x : array of real numbers
+        Logits of any shape with at least one axis. ``-inf`` masks an entry.
+    axis : int
+        The axis along which the probabilities sum to 1.
+
+    Returns
+    -------
+    array
+        Same shape and floating dtype as ``x``. A slice of ``-inf`` alone is ``nan``.
+
+    Raises
+    ------
+    TypeError
+        If ``x`` is not an array of real numbers.
+    ValueError
+        If the axis does not exist or has no entries.
+
+    Notes
+    -----
+    The maximum is subtracted first [1]_: an offset common to a slice changes nothing.
+
+    .. [1] Blanchard, Higham, Higham: Accurately computing the log-sum-exp and softmax
+       functions, IMA J. Numer. Anal. 41(4), 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softmax(np.array([1e8, 1e8 + 1]))
+    array([0.269, 0.731])
+    """
+    return _along_axis(_math.softmax, x, axis)
+
+
+def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
+    """Logarithm of `softmax`, finite where the probability underflows.
+
+    Parameters, errors and source are those of `softmax`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_softmax(np.array([0.0, 1000.0]))
+    array([-1000.,     0.])
+    """
+    return _along_axis(_math.log_softmax, x, axis)
+
+
+def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
+    """``log(sum(exp(x)))`` along an axis, which the result no longer has.
+
+    Parameters, errors and source are those of `softmax`. A slice of ``-inf`` alone
+    gives ``-inf``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logsumexp(np.array([[1000.0, 1000.0], [0.0, 0.0]]))
+    array([1000.693,    0.693])
+    """
+    return _along_axis(_math.logsumexp, x, axis)
+
+
+def sigmoid(x: ArrayT, /) -> ArrayT:
+    """``1 / (1 + exp(-x))`` of every entry, without overflow.
+
+    Parameters
+    ----------
+    x : array of real numbers
+        Any shape.
+
+    Returns
+    -------
+    array
+        Same shape and floating dtype as ``x``, between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If ``x`` is not an array of real numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sigmoid(np.array([-1000.0, 0.0, 2.0]))
+    array([0.   , 0.5  , 0.881])
+    """
+    xp = common_namespace(x=x)
+    with quiet():
+        return _like(xp, _math.sigmoid(xp, as_float(xp, "x", x)), x)
+
+
+def one_hot(
+    labels: ArrayT, num_classes: int, /, *, dtype: Any = None, check: bool = True
+) -> ArrayT:
+    """Labels as rows of zeros with a single one.
+
+    Parameters
+    ----------
+    labels : array of integers, shape (...)
+        Class numbers of any integer dtype, in ``[0, num_classes)``.
+    num_classes : int
+        Number of classes, the length of the last axis of the result.
+    dtype : dtype, optional
+        Dtype of the result; by default the default float of the namespace.
+    check : bool
+        False skips the check of the values, so that nothing waits for the device; a
+        label out of range then gives a row of ``nan`` (of zeros for an integer dtype).
+
+    Returns
+    -------
+    array, shape (..., num_classes)
+
+    Raises
+    ------
+    TypeError
+        If the labels are not integers.
+    ValueError
+        If a label is out of range; the message names the first one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one_hot(np.array([2, 0], dtype=np.uint8), 3)
+    array([[0., 0., 1.], [1., 0., 0.]])
+    """
+    xp = common_namespace(labels=labels)
+    num_classes = integer("num_classes", num_classes, least=1)
+    index, in_range = as_labels(xp, "labels", labels, num_classes)
+    if check:
+        enforce(xp, [in_range])
+    if dtype is None:
+        dtype = default_dtype(xp, "real floating", labels)
+    rows = xp.astype(label_mask(xp, index, num_classes), dtype)
+    if not check and is_floating(xp, rows):
+        rows = xp.where(in_range.bad[..., None], float("nan"), rows)
+    return rows
+
+
+def _along_axis(function: Any, x: Any, axis: int) -> Any:
+    xp = common_namespace(x=x)
+    values = as_float(xp, "x", x)
+    if not -values.ndim <= axis < values.ndim:
+        raise ValueError(f"`axis` is {axis}, but `x` has shape {tuple(x.shape)}")
+    if values.shape[axis] == 0:
+        raise ValueError(
+            f"`x` has shape {tuple(x.shape)}: axis {axis} must hold at least one entry"
+        )
+    with quiet():
+        return _like(xp, function(xp, values, axis), x)
+
+
+def _like(xp: Any, values: Array, x: Array) -> Array:
+    """Values in the dtype of ``x`` where that is a float."""
+    return xp.astype(values, x.dtype, copy=False) if is_floating(xp, x) else values
