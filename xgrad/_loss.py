@@ -128,11 +128,11 @@ class Classes:
             return gather_labels(self.xp, values, self.index)
         return self.xp.sum(self.times(values), axis=-1)
 
-    def total(self) -> Array | float:
-        """Sum of the target over the classes, with that axis kept."""
+    def scale(self, values: Array) -> Array:
+        """Values of each row, times the sum of the target over the classes."""
         if self.weights is None:
-            return 1.0
-        return self.xp.sum(self.weights, axis=-1, keepdims=True)
+            return values
+        return self.xp.sum(self.weights, axis=-1, keepdims=True) * values
 
     def dense(self, dtype: Any) -> Array:
         """The target as a weight for each class."""
@@ -310,7 +310,7 @@ class Loss:
                 f"`prediction` has shape {tuple(values.shape)}, but `{self.__name__}` "
                 "needs a last axis of at least one entry: a single row is 1-d"
             )
-        goal, checks, unlabelled = self._goal(xp, values, target)
+        goal, checks, unlabelled = self._goal(xp, values, target, check)
         shape = tuple(values.shape[:-1] if self.rows else values.shape)
         weights = None if weight is None else _as_weight(xp, weight, shape, values)
         count = _count(xp, shape, reduction, weights)
@@ -332,12 +332,13 @@ class Loss:
         )
 
     def _goal(
-        self, xp: Any, values: Array, target: Any
+        self, xp: Any, values: Array, target: Any, check: bool
     ) -> tuple[Any, list[Check], Array | None]:
         """The target to compute with, its checks, and which rows have a bad label."""
         require_same_shape("prediction", values, "target", target)
         goal = _as_target(xp, target, values.dtype)
-        return goal, self.target.checks(xp, "target", goal, target), None
+        checks = self.target.checks(xp, "target", goal, target) if check else []
+        return goal, checks, None
 
     # Reduction.
 
@@ -376,11 +377,11 @@ class ClassLoss(Loss):
         super().__init__(value, rows=True, prediction=prediction, target=SOFT_TARGET)
 
     def _goal(
-        self, xp: Any, values: Array, target: Any
+        self, xp: Any, values: Array, target: Any, check: bool
     ) -> tuple[Any, list[Check], Array | None]:
         if target.shape == values.shape:
             weights = _as_target(xp, target, values.dtype)
-            checks = self.target.checks(xp, "target", weights, target)
+            checks = self.target.checks(xp, "target", weights, target) if check else []
             return Classes(xp, values.shape[-1], weights=weights), checks, None
         if target.shape != values.shape[:-1]:
             raise ValueError(_misshapen_classes(values, target))

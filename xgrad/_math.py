@@ -42,13 +42,25 @@ def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
 
 def sigmoid(xp: Any, x: Array) -> Array:
     """``1 / (1 + exp(-x))``, without overflow on either side."""
+    return sigmoids(xp, x)[1]
+
+
+def sigmoids(xp: Any, x: Array) -> tuple[Array, Array]:
+    """``sigmoid(-x)`` and ``sigmoid(x)``: neither is 1 minus the other, to rounding."""
     decay = xp.exp(-xp.abs(x))
-    return xp.where(x >= 0, 1 / (1 + decay), decay / (1 + decay))
+    larger = 1 / (1 + decay)
+    smaller = decay * larger
+    right = x >= 0
+    return xp.where(right, smaller, larger), xp.where(right, larger, smaller)
 
 
-def softplus(xp: Any, x: Array) -> Array:
-    """``log(1 + exp(x))``, without overflow."""
-    return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+def softpluses(xp: Any, x: Array) -> tuple[Array, Array]:
+    """``log(1 + exp(-x))`` and ``log(1 + exp(x))``, without overflow."""
+    size = xp.abs(x)
+    tail = xp.log1p(xp.exp(-size))
+    right = x >= 0
+    larger = size + tail
+    return xp.where(right, tail, larger), xp.where(right, larger, tail)
 
 
 def product(xp: Any, factor: Array, value: Array) -> Array:

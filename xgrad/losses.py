@@ -145,7 +145,9 @@ def cross_entropy(
     >>> cross_entropy(p, np.asarray(2), delta=1e-7)
     np.float64(0.510825457099338)
     """
-    return -target.pick(xp.log(prediction + _not_negative("delta", delta)))
+    logarithm = xp.log(prediction + _not_negative("delta", delta))
+    # A nan of any class reaches the loss of its row, not only that of the target's.
+    return 0 * _math.total(xp, prediction)[..., 0] - target.pick(logarithm)
 
 
 @cross_entropy.slope
@@ -194,12 +196,12 @@ def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
 
 
 def _row_loss(xp: Any, shift: Array, normaliser: Array, target: Classes) -> Array:
-    everything = xp.squeeze(target.total() * xp.log(normaliser), axis=-1)
+    everything = xp.squeeze(target.scale(xp.log(normaliser)), axis=-1)
     return everything - target.pick(shift)
 
 
 def _row_slope(probability: Array, target: Classes) -> Array:
-    return target.total() * probability - target.dense(probability.dtype)
+    return target.scale(probability) - target.dense(probability.dtype)
 
 
 # Classification: two classes
@@ -251,9 +253,9 @@ def sigmoid_binary_cross_entropy(
     array([  0.693, 100.   ,   0.   ])
     """
     positive_weight = _not_negative("positive_weight", positive_weight)
-    positive = _math.product(xp, target, _math.softplus(xp, -prediction))
-    negative = _math.product(xp, 1 - target, _math.softplus(xp, prediction))
-    return positive_weight * positive + negative
+    if_positive, if_negative = _math.softpluses(xp, prediction)
+    positive = positive_weight * _math.product(xp, target, if_positive)
+    return positive + _math.product(xp, 1 - target, if_negative)
 
 
 @sigmoid_binary_cross_entropy.slope
@@ -261,8 +263,8 @@ def _(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:
     positive_weight = _not_negative("positive_weight", positive_weight)
-    negative = (1 - target) * _math.sigmoid(xp, prediction)
-    return negative - positive_weight * target * _math.sigmoid(xp, -prediction)
+    left, right = _math.sigmoids(xp, prediction)
+    return (1 - target) * right - positive_weight * target * left
 
 
 def _not_negative(name: str, value: float) -> float:
