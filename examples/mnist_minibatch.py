@@ -234,7 +234,10 @@ def _plot(result: dict[str, Any], path: str) -> None:
     epochs = range(1, len(result["history"]) + 1)
     curve.plot(epochs, [h["loss"] for h in result["history"]], "o-", label="loss")
     curve.plot(
-        epochs, [1 - h["accuracy"] for h in result["history"]], "s--", label="test error"
+        epochs,
+        [1 - h["accuracy"] for h in result["history"]],
+        "s--",
+        label="test error",
     )
     curve.set(title="Training", xlabel="epoch", yscale="log")
     curve.legend()
