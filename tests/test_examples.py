@@ -1,0 +1,54 @@
+"""The examples run, and say PASS."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PNG = b"\x89PNG"
+
+
+@pytest.fixture(autouse=True)
+def needs():
+    for module in ("sklearn", "matplotlib"):
+        pytest.importorskip(module, reason=f"the examples need {module}")
+
+
+def _run(name, *arguments, folder):
+    command = [sys.executable, str(EXAMPLES / name), "--backend", "numpy", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=folder
+    )
+    return done.stdout
+
+
+def test_training_verifies_its_gradients(tmp_path):
+    options = ("--epochs", "4", "--plot", "a.png")
+    printed = _run("mnist_minibatch.py", *options, folder=tmp_path)
+    assert printed.count("PASS  ") == 5
+    accuracy = float(printed.rpartition("test accuracy ")[2][:6])
+    assert accuracy >= 0.95
+    assert (tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+def test_the_lesson_prints_the_values_of_the_textbook(tmp_path):
+    printed = _run("lesson.py", folder=tmp_path)
+    for value in ("0.0975", "0.510825", "0.5975", "2.302584", "[6. 8.]"):
+        assert value in printed
+    assert (tmp_path / "lesson.png").read_bytes().startswith(PNG)
+
+
+def test_the_test_digits_are_never_trained_on(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    from digits import grown_digits, split_digits
+
+    (train, _), (test, _) = split_digits()
+    assert not {row.tobytes() for row in train} & {row.tobytes() for row in test}
+    (rows, labels), (held_out, _) = grown_digits(rows=3000)
+    assert rows.shape == (3000, 64)
+    assert len(labels) == 3000
+    assert len(held_out) == 360
+    np.testing.assert_array_equal(rows, grown_digits(rows=3000)[0][0])
