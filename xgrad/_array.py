@@ -6,12 +6,13 @@ and their namespace travels as the first argument, ``xp``.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import array_api_compat
@@ -67,6 +68,31 @@ def _require_one_device(arrays: dict[str, Any]) -> None:
         )
 
 
+class Portable:
+    """A frozen value that can be sent to another process, where a module cannot go.
+
+    The namespace, ``xp``, is left behind and found again from the array ``anchor``;
+    what is cached stays behind too.
+    """
+
+    xp: Any
+
+    @property
+    def anchor(self) -> Any:
+        """An array of the namespace."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, without the namespace."""
+        names = (field.name for field in fields(self))  # type: ignore[arg-type]
+        return {name: self.__dict__[name] for name in names if name != "xp"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The fields, and the namespace of the arrays that arrived."""
+        self.__dict__.update(state)
+        self.__dict__["xp"] = common_namespace(x=self.anchor)
+
+
 def _kind(array: Any) -> str:
     kind = type(array)
     return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
@@ -82,6 +108,66 @@ def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
     return xp.asarray(values, dtype=dtype, device=device_of(like))
 
 
+# memory and place
+
+
+def free_gpu_bytes(x: Array) -> int | None:
+    """Free memory of the GPU that holds ``x``; None where ``x`` is on a CPU."""
+    if array_api_compat.is_cupy_array(x):
+        import cupy
+
+        with x.device:
+            pooled = cupy.get_default_memory_pool().free_bytes()
+            return int(cupy.cuda.runtime.memGetInfo()[0]) + int(pooled)
+    if array_api_compat.is_torch_array(x) and x.device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(x.device)[0])
+    return None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the host or on a device.
+
+    CuPy's is a `MemoryError`; those of PyTorch and JAX are known by what they say.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, RuntimeError) and (
+        "OutOfMemory" in text or "RESOURCE_EXHAUSTED" in text
+    )
+
+
+def on_device_of(x: Array) -> Any:
+    """Context in which CuPy works on the device of ``x``, in whatever thread."""
+    return x.device if array_api_compat.is_cupy_array(x) else contextlib.nullcontext()
+
+
+def adopt_place(x: Array) -> Callable[[], None]:
+    """What a new thread must call to use the device and the stream of this one."""
+    if not array_api_compat.is_cupy_array(x):
+        return lambda: None
+    import cupy
+
+    device, stream = x.device, cupy.cuda.get_current_stream()
+
+    def adopt() -> None:
+        device.use()
+        stream.use()
+
+    return adopt
+
+
+def is_lazy(xp: Any, x: Array) -> bool:
+    """Whether values are not at hand: a Dask array, or an array traced by JAX."""
+    if array_api_compat.is_jax_namespace(xp):
+        import jax
+
+        return isinstance(x, jax.core.Tracer)
+    return bool(array_api_compat.is_dask_namespace(xp))
+
+
 # dtypes
 
 
@@ -93,6 +179,11 @@ def default_dtype(xp: Any, kind: str, like: Array) -> Any:
 def is_floating(xp: Any, x: Array) -> bool:
     """Whether the dtype is real floating."""
     return bool(xp.isdtype(x.dtype, "real floating"))
+
+
+def is_complex(xp: Any, x: Array) -> bool:
+    """Whether the dtype is complex."""
+    return bool(xp.isdtype(x.dtype, "complex floating"))
 
 
 def is_integral(xp: Any, x: Array) -> bool:
@@ -112,6 +203,11 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
         f"`{name}` must hold real numbers, but its dtype is {x.dtype}: "
         f"convert it, for example with `xp.astype({name}, xp.float64)`"
     )
+
+
+def as_complex(xp: Any, x: Array) -> Array:
+    """Floats as complex numbers of the same precision."""
+    return xp.astype(x, xp.complex64 if x.dtype == xp.float32 else xp.complex128)
 
 
 def as_index(xp: Any, x: Array) -> Array:
@@ -299,6 +395,37 @@ def confusion_counts(
     if weight is not None:
         left = left * weight[:, None]
     return xp.matmul(xp.matrix_transpose(left), right)
+
+
+# sparse matrices
+
+
+def require_sparse(xp: Any) -> None:
+    """Raise unless there are sparse matrices for the arrays of a namespace."""
+    if is_numpy(xp) or array_api_compat.is_cupy_namespace(xp):
+        return
+    raise TypeError(
+        f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
+        "convert it, or leave `sparsity` out (with `gradient(..., terms=True)` it works "
+        "for every library)"
+    )
+
+
+def sparse_matrix(
+    xp: Any, data: Array, indices: Any, pointers: Any, shape: tuple[int, int]
+) -> Any:
+    """A matrix stored by rows: of scipy for NumPy, of cupyx for CuPy."""
+    if is_numpy(xp):
+        try:
+            from scipy.sparse import csr_array
+        except ImportError:
+            raise ImportError(
+                "a sparse Jacobian of NumPy arrays needs scipy: install xgrad[sparse]"
+            ) from None
+        return csr_array((data, indices, pointers), shape=shape)
+    from cupyx.scipy.sparse import csr_matrix
+
+    return csr_matrix((data, xp.asarray(indices), xp.asarray(pointers)), shape=shape)
 
 
 def quiet() -> Any:

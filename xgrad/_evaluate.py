@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import array_api_compat
 import numpy as np
 
 from xgrad._array import (
     Array,
+    Portable,
+    adopt_place,
+    as_complex,
     as_float,
     common_namespace,
+    free_gpu_bytes,
     from_host,
     integer,
+    is_complex,
+    on_device_of,
     one_of,
+    out_of_memory,
     perturbed,
     quiet,
     wide_dtype,
@@ -25,6 +34,9 @@ from xgrad._points import Chunk, Points
 from xgrad._tree import rebuild
 
 Vectorized = Literal["auto"] | bool
+Progress = bool | Callable[[int, int], Any]
+Workers = int | Executor | Callable[..., Iterable[Any]] | None
+Values = dict[int, Array]
 
 # Near the size of a second-level cache: larger chunks of points only move more memory.
 CPU_BYTES = 2 * 2**20
@@ -34,68 +46,112 @@ CPU_BYTES = 2 * 2**20
 RELEASED_BYTES = 31 * 2**20
 # A loop gains nothing from more points at once than it needs to hide their building.
 LOOP_BYTES = 64 * 2**20
+# Chunks for each worker: enough of them that none waits long for the last one.
+CHUNKS_PER_WORKER = 4
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How to run a function: many points a call or one, and in how much memory."""
+    """How to run a function: many points a call or one, in how much memory, where."""
 
     vectorized: Vectorized = "auto"
     max_bytes: int | None = None
+    workers: Workers = None
+    progress: Progress = False
 
     def __post_init__(self) -> None:
         one_of("vectorized", self.vectorized, ("auto", True, False))
         if self.max_bytes is not None:
             integer("max_bytes", self.max_bytes, least=1)
+        if not (isinstance(self.progress, bool) or callable(self.progress)):
+            raise TypeError(
+                "`progress` must be True, False or a callable (done, total); got "
+                f"{self.progress!r}"
+            )
+        workers = self.workers
+        if isinstance(workers, int):
+            integer("workers", workers, least=1)
+        elif not (workers is None or hasattr(workers, "submit") or callable(workers)):
+            raise TypeError(
+                "`workers` must be a number of threads, a concurrent.futures.Executor "
+                f"or a callable like `map`; got {workers!r}"
+            )
 
     @property
     def batched(self) -> bool:
         """Whether ``f`` takes a leading axis of points."""
         return self.vectorized is True
 
-    def budget(self, points: Points) -> int:
-        """Bytes of points to build at once."""
+    @property
+    def worker_count(self) -> int:
+        """How many chunks may run at once, as far as one can tell."""
+        if self.workers is None or isinstance(self.workers, int):
+            return self.workers or 1
+        known = getattr(self.workers, "_max_workers", None)
+        return known if isinstance(known, int) else os.cpu_count() or 1
+
+    def fitting(self, points: Points, result_bytes: int) -> int:
+        """How many points to build at once."""
         if self.max_bytes is not None:
-            return self.max_bytes
-        free = _free_gpu_bytes(points.base)
-        if free is None:
-            return CPU_BYTES
-        return free // 4 if self.batched else min(free // 4, LOOP_BYTES)
+            budget = self.max_bytes
+        else:
+            free = free_gpu_bytes(points.base)
+            budget = CPU_BYTES if free is None else free // 4
+            if free is not None and not self.batched:
+                budget = min(budget, LOOP_BYTES)
+        fitting = max(1, budget // max(1, points.point_bytes + result_bytes))
+        if self.workers is not None:
+            share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
+            fitting = min(fitting, max(1, share))
+        return fitting
 
 
-def _free_gpu_bytes(x: Array) -> int | None:
-    """Free memory of the GPU that holds ``x``; None where ``x`` is on a CPU."""
-    if array_api_compat.is_cupy_array(x):
-        import cupy
+class Meter:
+    """Counts evaluations of ``f``, and shows how many are done of how many."""
 
-        with x.device:
-            pooled = cupy.get_default_memory_pool().free_bytes()
-            return int(cupy.cuda.runtime.memGetInfo()[0]) + int(pooled)
-    if array_api_compat.is_torch_array(x) and x.device.type == "cuda":
-        import torch
+    def __init__(self, progress: Progress) -> None:
+        self.total = 0
+        self.done = 0
+        self._report = progress if callable(progress) else None
+        self._bar = _bar() if progress is True else None
 
-        return int(torch.cuda.mem_get_info(x.device)[0])
-    return None
+    def expect(self, count: int) -> None:
+        """So many more will be done."""
+        self.total += count
+        if self._bar is not None:
+            self._bar.total = self.total
+            self._bar.refresh()
+
+    def add(self, count: int) -> None:
+        """So many more are done."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(count)
+        if self._report is not None:
+            self._report(self.done, self.total)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar() -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError(
+            "progress=True needs tqdm: install xgrad[progress], or give a callable "
+            "(done, total)"
+        ) from None
+    return tqdm(total=0, unit=" evaluations", unit_scale=True)
+
+
+# The function at one place or at many
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Values of ``f`` around a group of columns.
-
-    ``moved`` holds what the columns became at each offset (and at 0 what they were),
-    ``(columns, *lead)``; ``values`` what ``f`` gave there, ``(columns, *shape)``.
-    """
-
-    moved: dict[int, Array]
-    values: dict[int, Array]
-
-    def spacing(self, plus: int, minus: int) -> Array:
-        """Distance really taken between two offsets, ``(columns, *lead)``."""
-        return self.moved[plus] - self.moved[minus]
-
-
-@dataclass(frozen=True)
-class Function:
+class Function(Portable):
     """The caller's function of a tree of arrays, and the arrays it is evaluated at.
 
     ``leaves`` are the arrays of ``tree`` as floats; they are never handed out, only
@@ -106,53 +162,59 @@ class Function:
     xp: Any
     tree: Any
     leaves: tuple[Array, ...]
-    execution: Execution
+    batched: bool
+
+    @property
+    def anchor(self) -> Array:
+        """The array that tells the namespace where this has been sent elsewhere."""
+        return self.leaves[0]
+
+    def complex(self) -> Function:
+        """The same function of complex arrays."""
+        leaves = tuple(as_complex(self.xp, leaf) for leaf in self.leaves)
+        return replace(self, leaves=leaves)
 
     def at_base(self) -> Array:
         """``f(x)``, evaluated as the caller would, with the caller's warnings."""
-        if self.execution.batched:
+        if self.batched:
             value = self._values(self._copies(lambda leaf: leaf[None, ...]))
             return _first_of_one(value)
         return self._values(self._copies(lambda leaf: leaf))
 
     def at(self, moved: Array) -> Array:
         """``f`` at one other point, for a function of a single array."""
-        with _elsewhere():
-            if self.execution.batched:
+        with elsewhere():
+            if self.batched:
                 return _first_of_one(self._values([moved[None, ...]]))
             return self._values([moved])
 
     def at_points(
-        self, leaf: int, points: Points, shape: tuple[int, ...]
-    ) -> Iterator[Samples]:
-        """Values at the points of one leaf, a group of columns at a time.
+        self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
+    ) -> Values:
+        """Values at the points of a chunk of one leaf, by offset.
 
         ``shape`` is the shape of ``f(x)``, which every other value must have.
         """
-        run = self._together if self.execution.batched else self._one_by_one
-        np.empty(RELEASED_BYTES, dtype=np.uint8)
-        values: dict[int, Array] = {}
-        for chunk in points.chunks(self.execution.budget(points)):
-            with _elsewhere():
-                if not values:
-                    moved = points.moved(chunk.start, chunk.stop)
-                batch = points.batch(chunk, moved)
-                found = run(leaf, points, chunk, batch, shape)
-            width = chunk.stop - chunk.start
-            for i, offset in enumerate(points.offsets[chunk.first : chunk.last]):
-                values[offset] = found[i * width : (i + 1) * width, ...]
-            if len(values) == len(points.offsets):
-                yield Samples(moved, values)
-                values = {}
+        with on_device_of(points.base), elsewhere():
+            parts = points.parts(chunk)
+            run = self._together if self.batched else self._one_by_one
+            found = run(leaf, points, chunk, parts, shape)
+        width = chunk.stop - chunk.start
+        offsets = points.offsets[chunk.first : chunk.last]
+        return {
+            offset: found[i * width : (i + 1) * width, ...]
+            for i, offset in enumerate(offsets)
+        }
 
     def _together(
         self,
         leaf: int,
         points: Points,
         chunk: Chunk,
-        batch: Array,
+        parts: list[Array],
         shape: tuple[int, ...],
     ) -> Array:
+        batch = parts[0] if len(parts) == 1 else self.xp.concat(parts, axis=0)
         count = batch.shape[0]
         others = self._copies(
             lambda x: self.xp.broadcast_to(x[None, ...], (count, *x.shape)), but=leaf
@@ -173,14 +235,16 @@ class Function:
         leaf: int,
         points: Points,
         chunk: Chunk,
-        batch: Array,
+        parts: list[Array],
         shape: tuple[int, ...],
     ) -> Array:
         values = []
-        for i in range(batch.shape[0]):
+        width = chunk.stop - chunk.start
+        for i in range(width * len(parts)):
             others = self._copies(lambda x: x, but=leaf)
+            row, column = divmod(i, width)
+            point = parts[row][column, ...]
             with _note(points, chunk, i):
-                point = batch[i, ...]
                 value = self._values([*others[:leaf], point, *others[leaf + 1 :]])
             if tuple(value.shape) != shape:
                 raise ValueError(
@@ -198,12 +262,15 @@ class Function:
         ]
 
     def _values(self, arguments: list[Array]) -> Array:
-        """Call ``f`` and take its result as floats of the namespace."""
+        """Call ``f`` and take its result as numbers of the namespace."""
         result = self.call(rebuild(self.tree, arguments))
         if isinstance(result, bool | int | float):
             like = self.leaves[0]
-            wide = wide_dtype(self.xp, like)
-            return from_host(self.xp, float(result), like=like, dtype=wide)
+            if not is_complex(self.xp, like):
+                wide = wide_dtype(self.xp, like)
+                return from_host(self.xp, float(result), like=like, dtype=wide)
+        if type(result) is complex:
+            result = from_host(self.xp, result, like=self.leaves[0])
         try:
             found = common_namespace(**{"the result of f": result})
         except TypeError as error:
@@ -217,7 +284,15 @@ class Function:
                 f"{type(result).__name__}: compute the result with the functions of "
                 "the array's own library"
             )
-        return as_float(self.xp, "the result of f", result)
+        if not is_complex(self.xp, self.leaves[0]):
+            return as_float(self.xp, "the result of f", result)
+        if not is_complex(self.xp, result):
+            raise TypeError(
+                "with method='complex' `f` was given complex numbers but returned "
+                f"{result.dtype}: it drops the imaginary part (as abs, real and "
+                "comparisons do), so that its derivative is lost; use another method"
+            )
+        return result
 
 
 def _first_of_one(values: Array) -> Array:
@@ -230,7 +305,7 @@ def _first_of_one(values: Array) -> Array:
 
 
 @contextlib.contextmanager
-def _elsewhere() -> Iterator[None]:
+def elsewhere() -> Iterator[None]:
     """The caller did not choose these points: no warnings, no checks of predictions."""
     token = perturbed.set(True)
     try:
@@ -250,8 +325,120 @@ def _note(points: Points, chunk: Chunk, position: int | None) -> Iterator[None]:
         row, column = divmod(position or 0, width)
         offset = points.offsets[chunk.first + row]
         where = points.describe(chunk.start + column, offset)
-        count = width * (chunk.last - chunk.first)
-        if position is None and count > 1:
-            where = f"{count} points at once, the first with {where}"
+        if position is None and chunk.size > 1:
+            where = f"{chunk.size} points at once, the first with {where}"
         error.add_note(f"xgrad was evaluating `f` at {where}")
         raise
+
+
+# Chunks, one after the other or elsewhere
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to evaluate any chunk of the points of one leaf."""
+
+    function: Function
+    leaf: int
+    points: Points
+    shape: tuple[int, ...]
+
+    def __call__(self, chunk: Chunk) -> Values:
+        """Values at the points of a chunk, by offset."""
+        return self.within(chunk, chunk.size)[0]
+
+    def within(self, chunk: Chunk, limit: int) -> tuple[Values, int]:
+        """The values, evaluated in pieces of at most ``limit`` points.
+
+        A piece for which memory runs out is halved; returns what is left of the limit.
+        """
+        if chunk.size <= limit:
+            try:
+                return self.function.at_points(
+                    self.leaf, self.points, chunk, self.shape
+                ), limit
+            except Exception as error:
+                if chunk.size == 1 or not out_of_memory(error):
+                    raise
+            # Here the exception, whose traceback held the arrays of `f`, is gone.
+            limit = chunk.size // 2
+        first, second = chunk.halves()
+        left, limit = self.within(first, limit)
+        right, limit = self.within(second, limit)
+        return self._merged(left, right), limit
+
+    def _merged(self, left: Values, right: Values) -> Values:
+        xp = self.function.xp
+        return {
+            offset: xp.concat([left[offset], right[offset]], axis=0)
+            if offset in left and offset in right
+            else {**left, **right}[offset]
+            for offset in [*left, *(o for o in right if o not in left)]
+        }
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Evaluates chunks: in this thread, or by the workers of an execution."""
+
+    execution: Execution
+    meter: Meter
+    workers: Any = None
+
+    def groups(
+        self, function: Function, leaf: int, points: Points, base: Array
+    ) -> Iterator[tuple[int, int, Values]]:
+        """Values around groups of columns: ``(start, stop, values by offset)``."""
+        shape = tuple(base.shape)
+        bits = int(function.xp.finfo(base.dtype).bits)
+        fitting = self.execution.fitting(points, math.prod(shape) * bits // 8)
+        np.empty(RELEASED_BYTES, dtype=np.uint8)
+        chunks = list(points.chunks(fitting)) if points.total else []
+        task = Task(function, leaf, points, shape)
+        run = self._in_turn if self.workers is None else self._by_workers
+        values: Values = {}
+        with contextlib.closing(run(task, chunks)) as results:
+            for chunk, found in zip(chunks, results, strict=True):
+                self.meter.add(chunk.size)
+                values |= found
+                if len(values) == len(points.offsets):
+                    yield chunk.start, chunk.stop, values
+                    values = {}
+
+    @staticmethod
+    def _in_turn(task: Task, chunks: list[Chunk]) -> Generator[Values, None, None]:
+        limit = max((chunk.size for chunk in chunks), default=1)
+        for chunk in chunks:
+            values, limit = task.within(chunk, limit)
+            yield values
+
+    def _by_workers(
+        self, task: Task, chunks: list[Chunk]
+    ) -> Generator[Values, None, None]:
+        if not hasattr(self.workers, "submit"):
+            yield from self.workers(task, chunks)
+            return
+        futures = [self.workers.submit(task, chunk) for chunk in chunks]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def runner(execution: Execution, x: Array) -> Iterator[Runner]:
+    """What evaluates chunks, with threads of its own if a number of them is given."""
+    meter = Meter(execution.progress)
+    try:
+        if isinstance(execution.workers, int):
+            threads = ThreadPoolExecutor(
+                execution.workers, "xgrad", initializer=adopt_place(x)
+            )
+            with threads:
+                yield Runner(execution, meter, threads)
+        else:
+            yield Runner(execution, meter, execution.workers)
+    finally:
+        meter.close()

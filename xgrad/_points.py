@@ -1,9 +1,10 @@
 """The points at which a function is evaluated, described before they are built.
 
-An array is seen as columns: shape ``(*lead, n)``. One column moves at a time, in all
-rows at once. A plain gradient has ``lead = ()``, so that a column is an entry; the rows
-of ``axis=-1`` have the shape of the rows as ``lead``; an elementwise derivative has one
-column that is everything.
+An array is seen as columns; the entries of one column move together, each by a multiple
+of its own step. A plain gradient has a column for each entry; with ``axis=-1`` a column
+is an entry of every row; an elementwise derivative and a direction are one column that
+is everything; a coloured pattern has a column for each colour; a Hessian one for each
+pair of entries.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from xgrad._array import Array, device_of
+import numpy as np
+
+from xgrad._array import Array, Portable, device_of, from_host, is_complex
 
 
 @dataclass(frozen=True)
@@ -26,99 +29,273 @@ class Chunk:
     first: int
     last: int
 
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return (self.stop - self.start) * (self.last - self.first)
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """The chunk in two, by columns while there are several."""
+        if self.stop - self.start > 1:
+            middle = (self.start + self.stop) // 2
+            return replace(self, stop=middle), replace(self, start=middle)
+        middle = (self.first + self.last) // 2
+        return replace(self, last=middle), replace(self, first=middle)
+
 
 @dataclass(frozen=True)
-class Points:
+class Points(Portable):
     """``base`` with one column moved by ``offset * step``, for every offset and column.
 
-    ``base`` and ``step`` have the shape ``(*lead, n)``, a point has the shape
-    ``shape``. ``name`` is how the caller writes the array.
+    ``labels`` (broadcast against ``base``) says to which column an entry belongs, and
+    ``columns`` lists the labels that move, in one or (pairs) two arrays; without labels
+    everything is one column. ``lead`` is the shape of the rows that move together.
+    ``sides`` sends components close to a bound to one side: where it is 1 or -1, the
+    offsets in ascending order become 1, 2, 3, ... times the side. ``box`` holds the
+    bounds; a point outside them is not moved at all. ``name`` is how the caller writes
+    the array.
     """
 
     xp: Any
     base: Array
     step: Array
     offsets: tuple[int, ...]
-    shape: tuple[int, ...]
+    labels: Array | None = None
+    columns: tuple[Array, ...] = ()
+    lead: tuple[int, ...] = ()
+    sides: Array | None = None
+    box: tuple[Array, Array] | None = None
     name: str = "x"
+    colored: bool = False
 
     @property
-    def columns(self) -> int:
+    def anchor(self) -> Array:
+        """The array that tells the namespace where this has been sent elsewhere."""
+        return self.base
+
+    @property
+    def count(self) -> int:
         """Number of columns."""
-        return int(self.base.shape[-1])
+        return int(self.columns[0].shape[0]) if self.columns else 1
+
+    @property
+    def total(self) -> int:
+        """Number of points."""
+        return self.count * len(self.offsets) if math.prod(self.base.shape) else 0
 
     @property
     def point_bytes(self) -> int:
         """Memory of one point."""
-        return math.prod(self.shape) * int(self.xp.finfo(self.base.dtype).bits) // 8
+        parts = 2 if is_complex(self.xp, self.base) else 1
+        bits = int(self.xp.finfo(self.base.dtype).bits)
+        return math.prod(self.base.shape) * bits // 8 * parts
+
+    def only(self, columns: Array) -> Points:
+        """The same points for some of the columns, given as a host array of labels."""
+        ids = from_host(self.xp, columns, like=self.base)
+        return replace(self, columns=(ids,))
 
     @functools.cached_property
-    def _rows(self) -> tuple[Array, Array]:
-        """``base`` and ``step`` with the columns first, ``(n, rows)``.
-
-        Contiguous, so that reading a column does not read the whole array.
-        """
-        count = self.columns
-        rows = (count, math.prod(self.base.shape[:-1]))
-        base, step = (
-            self.xp.reshape(self.xp.moveaxis(values, -1, 0), rows)
-            for values in (self.base, self.step)
-        )
-        return base, step
-
-    def moved(self, start: int, stop: int) -> dict[int, Array]:
-        """What the columns become at each offset, as it is in floating point.
-
-        Arrays ``(columns, *lead)``; at offset 0 the columns as they are.
-        """
-        base, step = (values[start:stop, ...] for values in self._rows)
-        shape = (stop - start, *self.base.shape[:-1])
+    def positions(self) -> dict[int, Array]:
+        """What the entries become at each offset, as it is in floating point."""
         return {
-            offset: self.xp.reshape(base + offset * step if offset else base, shape)
+            offset: self._moved(self.base, self.step, self.sides, self.box, offset)
             for offset in (0, *self.offsets)
         }
 
-    def batch(self, chunk: Chunk, moved: dict[int, Array]) -> Array:
-        """The points of a chunk, ``(offsets * columns, *shape)``, in new memory."""
-        xp, device = self.xp, device_of(self.base)
-        lead = (1,) * (self.base.ndim - 1)
-        columns = xp.arange(chunk.start, chunk.stop, device=device)
-        columns = xp.reshape(columns, (-1, *lead, 1))
-        moves = columns == xp.arange(self.columns, device=device)
-        # `where` leaves the other columns exactly as they are; adding 0 would not.
-        parts = [
-            xp.where(moves, moved[offset][..., None], self.base)
-            for offset in self.offsets[chunk.first : chunk.last]
-        ]
-        points = parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
-        return xp.reshape(points, (-1, *self.shape))
+    def _moved(
+        self,
+        base: Array,
+        step: Array,
+        sides: Array | None,
+        box: tuple[Array, Array] | None,
+        offset: int,
+    ) -> Array:
+        if not offset:
+            return base
+        moves: Any = offset
+        if sides is not None:
+            rank = 1 + sorted(self.offsets).index(offset)
+            moves = self.xp.where(sides == 0, float(offset), sides * rank)
+        moved = base + moves * step
+        if box is not None:
+            inside = (moved >= box[0]) & (moved <= box[1])
+            moved = self.xp.where(inside, moved, base)
+        return moved
 
-    def chunks(self, max_bytes: int) -> Iterator[Chunk]:
-        """Chunks whose points fit the budget, or of one point where one exceeds it."""
-        fitting = max(1, max_bytes // max(1, self.point_bytes))
+    @functools.cached_property
+    def _rows(self) -> tuple[Any, ...]:
+        """Base, step, sides and box with the columns first, ``(columns, *lead)``.
+
+        Contiguous, so that reading a column does not read the whole array.
+        """
+        xp = self.xp
+
+        def rows(values: Array | None) -> Array | None:
+            if values is None:
+                return None
+            if self.labels is None:
+                return values[None, ...]
+            values = xp.reshape(values, (*self.lead, -1))
+            if self.lead:
+                count = math.prod(self.lead)
+                values = xp.reshape(xp.moveaxis(values, -1, 0), (-1, count))
+                values = xp.reshape(values, (-1, *self.lead))
+            return values
+
+        box = None if self.box is None else tuple(map(rows, self.box))
+        return rows(self.base), rows(self.step), rows(self.sides), box
+
+    def sides_of(self, start: int, stop: int) -> Array:
+        """`sides` of some columns, as `places` has them."""
+        return self._part(self._rows[2], start, stop)
+
+    def places(self, start: int, stop: int) -> dict[int, Array]:
+        """What the columns become at each offset, ``(stop - start, *lead)``.
+
+        For columns of one entry (in every row) and for everything. At offset 0 they
+        are as they were.
+        """
+        base, step, sides, box = self._rows
+        base, step, sides = (self._part(a, start, stop) for a in (base, step, sides))
+        box = box and tuple(self._part(bound, start, stop) for bound in box)
+        return {
+            offset: self._moved(base, step, sides, box, offset)
+            for offset in (0, *self.offsets)
+        }
+
+    def _part(self, values: Array | None, start: int, stop: int) -> Array | None:
+        if values is None or self.labels is None:
+            return values
+        if values.shape[0] == self.count:
+            return values[start:stop, ...]
+        return self.xp.take(values, self.columns[0][start:stop], axis=0)
+
+    def parts(self, chunk: Chunk) -> list[Array]:
+        """The points of a chunk, ``(columns, *shape)`` for each of its offsets."""
+        moves = self._mask(chunk.start, chunk.stop)
+        offsets = self.offsets[chunk.first : chunk.last]
+        if moves is None:
+            # Copies: what is handed out may be written into.
+            positions = [self.positions[offset][None, ...] for offset in offsets]
+            return [self.xp.asarray(values, copy=True) for values in positions]
+        # `where` leaves the other columns exactly as they are; adding 0 would not.
+        return [
+            self.xp.where(moves, self.positions[offset], self.base)
+            for offset in offsets
+        ]
+
+    def _mask(self, start: int, stop: int) -> Array | None:
+        """Which entries move in each column, ``(columns, *shape)``."""
+        if self.labels is None:
+            return None
+        shape = (-1, *(1,) * self.base.ndim)
+        moves = [
+            self.labels == self.xp.reshape(ids[start:stop], shape)
+            for ids in self.columns
+        ]
+        return moves[0] if len(moves) == 1 else moves[0] | moves[1]
+
+    def chunks(self, fitting: int) -> Iterator[Chunk]:
+        """Chunks of at most ``fitting`` points, those of a column together."""
         count = len(self.offsets)
         width = max(1, fitting // count)
-        depth = min(count, fitting)
-        for start in range(0, self.columns, width):
-            stop = min(start + width, self.columns)
+        depth = min(count, max(1, fitting))
+        for start in range(0, self.count, width):
+            stop = min(start + width, self.count)
             for first in range(0, count, depth):
                 yield Chunk(start, stop, first, min(first + depth, count))
 
     def describe(self, column: int, offset: int) -> str:
-        """Which coordinate a point moves and by how much, for messages."""
-        if self.base.ndim == 1:
-            index = _unravel(column, self.shape)
-            moved = self.moved(column, column + 1)
-            move = float((moved[offset] - moved[0])[0])
-            where = f"{self.name}[{', '.join(map(str, index))}]" if index else self.name
-            return f"{where} moved by {move:.3g}"
-        what = f"{self.name}[..., {column}]" if self.columns > 1 else "every entry of x"
-        return f"{what} moved by {offset} steps"
+        """Which coordinates a point moves and by how much, for messages."""
+        if self.labels is None:
+            return f"{self.name} moved by {offset} steps in every entry"
+        label = [int(ids[column]) for ids in self.columns]
+        if self.lead:
+            return f"{self.name}[..., {label[0]}] moved by {offset} steps"
+        if self.colored:
+            where = f"in the entries of colour {label[0]}"
+            return f"{self.name} moved by {offset} steps {where}"
+        moves = self.xp.reshape(self.positions[offset] - self.base, (-1,))
+        return " and ".join(
+            f"{self._name_of(i)} moved by {_number(moves[i])}"
+            for i in dict.fromkeys(label)
+        )
+
+    def _name_of(self, position: int) -> str:
+        index = np.unravel_index(position, tuple(self.base.shape))
+        return f"{self.name}[{', '.join(map(str, index))}]" if index else self.name
 
 
-def _unravel(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    index: list[int] = []
-    for size in reversed(shape):
-        position, remainder = divmod(position, size)
-        index.append(remainder)
-    return tuple(reversed(index))
+def entries(points: Points) -> Points:
+    """One column for each entry."""
+    count = math.prod(points.base.shape)
+    ids = _arange(points, count)
+    labels = points.xp.reshape(ids, tuple(points.base.shape))
+    return replace(points, labels=labels, columns=(ids,))
+
+
+def rows(points: Points) -> Points:
+    """One column for each entry of the last axis, in all rows at once."""
+    ids = _arange(points, int(points.base.shape[-1]))
+    lead = tuple(points.base.shape[:-1])
+    return replace(points, labels=ids, columns=(ids,), lead=lead)
+
+
+def everything(points: Points) -> Points:
+    """One column that is the whole array, each entry for itself."""
+    return replace(points, lead=tuple(points.base.shape))
+
+
+def colors(points: Points, labels: Array, count: int) -> Points:
+    """One column for each colour; ``labels`` has one for each entry of ``base``."""
+    labels = points.xp.reshape(labels, tuple(points.base.shape))
+    columns = (_arange(points, count),)
+    return replace(points, labels=labels, columns=columns, colored=True)
+
+
+def pairs(points: Points, first: np.ndarray, second: np.ndarray) -> Points:
+    """One column for each pair of entries, given by their positions."""
+    both = tuple(from_host(points.xp, i, like=points.base) for i in (first, second))
+    return replace(entries(points), columns=both)
+
+
+def _arange(points: Points, count: int) -> Array:
+    return points.xp.arange(count, device=device_of(points.base))
+
+
+def _number(value: Array) -> str:
+    number = complex(value)
+    return f"{number.imag:.3g}j" if number.imag else f"{number.real:.3g}"
+
+
+# Sizes of components
+
+
+def floored_size(xp: Any, x: Array) -> Array:
+    """Size of each component, at least 1, rounded down to a power of two.
+
+    A floor is needed because rounding in ``f`` does not shrink with ``x``; the cap
+    keeps ``x + 4 h`` finite near the largest number.
+    """
+    info = xp.finfo(x.dtype)
+    size = xp.clip(xp.abs(x), 1.0, float(info.max) / 8)
+    return 2.0 ** xp.floor(xp.log2(size))
+
+
+def own_size(xp: Any, x: Array) -> Array:
+    """Size of each component, 1 where it is 0, rounded to a power of two."""
+    info = xp.finfo(x.dtype)
+    largest, smallest = (
+        float(info.max) * 2.0**-24,
+        float(info.smallest_normal) * 2.0**22,
+    )
+    size = xp.clip(xp.where(x == 0, 1.0, xp.abs(x)), smallest, largest)
+    return 2.0 ** xp.round(xp.log2(size))
+
+
+def random_direction(xp: Any, x: Array) -> Array:
+    """Signs and factors between 1/2 and 1, the same at every call."""
+    draws = np.random.default_rng(0).uniform(-1, 1, tuple(x.shape))
+    factors = np.copysign((1 + np.abs(draws)) / 2, draws)
+    return from_host(xp, factors, like=x, dtype=x.dtype)

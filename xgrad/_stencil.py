@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
-Method = Literal["central", "forward", "backward"]
+Method = Literal["central", "forward", "backward", "complex", "ladder", "auto"]
 
 # For each method: the accuracies it offers and the one it takes unasked.
 ACCURACIES: dict[str, tuple[tuple[int, ...], int]] = {
@@ -60,6 +60,25 @@ class Stencil:
             return None
         return solve(tuple(side * o for o in range(reach + 1)), self.order)
 
+    @property
+    def inward(self) -> Stencil:
+        """As many points as a symmetric stencil has, all of them on one side."""
+        return solve(tuple(range(2 * max(self.offsets) + 1)), self.order)
+
+    @property
+    def companion(self) -> Stencil:
+        """The stencil to compare with: one accuracy lower, or higher at the lowest.
+
+        The lower one lies on a part of the same points.
+        """
+        low, high = min(self.offsets), max(self.offsets)
+        if low < 0 < high:
+            reach = high - 1 if self.accuracy > 2 else high + 1
+            return solve(tuple(range(-reach, reach + 1)), self.order)
+        side, reach = (1, high) if high > 0 else (-1, -low)
+        reach += -1 if self.accuracy > 1 else 1
+        return solve(tuple(side * o for o in range(reach + 1)), self.order)
+
     def relative_step(self, eps: float) -> float:
         """Step for a variable of size 1, a power of two.
 
@@ -70,12 +89,64 @@ class Stencil:
         return 2.0 ** round(math.log2(eps) / (self.order + self.accuracy))
 
 
+@dataclass(frozen=True)
+class Rungs:
+    """Steps of a ladder, ``top * ratio**-k`` for k from 0 to ``count - 1``.
+
+    Relative to the size of a component. In units of the smallest, the steps are
+    integers.
+    """
+
+    ratio: int
+    count: int
+    top: float = 0.25
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The steps in units of the smallest, from the largest down."""
+        return tuple(self.ratio**k for k in reversed(range(self.count)))
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Points on both sides, in units of the smallest step."""
+        return tuple(side * unit for unit in self.units for side in (1, -1))
+
+    @property
+    def smallest(self) -> float:
+        """The smallest step, relative to the size of a component."""
+        return self.top / self.units[0]
+
+
+def rungs(eps: float) -> Rungs:
+    """The ladder for an arithmetic: 12 rungs for float64, 10 for float32.
+
+    Both reach from a quarter of the size of a component to where rounding in ``x``
+    takes a few digits of the step: 3e-11 and 1e-6 of it.
+    """
+    return Rungs(8, 12) if eps < 1e-10 else Rungs(4, 10)
+
+
+# The imaginary step, so small that its square vanishes beside 1 in every precision
+# (Squire and Trapp, SIAM Review 40, 1998, use 1e-20): a power of two.
+IMAGINARY_STEP = 2.0**-66
+
+# Spacings at which the noise of a function is looked for, smallest first, relative to
+# the size of a component: near 1e-13, 1e-11, 1e-9, 1e-7 and 1e-5 for float64.
+NOISE_SPACINGS = {
+    "float64": (2**-43, (1, 2**7, 2**13, 2**20, 2**26)),
+    "float32": (2**-18, (1, 2**2, 2**5)),
+}
+# Seven equally spaced values, the middle one at x (More and Wild, SISC 33, 2011).
+NOISE_REACH = 3
+
+
+def noise_spacings(eps: float) -> tuple[float, tuple[int, ...]]:
+    """The smallest spacing, and all of them in units of it."""
+    return NOISE_SPACINGS["float64" if eps < 1e-10 else "float32"]
+
+
 def stencil(method: str, accuracy: int | None, order: int = 1) -> Stencil:
     """Stencil of a method, an accuracy (None: the method's default) and an order."""
-    if method not in ACCURACIES:
-        raise ValueError(
-            f"`method` must be one of {_names(ACCURACIES)}; got {method!r}"
-        )
     offered, default = ACCURACIES[method]
     accuracy = default if accuracy is None else accuracy
     if accuracy not in offered:

@@ -1,0 +1,461 @@
+"""The Hessian, from a function alone or from its gradient, and its products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xgrad._array import Array, Portable, from_host, one_of, quiet
+from xgrad._engine import Plan, Run, prepare
+from xgrad._evaluate import (
+    Execution,
+    Progress,
+    Vectorized,
+    Workers,
+    elsewhere,
+    runner,
+)
+from xgrad._jacobian import along, dense, line
+from xgrad._points import Points, entries, floored_size, pairs
+from xgrad._schemes import Parts, status_codes
+from xgrad._stencil import Method, stencil
+from xgrad._tree import leaves, rebuild
+
+
+def hessian(
+    f: Callable[[Any], Any],
+    x: Any,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: bool = False,
+) -> Any:
+    """Numerical Hessian of a scalar function, exactly symmetric.
+
+    Parameters
+    ----------
+    f : callable
+        Maps an array like ``x`` to a scalar.
+    x : array of real numbers
+        Where to differentiate.
+    grad : callable, optional
+        The gradient of ``f``, in the shape of ``x``. Its Jacobian, made symmetric, is
+        cheaper and far more accurate than second differences of ``f``.
+    method : str
+        As in `gradient` with ``grad=``; "central" without.
+    accuracy : int, optional
+        Without ``grad=``: 2 (default) or 4, at twice the cost. With it as in
+        `gradient`.
+    step : float or array like ``x``, optional
+        Absolute step; by default ``eps**(1/(accuracy + 2)) * max(abs(x), 1)``.
+    bounds : pair, optional
+        As in `gradient`, with ``grad=`` only: differences of ``f`` alone need room on
+        both sides.
+    dtype, vectorized, max_bytes, workers, progress, full_output
+        As in `gradient`.
+
+    Returns
+    -------
+    array
+        Shape ``(*x.shape, *x.shape)``; with ``full_output=True`` also an `Estimate`.
+
+    Raises
+    ------
+    TypeError
+        If ``x`` is nested, or the results are no arrays of real numbers.
+    ValueError
+        If ``f`` does not return a scalar or ``grad`` an array like ``x``, or an option
+        is not offered.
+
+    Notes
+    -----
+    From ``f`` alone: ``accuracy / 2 * n * (n + 1) + 1`` evaluations (twice as many at
+    accuracy 2 with ``full_output=True``), those of a pair moving both entries the same
+    way (Abramowitz and Stegun, 25.3.27).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1], np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    if isinstance(x, dict | list | tuple):
+        raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
+    execution = Execution(vectorized, max_bytes, workers, progress)
+    if grad is not None:
+        plan = Plan(method, accuracy, 1, step, dtype, bounds, full_output)
+        return _of_gradient(grad, x, plan, execution)
+    one_of("accuracy", accuracy, (None, 2, 4))
+    if method != "central":
+        raise ValueError(
+            f"a Hessian from `f` alone has method='central' only; got {method!r}: give "
+            "the gradient as `grad=`"
+        )
+    if bounds is not None:
+        raise ValueError(
+            "a Hessian from `f` alone needs room on both sides of every component: "
+            "give the gradient as `grad=`, or leave `bounds` out"
+        )
+    plan = Plan("central", accuracy or 2, 2, step, dtype, None, full_output)
+    function, given = prepare(f, x, plan, execution)
+    with runner(execution, function.leaves[0]) as run_by:
+        run = Run(function, ("x",), plan, run_by)
+        base = run.at_base()
+        if math.prod(base.shape) != 1:
+            raise ValueError(
+                f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "
+                "reduce it, for example with a sum"
+            )
+        parts = run.finish(given[0][1], _second(run, base), (*x.shape, *x.shape))
+        return (parts.value, run.estimate(x, [parts])) if full_output else parts.value
+
+
+def _of_gradient(
+    grad: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
+) -> Any:
+    function, given = prepare(grad, x, plan, execution)
+    xp = function.xp
+    with runner(execution, function.leaves[0]) as run_by:
+        run = Run(function, ("x",), plan, run_by)
+        base = run.at_base()
+        if tuple(base.shape) != tuple(x.shape):
+            raise ValueError(
+                f"`grad` returned shape {tuple(base.shape)} for x of shape "
+                f"{tuple(x.shape)}: a gradient is shaped like x"
+            )
+        parts = dense(run, 0, base, given[0][1])
+        count = math.prod(x.shape)
+
+        def mirrored(part: Array) -> Array:
+            square = xp.matrix_transpose(xp.reshape(part, (count, count)))
+            return xp.reshape(square, (*x.shape, *x.shape))
+
+        with quiet():
+            value = (parts.value + mirrored(parts.value)) / 2
+            if not plan.full_output:
+                return value
+            worse = {
+                name: xp.maximum(vars(parts)[name], mirrored(vars(parts)[name]))
+                for name in ("error", "step", "status")
+            }
+        return value, run.estimate(x, [Parts(value, **worse)])
+
+
+# Second differences
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """At one offset: what moving each entry by itself does, and how far it goes."""
+
+    up: Array
+    down: Array
+    rise: Array
+
+
+def _second(run: Run, base: Array) -> Parts:
+    """The Hessian of a scalar, ``(n, n)``: first the diagonal, then the pairs."""
+    xp, x = run.xp, run.function.leaves[0]
+    count = math.prod(x.shape)
+    eps = run.eps(0, base)
+    fourth = run.plan.accuracy == 4
+    reach = 2 if fourth or run.plan.full_output else 1
+    scheme = run.plan.scheme(eps)
+    points = replace(
+        run.points(0, scheme, eps, False),
+        offsets=tuple(side * o for o in range(1, reach + 1) for side in (1, -1)),
+    )
+    flat = xp.reshape(base, ())
+    single = entries(points)
+    alone = _rises(run, base, single)
+    with quiet():
+        moved = {o: _of_entries(xp, single, alone, o) for o in range(1, reach + 1)}
+        diagonal = {o: _curvature(xp, single, alone, o) for o in moved}
+    first, second = np.triu_indices(count, 1)
+    found: dict[int, list[Array]] = {o: [diagonal[o]] for o in moved}
+    double = pairs(points, first, second)
+    run.runner.meter.expect(double.total)
+    for start, stop, values in run.runner.groups(run.function, 0, double, base):
+        with quiet():
+            i, j = (ids[start:stop] for ids in double.columns)
+            for o, singles in moved.items():
+                both = (
+                    (xp.reshape(values[o], (-1,)) - flat)
+                    + (xp.reshape(values[-o], (-1,)) - flat)
+                    - xp.take(singles.rise, i)
+                    - xp.take(singles.rise, j)
+                )
+                found[o].append(both / _area(xp, singles, i, j))
+    upper = {o: xp.concat(arrays, axis=0) for o, arrays in found.items()}
+    square = from_host(xp, _square(count, first, second), like=base)
+    with quiet():
+        parts = _of_offsets(run, base, upper, moved, (first, second), eps, fourth)
+    return parts.map(lambda part: xp.reshape(xp.take(part, square), (count, count)))
+
+
+def _rises(run: Run, base: Array, points: Points) -> dict[int, Array]:
+    """``f`` beside x minus ``f(x)``, for each entry."""
+    xp = run.xp
+    run.runner.meter.expect(points.total)
+    flat = xp.reshape(base, ())
+    groups: dict[int, list[Array]] = {o: [] for o in points.offsets}
+    for _, _, values in run.runner.groups(run.function, 0, points, base):
+        with quiet():
+            for o, value in values.items():
+                groups[o].append(xp.reshape(value, (-1,)) - flat)
+    empty = xp.zeros_like(xp.reshape(points.base, (-1,))[:0])
+    return {o: xp.concat([empty, *found], axis=0) for o, found in groups.items()}
+
+
+def _of_entries(
+    xp: Any, points: Points, rises: dict[int, Array], offset: int
+) -> _Moved:
+    x = xp.reshape(points.base, (-1,))
+    up = xp.reshape(points.positions[offset], (-1,)) - x
+    down = x - xp.reshape(points.positions[-offset], (-1,))
+    return _Moved(up, down, rises[offset] + rises[-offset])
+
+
+def _curvature(xp: Any, points: Points, rises: dict[int, Array], offset: int) -> Array:
+    """Second derivative by each entry, from steps that may differ by a rounding."""
+    moved = _of_entries(xp, points, rises, offset)
+    slopes = rises[offset] / moved.up + rises[-offset] / moved.down
+    return 2 * slopes / (moved.up + moved.down)
+
+
+def _area(xp: Any, moved: _Moved, i: Array, j: Array) -> Array:
+    """What the mixed derivative of a pair is multiplied by in its differences."""
+    up = xp.take(moved.up, i) * xp.take(moved.up, j)
+    return up + xp.take(moved.down, i) * xp.take(moved.down, j)
+
+
+def _of_offsets(
+    run: Run,
+    base: Array,
+    upper: dict[int, Array],
+    moved: dict[int, _Moved],
+    which: tuple[np.ndarray, np.ndarray],
+    eps: float,
+    fourth: bool,
+) -> Parts:
+    """Value, error, step and status of the diagonal and the pairs above it."""
+    xp = run.xp
+    value = upper[1]
+    if 2 not in upper:
+        return Parts(value)
+    better = (4 * upper[1] - upper[2]) / 3
+    change = xp.abs(better - value)
+    if fourth:
+        value = better
+    if not run.plan.full_output:
+        return Parts(value)
+    first, second = (
+        from_host(
+            xp, np.concatenate([np.arange(moved[1].up.shape[0]), index]), like=base
+        )
+        for index in which
+    )
+    step = xp.sqrt(xp.take(moved[1].up, first) * xp.take(moved[1].up, second))
+    size = xp.abs(xp.reshape(base, ()))
+    # Seven values of about this size, each rounded, over twice the area; at accuracy 4
+    # by 4/3 and a little.
+    noise = 8 * eps * size / step**2
+    error = (1.0 if fourth else 2.0) * change + noise
+    nonfinite = ~xp.isfinite(value)
+    error = xp.where(nonfinite, math.inf, error)
+    status = status_codes(xp, nonfinite, None, step == 0)
+    return Parts(value, error, xp.broadcast_to(step, value.shape), status)
+
+
+def _square(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where each entry of the matrix stands: the diagonal first, then the pairs."""
+    square = np.diag(np.arange(count))
+    square[first, second] = square[second, first] = count + np.arange(len(first))
+    return square.reshape(-1)
+
+
+# Products
+
+
+@dataclass(frozen=True)
+class _Directional(Portable):
+    """The derivative of ``call`` along a direction, as a function of where."""
+
+    call: Callable[[Any], Any]
+    xp: Any
+    tree: Any
+    direction: tuple[Array, ...]
+    step: float
+
+    @property
+    def anchor(self) -> Array:
+        """The array that tells the namespace where this has been sent elsewhere."""
+        return self.direction[0]
+
+    def __call__(self, x: Any) -> Array:
+        """Differences of accuracy 4, in units of the direction."""
+        values = {}
+        scheme = stencil("central", 4)
+        with elsewhere():
+            for offset in scheme.offsets:
+                points = [
+                    leaf + (offset * self.step) * direction
+                    for (_, leaf), direction in zip(
+                        leaves(x), self.direction, strict=True
+                    )
+                ]
+                values[offset] = self.call(rebuild(self.tree, points))
+            weights = zip(scheme.offsets, scheme.weights, strict=True)
+            return sum(
+                float(weight) * (values[offset] - values[-offset])
+                for offset, weight in weights
+                if offset > 0
+            )
+
+
+def hvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    dtype: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+) -> Any:
+    """Numerical Hessian-vector product, without the Hessian.
+
+    Parameters
+    ----------
+    f : callable
+        Maps an array like ``x`` to a scalar.
+    x : array of real numbers, or nested dict, list or tuple of arrays
+        Where to differentiate.
+    v : array like ``x``, nested as ``x`` is
+        The vector.
+    grad : callable, optional
+        The gradient of ``f``, nested and shaped like ``x``: then the product costs 4
+        calls of it, and one at ``x``.
+    dtype, vectorized, max_bytes, workers, progress
+        As in `gradient`.
+
+    Returns
+    -------
+    array, or nesting like ``x``
+        ``H v`` in the shape of ``x``.
+
+    Raises
+    ------
+    TypeError
+        If ``x``, ``v`` or a result is no array of real numbers.
+    ValueError
+        If ``v`` has not the structure and shapes of ``x``, or a result has the wrong
+        shape.
+
+    Notes
+    -----
+    From ``f`` alone it is the gradient of the derivative along ``v``, both of accuracy
+    4 with steps ``eps**(1/6)``: the cost of 4 gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, v = np.array([1.0, 3.0]), np.array([1.0, 1.0])
+    >>> hvp(lambda x: x[0] ** 2 * x[1], x, v, grad=lambda x: np.stack(
+    ...     [2 * x[0] * x[1], x[0] ** 2]))
+    array([8., 2.])
+    """
+    execution = Execution(vectorized, max_bytes, workers, progress)
+    if grad is not None:
+        return _along_gradient(grad, x, v, Plan(dtype=dtype), execution)
+    plan = Plan(dtype=dtype)
+    function, given = prepare(f, x, plan, execution)
+    xp = function.xp
+    call, length = line(function, v, own=False)
+    eps = float(xp.finfo(function.leaves[0].dtype).eps)
+    relative = 2.0 ** round(math.log2(eps) / 6)
+    slope = _Directional(f, xp, function.tree, call.direction, relative)
+    steps = rebuild(x, [floored_size(xp, leaf) * relative for leaf in function.leaves])
+    plan = replace(plan, step=steps)
+    names = tuple(name for name, _ in given)
+    path = replace(function, call=slope)
+    with runner(execution, function.leaves[0]) as run_by:
+        run = Run(path, names, plan, run_by)
+        base = run.at_base()
+        if math.prod(base.shape) != 1:
+            raise ValueError(
+                f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "
+                "reduce it, for example with a sum"
+            )
+        scale = relative * length
+        results = []
+        for i, (_, leaf) in enumerate(given):
+            parts = dense(run, i, base, leaf)
+            with quiet():
+                value = xp.reshape(parts.value, tuple(leaf.shape))
+                results.append(value / xp.astype(scale, value.dtype))
+    return rebuild(x, results)
+
+
+def _along_gradient(
+    grad: Callable[[Any], Any], x: Any, v: Any, plan: Plan, execution: Execution
+) -> Any:
+    function, given = prepare(grad, x, plan, execution)
+    shapes = [tuple(leaf.shape) for _, leaf in given]
+    joined = _Joined(
+        grad, function.xp, function.leaves[0], tuple(shapes), execution.batched
+    )
+    parts, _ = along(replace(function, call=joined), v, plan, execution)
+    products, start = [], 0
+    for leaf, shape in zip(function.leaves, shapes, strict=True):
+        stop = start + math.prod(shape)
+        products.append(function.xp.reshape(parts.value[start:stop], leaf.shape))
+        start = stop
+    return rebuild(x, products)
+
+
+@dataclass(frozen=True)
+class _Joined(Portable):
+    """A gradient nested like ``x`` as one vector (in a batch: one row a point)."""
+
+    call: Callable[[Any], Any]
+    xp: Any
+    like: Array
+    shapes: tuple[tuple[int, ...], ...]
+    batched: bool
+
+    @property
+    def anchor(self) -> Array:
+        """The array that tells the namespace where this has been sent elsewhere."""
+        return self.like
+
+    def __call__(self, x: Any) -> Array:
+        """The gradients of all arrays, one after the other."""
+        found = leaves(self.call(x))
+        lead = tuple(leaves(x)[0][1].shape[:1]) if self.batched else ()
+        shapes = [tuple(gradient.shape) for _, gradient in found]
+        wanted = [(*lead, *shape) for shape in self.shapes]
+        if shapes != wanted:
+            raise ValueError(
+                f"`grad` returned shapes {shapes} where x has {wanted}: a gradient is "
+                "nested and shaped like x"
+            )
+        flat = [self.xp.reshape(gradient, (*lead, -1)) for _, gradient in found]
+        return self.xp.concat(flat, axis=-1)

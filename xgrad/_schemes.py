@@ -1,0 +1,467 @@
+"""From the values of a function around a point to its derivative there.
+
+A scheme is a frozen value that says at which offsets it wants the function and combines
+what it gave, column by column, with a bound of the error and a status if asked.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xgrad._array import Array, cast, is_numpy, wide_dtype
+from xgrad._stencil import IMAGINARY_STEP, Rungs, Stencil
+
+
+class Status(enum.IntEnum):
+    """What is known about one component of a derivative.
+
+    ``OK``: the value is good to its error bound. ``UNRESOLVED``: no step resolves the
+    function, because steps vanish or because the quotients do not converge. ``KINK``:
+    the slopes of the two sides differ, as at a corner or a jump. ``NONFINITE``: the
+    function is not finite on both sides.
+    """
+
+    OK = 0
+    UNRESOLVED = 1
+    KINK = 2
+    NONFINITE = 3
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Values of a function around a group of columns, ``(columns, *shape)`` each.
+
+    ``values`` and ``places`` say for each offset what ``f`` gave and where the columns
+    were (at 0 where they are); ``base`` is ``f(x)``. ``sizes`` are the magnitudes that
+    rounding in ``f`` is relative to, unless they are those of the values. ``noise`` is
+    what ``f`` is known to be uncertain by. ``sides`` is as in `Points`.
+    """
+
+    xp: Any
+    base: Array
+    values: dict[int, Array]
+    places: dict[int, Array]
+    eps: float
+    noise: Array | None = None
+    sizes: dict[int, Array] | None = None
+    sides: Array | None = None
+
+    def spacing(self, plus: int, minus: int) -> Array:
+        """Distance really taken between two offsets."""
+        return self.places[plus] - self.places[minus]
+
+    def uncertainty(self, offsets: Iterable[int]) -> Array:
+        """What rounding and noise may have done to the values at some offsets."""
+        xp = self.xp
+        sizes = self.values if self.sizes is None else self.sizes
+        magnitudes = [xp.abs(sizes[o]) for o in offsets if o]
+        rounding = functools.reduce(xp.maximum, magnitudes) * self.eps
+        if self.noise is None:
+            return rounding
+        return xp.maximum(rounding, 2 * self.noise)
+
+    def inward(self) -> Samples:
+        """The same points as the offsets 1, 2, 3, ... of the side they were sent to."""
+        ranks = dict(enumerate(sorted(self.values), start=1))
+        return replace(
+            self,
+            values={rank: self.values[o] for rank, o in ranks.items()},
+            places={0: self.places[0]}
+            | {rank: self.places[o] for rank, o in ranks.items()},
+            sizes=self.sizes and {rank: self.sizes[o] for rank, o in ranks.items()},
+            sides=None,
+        )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A derivative and, if asked, its error bound, its step and its status."""
+
+    value: Array
+    error: Any = None
+    step: Any = None
+    status: Any = None
+
+    @property
+    def fields(self) -> dict[str, Array]:
+        """The arrays there are, by name."""
+        return {k: v for k, v in vars(self).items() if v is not None}
+
+    def map(self, function: Callable[[Array], Array]) -> Parts:
+        """The parts with a function applied to each array."""
+        return Parts(**{k: function(v) for k, v in self.fields.items()})
+
+
+def join(parts: list[Parts], function: Callable[[list[Array]], Array]) -> Parts:
+    """Parts whose arrays are made from those of several parts."""
+    return Parts(
+        **{name: function([vars(p)[name] for p in parts]) for name in parts[0].fields}
+    )
+
+
+def choose(xp: Any, condition: Array, first: Parts, second: Parts) -> Parts:
+    """The first parts where the condition holds, elsewhere the second."""
+    return join([first, second], lambda pair: xp.where(condition, *pair))
+
+
+# Stencils
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A weighted sum over the offsets of a stencil."""
+
+    stencil: Stencil
+
+    def offsets(self, estimate: bool) -> tuple[int, ...]:
+        """Where the function is needed besides at x."""
+        wanted = set(self.stencil.offsets)
+        if estimate:
+            wanted |= set(self.stencil.companion.offsets)
+        return tuple(sorted(wanted - {0}))
+
+    def relative_step(self, eps: float) -> float:
+        """Step for a component of size 1."""
+        return self.stencil.relative_step(eps)
+
+    def combine(self, samples: Samples, estimate: bool) -> Parts:
+        """The derivative of each column.
+
+        Where it is not finite, the points of one side are tried, then of the other.
+        """
+        xp = samples.xp
+        parts = self._parts(self.stencil, samples, estimate)
+        parts = self._bridged(samples, parts, estimate)
+        if samples.sides is not None:
+            inside = self._parts(self.stencil.inward, samples.inward(), estimate)
+            parts = choose(xp, samples.sides == 0, parts, inside)
+        if not estimate:
+            return parts
+        kink = None
+        if self._central and self.stencil.order == 1:
+            kink, spread = self._kink(samples)
+            if samples.sides is not None:
+                kink = kink & (samples.sides == 0)
+            error = xp.where(kink, xp.maximum(parts.error, spread), parts.error)
+            parts = replace(parts, error=error)
+        vanished = parts.step == 0
+        nonfinite = ~xp.isfinite(parts.value)
+        return replace(parts, status=status_codes(xp, nonfinite, kink, vanished))
+
+    @property
+    def _central(self) -> bool:
+        return min(self.stencil.offsets) < 0 < max(self.stencil.offsets)
+
+    def _bridged(self, samples: Samples, parts: Parts, estimate: bool) -> Parts:
+        xp = samples.xp
+        if not self._central:
+            return parts
+        if is_numpy(xp) and bool(xp.all(xp.isfinite(parts.value))):
+            return parts
+        for side in (1, -1):
+            one_sided = self.stencil.one_sided(side)
+            if one_sided is not None:
+                other = self._parts(one_sided, samples, estimate)
+                parts = choose(xp, xp.isfinite(parts.value), parts, other)
+        return parts
+
+    def _parts(self, scheme: Stencil, samples: Samples, estimate: bool) -> Parts:
+        value = _weighted(scheme, samples)
+        if not estimate:
+            return Parts(value)
+        xp = samples.xp
+        companion = scheme.companion
+        change = xp.abs(value - _weighted(companion, samples))
+        # Against a higher accuracy the change is the error itself, not a bound of it.
+        safety = 2.0 if companion.accuracy > scheme.accuracy else 1.0
+        step = xp.broadcast_to(xp.abs(_step(scheme, samples)), value.shape)
+        weight = float(sum(map(abs, scheme.weights)))
+        noise = samples.uncertainty(scheme.offsets)
+        error = safety * change + weight * noise / step**scheme.order
+        return Parts(value, xp.where(xp.isfinite(error), error, math.inf), step)
+
+    @staticmethod
+    def _kink(samples: Samples) -> tuple[Array, Array]:
+        """Whether the slopes of the sides differ as much at one step as at two.
+
+        And half of that difference, as both slopes have equal rights. Of a smooth
+        function it halves with the step. The mean of the slopes must have settled, or
+        what differs is an oscillation.
+        """
+        xp = samples.xp
+        slopes = {o: _slope(samples, o) for o in (1, 2, -1, -2)}
+        near, far = (xp.abs(slopes[o] - slopes[-o]) for o in (1, 2))
+        drift = xp.abs(slopes[1] + slopes[-1] - slopes[2] - slopes[-2]) / 2
+        steepest = xp.maximum(xp.abs(slopes[1]), xp.abs(slopes[-1]))
+        noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1, 0))
+        kink = (
+            (near > 0.75 * far)
+            & (drift <= 0.3 * near)
+            & (near > 1e-3 * steepest)
+            & (near > 8 * noise)
+        )
+        return kink, near / 2
+
+
+def _slope(samples: Samples, offset: int) -> Array:
+    """Difference quotient between x and one offset."""
+    rise = samples.values[offset] - samples.base
+    return rise / samples.spacing(offset, 0)
+
+
+def _weighted(scheme: Stencil, samples: Samples) -> Array:
+    values = {0: samples.base, **samples.values}
+    if scheme.order == 1:
+        return sum(
+            float(weight)
+            * ((values[plus] - values[minus]) / samples.spacing(plus, minus))
+            for plus, minus, weight in scheme.quotients
+        )
+    # The weights sum to 0, so f(x) can be taken off first: smaller numbers, less noise.
+    differences = sum(
+        float(weight) * (values[offset] - samples.base)
+        for offset, weight in zip(scheme.offsets, scheme.weights, strict=True)
+        if offset
+    )
+    return differences / _step(scheme, samples) ** scheme.order
+
+
+def _step(scheme: Stencil, samples: Samples) -> Array:
+    low, high = min(0, *scheme.offsets), max(0, *scheme.offsets)
+    return samples.spacing(high, low) / (high - low)
+
+
+def status_codes(
+    xp: Any, nonfinite: Array, kink: Array | None, unresolved: Array
+) -> Array:
+    """Codes of `Status`; a step that vanished explains a value that is missing."""
+    masks = [
+        (unresolved, Status.UNRESOLVED),
+        (nonfinite & ~unresolved, Status.NONFINITE),
+    ]
+    if kink is not None:
+        masks.append((kink & ~unresolved & ~nonfinite, Status.KINK))
+    return sum(xp.astype(mask, xp.int8) * int(code) for mask, code in masks)
+
+
+# The complex step
+
+
+@dataclass(frozen=True)
+class ComplexStep:
+    """The imaginary part of ``f(x + ih)`` over ``h``: no difference, no cancellation.
+
+    Squire and Trapp, SIAM Review 40(1), 1998.
+    """
+
+    def offsets(self, estimate: bool) -> tuple[int, ...]:
+        """Where the function is needed besides at x."""
+        return (1,)
+
+    def relative_step(self, eps: float) -> float:
+        """Step for a component of size 1."""
+        return IMAGINARY_STEP
+
+    def combine(self, samples: Samples, estimate: bool) -> Parts:
+        """The derivative of each column."""
+        xp = samples.xp
+        step = xp.imag(samples.places[1])
+        values = xp.imag(samples.values[1])
+        value = values / step
+        if not estimate:
+            return Parts(value)
+        tiny = float(xp.finfo(value.dtype).smallest_normal)
+        # A few roundings of the value, and what underflow may have swallowed.
+        error = 8 * samples.eps * xp.abs(value) + tiny / step
+        nonfinite = ~xp.isfinite(value)
+        error = xp.where(nonfinite, math.inf, error)
+        unresolved = (values == 0) & (step < tiny**0.5 * IMAGINARY_STEP)
+        step = xp.broadcast_to(step, value.shape)
+        return Parts(value, error, step, status_codes(xp, nonfinite, None, unresolved))
+
+
+# The ladder
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Many steps at once; the one with the least estimated error answers.
+
+    Neighbouring rungs give an order 4 by Richardson's extrapolation (one-sided: an
+    order 2), the rungs below it its error.
+    """
+
+    rungs: Rungs
+
+    def offsets(self, estimate: bool) -> tuple[int, ...]:
+        """Where the function is needed besides at x."""
+        return self.rungs.offsets
+
+    def relative_step(self, eps: float) -> float:
+        """Smallest step for a component of size 1."""
+        return self.rungs.smallest
+
+    def combine(self, samples: Samples, estimate: bool) -> Parts:
+        """The derivative of each column.
+
+        Where the points of one side are missing (not finite, or outside the bounds)
+        on some rungs, the other side answers if it does so with a smaller error.
+        """
+        xp = samples.xp
+        climb = _Climb.of(self.rungs, samples)
+        best = climb.central()
+        missing = xp.any(~xp.isfinite(climb.values[0] + climb.values[1]), axis=0)
+        for side in (0, 1):
+            other = climb.side(side)
+            better = missing & (other.error < best.error)
+            best = choose(xp, better, other, best)
+        lost = ~xp.isfinite(best.error)
+        code = best.status
+        kink = code == int(Status.KINK)
+        unresolved = (code == int(Status.UNRESOLVED)) & ~lost | climb.vanished
+        # 4 to 6 % of the true errors exceed the estimate, 0.1 % three times it.
+        return Parts(
+            xp.where(lost, math.nan, best.value),
+            xp.where(lost, math.inf, 3 * best.error),
+            xp.where(lost, 0.0, best.step),
+            status_codes(xp, lost, kink, unresolved),
+        )
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """All rungs of a group of columns, ``(rungs, columns, *shape)``, on both sides.
+
+    ``values`` of ``f`` on the right and on the left, the ``steps`` really taken to get
+    there and the ``noise`` of the values.
+    """
+
+    xp: Any
+    ratio: int
+    base: Array
+    values: tuple[Array, Array]
+    steps: tuple[Array, Array]
+    noise: tuple[Array, Array]
+
+    @classmethod
+    def of(cls, rungs: Rungs, samples: Samples) -> _Climb:
+        """The rungs in the widest float: a ladder is for accuracy."""
+        xp = samples.xp
+        dtype = wide_dtype(xp, samples.base)
+        tiny = float(xp.finfo(dtype).smallest_normal)
+
+        def stacked(arrays: list[Array]) -> Array:
+            return cast(xp, xp.stack(arrays, axis=0), dtype)
+
+        values, steps, noise = [], [], []
+        for side in (1, -1):
+            offsets = [side * unit for unit in rungs.units]
+            step = side * stacked([samples.spacing(o, 0) for o in offsets])
+            value = stacked([samples.values[o] for o in offsets])
+            # Where x did not move (rounded away, outside the bounds) f says nothing.
+            values.append(xp.where(step == 0, math.nan, value))
+            steps.append(step)
+            # Below the smallest normal number f may have underflowed.
+            noise.append(stacked([samples.uncertainty((o,)) for o in offsets]) + tiny)
+        base = cast(xp, samples.base, dtype)
+        pairs = ((sides[0], sides[1]) for sides in (values, steps, noise))
+        return cls(xp, rungs.ratio, base, *pairs)
+
+    @property
+    def vanished(self) -> Array:
+        """Whether no step was taken, or none that moved ``f`` before it underflowed."""
+        xp = self.xp
+        right, left = self.steps
+        tiny = float(xp.finfo(right.dtype).smallest_normal)
+        still = xp.all(
+            (self.values[0] == self.base) & (self.values[1] == self.base), axis=0
+        )
+        underflow = still & (right[0, ...] < tiny**0.5)
+        return underflow | xp.all((right == 0) & (left == 0), axis=0)
+
+    def central(self) -> Parts:
+        """The ladder of central differences, of order 4."""
+        xp = self.xp
+        right, left = self.steps
+        spacing = right + left
+        slopes = (self.values[0] - self.values[1]) / spacing
+        noise = xp.maximum(*self.noise) / (spacing / 2)
+        corner = xp.abs(
+            (self.values[0] - self.base) / right - (self.base - self.values[1]) / left
+        )
+        return self._answer(slopes, spacing / 2, noise, self.ratio**2, corner)
+
+    def side(self, which: int) -> Parts:
+        """The ladder of one side, of order 2."""
+        step = self.steps[which] if which == 0 else -self.steps[which]
+        slopes = (self.values[which] - self.base) / step
+        noise = 2 * self.noise[which] / self.xp.abs(step)
+        return self._answer(slopes, step, noise, self.ratio, None)
+
+    def _answer(
+        self,
+        slopes: Array,
+        steps: Array,
+        noise: Array,
+        power: int,
+        corner: Array | None,
+    ) -> Parts:
+        """The rung of least error; steps fall by the ratio from one to the next."""
+        xp, ratio = self.xp, self.ratio
+        better = (power * slopes[1:, ...] - slopes[:-1, ...]) / (power - 1)
+        # The two smallest rungs serve for comparison only.
+        values = better[:-2, ...]
+        truncation = xp.maximum(
+            xp.abs(values - better[1:-1, ...]),
+            xp.abs(values - better[2:, ...]) / ratio,
+        )
+        error = truncation + noise[1:-2, ...]
+        error = xp.where(xp.isfinite(error), error, math.inf)
+        chosen = _first_least(xp, error)
+
+        def pick(rungs: Array) -> Array:
+            # A sum over one rung: everything else is 0, also where it is not finite.
+            return xp.sum(xp.where(chosen, rungs, 0.0), axis=0)
+
+        value, least, fault = pick(values), xp.min(error, axis=0), pick(truncation)
+        rounding, step = pick(noise[1:-2, ...]), pick(xp.abs(steps[1:-2, ...]))
+        # Not converged: the differences between rungs, and not rounding, make the
+        # error, it is no small part of the slope over the largest step, and it is as
+        # large as the value or still falling at the smallest step.
+        top = _first_finite(xp, xp.abs(slopes))
+        last = chosen[-1, ...]
+        size = xp.abs(value)
+        unresolved = (
+            (fault > rounding)
+            & (least > 1e-3 * top)
+            & ((least > size) | (last & (least > 1e-4 * size)))
+        )
+        code = xp.astype(unresolved, xp.int8) * int(Status.UNRESOLVED)
+        if corner is not None:
+            near, far = pick(corner[2:-1, ...]), pick(corner[1:-2, ...])
+            # Of a smooth function the slopes of the sides approach each other with
+            # the step; at a corner they stay apart, at a jump they part.
+            kink = (near > 0.5 * far) & (near > 8 * pick(noise[2:-1, ...]))
+            code = status_codes(xp, kink & False, kink, unresolved & ~kink)
+            # Both slopes have equal rights: the bound reaches them.
+            least = xp.where(kink, xp.maximum(least, near / 2), least)
+        return Parts(value, least, step, code)
+
+
+def _first_least(xp: Any, error: Array) -> Array:
+    """True at the first of the smallest entries along the first axis."""
+    least = error == xp.min(error, axis=0)
+    found = xp.cumulative_sum(xp.astype(least, xp.int8), axis=0)
+    return least & (found == 1)
+
+
+def _first_finite(xp: Any, values: Array) -> Array:
+    """The first finite entry along the first axis, 0 if there is none."""
+    finite = xp.isfinite(values)
+    found = xp.cumulative_sum(xp.astype(finite, xp.int8), axis=0)
+    return xp.sum(xp.where(finite & (found == 1), values, 0.0), axis=0)
