@@ -205,6 +205,13 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
     )
 
 
+def real_dtype(xp: Any, x: Array) -> Any:
+    """The floating dtype itself, or that of the parts of complex numbers."""
+    if not is_complex(xp, x):
+        return x.dtype
+    return xp.float32 if x.dtype == xp.complex64 else xp.float64
+
+
 def as_complex(xp: Any, x: Array) -> Array:
     """Floats as complex numbers of the same precision."""
     return xp.astype(x, xp.complex64 if x.dtype == xp.float32 else xp.complex128)
@@ -318,6 +325,16 @@ def enforce(xp: Any, checks: Iterable[Check]) -> None:
         raise next(c.error(xp) for c, flag in zip(checks, flags, strict=True) if flag)
 
 
+def binade(xp: Any, x: Array) -> Array:
+    """The largest power of two that is not above each positive number."""
+    if x.dtype == xp.float64 and (
+        is_numpy(xp) or array_api_compat.is_cupy_namespace(xp)
+    ):
+        # Sign and exponent without the fraction: 10 times faster than a logarithm.
+        return (x.view(xp.uint64) & 0xFFF0000000000000).view(xp.float64)
+    return 2.0 ** xp.floor(xp.log2(x))
+
+
 # class labels
 
 
@@ -406,8 +423,8 @@ def require_sparse(xp: Any) -> None:
         return
     raise TypeError(
         f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
-        "convert it, or leave `sparsity` out (with `gradient(..., terms=True)` it works "
-        "for every library)"
+        "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "
+        "every library)"
     )
 
 

@@ -33,7 +33,7 @@ class Coloring:
     colors : numpy.ndarray of int64, (columns,)
         The colour of each column, from 0.
     rows, columns : numpy.ndarray of int64, (entries,)
-        Where the pattern is true, in the order of colours, then columns, then rows.
+        Where the pattern is true, row by row.
     """
 
     shape: tuple[int, int]
@@ -47,108 +47,160 @@ class Coloring:
         return int(self.colors.max(initial=-1)) + 1
 
     @functools.cached_property
-    def order(self) -> np.ndarray:
-        """Columns sorted by their colour."""
+    def pointers(self) -> np.ndarray:
+        """Where each row begins among the entries, and the end."""
+        counts = np.bincount(self.rows, minlength=self.shape[0])
+        return np.concatenate([[0], np.cumsum(counts)])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The pattern alone; what is cached, and lies on a device, stays behind."""
+        names = ("shape", "colors", "rows", "columns")
+        return {name: getattr(self, name) for name in names}
+
+    # Beside an array: on its device, made once
+
+    @functools.cached_property
+    def _placed(self) -> dict[Any, Any]:
+        return {}
+
+    def _once(self, xp: Any, like: Array, key: Any, make: Any) -> Any:
+        key = (key, xp.__name__, str(device_of(like)))
+        if key not in self._placed:
+            self._placed[key] = make()
+        return self._placed[key]
+
+    def labels(self, xp: Any, like: Array) -> Array:
+        """The colour of each column."""
+        return self._once(
+            xp, like, "labels", lambda: from_host(xp, self.colors, like=like)
+        )
+
+    def entries(self, xp: Any, like: Array, start: int, stop: int) -> EntryGroup:
+        """The entries of the colours ``start:stop``."""
+
+        def make() -> EntryGroup:
+            which = self._entries_by_color[slice(*self._entry_ends[[start, stop]])]
+            whole = len(which) == len(self.rows)
+            rows, columns = self.rows, self.columns
+            if not whole:
+                rows, columns = rows[which], columns[which]
+            flat = (self.colors[columns] - start) * self.shape[0] + rows
+            parts = (from_host(xp, a, like=like) for a in (flat, rows, columns))
+            return EntryGroup(*parts)
+
+        return self._once(xp, like, ("entries", start, stop), make)
+
+    def sums(self, xp: Any, like: Array, start: int, stop: int) -> ColumnGroup:
+        """The columns of the colours ``start:stop``, each the sum of its entries."""
+
+        def make() -> ColumnGroup:
+            which = self._columns_by_color[slice(*self._column_ends[[start, stop]])]
+            whole = len(which) == self.shape[1]
+            columns = np.arange(self.shape[1]) if whole else which
+            # Entries of the columns, one column after the other.
+            counts = self._counts[columns]
+            first = np.repeat(self._column_starts[columns], counts)
+            within = np.arange(len(first)) - np.repeat(
+                np.cumsum(counts) - counts, counts
+            )
+            rows = self.rows[self._entries_by_column[first + within]]
+            colors = np.repeat(self.colors[columns], counts)
+            flat = (colors - start) * self.shape[0] + rows
+            levels = tuple(
+                tuple(from_host(xp, values, like=like) for values in level)
+                for level in _tree_of_sums(flat, counts)
+            )
+            order = None if whole else from_host(xp, columns, like=like)
+            return ColumnGroup(order, levels)
+
+        return self._once(xp, like, ("sums", start, stop), make)
+
+    def entries_in_order(self, xp: Any, like: Array) -> Array:
+        """Where the entries, row by row, are found in the groups of all colours."""
+        return self._once(
+            xp,
+            like,
+            "entries in order",
+            lambda: from_host(xp, _inverse(self._entries_by_color), like=like),
+        )
+
+    def columns_in_order(self, xp: Any, like: Array) -> Array:
+        """Where the columns are found in the groups of all colours."""
+        return self._once(
+            xp,
+            like,
+            "columns in order",
+            lambda: from_host(xp, _inverse(self._columns_by_color), like=like),
+        )
+
+    # On the host
+
+    @functools.cached_property
+    def _columns_by_color(self) -> np.ndarray:
         return np.argsort(self.colors, kind="stable")
 
     @functools.cached_property
-    def _starts(self) -> np.ndarray:
-        """For each colour the number of columns before it, and the end."""
-        return np.searchsorted(self.colors[self.order], np.arange(self.num_colors + 1))
+    def _column_ends(self) -> np.ndarray:
+        counts = np.bincount(self.colors, minlength=self.num_colors)
+        return np.concatenate([[0], np.cumsum(counts)])
 
     @functools.cached_property
-    def _entry_starts(self) -> np.ndarray:
-        """For each colour the number of entries before it, and the end."""
-        colors = self.colors[self.columns]
-        return np.searchsorted(colors, np.arange(self.num_colors + 1))
+    def _entries_by_color(self) -> np.ndarray:
+        return np.argsort(self.colors[self.columns], kind="stable")
 
     @functools.cached_property
-    def _cache(self) -> dict[Any, Any]:
-        return {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The pattern alone; what lies on a device stays behind."""
-        return {
-            name: getattr(self, name) for name in ("shape", "colors", "rows", "columns")
-        }
-
-    def labels(self, xp: Any, like: Array) -> Array:
-        """The colours beside another array."""
-        return self._placed("labels", xp, like, lambda: self.colors)
-
-    def group(self, xp: Any, like: Array, start: int, stop: int) -> Group:
-        """Where the entries of the colours ``start:stop`` lie."""
-        key = ("group", id(xp), str(device_of(like)), start, stop)
-        if key not in self._cache:
-            self._cache[key] = self._group(xp, like, start, stop)
-        return self._cache[key]
-
-    def _group(self, xp: Any, like: Array, start: int, stop: int) -> Group:
-        first, last = self._entry_starts[[start, stop]]
-        rows, columns = self.rows[first:last], self.columns[first:last]
-        order = self.order[self._starts[start] : self._starts[stop]]
-        flat = (self.colors[columns] - start) * self.shape[0] + rows
-        counts = np.bincount(columns, minlength=self.shape[1])[order]
-        sums = tuple(
-            tuple(from_host(xp, values, like=like) for values in level)
-            for level in _tree_of_sums(counts)
-        )
-        placed = (
-            from_host(xp, values, like=like) for values in (flat, rows, columns, order)
-        )
-        return Group(*placed, sums)
-
-    def unsort_columns(self, xp: Any, like: Array) -> Array:
-        """Where each column is found in the order of colours."""
-        return self._placed("columns", xp, like, lambda: _inverse(self.order))
-
-    def unsort_entries(self, xp: Any, like: Array) -> Array:
-        """Which entry comes next in a matrix stored by rows."""
-        return self._placed("entries", xp, like, lambda: self._by_rows)
+    def _entry_ends(self) -> np.ndarray:
+        counts = np.bincount(self.colors[self.columns], minlength=self.num_colors)
+        return np.concatenate([[0], np.cumsum(counts)])
 
     @functools.cached_property
-    def _by_rows(self) -> np.ndarray:
-        return np.lexsort((self.columns, self.rows))
+    def _entries_by_column(self) -> np.ndarray:
+        return np.argsort(self.columns, kind="stable")
 
     @functools.cached_property
-    def compressed_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Column indices and row pointers of a matrix stored by rows."""
-        counts = np.bincount(self.rows, minlength=self.shape[0])
-        pointers = np.concatenate([[0], np.cumsum(counts)])
-        kind = np.int32 if len(self.rows) < 2**31 else np.int64
-        return self.columns[self._by_rows].astype(kind), pointers.astype(kind)
+    def _counts(self) -> np.ndarray:
+        return np.bincount(self.columns, minlength=self.shape[1])
 
-    def _placed(self, name: str, xp: Any, like: Array, make: Any) -> Array:
-        key = (name, id(xp), str(device_of(like)))
-        if key not in self._cache:
-            self._cache[key] = from_host(xp, make(), like=like)
-        return self._cache[key]
+    @functools.cached_property
+    def _column_starts(self) -> np.ndarray:
+        return np.cumsum(self._counts) - self._counts
 
 
 @dataclass(frozen=True)
-class Group:
-    """The entries of some colours, on the device.
+class EntryGroup:
+    """Entries of some colours; of all of them row by row, else colour by colour.
 
     ``flat`` says where each lies in an array ``(colours, rows)``, ``rows`` and
-    ``columns`` to which of the pattern it belongs, ``order`` lists the columns, and
-    ``sums`` how the entries of each column are added up.
+    ``columns`` where in the pattern.
     """
 
     flat: Array
     rows: Array
     columns: Array
-    order: Array
-    sums: tuple[tuple[Array, ...], ...]
 
-    def add(self, xp: Any, entries: Array) -> Array:
-        """The sum of the entries of each column."""
-        for index, *valid in self.sums:
-            found = xp.take(entries, xp.reshape(index, (-1,)), axis=0)
-            found = xp.reshape(found, index.shape)
+
+@dataclass(frozen=True)
+class ColumnGroup:
+    """Columns of some colours, and how to add up the entries of each.
+
+    ``order`` lists the columns, None where all are there in their own order.
+    """
+
+    order: Array | None
+    levels: tuple[tuple[Array, ...], ...]
+
+    def add(self, xp: Any, values: Array) -> Array:
+        """Sums over the entries of each column, along the last axis.
+
+        ``values`` has the colours and their rows there, one after the other.
+        """
+        for index, *valid in self.levels:
+            found = xp.take(values, xp.reshape(index, (-1,)), axis=-1)
+            found = xp.reshape(found, (*values.shape[:-1], *index.shape))
             if valid:
                 found = xp.where(valid[0], found, 0.0)
-            entries = xp.sum(found, axis=0)
-        return entries
+            values = xp.sum(found, axis=-2)
+        return values
 
 
 def color_columns(pattern: Any, /) -> Coloring:
@@ -190,8 +242,7 @@ def color_columns(pattern: Any, /) -> Coloring:
     colors = _in_turn(rows, columns, shape)
     if colors is None:
         colors = _greedily(rows, columns, shape)
-    order = np.lexsort((rows, columns, colors[columns]))
-    return Coloring(shape, colors, rows[order], columns[order])
+    return Coloring(shape, colors, rows, columns)
 
 
 def as_coloring(sparsity: Any) -> Coloring:
@@ -200,18 +251,13 @@ def as_coloring(sparsity: Any) -> Coloring:
 
 
 def _pattern(pattern: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Rows and columns of the entries, each once, and the shape."""
-    if hasattr(pattern, "tocoo") and hasattr(pattern, "nnz"):
-        found = pattern.tocoo()
-        shape = tuple(map(int, found.shape))
-        if len(shape) != 2:
-            raise ValueError(f"`sparsity` must have two axes, but has shape {shape}")
-        rows, columns = (
-            to_numpy(index).astype(np.int64) for index in (found.row, found.col)
-        )
-        unique = np.unique(rows * max(1, shape[1]) + columns)
-        rows, columns = np.divmod(unique, max(1, shape[1]))
-        return rows, columns, (shape[0], shape[1])
+    """Rows and columns of the entries, row by row, and the shape."""
+    if hasattr(pattern, "tocsr"):
+        if len(pattern.shape) != 2:
+            raise ValueError(
+                f"`sparsity` must have two axes, but has shape {tuple(pattern.shape)}"
+            )
+        return _stored(pattern.tocsr())
     xp = common_namespace(sparsity=pattern)
     if not xp.isdtype(pattern.dtype, "bool"):
         raise TypeError(
@@ -225,6 +271,19 @@ def _pattern(pattern: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
         )
     rows, columns = np.nonzero(to_numpy(pattern))
     return rows, columns, (int(pattern.shape[0]), int(pattern.shape[1]))
+
+
+def _stored(matrix: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """The stored entries of a matrix in row order, each once."""
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    height, width = map(int, matrix.shape)
+    columns, pointers = (
+        np.asarray(to_numpy(index), dtype=np.int64)
+        for index in (matrix.indices, matrix.indptr)
+    )
+    return np.repeat(np.arange(height), np.diff(pointers)), columns, (height, width)
 
 
 def _in_turn(
@@ -249,7 +308,7 @@ def _greedily(
     rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
     """Each column, the fullest first, takes the first colour that its rows leave."""
-    order = np.lexsort((rows, columns))
+    order = np.argsort(columns, kind="stable")
     counts = np.bincount(columns, minlength=shape[1])
     ends = np.cumsum(counts)
     by_column = rows[order].tolist()
@@ -267,8 +326,8 @@ def _greedily(
     return colors
 
 
-def _tree_of_sums(counts: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-    """How to add up consecutive runs of entries, at most `FAN` numbers at a time.
+def _tree_of_sums(flat: np.ndarray, counts: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """How to add up runs of numbers that lie at ``flat``, at most `FAN` at a time.
 
     Each level is an index ``(numbers, sums)`` into the results of the level before,
     with a mask where some sums have fewer numbers. Needs nothing but `take` and `sum`.
@@ -284,6 +343,8 @@ def _tree_of_sums(counts: np.ndarray) -> list[tuple[np.ndarray, ...]]:
         numbers = np.arange(width)[:, None]
         valid = numbers < sizes
         index = np.where(valid, starts + numbers, 0)
+        if not levels:
+            index = flat[index] if len(flat) else index
         levels.append((index,) if valid.all() else (index, valid))
         if (parts == 1).all():
             return levels

@@ -37,6 +37,7 @@ from xgrad._schemes import (
     Weighted,
     choose,
     join,
+    same,
 )
 from xgrad._stencil import Method, noise_spacings, rungs, stencil
 from xgrad._tree import leaves, rebuild
@@ -286,11 +287,11 @@ class Run:
         found = []
         for start, stop, values in self.runner.groups(function, leaf, points, base):
             with quiet():
-                samples = readout.samples(points, start, stop, values, estimate)
+                samples = readout.samples(points, start, stop, values)
                 found.append(scheme.combine(samples, estimate))
         if not found:
             return self._nothing(leaf, base, estimate)
-        return join(found, lambda arrays: readout.ordered(xp, _concat(xp, arrays)))
+        return join(found, lambda groups: readout.ordered(xp, groups))
 
     def _nothing(self, leaf: int, base: Array, estimate: bool) -> Parts:
         """Parts of an array without entries."""
@@ -322,17 +323,19 @@ class Run:
             if isinstance(scheme, ComplexStep):
                 x, step = as_complex(xp, x), self._imaginary(leaf, step)
                 box = None
-            step = xp.broadcast_to(step, tuple(x.shape))
+            if step.shape != x.shape:
+                step = xp.broadcast_to(step, tuple(x.shape))
         return Points(xp, x, step, offsets, sides=sides, box=box, name=name)
 
     def largest_move(self, leaf: int, base: Array) -> Array:
         """The largest move of each entry that `parts` makes, in real numbers."""
-        eps = self.eps(leaf, base)
+        x, eps = self.function.leaves[leaf], self.eps(leaf, base)
         scheme = self.plan.scheme(eps)
         if isinstance(scheme, ComplexStep):
             scheme = CHECKING
         points = self.points(leaf, scheme, eps, False)
-        return points.positions[max(points.offsets, key=abs)] - points.base
+        widest = max(points.offsets, key=abs)
+        return points.positions[points.offsets.index(widest), ...] - x
 
     def _step(self, leaf: int, relative: float) -> Array:
         xp, x = self.xp, self.function.leaves[leaf]
@@ -427,14 +430,12 @@ class Run:
 
     def along(
         self, function: Function, leaf: int, base: Array, points: Points
-    ) -> dict[int, Array]:
-        """Values at the points of a single column."""
+    ) -> Array:
+        """Values at the points of a single column, ``(offsets, *shape)``."""
         self.runner.meter.expect(points.total)
-        groups = list(self.runner.groups(function, leaf, points, base))
-        values = (
-            groups[0][2] if groups else dict.fromkeys(points.offsets, base[None, ...])
-        )
-        return {offset: value[0, ...] for offset, value in values.items()}
+        for _, _, values in self.runner.groups(function, leaf, points, base):
+            return values[:, 0, ...]
+        return self.xp.stack([base] * len(points.offsets))  # nothing to move
 
     # The ladder where it is needed
 
@@ -504,11 +505,22 @@ class Run:
                 line = replace(line, box=self._bounds(leaf))
             values = self.along(self.function, leaf, base, line)
             with quiet():
-                places = {
-                    offset: from_host(xp, offset * step, like=base, dtype=base.dtype)
-                    for offset in (0, *line.offsets)
-                }
-                found = scheme.combine(Samples(xp, base, values, places, eps), True)
+                moved = [offset * step for offset in line.offsets]
+                places = from_host(xp, moved, like=base, dtype=base.dtype)
+                places = xp.reshape(places, (-1, *(1,) * base.ndim))
+                samples = Samples(
+                    xp=xp,
+                    offsets=line.offsets,
+                    base=base,
+                    values=values,
+                    origin=0.0,
+                    places=places,
+                    eps=eps,
+                    read=same,
+                    spread=same,
+                    size=xp.abs,
+                )
+                found = scheme.combine(samples, True)
                 allowed = 10 * xp.sum(found.error) + eps**0.5 * xp.abs(expected)
                 wrong = xp.abs(xp.sum(found.value) - expected) > allowed
             if not bool(wrong):
@@ -539,13 +551,11 @@ class Run:
             dtype = given.dtype
 
         def finished(name: str, part: Array) -> Array:
-            part = xp.reshape(xp.moveaxis(part, 0, -1), shape)
+            if part.ndim > 1:
+                part = xp.moveaxis(part, 0, -1)
+            part = xp.reshape(part, shape)
             return part if name == "status" else cast(xp, part, dtype)
 
         return Parts(
             **{name: finished(name, part) for name, part in parts.fields.items()}
         )
-
-
-def _concat(xp: Any, arrays: list[Array]) -> Array:
-    return arrays[0] if len(arrays) == 1 else xp.concat(arrays, axis=0)

@@ -36,7 +36,6 @@ from xgrad._tree import rebuild
 Vectorized = Literal["auto"] | bool
 Progress = bool | Callable[[int, int], Any]
 Workers = int | Executor | Callable[..., Iterable[Any]] | None
-Values = dict[int, Array]
 
 # Near the size of a second-level cache: larger chunks of points only move more memory.
 CPU_BYTES = 2 * 2**20
@@ -44,6 +43,8 @@ CPU_BYTES = 2 * 2**20
 # the system (at most 32 MiB count). Without it the temporaries of a large `f` may be
 # mapped anew at every call, which takes longer than `f` itself.
 RELEASED_BYTES = 31 * 2**20
+# Temporaries below this size are never mapped.
+SMALL_BYTES = 64 * 2**10
 # A loop gains nothing from more points at once than it needs to hide their building.
 LOOP_BYTES = 64 * 2**20
 # Chunks for each worker: enough of them that none waits long for the last one.
@@ -190,37 +191,29 @@ class Function(Portable):
 
     def at_points(
         self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
-    ) -> Values:
-        """Values at the points of a chunk of one leaf, by offset.
+    ) -> Array:
+        """Values at the points of a chunk of one leaf, ``(offsets, columns, *shape)``.
 
         ``shape`` is the shape of ``f(x)``, which every other value must have.
         """
+        run = self._together if self.batched else self._one_by_one
         with on_device_of(points.base), elsewhere():
-            parts = points.parts(chunk)
-            run = self._together if self.batched else self._one_by_one
-            found = run(leaf, points, chunk, parts, shape)
-        width = chunk.stop - chunk.start
-        offsets = points.offsets[chunk.first : chunk.last]
-        return {
-            offset: found[i * width : (i + 1) * width, ...]
-            for i, offset in enumerate(offsets)
-        }
+            values = run(leaf, points, chunk, shape)
+        return self.xp.reshape(values, (-1, chunk.stop - chunk.start, *shape))
 
     def _together(
-        self,
-        leaf: int,
-        points: Points,
-        chunk: Chunk,
-        parts: list[Array],
-        shape: tuple[int, ...],
+        self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
     ) -> Array:
-        batch = parts[0] if len(parts) == 1 else self.xp.concat(parts, axis=0)
-        count = batch.shape[0]
+        batch, count = points.batch(chunk), chunk.size
         others = self._copies(
             lambda x: self.xp.broadcast_to(x[None, ...], (count, *x.shape)), but=leaf
         )
-        with _note(points, chunk, None):
-            values = self._values([*others[:leaf], batch, *others[leaf + 1 :]])
+        others[leaf] = batch
+        try:
+            values = self._values(others)
+        except Exception as error:
+            error.add_note(_note(points, chunk, None))
+            raise
         if tuple(values.shape) != (count, *shape):
             raise ValueError(
                 f"with vectorized=True `f` was given {count} points along a leading "
@@ -231,21 +224,18 @@ class Function(Portable):
         return values
 
     def _one_by_one(
-        self,
-        leaf: int,
-        points: Points,
-        chunk: Chunk,
-        parts: list[Array],
-        shape: tuple[int, ...],
+        self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
     ) -> Array:
         values = []
-        width = chunk.stop - chunk.start
-        for i in range(width * len(parts)):
+        batch = points.batch(chunk)
+        for i in range(chunk.size):
             others = self._copies(lambda x: x, but=leaf)
-            row, column = divmod(i, width)
-            point = parts[row][column, ...]
-            with _note(points, chunk, i):
-                value = self._values([*others[:leaf], point, *others[leaf + 1 :]])
+            others[leaf] = batch[i, ...]
+            try:
+                value = self._values(others)
+            except Exception as error:
+                error.add_note(_note(points, chunk, i))
+                raise
             if tuple(value.shape) != shape:
                 raise ValueError(
                     f"`f` returned shape {shape} at x, but shape {tuple(value.shape)} "
@@ -263,14 +253,15 @@ class Function(Portable):
 
     def _values(self, arguments: list[Array]) -> Array:
         """Call ``f`` and take its result as numbers of the namespace."""
+        like = self.leaves[0]
         result = self.call(rebuild(self.tree, arguments))
-        if isinstance(result, bool | int | float):
-            like = self.leaves[0]
-            if not is_complex(self.xp, like):
-                wide = wide_dtype(self.xp, like)
-                return from_host(self.xp, float(result), like=like, dtype=wide)
+        if type(result) is type(like) and result.dtype == like.dtype:
+            return result
+        if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
+            wide = wide_dtype(self.xp, like)
+            return from_host(self.xp, float(result), like=like, dtype=wide)
         if type(result) is complex:
-            result = from_host(self.xp, result, like=self.leaves[0])
+            result = from_host(self.xp, result, like=like)
         try:
             found = common_namespace(**{"the result of f": result})
         except TypeError as error:
@@ -284,7 +275,7 @@ class Function(Portable):
                 f"{type(result).__name__}: compute the result with the functions of "
                 "the array's own library"
             )
-        if not is_complex(self.xp, self.leaves[0]):
+        if not is_complex(self.xp, like):
             return as_float(self.xp, "the result of f", result)
         if not is_complex(self.xp, result):
             raise TypeError(
@@ -304,31 +295,27 @@ def _first_of_one(values: Array) -> Array:
     return values[0, ...]
 
 
-@contextlib.contextmanager
-def elsewhere() -> Iterator[None]:
+class elsewhere:  # noqa: N801 (a context, used like a function)
     """The caller did not choose these points: no warnings, no checks of predictions."""
-    token = perturbed.set(True)
-    try:
-        with quiet():
-            yield
-    finally:
-        perturbed.reset(token)
+
+    def __enter__(self) -> None:
+        self._token = perturbed.set(True)
+        self._quiet = quiet()
+        self._quiet.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._quiet.__exit__(*exception)
+        perturbed.reset(self._token)
 
 
-@contextlib.contextmanager
-def _note(points: Points, chunk: Chunk, position: int | None) -> Iterator[None]:
-    """Add to an exception of ``f`` where it was being evaluated."""
-    try:
-        yield
-    except Exception as error:
-        width = chunk.stop - chunk.start
-        row, column = divmod(position or 0, width)
-        offset = points.offsets[chunk.first + row]
-        where = points.describe(chunk.start + column, offset)
-        if position is None and chunk.size > 1:
-            where = f"{chunk.size} points at once, the first with {where}"
-        error.add_note(f"xgrad was evaluating `f` at {where}")
-        raise
+def _note(points: Points, chunk: Chunk, position: int | None) -> str:
+    """Where ``f`` was being evaluated, to add to its exception."""
+    row, column = divmod(position or 0, chunk.stop - chunk.start)
+    offset = points.offsets[chunk.first + row]
+    where = points.describe(chunk.start + column, offset)
+    if position is None and chunk.size > 1:
+        where = f"{chunk.size} points at once, the first with {where}"
+    return f"xgrad was evaluating `f` at {where}"
 
 
 # Chunks, one after the other or elsewhere
@@ -343,20 +330,18 @@ class Task:
     points: Points
     shape: tuple[int, ...]
 
-    def __call__(self, chunk: Chunk) -> Values:
-        """Values at the points of a chunk, by offset."""
+    def __call__(self, chunk: Chunk) -> Array:
+        """Values at the points of a chunk, ``(offsets, columns, *shape)``."""
         return self.within(chunk, chunk.size)[0]
 
-    def within(self, chunk: Chunk, limit: int) -> tuple[Values, int]:
+    def within(self, chunk: Chunk, limit: int) -> tuple[Array, int]:
         """The values, evaluated in pieces of at most ``limit`` points.
 
         A piece for which memory runs out is halved; returns what is left of the limit.
         """
         if chunk.size <= limit:
             try:
-                return self.function.at_points(
-                    self.leaf, self.points, chunk, self.shape
-                ), limit
+                return self._at(chunk), limit
             except Exception as error:
                 if chunk.size == 1 or not out_of_memory(error):
                     raise
@@ -365,16 +350,11 @@ class Task:
         first, second = chunk.halves()
         left, limit = self.within(first, limit)
         right, limit = self.within(second, limit)
-        return self._merged(left, right), limit
+        axis = 1 if first.start != second.start else 0
+        return self.function.xp.concat([left, right], axis=axis), limit
 
-    def _merged(self, left: Values, right: Values) -> Values:
-        xp = self.function.xp
-        return {
-            offset: xp.concat([left[offset], right[offset]], axis=0)
-            if offset in left and offset in right
-            else {**left, **right}[offset]
-            for offset in [*left, *(o for o in right if o not in left)]
-        }
+    def _at(self, chunk: Chunk) -> Array:
+        return self.function.at_points(self.leaf, self.points, chunk, self.shape)
 
 
 @dataclass(frozen=True)
@@ -387,26 +367,31 @@ class Runner:
 
     def groups(
         self, function: Function, leaf: int, points: Points, base: Array
-    ) -> Iterator[tuple[int, int, Values]]:
-        """Values around groups of columns: ``(start, stop, values by offset)``."""
-        shape = tuple(base.shape)
-        bits = int(function.xp.finfo(base.dtype).bits)
+    ) -> Iterator[tuple[int, int, Array]]:
+        """Values around groups of columns, ``(offsets, columns, *shape)``.
+
+        Each with the first column and the one after the last. ``base`` is ``f(x)``.
+        """
+        xp, shape = function.xp, tuple(base.shape)
+        bits = int(xp.finfo(base.dtype).bits)
         fitting = self.execution.fitting(points, math.prod(shape) * bits // 8)
-        np.empty(RELEASED_BYTES, dtype=np.uint8)
+        if min(fitting, points.total) * points.point_bytes > SMALL_BYTES:
+            np.empty(RELEASED_BYTES, dtype=np.uint8)
         chunks = list(points.chunks(fitting)) if points.total else []
         task = Task(function, leaf, points, shape)
         run = self._in_turn if self.workers is None else self._by_workers
-        values: Values = {}
+        found: list[Array] = []
         with contextlib.closing(run(task, chunks)) as results:
-            for chunk, found in zip(chunks, results, strict=True):
+            for chunk, values in zip(chunks, results, strict=True):
                 self.meter.add(chunk.size)
-                values |= found
-                if len(values) == len(points.offsets):
+                found.append(values)
+                if chunk.last == len(points.offsets):
+                    values = found[0] if len(found) == 1 else xp.concat(found, axis=0)
                     yield chunk.start, chunk.stop, values
-                    values = {}
+                    found = []
 
     @staticmethod
-    def _in_turn(task: Task, chunks: list[Chunk]) -> Generator[Values, None, None]:
+    def _in_turn(task: Task, chunks: list[Chunk]) -> Generator[Array, None, None]:
         limit = max((chunk.size for chunk in chunks), default=1)
         for chunk in chunks:
             values, limit = task.within(chunk, limit)
@@ -414,7 +399,7 @@ class Runner:
 
     def _by_workers(
         self, task: Task, chunks: list[Chunk]
-    ) -> Generator[Values, None, None]:
+    ) -> Generator[Array, None, None]:
         if not hasattr(self.workers, "submit"):
             yield from self.workers(task, chunks)
             return

@@ -13,7 +13,7 @@ from xgrad._coloring import Coloring, as_coloring
 from xgrad._engine import Estimate, Plan, Run, prepare
 from xgrad._evaluate import Execution, Progress, Vectorized, Workers, runner
 from xgrad._points import Points, colors, entries, rows
-from xgrad._readout import Readout, Terms, Whole
+from xgrad._readout import Readout, SparseTerms, Terms, Whole
 from xgrad._schemes import Parts
 from xgrad._stencil import Method
 from xgrad._tree import rebuild
@@ -258,15 +258,17 @@ def _of_rows(run: Run, base: Array) -> Parts:
 
 
 def _of_terms(run: Run, leaf: int, base: Array, coloring: Coloring | None) -> Parts:
-    def readout(eps: float, noise: Array | None) -> Readout:
-        return Terms(base, eps, noise, coloring)
-
     if coloring is None:
-        return run.parts(leaf, base, entries, readout)
+        return run.parts(
+            leaf, base, entries, lambda eps, noise: Terms(base, eps, noise)
+        )
     labels = coloring.labels(run.xp, base)
 
     def columns(points: Points) -> Points:
         return colors(points, labels, coloring.num_colors)
+
+    def readout(eps: float, noise: Array | None) -> Readout:
+        return SparseTerms(base, eps, coloring, noise)
 
     return run.parts(leaf, base, columns, readout)
 

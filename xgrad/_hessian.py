@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,11 +160,15 @@ def _of_gradient(
 
 @dataclass(frozen=True)
 class _Moved:
-    """At one offset: what moving each entry by itself does, and how far it goes."""
+    """At one offset: what moving each entry by itself does, and how far it goes.
+
+    ``rise`` is ``f(x + h) - 2 f(x) + f(x - h)``, ``curvature`` the second derivative.
+    """
 
     up: Array
     down: Array
     rise: Array
+    curvature: Array
 
 
 def _second(run: Run, base: Array) -> Parts:
@@ -174,67 +178,48 @@ def _second(run: Run, base: Array) -> Parts:
     eps = run.eps(0, base)
     fourth = run.plan.accuracy == 4
     reach = 2 if fourth or run.plan.full_output else 1
-    scheme = run.plan.scheme(eps)
     points = replace(
-        run.points(0, scheme, eps, False),
-        offsets=tuple(side * o for o in range(1, reach + 1) for side in (1, -1)),
+        run.points(0, run.plan.scheme(eps), eps, False),
+        offsets=(*range(1, reach + 1), *range(-1, -reach - 1, -1)),
     )
-    flat = xp.reshape(base, ())
     single = entries(points)
-    alone = _rises(run, base, single)
+    alone = xp.concat([rises for _, _, rises in _rises(run, base, single)], axis=1)
     with quiet():
-        moved = {o: _of_entries(xp, single, alone, o) for o in range(1, reach + 1)}
-        diagonal = {o: _curvature(xp, single, alone, o) for o in moved}
+        moved = [_alone(xp, single, alone, i, reach) for i in range(reach)]
     first, second = np.triu_indices(count, 1)
-    found: dict[int, list[Array]] = {o: [diagonal[o]] for o in moved}
+    found = [[one.curvature] for one in moved]
     double = pairs(points, first, second)
-    run.runner.meter.expect(double.total)
-    for start, stop, values in run.runner.groups(run.function, 0, double, base):
+    for start, stop, rises in _rises(run, base, double):
         with quiet():
             i, j = (ids[start:stop] for ids in double.columns)
-            for o, singles in moved.items():
-                both = (
-                    (xp.reshape(values[o], (-1,)) - flat)
-                    + (xp.reshape(values[-o], (-1,)) - flat)
-                    - xp.take(singles.rise, i)
-                    - xp.take(singles.rise, j)
-                )
-                found[o].append(both / _area(xp, singles, i, j))
-    upper = {o: xp.concat(arrays, axis=0) for o, arrays in found.items()}
+            for k, one in enumerate(moved):
+                both = rises[k, ...] + rises[reach + k, ...]
+                both = both - xp.take(one.rise, i) - xp.take(one.rise, j)
+                found[k].append(both / _area(xp, one, i, j))
+    upper = [xp.concat(arrays, axis=0) for arrays in found]
     square = from_host(xp, _square(count, first, second), like=base)
     with quiet():
         parts = _of_offsets(run, base, upper, moved, (first, second), eps, fourth)
     return parts.map(lambda part: xp.reshape(xp.take(part, square), (count, count)))
 
 
-def _rises(run: Run, base: Array, points: Points) -> dict[int, Array]:
-    """``f`` beside x minus ``f(x)``, for each entry."""
-    xp = run.xp
+def _rises(run: Run, base: Array, points: Points) -> Iterator[tuple[int, int, Array]]:
+    """``f`` minus ``f(x)`` for groups of columns, ``(offsets, columns)``."""
     run.runner.meter.expect(points.total)
-    flat = xp.reshape(base, ())
-    groups: dict[int, list[Array]] = {o: [] for o in points.offsets}
-    for _, _, values in run.runner.groups(run.function, 0, points, base):
+    for start, stop, values in run.runner.groups(run.function, 0, points, base):
         with quiet():
-            for o, value in values.items():
-                groups[o].append(xp.reshape(value, (-1,)) - flat)
-    empty = xp.zeros_like(xp.reshape(points.base, (-1,))[:0])
-    return {o: xp.concat([empty, *found], axis=0) for o, found in groups.items()}
+            rises = values - base
+        yield start, stop, run.xp.reshape(rises, (len(points.offsets), -1))
 
 
-def _of_entries(
-    xp: Any, points: Points, rises: dict[int, Array], offset: int
-) -> _Moved:
+def _alone(xp: Any, points: Points, rises: Array, i: int, reach: int) -> _Moved:
+    """What the entries do by themselves, from steps that may differ by a rounding."""
+    positions = xp.reshape(points.positions, (2 * reach, -1))
     x = xp.reshape(points.base, (-1,))
-    up = xp.reshape(points.positions[offset], (-1,)) - x
-    down = x - xp.reshape(points.positions[-offset], (-1,))
-    return _Moved(up, down, rises[offset] + rises[-offset])
-
-
-def _curvature(xp: Any, points: Points, rises: dict[int, Array], offset: int) -> Array:
-    """Second derivative by each entry, from steps that may differ by a rounding."""
-    moved = _of_entries(xp, points, rises, offset)
-    slopes = rises[offset] / moved.up + rises[-offset] / moved.down
-    return 2 * slopes / (moved.up + moved.down)
+    up, down = positions[i, ...] - x, x - positions[reach + i, ...]
+    right, left = rises[i, ...], rises[reach + i, ...]
+    curvature = 2 * (right / up + left / down) / (up + down)
+    return _Moved(up, down, right + left, curvature)
 
 
 def _area(xp: Any, moved: _Moved, i: Array, j: Array) -> Array:
@@ -246,18 +231,18 @@ def _area(xp: Any, moved: _Moved, i: Array, j: Array) -> Array:
 def _of_offsets(
     run: Run,
     base: Array,
-    upper: dict[int, Array],
-    moved: dict[int, _Moved],
+    upper: list[Array],
+    moved: list[_Moved],
     which: tuple[np.ndarray, np.ndarray],
     eps: float,
     fourth: bool,
 ) -> Parts:
     """Value, error, step and status of the diagonal and the pairs above it."""
     xp = run.xp
-    value = upper[1]
-    if 2 not in upper:
+    value = upper[0]
+    if len(upper) == 1:
         return Parts(value)
-    better = (4 * upper[1] - upper[2]) / 3
+    better = (4 * upper[0] - upper[1]) / 3
     change = xp.abs(better - value)
     if fourth:
         value = better
@@ -265,11 +250,11 @@ def _of_offsets(
         return Parts(value)
     first, second = (
         from_host(
-            xp, np.concatenate([np.arange(moved[1].up.shape[0]), index]), like=base
+            xp, np.concatenate([np.arange(moved[0].up.shape[0]), index]), like=base
         )
         for index in which
     )
-    step = xp.sqrt(xp.take(moved[1].up, first) * xp.take(moved[1].up, second))
+    step = xp.sqrt(xp.take(moved[0].up, first) * xp.take(moved[0].up, second))
     size = xp.abs(xp.reshape(base, ()))
     # Seven values of about this size, each rounded, over twice the area; at accuracy 4
     # by 4/3 and a little.

@@ -108,7 +108,11 @@ full_output
             coloring = fitting_coloring(sparsity, x, base)
             parts = [_sparse(run, base, coloring, given[0][1])]
             value = sparse_matrix(
-                function.xp, parts[0].value, *coloring.compressed_rows, coloring.shape
+                function.xp,
+                parts[0].value,
+                coloring.columns,
+                coloring.pointers,
+                coloring.shape,
             )
         return (value, run.estimate(x, parts)) if full_output else value
 

@@ -25,22 +25,27 @@ def noise_offsets(eps: float) -> tuple[int, ...]:
     return tuple(sorted({spacing * j for spacing in spacings for j in steps}))
 
 
-def noise_level(xp: Any, base: Array, values: dict[int, Array], eps: float) -> Array:
+def noise_level(xp: Any, base: Array, found: Array, eps: float) -> Array:
     """Standard deviation of the noise in each number that the function returns.
 
-    From the smallest spacing that shows it; 0 where none does.
+    ``found`` are the values at `noise_offsets`. From the smallest spacing that shows
+    it; 0 where none does.
     """
     dtype = wide_dtype(xp, base)
-    values = {o: cast(xp, value, dtype) for o, value in {**values, 0: base}.items()}
+    values = {
+        offset: cast(xp, found[i, ...], dtype)
+        for i, offset in enumerate(noise_offsets(eps))
+    }
+    values[0] = cast(xp, base, dtype)
     spacings = noise_spacings(eps)[1]
     lines = [
         xp.stack([values[spacing * j] for spacing in spacings], axis=0)
         for j in range(-NOISE_REACH, NOISE_REACH + 1)
     ]
-    found = _levels(xp, xp.stack(lines, axis=0))
-    level = found[-1, ...]
+    levels = _levels(xp, xp.stack(lines, axis=0))
+    level = levels[-1, ...]
     for i in reversed(range(len(spacings) - 1)):
-        level = xp.where(found[i, ...] > 0, found[i, ...], level)
+        level = xp.where(levels[i, ...] > 0, levels[i, ...], level)
     return level
 
 

@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, Portable, device_of, from_host, is_complex
+from xgrad._array import (
+    Array,
+    Portable,
+    binade,
+    device_of,
+    from_host,
+    is_complex,
+    real_dtype,
+)
 
 
 @dataclass(frozen=True)
@@ -96,12 +104,12 @@ class Points(Portable):
         return replace(self, columns=(ids,))
 
     @functools.cached_property
-    def positions(self) -> dict[int, Array]:
-        """What the entries become at each offset, as it is in floating point."""
-        return {
-            offset: self._moved(self.base, self.step, self.sides, self.box, offset)
-            for offset in (0, *self.offsets)
-        }
+    def positions(self) -> Array:
+        """What the entries become at each offset, in floating point.
+
+        Shape ``(offsets, *shape)``.
+        """
+        return self._moved(self.base, self.step, self.sides, self.box)
 
     def _moved(
         self,
@@ -109,19 +117,23 @@ class Points(Portable):
         step: Array,
         sides: Array | None,
         box: tuple[Array, Array] | None,
-        offset: int,
     ) -> Array:
-        if not offset:
-            return base
-        moves: Any = offset
+        xp = self.xp
+        moves = self._beside(self.offsets, base)
         if sides is not None:
-            rank = 1 + sorted(self.offsets).index(offset)
-            moves = self.xp.where(sides == 0, float(offset), sides * rank)
+            ranks = [1 + sorted(self.offsets).index(offset) for offset in self.offsets]
+            moves = xp.where(sides == 0, moves, self._beside(ranks, base) * sides)
         moved = base + moves * step
         if box is not None:
-            inside = (moved >= box[0]) & (moved <= box[1])
-            moved = self.xp.where(inside, moved, base)
+            moved = xp.where((moved >= box[0]) & (moved <= box[1]), moved, base)
         return moved
+
+    def _beside(self, numbers: Sequence[int], base: Array) -> Array:
+        """Numbers along a new first axis."""
+        xp = self.xp
+        dtype = real_dtype(xp, base)
+        values = _column(tuple(numbers), base.ndim)
+        return from_host(xp, values, like=base, dtype=dtype)
 
     @functools.cached_property
     def _rows(self) -> tuple[Any, ...]:
@@ -146,44 +158,51 @@ class Points(Portable):
         box = None if self.box is None else tuple(map(rows, self.box))
         return rows(self.base), rows(self.step), rows(self.sides), box
 
-    def sides_of(self, start: int, stop: int) -> Array:
-        """`sides` of some columns, as `places` has them."""
-        return self._part(self._rows[2], start, stop)
+    def places(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Where some columns are, ``(columns, *lead)``, and to where they move.
 
-    def places(self, start: int, stop: int) -> dict[int, Array]:
-        """What the columns become at each offset, ``(stop - start, *lead)``.
-
-        For columns of one entry (in every row) and for everything. At offset 0 they
-        are as they were.
+        The latter has the offsets as first axis. For columns of one entry (in every
+        row) and for everything.
         """
         base, step, sides, box = self._rows
-        base, step, sides = (self._part(a, start, stop) for a in (base, step, sides))
+        origin = self._part(base, start, stop)
+        if self.labels is not None and not self.lead and self._complete:
+            count = len(self.offsets)
+            positions = self.xp.reshape(self.positions, (count, -1))
+            return origin, positions[:, start:stop]
+        step, sides = self._part(step, start, stop), self._part(sides, start, stop)
         box = box and tuple(self._part(bound, start, stop) for bound in box)
-        return {
-            offset: self._moved(base, step, sides, box, offset)
-            for offset in (0, *self.offsets)
-        }
+        return origin, self._moved(origin, step, sides, box)
+
+    def sides_of(self, start: int, stop: int) -> Array | None:
+        """`sides` of some columns, ``(columns, *lead)``."""
+        if self.sides is None:
+            return None
+        return self._part(self._rows[2], start, stop)
+
+    @property
+    def _complete(self) -> bool:
+        """Whether the columns are all there are, in order."""
+        rows = math.prod(self.lead)
+        return self.count * rows == math.prod(self.base.shape)
 
     def _part(self, values: Array | None, start: int, stop: int) -> Array | None:
         if values is None or self.labels is None:
             return values
-        if values.shape[0] == self.count:
+        if self._complete:
             return values[start:stop, ...]
         return self.xp.take(values, self.columns[0][start:stop], axis=0)
 
-    def parts(self, chunk: Chunk) -> list[Array]:
-        """The points of a chunk, ``(columns, *shape)`` for each of its offsets."""
+    def batch(self, chunk: Chunk) -> Array:
+        """The points of a chunk in new memory, ``(offsets * columns, *shape)``."""
+        xp = self.xp
+        positions = self.positions[chunk.first : chunk.last, ...]
         moves = self._mask(chunk.start, chunk.stop)
-        offsets = self.offsets[chunk.first : chunk.last]
         if moves is None:
-            # Copies: what is handed out may be written into.
-            positions = [self.positions[offset][None, ...] for offset in offsets]
-            return [self.xp.asarray(values, copy=True) for values in positions]
+            return xp.asarray(positions, copy=True)
         # `where` leaves the other columns exactly as they are; adding 0 would not.
-        return [
-            self.xp.where(moves, self.positions[offset], self.base)
-            for offset in offsets
-        ]
+        points = xp.where(moves, positions[:, None, ...], self.base)
+        return xp.reshape(points, (-1, *self.base.shape))
 
     def _mask(self, start: int, stop: int) -> Array | None:
         """Which entries move in each column, ``(columns, *shape)``."""
@@ -216,7 +235,8 @@ class Points(Portable):
         if self.colored:
             where = f"in the entries of colour {label[0]}"
             return f"{self.name} moved by {offset} steps {where}"
-        moves = self.xp.reshape(self.positions[offset] - self.base, (-1,))
+        position = self.positions[self.offsets.index(offset), ...]
+        moves = self.xp.reshape(position - self.base, (-1,))
         return " and ".join(
             f"{self._name_of(i)} moved by {_number(moves[i])}"
             for i in dict.fromkeys(label)
@@ -260,6 +280,12 @@ def pairs(points: Points, first: np.ndarray, second: np.ndarray) -> Points:
     return replace(entries(points), columns=both)
 
 
+@functools.lru_cache
+def _column(numbers: tuple[int, ...], ndim: int) -> np.ndarray:
+    """Numbers along the first of 1 + ``ndim`` axes."""
+    return np.asarray(numbers, dtype=np.float64).reshape((-1, *(1,) * ndim))
+
+
 def _arange(points: Points, count: int) -> Array:
     return points.xp.arange(count, device=device_of(points.base))
 
@@ -278,20 +304,18 @@ def floored_size(xp: Any, x: Array) -> Array:
     A floor is needed because rounding in ``f`` does not shrink with ``x``; the cap
     keeps ``x + 4 h`` finite near the largest number.
     """
-    info = xp.finfo(x.dtype)
-    size = xp.clip(xp.abs(x), 1.0, float(info.max) / 8)
-    return 2.0 ** xp.floor(xp.log2(size))
+    limit = float(xp.finfo(x.dtype).max) / 8
+    return binade(xp, xp.minimum(xp.maximum(xp.abs(x), 1.0), limit))
 
 
 def own_size(xp: Any, x: Array) -> Array:
     """Size of each component, 1 where it is 0, rounded to a power of two."""
     info = xp.finfo(x.dtype)
-    largest, smallest = (
-        float(info.max) * 2.0**-24,
-        float(info.smallest_normal) * 2.0**22,
-    )
-    size = xp.clip(xp.where(x == 0, 1.0, xp.abs(x)), smallest, largest)
-    return 2.0 ** xp.round(xp.log2(size))
+    largest = float(info.max) * 2.0**-24
+    smallest = float(info.smallest_normal) * 2.0**22
+    size = xp.where(x == 0, 1.0, xp.abs(x))
+    # Down from sqrt(2) times the size is to the nearest power.
+    return binade(xp, xp.minimum(xp.maximum(size, smallest), largest) * 2**0.5)
 
 
 def random_direction(xp: Any, x: Array) -> Array:

@@ -6,31 +6,24 @@ whose differences count, beside the places where they were taken.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from xgrad._array import Array, from_host, is_complex, wide_dtype
-from xgrad._coloring import Coloring, Group
+from xgrad._coloring import Coloring
 from xgrad._points import Points
-from xgrad._schemes import Samples
+from xgrad._schemes import Samples, same
 
 
 class Readout(Protocol):
     """Reads groups of columns, and puts their derivatives in order."""
 
-    def samples(
-        self,
-        points: Points,
-        start: int,
-        stop: int,
-        values: dict[int, Array],
-        estimate: bool,
-    ) -> Samples:
+    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
         """What the columns ``start:stop`` say."""
 
-    def ordered(self, xp: Any, joined: Array) -> Array:
-        """The results of all columns, joined, in their final order."""
+    def ordered(self, xp: Any, groups: list[Array]) -> Array:
+        """The results of all groups of columns, joined in their final order."""
 
     def aligned(self, points: Points, ray: Array) -> Array:
         """A direction like x beside the ordered results: what each is the slope of."""
@@ -44,29 +37,36 @@ class Whole:
     eps: float
     noise: Array | None = None
 
-    def samples(
-        self,
-        points: Points,
-        start: int,
-        stop: int,
-        values: dict[int, Array],
-        estimate: bool,
-    ) -> Samples:
-        """Places broadcast against the entries of the result."""
+    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+        """Distances broadcast against the entries of the result."""
         xp = points.xp
         extra = (1,) * (self.base.ndim - len(points.lead))
 
-        def aligned(place: Array) -> Array:
-            return xp.reshape(place, (*place.shape, *extra)) if extra else place
+        def aligned(distances: Array) -> Array:
+            if not extra:
+                return distances
+            return xp.reshape(distances, (*distances.shape, *extra))
 
-        places = {o: aligned(p) for o, p in points.places(start, stop).items()}
+        origin, places = points.places(start, stop)
         sides = points.sides_of(start, stop)
-        sides = None if sides is None else aligned(sides)
-        return Samples(xp, self.base, values, places, self.eps, self.noise, sides=sides)
+        return Samples(
+            xp,
+            points.offsets,
+            self.base,
+            values,
+            origin,
+            places,
+            self.eps,
+            same,
+            aligned,
+            xp.abs,
+            self.noise,
+            None if sides is None else aligned(sides),
+        )
 
-    def ordered(self, xp: Any, joined: Array) -> Array:
+    def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """As they come."""
-        return joined
+        return joined(xp, groups)
 
     def aligned(self, points: Points, ray: Array) -> Array:
         """The entries of each column."""
@@ -89,59 +89,102 @@ class Terms:
     base: Array
     eps: float
     noise: Array | None = None
-    coloring: Coloring | None = None
 
-    def samples(
-        self,
-        points: Points,
-        start: int,
-        stop: int,
-        values: dict[int, Array],
-        estimate: bool,
-    ) -> Samples:
-        """Sums of the changes since ``f(x)``, so that the base is 0."""
+    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+        """Sums of the changes of all terms."""
         xp = points.xp
-        example = values[max(values)]
-        wide = example.dtype if is_complex(xp, example) else wide_dtype(xp, example)
-        if self.coloring is None:
-            group = None
-            axes = tuple(range(1, self.base.ndim + 1))
-            places = points.places(start, stop)
-            sides = points.sides_of(start, stop)
-        else:
-            group = self.coloring.group(xp, self.base, start, stop)
-            places = _taken(xp, points.positions, group.order)
-            sides = _maybe_taken(xp, points.sides, group.order)
+        axes = tuple(range(-self.base.ndim, 0))
+        wide = values.dtype
+        if not is_complex(xp, values):
+            wide = wide_dtype(xp, values)
 
-        def added(terms: Array) -> Array:
-            if group is None:
-                return xp.sum(terms, axis=axes, dtype=wide) if axes else terms
-            return group.add(xp, xp.take(_flat(xp, terms), group.flat))
+        def added(changes: Array) -> Array:
+            return xp.sum(changes, axis=axes, dtype=wide) if axes else changes
 
-        sums = {offset: added(value - self.base) for offset, value in values.items()}
-        sizes, noise = None, None
-        if estimate:
-            moved = {o: value != self.base for o, value in values.items()}
-            sizes = {
-                o: added(xp.where(moved[o], xp.abs(value), 0.0))
-                for o, value in values.items()
-            }
-            if self.noise is not None:
-                # As much as all terms that move at the largest step are uncertain by.
-                widest = moved[max(moved)]
-                noise = added(xp.where(widest, self.noise, 0.0))
-        base = xp.zeros_like(sums[max(sums)][:1, ...])
-        return Samples(xp, base, sums, places, self.eps, noise, sizes, sides)
+        sides = points.sides_of(start, stop)
+        places = points.places(start, stop)
+        return _of_changes(self, points, values, places, added, same, sides)
 
-    def ordered(self, xp: Any, joined: Array) -> Array:
-        """Columns in their own order again."""
-        if self.coloring is None:
-            return joined
-        return xp.take(joined, self.coloring.unsort_columns(xp, self.base), axis=0)
+    def ordered(self, xp: Any, groups: list[Array]) -> Array:
+        """As they come."""
+        return joined(xp, groups)
 
     def aligned(self, points: Points, ray: Array) -> Array:
         """The entries of each column."""
-        return _flat(points.xp, ray)
+        return points.xp.reshape(ray, (-1,))
+
+
+@dataclass(frozen=True)
+class SparseTerms:
+    """`Terms` of which each column is known to change a few."""
+
+    base: Array
+    eps: float
+    coloring: Coloring
+    noise: Array | None = None
+
+    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+        """Sums of the changes of the terms that belong to each column."""
+        xp = points.xp
+        group = self.coloring.sums(xp, self.base, start, stop)
+
+        def added(changes: Array) -> Array:
+            return group.add(xp, _flat(xp, changes, 1 + self.base.ndim))
+
+        def spread(distances: Array) -> Array:
+            distances = _flat(xp, distances, points.base.ndim)
+            if group.order is None:
+                return distances
+            return xp.take(distances, group.order, axis=-1)
+
+        sides = None if points.sides is None else spread(points.sides)
+        places = points.base, points.positions
+        return _of_changes(self, points, values, places, added, spread, sides)
+
+    def ordered(self, xp: Any, groups: list[Array]) -> Array:
+        """Columns in their own order again."""
+        if len(groups) == 1:
+            return groups[0]
+        order = self.coloring.columns_in_order(xp, self.base)
+        return xp.take(joined(xp, groups), order)
+
+    def aligned(self, points: Points, ray: Array) -> Array:
+        """The entries of each column."""
+        return points.xp.reshape(ray, (-1,))
+
+
+def _of_changes(
+    readout: Terms | SparseTerms,
+    points: Points,
+    values: Array,
+    places: tuple[Array, Array],
+    added: Callable[[Array], Array],
+    spread: Callable[[Array], Array],
+    sides: Array | None,
+) -> Samples:
+    """Samples of sums; rounding is that of the terms that change."""
+    xp, base, noise = points.xp, readout.base, readout.noise
+
+    def size(value: Array) -> Array:
+        return added(xp.where(value != base, xp.abs(value), 0.0))
+
+    if noise is not None:
+        # As much as all terms that change at the largest step are uncertain by.
+        widest = values[points.offsets.index(max(points.offsets)), ...]
+        noise = added(xp.where(widest != base, noise, 0.0))
+    return Samples(
+        xp,
+        points.offsets,
+        base,
+        values,
+        *places,
+        readout.eps,
+        added,
+        spread,
+        size,
+        noise,
+        sides,
+    )
 
 
 @dataclass(frozen=True)
@@ -153,47 +196,56 @@ class Entries:
     coloring: Coloring
     noise: Array | None = None
 
-    def samples(
-        self,
-        points: Points,
-        start: int,
-        stop: int,
-        values: dict[int, Array],
-        estimate: bool,
-    ) -> Samples:
+    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
         """One number for each entry of the colours."""
         xp = points.xp
-        group: Group = self.coloring.group(xp, self.base, start, stop)
-        sides = _maybe_taken(xp, points.sides, group.columns)
-        noise = _maybe_taken(xp, self.noise, group.rows)
+        group = self.coloring.entries(xp, self.base, start, stop)
+
+        def read(changes: Array) -> Array:
+            changes = _flat(xp, changes, 1 + self.base.ndim)
+            return xp.take(changes, group.flat, axis=-1)
+
+        def spread(distances: Array) -> Array:
+            distances = _flat(xp, distances, points.base.ndim)
+            return xp.take(distances, group.columns, axis=-1)
+
+        def size(value: Array) -> Array:
+            return read(xp.abs(value))
+
+        noise, sides = self.noise, points.sides
         return Samples(
             xp,
-            xp.take(_flat(xp, self.base), group.rows),
-            _taken(xp, values, group.flat),
-            _taken(xp, points.positions, group.columns),
+            points.offsets,
+            self.base,
+            values,
+            points.base,
+            points.positions,
             self.eps,
-            noise,
-            sides=sides,
+            read,
+            spread,
+            size,
+            None if noise is None else xp.take(xp.reshape(noise, (-1,)), group.rows),
+            None if sides is None else spread(sides),
         )
 
-    def ordered(self, xp: Any, joined: Array) -> Array:
-        """Entries by rows, as a sparse matrix stores them."""
-        return xp.take(joined, self.coloring.unsort_entries(xp, self.base), axis=0)
+    def ordered(self, xp: Any, groups: list[Array]) -> Array:
+        """Entries row by row, as a sparse matrix stores them."""
+        if len(groups) == 1:
+            return groups[0]
+        order = self.coloring.entries_in_order(xp, self.base)
+        return xp.take(joined(xp, groups), order)
 
     def aligned(self, points: Points, ray: Array) -> Array:
         """The column of each entry."""
-        columns, _ = self.coloring.compressed_rows
-        index = from_host(points.xp, columns, like=self.base)
-        return points.xp.take(_flat(points.xp, ray), index)
+        index = from_host(points.xp, self.coloring.columns, like=self.base)
+        return points.xp.take(points.xp.reshape(ray, (-1,)), index)
 
 
-def _maybe_taken(xp: Any, array: Array | None, index: Array) -> Array | None:
-    return None if array is None else xp.take(_flat(xp, array), index)
+def joined(xp: Any, groups: list[Array]) -> Array:
+    """Groups of columns, one after the other."""
+    return groups[0] if len(groups) == 1 else xp.concat(groups, axis=0)
 
 
-def _taken(xp: Any, arrays: dict[int, Array], index: Array) -> dict[int, Array]:
-    return {o: xp.take(_flat(xp, array), index) for o, array in arrays.items()}
-
-
-def _flat(xp: Any, x: Array) -> Array:
-    return xp.reshape(x, (math.prod(x.shape),))
+def _flat(xp: Any, x: Array, axes: int) -> Array:
+    """The last axes as one."""
+    return x if axes == 1 else xp.reshape(x, (*x.shape[: x.ndim - axes], -1))

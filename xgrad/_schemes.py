@@ -34,48 +34,75 @@ class Status(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Samples:
-    """Values of a function around a group of columns, ``(columns, *shape)`` each.
+    """Values of a function around a group of columns.
 
-    ``values`` and ``places`` say for each offset what ``f`` gave and where the columns
-    were (at 0 where they are); ``base`` is ``f(x)``. ``sizes`` are the magnitudes that
-    rounding in ``f`` is relative to, unless they are those of the values. ``noise`` is
-    what ``f`` is known to be uncertain by. ``sides`` is as in `Points`.
+    ``values`` are what ``f`` gave at the ``offsets``, ``(offsets, columns, *shape)``,
+    and ``places`` where the columns were; ``base`` is ``f(x)`` and ``origin`` is x.
+    ``read`` turns differences of values into the numbers that are differentiated, and
+    ``spread`` distances into arrays that broadcast against them, both with or without
+    the axis of offsets. ``size`` gives the magnitudes that rounding in values is
+    relative to, ``noise`` what ``f`` is known to be uncertain by. ``sides`` is as in
+    `Points`.
     """
 
     xp: Any
+    offsets: tuple[int, ...]
     base: Array
-    values: dict[int, Array]
-    places: dict[int, Array]
+    values: Array
+    origin: Array
+    places: Array
     eps: float
+    read: Callable[[Array], Array]
+    spread: Callable[[Array], Array]
+    size: Callable[[Array], Array]
     noise: Array | None = None
-    sizes: dict[int, Array] | None = None
     sides: Array | None = None
 
-    def spacing(self, plus: int, minus: int) -> Array:
+    def rise(self, plus: int, minus: int = 0) -> Array:
+        """Difference of the values at two offsets."""
+        return self.read(self._at(plus) - self._at(minus))
+
+    def _at(self, offset: int) -> Array:
+        if not offset:
+            return self.base
+        return self.values[self.offsets.index(offset), ...]
+
+    def spacing(self, plus: int, minus: int = 0) -> Array:
         """Distance really taken between two offsets."""
-        return self.places[plus] - self.places[minus]
+        return self.spread(self._place(plus) - self._place(minus))
+
+    def _place(self, offset: int) -> Array:
+        if not offset:
+            return self.origin
+        return self.places[self.offsets.index(offset), ...]
 
     def uncertainty(self, offsets: Iterable[int]) -> Array:
         """What rounding and noise may have done to the values at some offsets."""
-        xp = self.xp
-        sizes = self.values if self.sizes is None else self.sizes
-        magnitudes = [xp.abs(sizes[o]) for o in offsets if o]
-        rounding = functools.reduce(xp.maximum, magnitudes) * self.eps
+        sizes = [self.size(self._at(o)) for o in offsets if o]
+        return self.rounded(functools.reduce(self.xp.maximum, sizes))
+
+    def rounded(self, size: Array) -> Array:
+        """What rounding and noise may have done to values of some size."""
+        rounding = size * self.eps
         if self.noise is None:
             return rounding
-        return xp.maximum(rounding, 2 * self.noise)
+        return self.xp.maximum(rounding, 2 * self.noise)
 
     def inward(self) -> Samples:
         """The same points as the offsets 1, 2, 3, ... of the side they were sent to."""
-        ranks = dict(enumerate(sorted(self.values), start=1))
+        order = [self.offsets.index(offset) for offset in sorted(self.offsets)]
         return replace(
             self,
-            values={rank: self.values[o] for rank, o in ranks.items()},
-            places={0: self.places[0]}
-            | {rank: self.places[o] for rank, o in ranks.items()},
-            sizes=self.sizes and {rank: self.sizes[o] for rank, o in ranks.items()},
+            offsets=tuple(range(1, len(order) + 1)),
+            values=self.xp.stack([self.values[i, ...] for i in order]),
+            places=self.xp.stack([self.places[i, ...] for i in order]),
             sides=None,
         )
+
+
+def same(x: Array) -> Array:
+    """The array itself."""
+    return x
 
 
 @dataclass(frozen=True)
@@ -194,11 +221,11 @@ class Weighted:
         what differs is an oscillation.
         """
         xp = samples.xp
-        slopes = {o: _slope(samples, o) for o in (1, 2, -1, -2)}
+        slopes = {o: samples.rise(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
         near, far = (xp.abs(slopes[o] - slopes[-o]) for o in (1, 2))
         drift = xp.abs(slopes[1] + slopes[-1] - slopes[2] - slopes[-2]) / 2
         steepest = xp.maximum(xp.abs(slopes[1]), xp.abs(slopes[-1]))
-        noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1, 0))
+        noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1))
         kink = (
             (near > 0.75 * far)
             & (drift <= 0.3 * near)
@@ -208,27 +235,15 @@ class Weighted:
         return kink, near / 2
 
 
-def _slope(samples: Samples, offset: int) -> Array:
-    """Difference quotient between x and one offset."""
-    rise = samples.values[offset] - samples.base
-    return rise / samples.spacing(offset, 0)
-
-
 def _weighted(scheme: Stencil, samples: Samples) -> Array:
-    values = {0: samples.base, **samples.values}
     if scheme.order == 1:
         return sum(
-            float(weight)
-            * ((values[plus] - values[minus]) / samples.spacing(plus, minus))
-            for plus, minus, weight in scheme.quotients
+            weight * (samples.rise(plus, minus) / samples.spacing(plus, minus))
+            for plus, minus, weight in scheme.rounded_quotients
         )
     # The weights sum to 0, so f(x) can be taken off first: smaller numbers, less noise.
-    differences = sum(
-        float(weight) * (values[offset] - samples.base)
-        for offset, weight in zip(scheme.offsets, scheme.weights, strict=True)
-        if offset
-    )
-    return differences / _step(scheme, samples) ** scheme.order
+    rise = sum(weight * samples.rise(offset) for offset, weight in scheme.rises)
+    return rise / _step(scheme, samples) ** scheme.order
 
 
 def _step(scheme: Stencil, samples: Samples) -> Array:
@@ -270,9 +285,9 @@ class ComplexStep:
     def combine(self, samples: Samples, estimate: bool) -> Parts:
         """The derivative of each column."""
         xp = samples.xp
-        step = xp.imag(samples.places[1])
-        values = xp.imag(samples.values[1])
-        value = values / step
+        step = xp.imag(samples.spacing(1))
+        rise = xp.imag(samples.rise(1))
+        value = rise / step
         if not estimate:
             return Parts(value)
         tiny = float(xp.finfo(value.dtype).smallest_normal)
@@ -280,7 +295,7 @@ class ComplexStep:
         error = 8 * samples.eps * xp.abs(value) + tiny / step
         nonfinite = ~xp.isfinite(value)
         error = xp.where(nonfinite, math.inf, error)
-        unresolved = (values == 0) & (step < tiny**0.5 * IMAGINARY_STEP)
+        unresolved = (rise == 0) & (step < tiny**0.5 * IMAGINARY_STEP)
         step = xp.broadcast_to(step, value.shape)
         return Parts(value, error, step, status_codes(xp, nonfinite, None, unresolved))
 
@@ -315,10 +330,9 @@ class Ladder:
         xp = samples.xp
         climb = _Climb.of(self.rungs, samples)
         best = climb.central()
-        missing = xp.any(~xp.isfinite(climb.values[0] + climb.values[1]), axis=0)
         for side in (0, 1):
             other = climb.side(side)
-            better = missing & (other.error < best.error)
+            better = climb.missing & (other.error < best.error)
             best = choose(xp, better, other, best)
         lost = ~xp.isfinite(best.error)
         code = best.status
@@ -337,40 +351,57 @@ class Ladder:
 class _Climb:
     """All rungs of a group of columns, ``(rungs, columns, *shape)``, on both sides.
 
-    ``values`` of ``f`` on the right and on the left, the ``steps`` really taken to get
-    there and the ``noise`` of the values.
+    ``rises`` of ``f`` from x to the right and to the left, ``across`` from left to
+    right, the ``steps`` really taken and the ``noise`` of the values.
     """
 
     xp: Any
     ratio: int
-    base: Array
-    values: tuple[Array, Array]
+    rises: tuple[Array, Array]
+    across: Array
     steps: tuple[Array, Array]
     noise: tuple[Array, Array]
 
     @classmethod
     def of(cls, rungs: Rungs, samples: Samples) -> _Climb:
         """The rungs in the widest float: a ladder is for accuracy."""
-        xp = samples.xp
+        xp, count = samples.xp, rungs.count
         dtype = wide_dtype(xp, samples.base)
         tiny = float(xp.finfo(dtype).smallest_normal)
+        sides = slice(0, count), slice(count, 2 * count)
+        values = [samples.values[side, ...] for side in sides]
+        places = [samples.places[side, ...] for side in sides]
+        steps = [
+            cast(xp, samples.spread(distance), dtype)
+            for distance in (places[0] - samples.origin, samples.origin - places[1])
+        ]
+        across = cast(xp, samples.read(values[0] - values[1]), dtype)
+        # Where x did not move (rounded away, outside the bounds) f says nothing.
+        rises = [
+            xp.where(
+                step == 0, math.nan, cast(xp, samples.read(value - samples.base), dtype)
+            )
+            for step, value in zip(steps, values, strict=True)
+        ]
+        void = (steps[0] == 0) | (steps[1] == 0)
+        # Below the smallest normal number f may have underflowed.
+        noise = [
+            cast(xp, samples.rounded(samples.size(value)), dtype) + tiny
+            for value in values
+        ]
+        return cls(
+            xp,
+            rungs.ratio,
+            (rises[0], rises[1]),
+            xp.where(void, math.nan, across),
+            (steps[0], steps[1]),
+            (noise[0], noise[1]),
+        )
 
-        def stacked(arrays: list[Array]) -> Array:
-            return cast(xp, xp.stack(arrays, axis=0), dtype)
-
-        values, steps, noise = [], [], []
-        for side in (1, -1):
-            offsets = [side * unit for unit in rungs.units]
-            step = side * stacked([samples.spacing(o, 0) for o in offsets])
-            value = stacked([samples.values[o] for o in offsets])
-            # Where x did not move (rounded away, outside the bounds) f says nothing.
-            values.append(xp.where(step == 0, math.nan, value))
-            steps.append(step)
-            # Below the smallest normal number f may have underflowed.
-            noise.append(stacked([samples.uncertainty((o,)) for o in offsets]) + tiny)
-        base = cast(xp, samples.base, dtype)
-        pairs = ((sides[0], sides[1]) for sides in (values, steps, noise))
-        return cls(xp, rungs.ratio, base, *pairs)
+    @property
+    def missing(self) -> Array:
+        """Whether some rung lacks a side."""
+        return self.xp.any(~self.xp.isfinite(self.across), axis=0)
 
     @property
     def vanished(self) -> Array:
@@ -378,9 +409,7 @@ class _Climb:
         xp = self.xp
         right, left = self.steps
         tiny = float(xp.finfo(right.dtype).smallest_normal)
-        still = xp.all(
-            (self.values[0] == self.base) & (self.values[1] == self.base), axis=0
-        )
+        still = xp.all((self.rises[0] == 0) & (self.rises[1] == 0), axis=0)
         underflow = still & (right[0, ...] < tiny**0.5)
         return underflow | xp.all((right == 0) & (left == 0), axis=0)
 
@@ -389,19 +418,16 @@ class _Climb:
         xp = self.xp
         right, left = self.steps
         spacing = right + left
-        slopes = (self.values[0] - self.values[1]) / spacing
         noise = xp.maximum(*self.noise) / (spacing / 2)
-        corner = xp.abs(
-            (self.values[0] - self.base) / right - (self.base - self.values[1]) / left
-        )
+        corner = xp.abs(self.rises[0] / right + self.rises[1] / left)
+        slopes = self.across / spacing
         return self._answer(slopes, spacing / 2, noise, self.ratio**2, corner)
 
     def side(self, which: int) -> Parts:
         """The ladder of one side, of order 2."""
         step = self.steps[which] if which == 0 else -self.steps[which]
-        slopes = (self.values[which] - self.base) / step
         noise = 2 * self.noise[which] / self.xp.abs(step)
-        return self._answer(slopes, step, noise, self.ratio, None)
+        return self._answer(self.rises[which] / step, step, noise, self.ratio, None)
 
     def _answer(
         self,

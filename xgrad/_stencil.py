@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 Method = Literal["central", "forward", "backward", "complex", "ladder", "auto"]
@@ -40,7 +40,7 @@ class Stencil:
             power
         )
 
-    @property
+    @cached_property
     def quotients(self) -> tuple[tuple[int, int, Fraction], ...]:
         """The same first derivative as a weighted mean of difference quotients.
 
@@ -53,6 +53,22 @@ class Stencil:
             return tuple((o, -o, 2 * o * weight[o]) for o in self.offsets if o > 0)
         return tuple((o, 0, o * weight[o]) for o in self.offsets if o != 0)
 
+    @cached_property
+    def rounded_quotients(self) -> tuple[tuple[int, int, float], ...]:
+        """`quotients` with their weights as floats."""
+        return tuple(
+            (plus, minus, float(weight)) for plus, minus, weight in self.quotients
+        )
+
+    @cached_property
+    def rises(self) -> tuple[tuple[int, float], ...]:
+        """Offsets besides 0 and their weights.
+
+        All weights sum to 0, so they may as well weigh differences from ``f(x)``.
+        """
+        pairs = zip(self.offsets, self.weights, strict=True)
+        return tuple((o, float(weight)) for o, weight in pairs if o)
+
     def one_sided(self, side: int) -> Stencil | None:
         """The stencil on the offsets of one side (1 or -1) and 0, if any fits."""
         reach = max(abs(o) for o in self.offsets)
@@ -60,12 +76,12 @@ class Stencil:
             return None
         return solve(tuple(side * o for o in range(reach + 1)), self.order)
 
-    @property
+    @cached_property
     def inward(self) -> Stencil:
         """As many points as a symmetric stencil has, all of them on one side."""
         return solve(tuple(range(2 * max(self.offsets) + 1)), self.order)
 
-    @property
+    @cached_property
     def companion(self) -> Stencil:
         """The stencil to compare with: one accuracy lower, or higher at the lowest.
 
@@ -108,8 +124,8 @@ class Rungs:
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        """Points on both sides, in units of the smallest step."""
-        return tuple(side * unit for unit in self.units for side in (1, -1))
+        """Points on the right, then on the left, in units of the smallest step."""
+        return (*self.units, *(-unit for unit in self.units))
 
     @property
     def smallest(self) -> float:
