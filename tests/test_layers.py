@@ -11,8 +11,8 @@ PACKAGE = Path(xgrad.__file__).parent
 LAYERS = [
     {"_stencil", "_tree"},
     {"_array"},
-    {"_backends", "_math", "_noise", "_points", "_schemes"},
-    {"special", "_loss", "_coloring", "_evaluate", "_minibatch"},
+    {"_backends", "_math", "_noise", "_points"},
+    {"special", "_loss", "_coloring", "_evaluate", "_minibatch", "_schemes"},
     {"losses", "_readout"},
     {"metrics", "_engine"},
     {"_gradient"},

@@ -331,7 +331,7 @@ def binade(xp: Any, x: Array) -> Array:
         is_numpy(xp) or array_api_compat.is_cupy_namespace(xp)
     ):
         # Sign and exponent without the fraction: 10 times faster than a logarithm.
-        return (x.view(xp.uint64) & 0xFFF0000000000000).view(xp.float64)
+        return (x.view(xp.uint64) & np.uint64(0xFFF << 52)).view(xp.float64)
     return 2.0 ** xp.floor(xp.log2(x))
 
 

@@ -26,7 +26,7 @@ from xgrad._array import (
 from xgrad._backends import to_numpy
 from xgrad._evaluate import Execution, Function, Runner
 from xgrad._noise import noise_level, noise_offsets
-from xgrad._points import Points, floored_size, own_size, random_direction
+from xgrad._points import Points, floored_size, joined, own_size, random_direction
 from xgrad._readout import Readout
 from xgrad._schemes import (
     ComplexStep,
@@ -285,10 +285,11 @@ class Run:
         xp = self.xp
         self.runner.meter.expect(points.total)
         found = []
-        for start, stop, values in self.runner.groups(function, leaf, points, base):
+        for start, stop, blocks in self.runner.groups(function, leaf, points, base):
             with quiet():
-                samples = readout.samples(points, start, stop, values)
+                samples = readout.samples(points, start, stop, blocks)
                 found.append(scheme.combine(samples, estimate))
+            del samples, blocks  # or they would stay while the next ones are made
         if not found:
             return self._nothing(leaf, base, estimate)
         return join(found, lambda groups: readout.ordered(xp, groups))
@@ -335,7 +336,7 @@ class Run:
             scheme = CHECKING
         points = self.points(leaf, scheme, eps, False)
         widest = max(points.offsets, key=abs)
-        return points.positions[points.offsets.index(widest), ...] - x
+        return points.position(widest) - x
 
     def _step(self, leaf: int, relative: float) -> Array:
         xp, x = self.xp, self.function.leaves[leaf]
@@ -388,7 +389,7 @@ class Run:
         low, high = self._bounds(leaf)
         above, below = (high - x) * ROOM, (x - low) * ROOM
         reach = max(map(abs, offsets))
-        side = xp.where(above >= below, 1.0, xp.asarray(-1.0, dtype=x.dtype))
+        side = xp.where(above >= below, xp.ones_like(x), -1.0)
         room = xp.maximum(above, below)
         if min(offsets) < 0 < max(offsets):
             inside = xp.minimum(above, below) >= reach * step
@@ -433,8 +434,8 @@ class Run:
     ) -> Array:
         """Values at the points of a single column, ``(offsets, *shape)``."""
         self.runner.meter.expect(points.total)
-        for _, _, values in self.runner.groups(function, leaf, points, base):
-            return values[:, 0, ...]
+        for _, _, blocks in self.runner.groups(function, leaf, points, base):
+            return joined(self.xp, blocks)[:, 0, ...]
         return self.xp.stack([base] * len(points.offsets))  # nothing to move
 
     # The ladder where it is needed
@@ -507,14 +508,14 @@ class Run:
             with quiet():
                 moved = [offset * step for offset in line.offsets]
                 places = from_host(xp, moved, like=base, dtype=base.dtype)
-                places = xp.reshape(places, (-1, *(1,) * base.ndim))
+                places = xp.reshape(places, (-1, 1, *(1,) * base.ndim))
                 samples = Samples(
                     xp=xp,
                     offsets=line.offsets,
                     base=base,
-                    values=values,
+                    blocks=[values[:, None, ...]],
                     origin=0.0,
-                    places=places,
+                    places=[places],
                     eps=eps,
                     read=same,
                     spread=same,

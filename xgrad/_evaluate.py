@@ -242,7 +242,7 @@ class Function(Portable):
                     "beside it: its result must have one shape everywhere"
                 )
             values.append(value)
-        return self.xp.stack(values, axis=0)
+        return values[0] if len(values) == 1 else self.xp.stack(values, axis=0)
 
     def _copies(self, view: Callable[[Array], Array], but: int = -1) -> list[Any]:
         """Fresh arguments for one call; the leaf that is moved is filled in later."""
@@ -367,10 +367,11 @@ class Runner:
 
     def groups(
         self, function: Function, leaf: int, points: Points, base: Array
-    ) -> Iterator[tuple[int, int, Array]]:
+    ) -> Iterator[tuple[int, int, list[Array]]]:
         """Values around groups of columns, ``(offsets, columns, *shape)``.
 
-        Each with the first column and the one after the last. ``base`` is ``f(x)``.
+        In blocks of offsets, with the first column and the one after the last.
+        ``base`` is ``f(x)``.
         """
         xp, shape = function.xp, tuple(base.shape)
         bits = int(xp.finfo(base.dtype).bits)
@@ -386,8 +387,7 @@ class Runner:
                 self.meter.add(chunk.size)
                 found.append(values)
                 if chunk.last == len(points.offsets):
-                    values = found[0] if len(found) == 1 else xp.concat(found, axis=0)
-                    yield chunk.start, chunk.stop, values
+                    yield chunk.start, chunk.stop, found
                     found = []
 
     @staticmethod

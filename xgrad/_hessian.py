@@ -20,7 +20,7 @@ from xgrad._evaluate import (
     runner,
 )
 from xgrad._jacobian import along, dense, line
-from xgrad._points import Points, entries, floored_size, pairs
+from xgrad._points import Points, entries, floored_size, joined, pairs
 from xgrad._schemes import Parts, status_codes
 from xgrad._stencil import Method, stencil
 from xgrad._tree import leaves, rebuild
@@ -206,17 +206,17 @@ def _second(run: Run, base: Array) -> Parts:
 def _rises(run: Run, base: Array, points: Points) -> Iterator[tuple[int, int, Array]]:
     """``f`` minus ``f(x)`` for groups of columns, ``(offsets, columns)``."""
     run.runner.meter.expect(points.total)
-    for start, stop, values in run.runner.groups(run.function, 0, points, base):
+    for start, stop, blocks in run.runner.groups(run.function, 0, points, base):
         with quiet():
-            rises = values - base
+            rises = joined(run.xp, blocks) - base
         yield start, stop, run.xp.reshape(rises, (len(points.offsets), -1))
 
 
 def _alone(xp: Any, points: Points, rises: Array, i: int, reach: int) -> _Moved:
     """What the entries do by themselves, from steps that may differ by a rounding."""
-    positions = xp.reshape(points.positions, (2 * reach, -1))
-    x = xp.reshape(points.base, (-1,))
-    up, down = positions[i, ...] - x, x - positions[reach + i, ...]
+    flat = xp.reshape(points.base, (-1,))
+    up = xp.reshape(points.position(i + 1), (-1,)) - flat
+    down = flat - xp.reshape(points.position(-i - 1), (-1,))
     right, left = rises[i, ...], rises[reach + i, ...]
     curvature = 2 * (right / up + left / down) / (up + down)
     return _Moved(up, down, right + left, curvature)

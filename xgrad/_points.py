@@ -27,6 +27,10 @@ from xgrad._array import (
     real_dtype,
 )
 
+# Above this size arrays are mapped by glibc at every use, which costs more than to fill
+# them: what need not be in one piece is kept in several.
+LARGE_BYTES = 16 * 2**20
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -104,24 +108,37 @@ class Points(Portable):
         return replace(self, columns=(ids,))
 
     @functools.cached_property
-    def positions(self) -> Array:
+    def positions(self) -> list[Array]:
         """What the entries become at each offset, in floating point.
 
-        Shape ``(offsets, *shape)``.
+        Arrays ``(offsets, *shape)``: one for all offsets, or one for each where that
+        would be large.
         """
-        return self._moved(self.base, self.step, self.sides, self.box)
+        count = len(self.offsets)
+        depth = count if count * self.point_bytes <= LARGE_BYTES else 1
+        return [
+            self._moved(
+                self.offsets[i : i + depth], self.base, self.step, self.sides, self.box
+            )
+            for i in range(0, count, depth)
+        ]
+
+    def position(self, offset: int) -> Array:
+        """What the entries become at one offset."""
+        return picked(self.positions, self.offsets.index(offset))
 
     def _moved(
         self,
+        offsets: tuple[int, ...],
         base: Array,
         step: Array,
         sides: Array | None,
         box: tuple[Array, Array] | None,
     ) -> Array:
         xp = self.xp
-        moves = self._beside(self.offsets, base)
+        moves = self._beside(offsets, base)
         if sides is not None:
-            ranks = [1 + sorted(self.offsets).index(offset) for offset in self.offsets]
+            ranks = [1 + sorted(self.offsets).index(offset) for offset in offsets]
             moves = xp.where(sides == 0, moves, self._beside(ranks, base) * sides)
         moved = base + moves * step
         if box is not None:
@@ -158,7 +175,7 @@ class Points(Portable):
         box = None if self.box is None else tuple(map(rows, self.box))
         return rows(self.base), rows(self.step), rows(self.sides), box
 
-    def places(self, start: int, stop: int) -> tuple[Array, Array]:
+    def places(self, start: int, stop: int) -> tuple[Array, list[Array]]:
         """Where some columns are, ``(columns, *lead)``, and to where they move.
 
         The latter has the offsets as first axis. For columns of one entry (in every
@@ -167,12 +184,13 @@ class Points(Portable):
         base, step, sides, box = self._rows
         origin = self._part(base, start, stop)
         if self.labels is not None and not self.lead and self._complete:
-            count = len(self.offsets)
-            positions = self.xp.reshape(self.positions, (count, -1))
-            return origin, positions[:, start:stop]
+            return origin, [
+                self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
+                for block in self.positions
+            ]
         step, sides = self._part(step, start, stop), self._part(sides, start, stop)
         box = box and tuple(self._part(bound, start, stop) for bound in box)
-        return origin, self._moved(origin, step, sides, box)
+        return origin, [self._moved(self.offsets, origin, step, sides, box)]
 
     def sides_of(self, start: int, stop: int) -> Array | None:
         """`sides` of some columns, ``(columns, *lead)``."""
@@ -196,7 +214,10 @@ class Points(Portable):
     def batch(self, chunk: Chunk) -> Array:
         """The points of a chunk in new memory, ``(offsets * columns, *shape)``."""
         xp = self.xp
-        positions = self.positions[chunk.first : chunk.last, ...]
+        if len(self.positions) == 1:
+            positions = self.positions[0][chunk.first : chunk.last, ...]
+        else:
+            positions = joined(xp, self.positions[chunk.first : chunk.last])
         moves = self._mask(chunk.start, chunk.stop)
         if moves is None:
             return xp.asarray(positions, copy=True)
@@ -204,10 +225,22 @@ class Points(Portable):
         points = xp.where(moves, positions[:, None, ...], self.base)
         return xp.reshape(points, (-1, *self.base.shape))
 
+    @functools.cached_property
+    def _kept(self) -> dict[str, Any]:
+        return {}
+
     def _mask(self, start: int, stop: int) -> Array | None:
         """Which entries move in each column, ``(columns, *shape)``."""
         if self.labels is None:
             return None
+        # One is kept, since chunks of the same columns follow each other.
+        columns, mask = self._kept.get("mask", (None, None))
+        if columns != (start, stop):
+            mask = self._new_mask(start, stop)
+            self._kept["mask"] = (start, stop), mask
+        return mask
+
+    def _new_mask(self, start: int, stop: int) -> Array:
         shape = (-1, *(1,) * self.base.ndim)
         moves = [
             self.labels == self.xp.reshape(ids[start:stop], shape)
@@ -235,8 +268,7 @@ class Points(Portable):
         if self.colored:
             where = f"in the entries of colour {label[0]}"
             return f"{self.name} moved by {offset} steps {where}"
-        position = self.positions[self.offsets.index(offset), ...]
-        moves = self.xp.reshape(position - self.base, (-1,))
+        moves = self.xp.reshape(self.position(offset) - self.base, (-1,))
         return " and ".join(
             f"{self._name_of(i)} moved by {_number(moves[i])}"
             for i in dict.fromkeys(label)
@@ -245,6 +277,20 @@ class Points(Portable):
     def _name_of(self, position: int) -> str:
         index = np.unravel_index(position, tuple(self.base.shape))
         return f"{self.name}[{', '.join(map(str, index))}]" if index else self.name
+
+
+def picked(blocks: list[Array], i: int) -> Array:
+    """Row ``i`` of arrays that stand one below the other."""
+    for block in blocks:
+        if i < block.shape[0]:
+            return block[i, ...]
+        i -= block.shape[0]
+    raise IndexError(i)
+
+
+def joined(xp: Any, blocks: list[Array]) -> Array:
+    """Arrays one below the other, as one."""
+    return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
 def entries(points: Points) -> Points:

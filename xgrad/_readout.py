@@ -12,14 +12,16 @@ from typing import Any, Protocol
 
 from xgrad._array import Array, from_host, is_complex, wide_dtype
 from xgrad._coloring import Coloring
-from xgrad._points import Points
+from xgrad._points import Points, joined
 from xgrad._schemes import Samples, same
 
 
 class Readout(Protocol):
     """Reads groups of columns, and puts their derivatives in order."""
 
-    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+    def samples(
+        self, points: Points, start: int, stop: int, blocks: list[Array]
+    ) -> Samples:
         """What the columns ``start:stop`` say."""
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
@@ -37,7 +39,9 @@ class Whole:
     eps: float
     noise: Array | None = None
 
-    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+    def samples(
+        self, points: Points, start: int, stop: int, blocks: list[Array]
+    ) -> Samples:
         """Distances broadcast against the entries of the result."""
         xp = points.xp
         extra = (1,) * (self.base.ndim - len(points.lead))
@@ -53,7 +57,7 @@ class Whole:
             xp,
             points.offsets,
             self.base,
-            values,
+            blocks,
             origin,
             places,
             self.eps,
@@ -90,20 +94,22 @@ class Terms:
     eps: float
     noise: Array | None = None
 
-    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+    def samples(
+        self, points: Points, start: int, stop: int, blocks: list[Array]
+    ) -> Samples:
         """Sums of the changes of all terms."""
         xp = points.xp
         axes = tuple(range(-self.base.ndim, 0))
-        wide = values.dtype
-        if not is_complex(xp, values):
-            wide = wide_dtype(xp, values)
+        wide = blocks[0].dtype
+        if not is_complex(xp, blocks[0]):
+            wide = wide_dtype(xp, blocks[0])
 
         def added(changes: Array) -> Array:
             return xp.sum(changes, axis=axes, dtype=wide) if axes else changes
 
         sides = points.sides_of(start, stop)
         places = points.places(start, stop)
-        return _of_changes(self, points, values, places, added, same, sides)
+        return _of_changes(self, points, blocks, places, added, same, sides)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """As they come."""
@@ -123,7 +129,9 @@ class SparseTerms:
     coloring: Coloring
     noise: Array | None = None
 
-    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+    def samples(
+        self, points: Points, start: int, stop: int, blocks: list[Array]
+    ) -> Samples:
         """Sums of the changes of the terms that belong to each column."""
         xp = points.xp
         group = self.coloring.sums(xp, self.base, start, stop)
@@ -139,7 +147,7 @@ class SparseTerms:
 
         sides = None if points.sides is None else spread(points.sides)
         places = points.base, points.positions
-        return _of_changes(self, points, values, places, added, spread, sides)
+        return _of_changes(self, points, blocks, places, added, spread, sides)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """Columns in their own order again."""
@@ -156,8 +164,8 @@ class SparseTerms:
 def _of_changes(
     readout: Terms | SparseTerms,
     points: Points,
-    values: Array,
-    places: tuple[Array, Array],
+    blocks: list[Array],
+    places: tuple[Array, list[Array]],
     added: Callable[[Array], Array],
     spread: Callable[[Array], Array],
     sides: Array | None,
@@ -170,13 +178,13 @@ def _of_changes(
 
     if noise is not None:
         # As much as all terms that change at the largest step are uncertain by.
-        widest = values[points.offsets.index(max(points.offsets)), ...]
+        widest = joined(xp, blocks)[points.offsets.index(max(points.offsets)), ...]
         noise = added(xp.where(widest != base, noise, 0.0))
     return Samples(
         xp,
         points.offsets,
         base,
-        values,
+        blocks,
         *places,
         readout.eps,
         added,
@@ -196,7 +204,9 @@ class Entries:
     coloring: Coloring
     noise: Array | None = None
 
-    def samples(self, points: Points, start: int, stop: int, values: Array) -> Samples:
+    def samples(
+        self, points: Points, start: int, stop: int, blocks: list[Array]
+    ) -> Samples:
         """One number for each entry of the colours."""
         xp = points.xp
         group = self.coloring.entries(xp, self.base, start, stop)
@@ -217,7 +227,7 @@ class Entries:
             xp,
             points.offsets,
             self.base,
-            values,
+            blocks,
             points.base,
             points.positions,
             self.eps,
@@ -239,11 +249,6 @@ class Entries:
         """The column of each entry."""
         index = from_host(points.xp, self.coloring.columns, like=self.base)
         return points.xp.take(points.xp.reshape(ray, (-1,)), index)
-
-
-def joined(xp: Any, groups: list[Array]) -> Array:
-    """Groups of columns, one after the other."""
-    return groups[0] if len(groups) == 1 else xp.concat(groups, axis=0)
 
 
 def _flat(xp: Any, x: Array, axes: int) -> Array:

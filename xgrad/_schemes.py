@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xgrad._array import Array, cast, is_numpy, wide_dtype
+from xgrad._points import joined, picked
 from xgrad._stencil import IMAGINARY_STEP, Rungs, Stencil
 
 
@@ -36,8 +37,9 @@ class Status(enum.IntEnum):
 class Samples:
     """Values of a function around a group of columns.
 
-    ``values`` are what ``f`` gave at the ``offsets``, ``(offsets, columns, *shape)``,
-    and ``places`` where the columns were; ``base`` is ``f(x)`` and ``origin`` is x.
+    ``blocks`` are what ``f`` gave at the ``offsets``, in one or more arrays
+    ``(offsets, columns, *shape)``, and ``places`` where the columns were; ``base`` is
+    ``f(x)`` and ``origin`` is x.
     ``read`` turns differences of values into the numbers that are differentiated, and
     ``spread`` distances into arrays that broadcast against them, both with or without
     the axis of offsets. ``size`` gives the magnitudes that rounding in values is
@@ -48,9 +50,9 @@ class Samples:
     xp: Any
     offsets: tuple[int, ...]
     base: Array
-    values: Array
+    blocks: list[Array]
     origin: Array
-    places: Array
+    places: list[Array]
     eps: float
     read: Callable[[Array], Array]
     spread: Callable[[Array], Array]
@@ -65,7 +67,7 @@ class Samples:
     def _at(self, offset: int) -> Array:
         if not offset:
             return self.base
-        return self.values[self.offsets.index(offset), ...]
+        return picked(self.blocks, self.offsets.index(offset))
 
     def spacing(self, plus: int, minus: int = 0) -> Array:
         """Distance really taken between two offsets."""
@@ -74,7 +76,7 @@ class Samples:
     def _place(self, offset: int) -> Array:
         if not offset:
             return self.origin
-        return self.places[self.offsets.index(offset), ...]
+        return picked(self.places, self.offsets.index(offset))
 
     def uncertainty(self, offsets: Iterable[int]) -> Array:
         """What rounding and noise may have done to the values at some offsets."""
@@ -90,12 +92,12 @@ class Samples:
 
     def inward(self) -> Samples:
         """The same points as the offsets 1, 2, 3, ... of the side they were sent to."""
-        order = [self.offsets.index(offset) for offset in sorted(self.offsets)]
+        order = sorted(self.offsets)
         return replace(
             self,
             offsets=tuple(range(1, len(order) + 1)),
-            values=self.xp.stack([self.values[i, ...] for i in order]),
-            places=self.xp.stack([self.places[i, ...] for i in order]),
+            blocks=[self._at(offset)[None, ...] for offset in order],
+            places=[self._place(offset)[None, ...] for offset in order],
             sides=None,
         )
 
@@ -203,10 +205,13 @@ class Weighted:
             return Parts(value)
         xp = samples.xp
         companion = scheme.companion
+        step = xp.broadcast_to(xp.abs(_step(scheme, samples)), value.shape)
+        if not {0, *samples.offsets} >= set(companion.offsets):
+            # A last resort, for which there is nothing to compare with.
+            return Parts(value, xp.full_like(value, math.inf), step)
         change = xp.abs(value - _weighted(companion, samples))
         # Against a higher accuracy the change is the error itself, not a bound of it.
         safety = 2.0 if companion.accuracy > scheme.accuracy else 1.0
-        step = xp.broadcast_to(xp.abs(_step(scheme, samples)), value.shape)
         weight = float(sum(map(abs, scheme.weights)))
         noise = samples.uncertainty(scheme.offsets)
         error = safety * change + weight * noise / step**scheme.order
@@ -369,8 +374,9 @@ class _Climb:
         dtype = wide_dtype(xp, samples.base)
         tiny = float(xp.finfo(dtype).smallest_normal)
         sides = slice(0, count), slice(count, 2 * count)
-        values = [samples.values[side, ...] for side in sides]
-        places = [samples.places[side, ...] for side in sides]
+        everything, everywhere = joined(xp, samples.blocks), joined(xp, samples.places)
+        values = [everything[side, ...] for side in sides]
+        places = [everywhere[side, ...] for side in sides]
         steps = [
             cast(xp, samples.spread(distance), dtype)
             for distance in (places[0] - samples.origin, samples.origin - places[1])
