@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import array_api_compat
 import numpy as np
@@ -176,19 +176,46 @@ def default_dtype(xp: Any, kind: str, like: Array) -> Any:
     return xp.__array_namespace_info__().default_dtypes(device=device_of(like))[kind]
 
 
+@functools.lru_cache(maxsize=256)
+def _is_kind(xp: Any, dtype: Any, kind: str) -> bool:
+    return bool(xp.isdtype(dtype, kind))
+
+
 def is_floating(xp: Any, x: Array) -> bool:
     """Whether the dtype is real floating."""
-    return bool(xp.isdtype(x.dtype, "real floating"))
+    return _is_kind(xp, x.dtype, "real floating")
 
 
 def is_complex(xp: Any, x: Array) -> bool:
     """Whether the dtype is complex."""
-    return bool(xp.isdtype(x.dtype, "complex floating"))
+    return _is_kind(xp, x.dtype, "complex floating")
 
 
 def is_integral(xp: Any, x: Array) -> bool:
     """Whether the dtype is an integer of any width; booleans are not."""
-    return bool(xp.isdtype(x.dtype, "integral"))
+    return _is_kind(xp, x.dtype, "integral")
+
+
+class FloatInfo(NamedTuple):
+    """What a floating dtype can hold, as Python numbers."""
+
+    eps: float
+    tiny: float  # the smallest normal number
+    largest: float
+    size: int  # in bytes
+
+
+@functools.lru_cache(maxsize=64)
+def float_info(xp: Any, dtype: Any) -> FloatInfo:
+    """Limits of a floating dtype; of the parts of a complex one."""
+    info = xp.finfo(dtype)
+    parts = 2 if _is_kind(xp, dtype, "complex floating") else 1
+    return FloatInfo(
+        eps=float(info.eps),
+        tiny=float(info.smallest_normal),
+        largest=float(info.max),
+        size=int(info.bits) // 8 * parts,
+    )
 
 
 def as_float(xp: Any, name: str, x: Array) -> Array:

@@ -17,6 +17,7 @@ from xgrad._array import (
     cast,
     common_namespace,
     enforce,
+    float_info,
     from_host,
     is_floating,
     is_lazy,
@@ -238,7 +239,7 @@ class Run:
     def eps(self, leaf: int, base: Array) -> float:
         """Precision of the coarser of an array and the result."""
         dtypes = self.function.leaves[leaf].dtype, base.dtype
-        return max(float(self.xp.finfo(dtype).eps) for dtype in dtypes)
+        return max(float_info(self.xp, dtype).eps for dtype in dtypes)
 
     def parts(
         self,
@@ -350,7 +351,7 @@ class Run:
     def _imaginary(self, leaf: int, step: Array) -> Array:
         """Steps that neither underflow in ``f`` nor grow beside small components."""
         xp, x = self.xp, self.function.leaves[leaf]
-        tiny = float(xp.finfo(x.dtype).smallest_normal)
+        tiny = float_info(xp, x.dtype).tiny
         room = own_size(xp, x) * 2.0**-20
         step = xp.maximum(step, xp.minimum(room, xp.ones_like(x) * (tiny * 2.0**52)))
         return as_complex(xp, step) * 1j

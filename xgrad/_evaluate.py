@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,6 +20,7 @@ from xgrad._array import (
     as_complex,
     as_float,
     common_namespace,
+    float_info,
     free_gpu_bytes,
     from_host,
     integer,
@@ -39,9 +41,7 @@ Workers = int | Executor | Callable[..., Iterable[Any]] | None
 
 # Near the size of a second-level cache: larger chunks of points only move more memory.
 CPU_BYTES = 2 * 2**20
-# Giving back a block of this size raises the limits from which glibc returns memory to
-# the system (at most 32 MiB count). Without it the temporaries of a large `f` may be
-# mapped anew at every call, which takes longer than `f` itself.
+# At most 32 MiB count for the limits from which glibc returns memory to the system.
 RELEASED_BYTES = 31 * 2**20
 # Temporaries below this size are never mapped.
 SMALL_BYTES = 64 * 2**10
@@ -146,6 +146,17 @@ def _bar() -> Any:
             "(done, total)"
         ) from None
     return tqdm(total=0, unit=" evaluations", unit_scale=True)
+
+
+@functools.cache
+def _keep_released_memory() -> None:
+    """Let glibc keep what is released, instead of giving it back to the system.
+
+    Giving back one block of this size raises its limits for the rest of the process.
+    Without it the temporaries of a large ``f`` may be mapped anew at every call, which
+    takes longer than ``f`` itself.
+    """
+    np.empty(RELEASED_BYTES, dtype=np.uint8)
 
 
 # The function at one place or at many
@@ -374,10 +385,10 @@ class Runner:
         ``base`` is ``f(x)``.
         """
         xp, shape = function.xp, tuple(base.shape)
-        bits = int(xp.finfo(base.dtype).bits)
-        fitting = self.execution.fitting(points, math.prod(shape) * bits // 8)
+        result_bytes = math.prod(shape) * float_info(xp, base.dtype).size
+        fitting = self.execution.fitting(points, result_bytes)
         if min(fitting, points.total) * points.point_bytes > SMALL_BYTES:
-            np.empty(RELEASED_BYTES, dtype=np.uint8)
+            _keep_released_memory()
         chunks = list(points.chunks(fitting)) if points.total else []
         task = Task(function, leaf, points, shape)
         run = self._in_turn if self.workers is None else self._by_workers

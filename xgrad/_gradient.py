@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xgrad._array import Array, from_host, one_of, quiet
+from xgrad._array import Array, float_info, from_host, one_of, quiet
 from xgrad._coloring import Coloring, as_coloring
 from xgrad._engine import Estimate, Plan, Run, prepare
 from xgrad._evaluate import Execution, Progress, Vectorized, Workers, runner
@@ -87,8 +87,8 @@ def gradient(
     step : float or array like ``x``, optional
         Absolute step; its sign is ignored, and a step of 0 gives ``nan``. By default
         ``eps**(1/(accuracy + 1)) * max(abs(x), 1)`` for each component, both factors
-        rounded to powers of two, with ``eps`` of the coarser of the dtypes of ``x`` and
-        ``f(x)``.
+        rounded down to powers of two, with ``eps`` of the coarser of the dtypes of
+        ``x`` and ``f(x)``.
     dtype : floating dtype, optional
         Evaluate ``f`` in this dtype; the result has it too.
     bounds : pair of numbers or arrays like ``x``, optional
@@ -339,7 +339,7 @@ def _prove_rows_independent(run: Run, base: Array) -> None:
         shifted = x + amounts * run.largest_move(0, base)
         # Rounding may differ where a library treats a block of rows at once.
         size = xp.where(xp.isfinite(base), xp.abs(base), 0.0)
-        noise = 64 * float(xp.finfo(base.dtype).eps) * xp.max(size)
+        noise = 64 * float_info(xp, base.dtype).eps * xp.max(size)
         coupled = []
         for moved in (half, ~half):
             changed = run.at(xp.where(moved[..., None], shifted, x))

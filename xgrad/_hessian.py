@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, Portable, from_host, one_of, quiet
+from xgrad._array import Array, Portable, float_info, from_host, one_of, quiet
 from xgrad._engine import Plan, Run, prepare
 from xgrad._evaluate import (
     Execution,
@@ -374,8 +374,8 @@ def hvp(
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
     call, length = line(function, v, own=False)
-    eps = float(xp.finfo(function.leaves[0].dtype).eps)
-    relative = 2.0 ** round(math.log2(eps) / 6)
+    eps = float_info(xp, function.leaves[0].dtype).eps
+    relative = stencil("central", 4, 2).relative_step(eps)
     slope = _Directional(f, xp, function.tree, call.direction, relative)
     steps = rebuild(x, [floored_size(xp, leaf) * relative for leaf in function.leaves])
     plan = replace(plan, step=steps)

@@ -22,8 +22,8 @@ from xgrad._array import (
     Portable,
     binade,
     device_of,
+    float_info,
     from_host,
-    is_complex,
     real_dtype,
 )
 
@@ -98,9 +98,7 @@ class Points(Portable):
     @property
     def point_bytes(self) -> int:
         """Memory of one point."""
-        parts = 2 if is_complex(self.xp, self.base) else 1
-        bits = int(self.xp.finfo(self.base.dtype).bits)
-        return math.prod(self.base.shape) * bits // 8 * parts
+        return math.prod(self.base.shape) * float_info(self.xp, self.base.dtype).size
 
     def only(self, columns: Array) -> Points:
         """The same points for some of the columns, given as a host array of labels."""
@@ -350,15 +348,14 @@ def floored_size(xp: Any, x: Array) -> Array:
     A floor is needed because rounding in ``f`` does not shrink with ``x``; the cap
     keeps ``x + 4 h`` finite near the largest number.
     """
-    limit = float(xp.finfo(x.dtype).max) / 8
+    limit = float_info(xp, x.dtype).largest / 8
     return binade(xp, xp.minimum(xp.maximum(xp.abs(x), 1.0), limit))
 
 
 def own_size(xp: Any, x: Array) -> Array:
     """Size of each component, 1 where it is 0, rounded to a power of two."""
-    info = xp.finfo(x.dtype)
-    largest = float(info.max) * 2.0**-24
-    smallest = float(info.smallest_normal) * 2.0**22
+    info = float_info(xp, x.dtype)
+    largest, smallest = info.largest * 2.0**-24, info.tiny * 2.0**22
     size = xp.where(x == 0, 1.0, xp.abs(x))
     # Down from sqrt(2) times the size is to the nearest power.
     return binade(xp, xp.minimum(xp.maximum(size, smallest), largest) * 2**0.5)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xgrad._array import Array, cast, is_numpy, wide_dtype
+from xgrad._array import Array, cast, float_info, is_numpy, wide_dtype
 from xgrad._points import joined, picked
 from xgrad._stencil import IMAGINARY_STEP, Rungs, Stencil
 
@@ -295,7 +295,7 @@ class ComplexStep:
         value = rise / step
         if not estimate:
             return Parts(value)
-        tiny = float(xp.finfo(value.dtype).smallest_normal)
+        tiny = float_info(xp, value.dtype).tiny
         # A few roundings of the value, and what underflow may have swallowed.
         error = 8 * samples.eps * xp.abs(value) + tiny / step
         nonfinite = ~xp.isfinite(value)
@@ -372,7 +372,7 @@ class _Climb:
         """The rungs in the widest float: a ladder is for accuracy."""
         xp, count = samples.xp, rungs.count
         dtype = wide_dtype(xp, samples.base)
-        tiny = float(xp.finfo(dtype).smallest_normal)
+        tiny = float_info(xp, dtype).tiny
         sides = slice(0, count), slice(count, 2 * count)
         everything, everywhere = joined(xp, samples.blocks), joined(xp, samples.places)
         values = [everything[side, ...] for side in sides]
@@ -414,7 +414,7 @@ class _Climb:
         """Whether no step was taken, or none that moved ``f`` before it underflowed."""
         xp = self.xp
         right, left = self.steps
-        tiny = float(xp.finfo(right.dtype).smallest_normal)
+        tiny = float_info(xp, right.dtype).tiny
         still = xp.all((self.rises[0] == 0) & (self.rises[1] == 0), axis=0)
         underflow = still & (right[0, ...] < tiny**0.5)
         return underflow | xp.all((right == 0) & (left == 0), axis=0)

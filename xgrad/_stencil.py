@@ -100,9 +100,10 @@ class Stencil:
 
         With rounding error ``eps / h**order`` and truncation error ``h**accuracy``
         the sum is least near ``eps**(1 / (order + accuracy))`` (Press et al.,
-        Numerical Recipes, section 5.7).
+        Numerical Recipes, section 5.7). Rounded down: a step that is too large costs
+        a power of the accuracy, one that is too small a factor.
         """
-        return 2.0 ** round(math.log2(eps) / (self.order + self.accuracy))
+        return 2.0 ** math.floor(math.log2(eps) / (self.order + self.accuracy))
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def noise_spacings(eps: float) -> tuple[float, tuple[int, ...]]:
     return NOISE_SPACINGS["float64" if eps < 1e-10 else "float32"]
 
 
+@lru_cache
 def stencil(method: str, accuracy: int | None, order: int = 1) -> Stencil:
     """Stencil of a method, an accuracy (None: the method's default) and an order."""
     offered, default = ACCURACIES[method]
