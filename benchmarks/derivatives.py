@@ -126,9 +126,7 @@ def bands(below: int, above: int, rows: int, columns: int) -> Any:
 def sums_of_terms() -> None:
     """Gradient of a sum of terms, each of which depends on two variables."""
     print("\n**`gradient(terms=True, sparsity=...)` of Rosenbrock's function**\n")
-    print(
-        "| n | dtype | calls of f | time | in plain f | with 2 points | relative error |"
-    )
+    print("| n | dtype | calls of f | time | in plain f | at accuracy 2 | error |")
     print("|---|---|---|---|---|---|---|")
     rng = np.random.default_rng(0)
     for n in (1_000, 10_000, 100_000, 1_000_000):

@@ -47,7 +47,7 @@ def derivative(
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 full_output
         As in `gradient`; the default step is
-        ``eps**(1/(accuracy + order)) * max(abs(x), 1)``.
+        ``(A eps)**(1/(accuracy + order)) * max(abs(x), 1)``.
 
     Returns
     -------

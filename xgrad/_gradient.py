@@ -86,9 +86,10 @@ def gradient(
         forward and backward (default 2).
     step : float or array like ``x``, optional
         Absolute step; its sign is ignored, and a step of 0 gives ``nan``. By default
-        ``eps**(1/(accuracy + 1)) * max(abs(x), 1)`` for each component, both factors
-        rounded down to powers of two, with ``eps`` of the coarser of the dtypes of
-        ``x`` and ``f(x)``.
+        ``(A eps)**(1/(accuracy + 1)) * max(abs(x), 1)`` for each component, both
+        factors rounded down to powers of two, with ``eps`` of the coarser of the dtypes
+        of ``x`` and ``f(x)``, and ``A`` the sum of the sizes of the weights (1 to 2 for
+        central).
     dtype : floating dtype, optional
         Evaluate ``f`` in this dtype; the result has it too.
     bounds : pair of numbers or arrays like ``x``, optional

@@ -60,7 +60,7 @@ def hessian(
         Without ``grad=``: 2 (default) or 4, at twice the cost. With it as in
         `gradient`.
     step : float or array like ``x``, optional
-        Absolute step; by default ``eps**(1/(accuracy + 2)) * max(abs(x), 1)``.
+        Absolute step; by default ``(4 eps)**(1/(accuracy + 2)) * max(abs(x), 1)``.
     bounds : pair, optional
         As in `gradient`, with ``grad=`` only: differences of ``f`` alone need room on
         both sides.
@@ -357,7 +357,7 @@ def hvp(
     Notes
     -----
     From ``f`` alone it is the gradient of the derivative along ``v``, both of accuracy
-    4 with steps ``eps**(1/6)``: the cost of 4 gradients.
+    4 with steps near ``eps**(1/6)``: the cost of 4 gradients.
 
     Examples
     --------

@@ -212,9 +212,8 @@ class Weighted:
         change = xp.abs(value - _weighted(companion, samples))
         # Against a higher accuracy the change is the error itself, not a bound of it.
         safety = 2.0 if companion.accuracy > scheme.accuracy else 1.0
-        weight = float(sum(map(abs, scheme.weights)))
         noise = samples.uncertainty(scheme.offsets)
-        error = safety * change + weight * noise / step**scheme.order
+        error = safety * change + scheme.gain * noise / step**scheme.order
         return Parts(value, xp.where(xp.isfinite(error), error, math.inf), step)
 
     @staticmethod

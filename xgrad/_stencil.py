@@ -77,6 +77,11 @@ class Stencil:
         return solve(tuple(side * o for o in range(reach + 1)), self.order)
 
     @cached_property
+    def gain(self) -> float:
+        """How much the errors of values add up to, at worst: the sizes of the weights."""
+        return float(sum(map(abs, self.weights)))
+
+    @cached_property
     def inward(self) -> Stencil:
         """As many points as a symmetric stencil has, all of them on one side."""
         return solve(tuple(range(2 * max(self.offsets) + 1)), self.order)
@@ -98,12 +103,14 @@ class Stencil:
     def relative_step(self, eps: float) -> float:
         """Step for a variable of size 1, a power of two.
 
-        With rounding error ``eps / h**order`` and truncation error ``h**accuracy``
-        the sum is least near ``eps**(1 / (order + accuracy))`` (Press et al.,
-        Numerical Recipes, section 5.7). Rounded down: a step that is too large costs
-        a power of the accuracy, one that is too small a factor.
+        With rounding error ``A eps / h**order``, where ``A`` is the sum of the sizes
+        of the weights, and truncation error ``h**accuracy`` the sum is least near
+        ``(A eps)**(1 / (order + accuracy))`` (Press et al., Numerical Recipes, section
+        5.7). Rounded down: a step that is too large costs a power of the accuracy, one
+        that is too small a factor.
         """
-        return 2.0 ** math.floor(math.log2(eps) / (self.order + self.accuracy))
+        power = self.order + self.accuracy
+        return 2.0 ** math.floor(math.log2(self.gain * eps) / power)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,10 @@ def noise_spacings(eps: float) -> tuple[float, tuple[int, ...]]:
 @lru_cache
 def stencil(method: str, accuracy: int | None, order: int = 1) -> Stencil:
     """Stencil of a method, an accuracy (None: the method's default) and an order."""
+    if method not in ACCURACIES:
+        raise ValueError(
+            f"`method` must be one of {_names(ACCURACIES)}; got {method!r}"
+        )
     offered, default = ACCURACIES[method]
     accuracy = default if accuracy is None else accuracy
     if accuracy not in offered:
