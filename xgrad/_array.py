@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import math
 import operator
 from collections.abc import Callable, Iterable
@@ -29,8 +30,10 @@ perturbed: ContextVar[bool] = ContextVar("xgrad_perturbed", default=False)
 def common_namespace(**arrays: Any) -> Any:
     """The namespace that all arrays share, on one device; ``None`` is skipped."""
     given = {name: array for name, array in arrays.items() if array is not None}
+    if not given:
+        require_array(next(iter(arrays)), None)
     for name, array in given.items():
-        _require_array(name, array)
+        require_array(name, array)
     try:
         xp = array_api_compat.array_namespace(*given.values())
     except TypeError:
@@ -44,13 +47,20 @@ def common_namespace(**arrays: Any) -> Any:
     return xp
 
 
-def _require_array(name: str, array: Any) -> None:
+def require_array(name: str, array: Any) -> None:
+    """Raise unless it is an array of a library that xgrad knows."""
     if isinstance(array, np.ma.MaskedArray | np.matrix):
         raise TypeError(
             f"`{name}` is a {_kind(array)}, whose arithmetic differs from that of "
             "arrays: pass a plain array, for example `numpy.asarray(...)` and `weight=`"
         )
     if not array_api_compat.is_array_api_obj(array):
+        if name.endswith("]") and isinstance(array, (bool, int, float)):
+            whole = name.rpartition("[")[0]
+            raise TypeError(
+                f"`{name}` must be an array, but is the Python number {array!r}: if "
+                f"`{whole}` is meant as one array, pass `numpy.asarray({whole})`"
+            )
         raise TypeError(
             f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
             f"but is a {_kind(array)}: pass for example `numpy.asarray({name})`"
@@ -105,6 +115,8 @@ def device_of(x: Array) -> Any:
 
 def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
     """An array of the namespace, on the device of ``like``."""
+    if isinstance(values, np.ndarray) and not values.flags.writeable:
+        values = values.copy()  # PyTorch would share it, and warns
     return xp.asarray(values, dtype=dtype, device=device_of(like))
 
 
@@ -150,7 +162,9 @@ def adopt_place(x: Array) -> Callable[[], None]:
         return lambda: None
     import cupy
 
-    device, stream = x.device, cupy.cuda.get_current_stream()
+    device = x.device
+    with device:
+        stream = cupy.cuda.get_current_stream()
 
     def adopt() -> None:
         device.use()
@@ -223,12 +237,17 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
     if x.dtype in (xp.float64, xp.float32):
         return x
     if is_floating(xp, x):
-        return xp.astype(x, xp.float32)
+        narrow = float_info(xp, x.dtype).size < 4
+        return xp.astype(x, xp.float32 if narrow else xp.float64)
     if is_integral(xp, x):
         return xp.astype(x, default_dtype(xp, "real floating", x))
+    remedy = (
+        "take `xp.real` of it if that is meant"
+        if is_complex(xp, x)
+        else "convert it with `xp.astype`, for example to float64"
+    )
     raise TypeError(
-        f"`{name}` must hold real numbers, but its dtype is {x.dtype}: "
-        f"convert it, for example with `xp.astype({name}, xp.float64)`"
+        f"`{name}` must hold real numbers, but its dtype is {x.dtype}: {remedy}"
     )
 
 
@@ -314,10 +333,21 @@ def integer(name: str, value: Any, *, least: int) -> int:
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """The value itself if it is among the allowed ones."""
     allowed = tuple(allowed)
-    if value not in allowed:
-        listed = ", ".join(map(repr, allowed))
-        raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")
-    return value
+    for choice in allowed:
+        if _same(value, choice):
+            return choice
+    listed = ", ".join(map(repr, allowed))
+    raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")
+
+
+def _same(value: Any, choice: Any) -> bool:
+    """Equality in which 1 is not True, and an array equals nothing."""
+    if value is choice:
+        return True
+    if isinstance(value, (bool, np.bool_)) != isinstance(choice, bool):
+        return False
+    shape: Any = getattr(value, "shape", ())
+    return not shape and bool(value == choice)
 
 
 @dataclass(frozen=True)
@@ -354,11 +384,11 @@ def enforce(xp: Any, checks: Iterable[Check]) -> None:
 
 def binade(xp: Any, x: Array) -> Array:
     """The largest power of two that is not above each positive number."""
-    if x.dtype == xp.float64 and (
-        is_numpy(xp) or array_api_compat.is_cupy_namespace(xp)
-    ):
+    if is_numpy(xp) or array_api_compat.is_cupy_namespace(xp):
         # Sign and exponent without the fraction: 10 times faster than a logarithm.
-        return (x.view(xp.uint64) & np.uint64(0xFFF << 52)).view(xp.float64)
+        if x.dtype == xp.float64:
+            return (x.view(xp.uint64) & np.uint64(0xFFF << 52)).view(xp.float64)
+        return (x.view(xp.uint32) & np.uint32(0x1FF << 23)).view(xp.float32)
     return 2.0 ** xp.floor(xp.log2(x))
 
 
@@ -446,7 +476,13 @@ def confusion_counts(
 
 def require_sparse(xp: Any) -> None:
     """Raise unless there are sparse matrices for the arrays of a namespace."""
-    if is_numpy(xp) or array_api_compat.is_cupy_namespace(xp):
+    if array_api_compat.is_cupy_namespace(xp):
+        return
+    if is_numpy(xp):
+        if importlib.util.find_spec("scipy") is None:
+            raise ImportError(
+                "a sparse Jacobian of NumPy arrays needs scipy: install xgrad[sparse]"
+            )
         return
     raise TypeError(
         f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
@@ -460,16 +496,14 @@ def sparse_matrix(
 ) -> Any:
     """A matrix stored by rows: of scipy for NumPy, of cupyx for CuPy."""
     if is_numpy(xp):
-        try:
-            from scipy.sparse import csr_array
-        except ImportError:
-            raise ImportError(
-                "a sparse Jacobian of NumPy arrays needs scipy: install xgrad[sparse]"
-            ) from None
-        return csr_array((data, indices, pointers), shape=shape)
+        from scipy.sparse import csr_array
+
+        # Copies of the pattern: the caller may change the matrix.
+        return csr_array((data, indices.copy(), pointers.copy()), shape=shape)
     from cupyx.scipy.sparse import csr_matrix
 
-    return csr_matrix((data, xp.asarray(indices), xp.asarray(pointers)), shape=shape)
+    pattern = (from_host(xp, a, like=data) for a in (indices, pointers))
+    return csr_matrix((data, *pattern), shape=shape)
 
 
 def quiet() -> Any:

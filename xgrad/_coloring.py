@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, common_namespace, device_of, from_host
+from xgrad._array import Array, common_namespace, device_of, from_host, is_lazy
 from xgrad._backends import to_numpy
 
 # Entries that are summed in one step where many rows belong to one column.
@@ -64,10 +64,15 @@ class Coloring:
         return {}
 
     def _once(self, xp: Any, like: Array, key: Any, make: Any) -> Any:
+        if is_lazy(xp, like):  # what is made while JAX traces must not outlive it
+            return make()
         key = (key, xp.__name__, str(device_of(like)))
         if key not in self._placed:
             self._placed[key] = make()
         return self._placed[key]
+
+    def _is_all(self, start: int, stop: int) -> bool:
+        return start == 0 and stop == self.num_colors
 
     def labels(self, xp: Any, like: Array) -> Array:
         """The colour of each column."""
@@ -79,24 +84,26 @@ class Coloring:
         """The entries of the colours ``start:stop``."""
 
         def make() -> EntryGroup:
-            which = self._entries_by_color[slice(*self._entry_ends[[start, stop]])]
-            whole = len(which) == len(self.rows)
             rows, columns = self.rows, self.columns
-            if not whole:
+            if not self._is_all(start, stop):
+                which = self._entries_by_color[slice(*self._entry_ends[[start, stop]])]
                 rows, columns = rows[which], columns[which]
             flat = (self.colors[columns] - start) * self.shape[0] + rows
             parts = (from_host(xp, a, like=like) for a in (flat, rows, columns))
             return EntryGroup(*parts)
 
-        return self._once(xp, like, ("entries", start, stop), make)
+        # Parts depend on the memory there is: they would pile up.
+        whole = self._is_all(start, stop)
+        return self._once(xp, like, "entries", make) if whole else make()
 
     def sums(self, xp: Any, like: Array, start: int, stop: int) -> ColumnGroup:
         """The columns of the colours ``start:stop``, each the sum of its entries."""
 
         def make() -> ColumnGroup:
-            which = self._columns_by_color[slice(*self._column_ends[[start, stop]])]
-            whole = len(which) == self.shape[1]
-            columns = np.arange(self.shape[1]) if whole else which
+            columns = np.arange(self.shape[1])
+            if not self._is_all(start, stop):
+                ends = slice(*self._column_ends[[start, stop]])
+                columns = self._columns_by_color[ends]
             # Entries of the columns, one column after the other.
             counts = self._counts[columns]
             first = np.repeat(self._column_starts[columns], counts)
@@ -110,10 +117,12 @@ class Coloring:
                 tuple(from_host(xp, values, like=like) for values in level)
                 for level in _tree_of_sums(flat, counts)
             )
+            whole = self._is_all(start, stop)
             order = None if whole else from_host(xp, columns, like=like)
             return ColumnGroup(order, levels)
 
-        return self._once(xp, like, ("sums", start, stop), make)
+        whole = self._is_all(start, stop)
+        return self._once(xp, like, "sums", make) if whole else make()
 
     def entries_in_order(self, xp: Any, like: Array) -> Array:
         """Where the entries, row by row, are found in the groups of all colours."""
@@ -242,6 +251,8 @@ def color_columns(pattern: Any, /) -> Coloring:
     colors = _in_turn(rows, columns, shape)
     if colors is None:
         colors = _greedily(rows, columns, shape)
+    for array in (colors, rows, columns):
+        array.flags.writeable = False
     return Coloring(shape, colors, rows, columns)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,8 +65,8 @@ full_output
 
     Notes
     -----
-    Costs ``accuracy`` evaluations (one more for every second order beyond the first)
-    and one at ``x``. Sources as in `gradient`.
+    Costs ``accuracy`` evaluations (two more for orders 3 and 4) and one at ``x``.
+    Sources as in `gradient`.
 
     Examples
     --------
@@ -95,10 +96,10 @@ full_output
 
 
 def _elementwise(run: Run, base: Any) -> Parts:
-    return run.parts(0, base, everything, lambda eps, noise: Whole(base, eps, noise))
+    return run.parts(0, base, everything, functools.partial(Whole, base))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tangent:
     """The line (or plane) that touches a function: ``value + slope * (t - point)``.
 
@@ -112,10 +113,16 @@ class Tangent:
     elementwise: bool
 
     def __call__(self, t: Any, /) -> Any:
-        """Height at ``t``, an array whose last axes are those of ``x``, or a number."""
+        """Height at ``t``: an array whose last axes are those of ``x``, or a number.
+
+        A number stands for an array that is that number everywhere.
+        """
         xp = common_namespace(x=self.point)
-        if isinstance(t, int | float):
+        if isinstance(t, (int, float)):
             t = from_host(xp, float(t), like=self.point, dtype=self.slope.dtype)
+            t = xp.broadcast_to(t, tuple(self.point.shape))
+        elif t is None:
+            raise TypeError("`t` must be an array or a number; got None")
         common_namespace(t=t, x=self.point)
         t = as_float(xp, "t", t)
         ndim = self.point.ndim

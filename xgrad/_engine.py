@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +17,11 @@ from xgrad._array import (
     as_float,
     cast,
     common_namespace,
+    default_dtype,
     enforce,
     float_info,
     from_host,
+    integer,
     is_floating,
     is_lazy,
     one_of,
@@ -40,7 +43,15 @@ from xgrad._schemes import (
     join,
     same,
 )
-from xgrad._stencil import Method, noise_spacings, rungs, stencil
+from xgrad._stencil import (
+    ACCURACIES,
+    NOISE_REACH,
+    ORDERS,
+    Method,
+    noise_spacings,
+    rungs,
+    stencil,
+)
 from xgrad._tree import leaves, rebuild
 
 Scheme = Weighted | Ladder | ComplexStep
@@ -51,15 +62,16 @@ CHECKING = Weighted(stencil("central", 4))
 ROOM = 1 - 2.0**-20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """How right a derivative is, component by component.
 
     Attributes
     ----------
     error : array
-        A bound of the absolute error: at least 95 of 100 true errors lie under it.
-        Infinite where the value is ``nan``.
+        A bound of the absolute error: at least 95 of 100 true errors lie under it,
+        for "central", "forward" and "backward" of functions that are smooth over the
+        steps. Infinite where the value is ``nan`` or nothing is known.
     step : array
         Size of the step that the value comes from.
     status : array of int8
@@ -78,7 +90,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to compute: the method, and in what steps, dtype and bounds."""
+    """What to compute: the method, and in what steps, dtype and bounds.
+
+    ``axis``, ``terms`` and ``sparse`` are those of `gradient`; ``curvature`` means a
+    Hessian from a function alone.
+    """
 
     method: Method = "central"
     accuracy: int | None = None
@@ -87,9 +103,18 @@ class Plan:
     dtype: Any = None
     bounds: Any = None
     full_output: bool = False
+    axis: int | None = None
+    terms: bool = False
+    sparse: bool = False
+    curvature: bool = False
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
+        one_of("order", self.order, ORDERS)
+        one_of("axis", self.axis, (None, -1))
+        one_of("terms", self.terms, (True, False))
+        if self.accuracy is not None:
+            integer("accuracy", self.accuracy, least=1)
         for refused, why in REFUSED:
             if refused(self):
                 raise ValueError(why)
@@ -112,8 +137,22 @@ def _fixed(plan: Plan) -> bool:
     return plan.method in ("ladder", "complex")
 
 
-# Combinations of options of a plan that mean nothing; `options` has those of calls.
+# Every combination of options that is refused, and why.
 REFUSED: tuple[tuple[Callable[[Plan], bool], str], ...] = (
+    (
+        lambda plan: plan.curvature and plan.method != "central",
+        "a Hessian from `f` alone has method='central' only: give the gradient as "
+        "`grad=` for the others",
+    ),
+    (
+        lambda plan: plan.curvature and plan.bounds is not None,
+        "a Hessian from `f` alone needs room on both sides of every component: give "
+        "the gradient as `grad=`, or leave `bounds` out",
+    ),
+    (
+        lambda plan: plan.curvature and plan.accuracy not in (2, 4),
+        "`accuracy` of a Hessian from `f` alone must be one of 2, 4",
+    ),
     (
         lambda plan: _fixed(plan) and plan.accuracy is not None,
         "`accuracy` belongs to stencils: method='ladder' and method='complex' are as "
@@ -125,11 +164,19 @@ REFUSED: tuple[tuple[Callable[[Plan], bool], str], ...] = (
         "method='complex' takes one that is always small enough, so leave it out",
     ),
     (
-        lambda plan: (
-            plan.order > 1 and plan.method not in ("central", "forward", "backward")
-        ),
+        lambda plan: plan.order > 1 and plan.method not in ACCURACIES,
         "derivatives of order 2 and more need method='central', 'forward' or "
         "'backward'",
+    ),
+    (
+        lambda plan: plan.terms and plan.axis is not None,
+        "`terms=True` and `axis=-1` exclude each other: the first sums what `f` "
+        "returns, the second keeps a number for each row",
+    ),
+    (
+        lambda plan: plan.sparse and not plan.terms,
+        "`sparsity` says which terms depend on which variables: it needs `terms=True` "
+        "and an `f` that returns the terms of a sum",
     ),
 )
 
@@ -186,15 +233,19 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
 
     ``name`` is how the caller would write the array.
     """
-    if isinstance(value, int | float):
+    if isinstance(value, bool):
+        raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
+    if isinstance(value, numbers.Real):
         return from_host(xp, float(value), like=x, dtype=x.dtype)
-    found = dict(leaves(value)).get(name)
+    found = value
+    if getattr(value, "ndim", None) != 0:
+        found = dict(leaves(value)).get(name)
     if found is None:
         raise ValueError(
             f"`{option}` has no entry for {name}: give a number, or arrays nested as "
             "x is"
         )
-    if isinstance(found, int | float):
+    if isinstance(found, numbers.Real):
         return from_host(xp, float(found), like=x, dtype=x.dtype)
     common_namespace(**{option: found, "x": x})
     if tuple(found.shape) not in ((), tuple(x.shape)):
@@ -206,6 +257,14 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
 
 
 # A run
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Values of the function at points of a single column, ``(offsets, *shape)``."""
+
+    points: Points
+    values: Array
 
 
 @dataclass(frozen=True)
@@ -256,7 +315,9 @@ class Run:
         method = self.plan.method
         noise = None
         if method in ("ladder", "auto"):
-            noise = self._noise(leaf, base, eps)
+            line = self._line(leaf, base, eps)
+            with quiet():
+                noise = noise_level(self.xp, base, line.values, eps)
         read = readout(eps, noise)
         scheme = self.plan.scheme(eps)
         estimate = self.plan.full_output or method == "auto"
@@ -265,9 +326,7 @@ class Run:
             return self._complex(leaf, base, scheme, points, read)
         parts = self.passed(self.function, leaf, base, scheme, points, read, estimate)
         if method == "auto":
-            ladder = Ladder(rungs(eps))
-            points = columns(self.points(leaf, ladder, eps, True))
-            parts = self._improved(leaf, base, eps, parts, ladder, points, read)
+            parts = self._improved(leaf, base, eps, parts, read, columns, line)
         if not self.plan.full_output:
             return Parts(parts.value)
         return parts
@@ -374,7 +433,7 @@ class Run:
         low, high = (xp.broadcast_to(side, tuple(x.shape)) for side in (low, high))
         if not is_lazy(xp, x):
             rule = "lie within `bounds`"
-            remedy = "move it inside, or widen the bounds"
+            remedy = "move it inside, or give wider bounds (low, high), low <= high"
             enforce(xp, [Check(name, x, ~((x >= low) & (x <= high)), rule, remedy)])
         return low, high
 
@@ -410,8 +469,8 @@ class Run:
 
     # Noise
 
-    def _noise(self, leaf: int, base: Array, eps: float) -> Array:
-        """The noise of the function, from points along one random direction."""
+    def _line(self, leaf: int, base: Array, eps: float) -> _Line:
+        """Values along one random direction, close to x: for noise and for slopes."""
         xp, x = self.xp, self.function.leaves[leaf]
         with quiet():
             smallest, _ = noise_spacings(eps)
@@ -423,12 +482,7 @@ class Run:
                 step = xp.minimum(step, room / max(offsets))
             step = step * random_direction(xp, x)
         points = Points(xp, x, step, offsets, name=self.names[leaf])
-        return self._noise_at(leaf, base, eps, points)
-
-    def _noise_at(self, leaf: int, base: Array, eps: float, points: Points) -> Array:
-        values = self.along(self.function, leaf, base, points)
-        with quiet():
-            return noise_level(self.xp, base, values, eps)
+        return _Line(points, self.along(self.function, leaf, base, points))
 
     def along(
         self, function: Function, leaf: int, base: Array, points: Points
@@ -447,20 +501,43 @@ class Run:
         base: Array,
         eps: float,
         parts: Parts,
-        ladder: Ladder,
-        points: Points,
         readout: Readout,
+        columns: Callable[[Points], Points],
+        line: _Line,
     ) -> Parts:
-        """The ladder for the columns whose error is too large, else what there was."""
+        """The ladder where errors are too large, else what there was.
+
+        And everywhere, where the parts do not add up to the slope along a line.
+        """
         xp = self.xp
+        ladder = Ladder(rungs(eps))
+        points = columns(self.points(leaf, ladder, eps, True))
         with quiet():
             size = xp.where(xp.isfinite(parts.value), xp.abs(parts.value), 0.0)
             if size.shape[0]:
                 size = xp.max(size, axis=0, keepdims=True)
             bad = (parts.error > eps**0.4 * size) | (parts.status != int(Status.OK))
-            # One look from the host: which columns to do again.
-            axes = tuple(range(1, bad.ndim))
-            again = np.flatnonzero(to_numpy(xp.any(bad, axis=axes) if axes else bad))
+        parts = self._climbed(leaf, base, ladder, points, readout, parts, bad)
+        with quiet():
+            doubt = self._contradicted(base, eps, parts, points, readout, line)
+            doubt = ~bad & doubt
+        return self._climbed(leaf, base, ladder, points, readout, parts, doubt)
+
+    def _climbed(
+        self,
+        leaf: int,
+        base: Array,
+        ladder: Ladder,
+        points: Points,
+        readout: Readout,
+        parts: Parts,
+        bad: Array,
+    ) -> Parts:
+        """The ladder for the columns that have something bad, where it is."""
+        xp = self.xp
+        # One look from the host: which columns to do again.
+        axes = tuple(range(1, bad.ndim))
+        again = np.flatnonzero(to_numpy(xp.any(bad, axis=axes) if axes else bad))
         if not len(again):
             return parts
         whole = points.colored or not points.columns or len(again) == points.count
@@ -473,6 +550,37 @@ class Run:
             index = from_host(xp, place, like=base)
             better = better.map(lambda part: xp.take(part, index, axis=0))
         return choose(xp, bad, better, parts)
+
+    def _contradicted(
+        self,
+        base: Array,
+        eps: float,
+        parts: Parts,
+        points: Points,
+        readout: Readout,
+        line: _Line,
+    ) -> Array:
+        """Where the slope along the line, close to x, is not what the parts add up to.
+
+        Steps longer than the waves of ``f`` may agree with each other by chance.
+        """
+        xp = self.xp
+        reach = max(line.points.offsets) // NOISE_REACH
+        values = {
+            offset: line.values[line.points.offsets.index(offset), ...]
+            for offset in (reach, -reach, 2 * reach, -2 * reach)
+        }
+        near = readout.gathered(xp, values[reach] - values[-reach]) / 2
+        far = readout.gathered(xp, values[2 * reach] - values[-2 * reach]) / 4
+        rounding = eps * xp.abs(values[reach])
+        if readout.noise is not None:
+            rounding = xp.maximum(rounding, 2 * readout.noise)
+        found, change = (4 * near - far) / 3, xp.abs(near - far) / 3
+        ray = readout.aligned(points, line.points.step * float(reach))
+        expected = readout.gathered_columns(xp, parts.value * ray)
+        allowed = readout.gathered_columns(xp, parts.error * xp.abs(ray))
+        allowed = allowed + change + 3 * readout.gathered(xp, rounding)
+        return xp.abs(found - expected) > 2 * allowed
 
     # The complex step
 
@@ -487,6 +595,17 @@ class Run:
             self._prove_analytic(leaf, base, points, readout, parts)
         return parts
 
+    def _ray(self, leaf: int) -> Array:
+        """A random direction along which a step of 1 stays within the bounds."""
+        xp, x = self.xp, self.function.leaves[leaf]
+        with quiet():
+            ray = random_direction(xp, x) * floored_size(xp, x)
+            if self.plan.bounds is None or not math.prod(x.shape):
+                return ray
+            low, high = self._bounds(leaf)
+            room = xp.min(xp.minimum(high - x, x - low) / xp.abs(ray)) * ROOM
+            return ray * xp.minimum(room, xp.ones_like(room))
+
     def _prove_analytic(
         self, leaf: int, base: Array, points: Points, readout: Readout, parts: Parts
     ) -> None:
@@ -496,15 +615,13 @@ class Run:
         silently otherwise.
         """
         xp, x = self.xp, self.function.leaves[leaf]
-        ray = random_direction(xp, x) * floored_size(xp, x)
+        ray = self._ray(leaf)
         with quiet():
             expected = xp.sum(parts.value * readout.aligned(points, ray))
         eps = self.eps(leaf, base)
         for scheme in (CHECKING, Ladder(rungs(eps))):
             step = scheme.relative_step(eps)
             line = Points(xp, x, ray * step, scheme.offsets(True), name=points.name)
-            if self.plan.bounds is not None:
-                line = replace(line, box=self._bounds(leaf))
             values = self.along(self.function, leaf, base, line)
             with quiet():
                 moved = [offset * step for offset in line.offsets]
@@ -544,20 +661,35 @@ class Run:
         return Estimate(error, step, status, self.runner.meter.done)
 
     def finish(self, given: Array, parts: Parts, shape: tuple[int, ...]) -> Parts:
-        """Parts with the columns as last axis, in the final shape and dtype."""
+        """Parts with the columns as last axis, in the final shape and dtype.
+
+        Steps and bounds of half precision stay in single: they may be too small.
+        """
         xp = self.xp
-        dtype = parts.value.dtype
-        if self.plan.dtype is not None:
-            dtype = floating_dtype(xp, self.plan.dtype)
-        elif is_floating(xp, given):
-            dtype = given.dtype
+        dtype = result_dtype(xp, given, self.plan.dtype)
+        eps = float_info(xp, dtype).eps
+        if parts.error is not None and eps > float_info(xp, parts.value.dtype).eps:
+            with quiet():  # rounding the value to its dtype is an error, too
+                rounded = parts.error + eps / 2 * xp.abs(parts.value)
+            parts = replace(parts, error=rounded)
+        wide = dtype if eps <= float_info(xp, xp.float32).eps else xp.float32
+        dtypes = {"value": dtype, "error": wide, "step": wide, "status": xp.int8}
 
         def finished(name: str, part: Array) -> Array:
             if part.ndim > 1:
                 part = xp.moveaxis(part, 0, -1)
-            part = xp.reshape(part, shape)
-            return part if name == "status" else cast(xp, part, dtype)
+            return cast(xp, xp.reshape(part, shape), dtypes[name])
 
-        return Parts(
-            **{name: finished(name, part) for name, part in parts.fields.items()}
-        )
+        with quiet():
+            return Parts(
+                **{name: finished(name, part) for name, part in parts.fields.items()}
+            )
+
+
+def result_dtype(xp: Any, given: Array, asked: Any) -> Any:
+    """The dtype asked for, or that of what was given, or the default float."""
+    if asked is not None:
+        return floating_dtype(xp, asked)
+    if is_floating(xp, given):
+        return given.dtype
+    return default_dtype(xp, "real floating", given)

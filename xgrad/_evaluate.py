@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import math
@@ -81,7 +82,7 @@ class Execution:
     @property
     def batched(self) -> bool:
         """Whether ``f`` takes a leading axis of points."""
-        return self.vectorized is True
+        return self.vectorized != "auto" and bool(self.vectorized)
 
     @property
     def worker_count(self) -> int:
@@ -93,6 +94,7 @@ class Execution:
 
     def fitting(self, points: Points, result_bytes: int) -> int:
         """How many points to build at once."""
+        free = None
         if self.max_bytes is not None:
             budget = self.max_bytes
         else:
@@ -100,6 +102,8 @@ class Execution:
             budget = CPU_BYTES if free is None else free // 4
             if free is not None and not self.batched:
                 budget = min(budget, LOOP_BYTES)
+        if self.max_bytes is not None or free is not None:
+            budget //= self.worker_count  # all of them at once stay within it
         fitting = max(1, budget // max(1, points.point_bytes + result_bytes))
         if self.workers is not None:
             share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
@@ -108,23 +112,28 @@ class Execution:
 
 
 class Meter:
-    """Counts evaluations of ``f``, and shows how many are done of how many."""
+    """Counts evaluations of ``f``, and shows how many are done of how many.
 
-    def __init__(self, progress: Progress) -> None:
+    ``each`` is how many evaluations of the caller's function one of ``f`` takes.
+    """
+
+    def __init__(self, progress: Progress, each: int = 1) -> None:
         self.total = 0
         self.done = 0
+        self._each = each
         self._report = progress if callable(progress) else None
         self._bar = _bar() if progress is True else None
 
     def expect(self, count: int) -> None:
         """So many more will be done."""
-        self.total += count
+        self.total += count * self._each
         if self._bar is not None:
             self._bar.total = self.total
             self._bar.refresh()
 
     def add(self, count: int) -> None:
         """So many more are done."""
+        count *= self._each
         self.done += count
         if self._bar is not None:
             self._bar.update(count)
@@ -189,16 +198,16 @@ class Function(Portable):
     def at_base(self) -> Array:
         """``f(x)``, evaluated as the caller would, with the caller's warnings."""
         if self.batched:
-            value = self._values(self._copies(lambda leaf: leaf[None, ...]))
+            value = self.values(self._copies(lambda leaf: leaf[None, ...]))
             return _first_of_one(value)
-        return self._values(self._copies(lambda leaf: leaf))
+        return self.values(self._copies(lambda leaf: leaf))
 
     def at(self, moved: Array) -> Array:
         """``f`` at one other point, for a function of a single array."""
         with elsewhere():
             if self.batched:
-                return _first_of_one(self._values([moved[None, ...]]))
-            return self._values([moved])
+                return _first_of_one(self.values([moved[None, ...]]))
+            return self.values([moved])
 
     def at_points(
         self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
@@ -210,7 +219,8 @@ class Function(Portable):
         run = self._together if self.batched else self._one_by_one
         with on_device_of(points.base), elsewhere():
             values = run(leaf, points, chunk, shape)
-        return self.xp.reshape(values, (-1, chunk.stop - chunk.start, *shape))
+        lead = chunk.last - chunk.first, chunk.stop - chunk.start
+        return self.xp.reshape(values, (*lead, *shape))
 
     def _together(
         self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
@@ -221,7 +231,7 @@ class Function(Portable):
         )
         others[leaf] = batch
         try:
-            values = self._values(others)
+            values = self.values(others)
         except Exception as error:
             error.add_note(_note(points, chunk, None))
             raise
@@ -243,7 +253,7 @@ class Function(Portable):
             others = self._copies(lambda x: x, but=leaf)
             others[leaf] = batch[i, ...]
             try:
-                value = self._values(others)
+                value = self.values(others)
             except Exception as error:
                 error.add_note(_note(points, chunk, i))
                 raise
@@ -262,16 +272,22 @@ class Function(Portable):
             for i, leaf in enumerate(self.leaves)
         ]
 
-    def _values(self, arguments: list[Array]) -> Array:
-        """Call ``f`` and take its result as numbers of the namespace."""
+    def values(self, arguments: list[Array]) -> Array:
+        """What ``f`` gives for one array for each leaf."""
+        return self.taken(self.call(rebuild(self.tree, arguments)))
+
+    def taken(self, result: Any) -> Array:
+        """A result of ``f`` as numbers of the namespace, in memory of its own.
+
+        It is copied, since ``f`` may hand out one buffer again and again.
+        """
         like = self.leaves[0]
-        result = self.call(rebuild(self.tree, arguments))
         if type(result) is type(like) and result.dtype == like.dtype:
-            return result
+            return self.xp.asarray(result, copy=True)
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
             wide = wide_dtype(self.xp, like)
             return from_host(self.xp, float(result), like=like, dtype=wide)
-        if type(result) is complex:
+        if isinstance(result, (float, complex)) and is_complex(self.xp, like):
             result = from_host(self.xp, result, like=like)
         try:
             found = common_namespace(**{"the result of f": result})
@@ -286,15 +302,17 @@ class Function(Portable):
                 f"{type(result).__name__}: compute the result with the functions of "
                 "the array's own library"
             )
+        common_namespace(**{"the result of f": result, "x": like})
         if not is_complex(self.xp, like):
-            return as_float(self.xp, "the result of f", result)
+            values = as_float(self.xp, "the result of f", result)
+            return self.xp.asarray(values, copy=True) if values is result else values
         if not is_complex(self.xp, result):
             raise TypeError(
                 "with method='complex' `f` was given complex numbers but returned "
                 f"{result.dtype}: it drops the imaginary part (as abs, real and "
                 "comparisons do), so that its derivative is lost; use another method"
             )
-        return result
+        return self.xp.asarray(result, copy=True)
 
 
 def _first_of_one(values: Array) -> Array:
@@ -323,7 +341,10 @@ def _note(points: Points, chunk: Chunk, position: int | None) -> str:
     """Where ``f`` was being evaluated, to add to its exception."""
     row, column = divmod(position or 0, chunk.stop - chunk.start)
     offset = points.offsets[chunk.first + row]
-    where = points.describe(chunk.start + column, offset)
+    try:
+        where = points.describe(chunk.start + column, offset)
+    except Exception:  # reading a device that has just failed
+        where = f"column {chunk.start + column} of {points.name}, {offset} steps"
     if position is None and chunk.size > 1:
         where = f"{chunk.size} points at once, the first with {where}"
     return f"xgrad was evaluating `f` at {where}"
@@ -412,29 +433,54 @@ class Runner:
         self, task: Task, chunks: list[Chunk]
     ) -> Generator[Array, None, None]:
         if not hasattr(self.workers, "submit"):
-            yield from self.workers(task, chunks)
+            yield from _mapped(self.workers, task, chunks)
             return
-        futures = [self.workers.submit(task, chunk) for chunk in chunks]
+        # A window, so that no more results wait than there are workers to make them.
+        waiting: collections.deque[Any] = collections.deque()
+        width = 2 * self.execution.worker_count
         try:
-            for future in futures:
-                yield future.result()
+            for chunk in chunks:
+                waiting.append(self.workers.submit(task, chunk))
+                if len(waiting) >= width:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         finally:
-            for future in futures:
+            for future in waiting:
                 future.cancel()
 
 
+def _mapped(
+    workers: Callable[..., Iterable[Any]], task: Task, chunks: list[Chunk]
+) -> Iterator[Array]:
+    """Results of a callable like ``map``: as many as there are chunks."""
+    results = workers(task, chunks)
+    if not isinstance(results, Iterable):
+        raise TypeError(
+            "`workers` must return the results of `workers(function, chunks)` in "
+            f"order, as `map` does, but returned a {type(results).__name__}"
+        )
+    count = 0
+    for values in results:
+        count += 1
+        yield values
+    if count != len(chunks):
+        raise ValueError(
+            f"`workers` returned {count} results for {len(chunks)} chunks: it must "
+            "return one for each, in order, as `map` does"
+        )
+
+
 @contextlib.contextmanager
-def runner(execution: Execution, x: Array) -> Iterator[Runner]:
+def runner(execution: Execution, x: Array, each: int = 1) -> Iterator[Runner]:
     """What evaluates chunks, with threads of its own if a number of them is given."""
-    meter = Meter(execution.progress)
+    meter = Meter(execution.progress, each)
+    workers = execution.workers
     try:
-        if isinstance(execution.workers, int):
-            threads = ThreadPoolExecutor(
-                execution.workers, "xgrad", initializer=adopt_place(x)
-            )
-            with threads:
-                yield Runner(execution, meter, threads)
-        else:
-            yield Runner(execution, meter, execution.workers)
+        with on_device_of(x), contextlib.ExitStack() as stack:
+            if isinstance(workers, int):
+                workers = ThreadPoolExecutor(workers, "xgrad", adopt_place(x))
+                stack.enter_context(workers)
+            yield Runner(execution, meter, workers)
     finally:
         meter.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,18 +10,30 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, Portable, float_info, from_host, one_of, quiet
-from xgrad._engine import Plan, Run, prepare
+from xgrad._array import (
+    Array,
+    Portable,
+    cast,
+    device_of,
+    float_info,
+    from_host,
+    quiet,
+    require_array,
+)
+from xgrad._engine import Plan, Run, prepare, result_dtype
 from xgrad._evaluate import (
     Execution,
+    Function,
     Progress,
     Vectorized,
     Workers,
     elsewhere,
     runner,
 )
+from xgrad._gradient import require_scalar
 from xgrad._jacobian import along, dense, line
 from xgrad._points import Points, entries, floored_size, joined, pairs
+from xgrad._readout import Whole
 from xgrad._schemes import Parts, status_codes
 from xgrad._stencil import Method, stencil
 from xgrad._tree import leaves, rebuild
@@ -60,7 +73,7 @@ def hessian(
         Without ``grad=``: 2 (default) or 4, at twice the cost. With it as in
         `gradient`.
     step : float or array like ``x``, optional
-        Absolute step; by default ``(4 eps)**(1/(accuracy + 2)) * max(abs(x), 1)``.
+        Absolute step; by default ``eps**(1/(accuracy + 2)) * max(abs(x), 1)``.
     bounds : pair, optional
         As in `gradient`, with ``grad=`` only: differences of ``f`` alone need room on
         both sides.
@@ -99,27 +112,21 @@ def hessian(
     if grad is not None:
         plan = Plan(method, accuracy, 1, step, dtype, bounds, full_output)
         return _of_gradient(grad, x, plan, execution)
-    one_of("accuracy", accuracy, (None, 2, 4))
-    if method != "central":
-        raise ValueError(
-            f"a Hessian from `f` alone has method='central' only; got {method!r}: give "
-            "the gradient as `grad=`"
-        )
-    if bounds is not None:
-        raise ValueError(
-            "a Hessian from `f` alone needs room on both sides of every component: "
-            "give the gradient as `grad=`, or leave `bounds` out"
-        )
-    plan = Plan("central", accuracy or 2, 2, step, dtype, None, full_output)
+    plan = Plan(
+        method,
+        2 if accuracy is None else accuracy,
+        2,
+        step,
+        dtype,
+        bounds,
+        full_output,
+        curvature=True,
+    )
     function, given = prepare(f, x, plan, execution)
     with runner(execution, function.leaves[0]) as run_by:
         run = Run(function, ("x",), plan, run_by)
         base = run.at_base()
-        if math.prod(base.shape) != 1:
-            raise ValueError(
-                f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "
-                "reduce it, for example with a sum"
-            )
+        require_scalar(base)
         parts = run.finish(given[0][1], _second(run, base), (*x.shape, *x.shape))
         return (parts.value, run.estimate(x, [parts])) if full_output else parts.value
 
@@ -183,6 +190,8 @@ def _second(run: Run, base: Array) -> Parts:
         offsets=(*range(1, reach + 1), *range(-1, -reach - 1, -1)),
     )
     single = entries(points)
+    if not count:
+        return Parts(*[xp.zeros((0, 0), dtype=x.dtype, device=device_of(x))] * 4)
     alone = xp.concat([rises for _, _, rises in _rises(run, base, single)], axis=1)
     with quiet():
         moved = [_alone(xp, single, alone, i, reach) for i in range(reach)]
@@ -277,19 +286,12 @@ def _square(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Directional(Portable):
-    """The derivative of ``call`` along a direction, as a function of where."""
+class _Directional:
+    """The derivative of a function along a direction, as a function of where."""
 
-    call: Callable[[Any], Any]
-    xp: Any
-    tree: Any
+    function: Function
     direction: tuple[Array, ...]
     step: float
-
-    @property
-    def anchor(self) -> Array:
-        """The array that tells the namespace where this has been sent elsewhere."""
-        return self.direction[0]
 
     def __call__(self, x: Any) -> Array:
         """Differences of accuracy 4, in units of the direction."""
@@ -297,17 +299,17 @@ class _Directional(Portable):
         scheme = stencil("central", 4)
         with elsewhere():
             for offset in scheme.offsets:
+                move = offset * self.step
                 points = [
-                    leaf + (offset * self.step) * direction
+                    leaf + move * direction
                     for (_, leaf), direction in zip(
                         leaves(x), self.direction, strict=True
                     )
                 ]
-                values[offset] = self.call(rebuild(self.tree, points))
-            weights = zip(scheme.offsets, scheme.weights, strict=True)
+                values[offset] = self.function.values(points)
             return sum(
-                float(weight) * (values[offset] - values[-offset])
-                for offset, weight in weights
+                weight * (values[offset] - values[-offset])
+                for offset, weight in scheme.rises
                 if offset > 0
             )
 
@@ -374,44 +376,51 @@ def hvp(
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
     call, length = line(function, v, own=False)
-    eps = float_info(xp, function.leaves[0].dtype).eps
-    relative = stencil("central", 4, 2).relative_step(eps)
-    slope = _Directional(f, xp, function.tree, call.direction, relative)
+    scheme = stencil("central", 4, 2)
+    relative = scheme.relative_step(float_info(xp, function.leaves[0].dtype).eps)
     steps = rebuild(x, [floored_size(xp, leaf) * relative for leaf in function.leaves])
     plan = replace(plan, step=steps)
+    slope = replace(function, call=_Directional(function, call.direction, relative))
     names = tuple(name for name, _ in given)
-    path = replace(function, call=slope)
-    with runner(execution, function.leaves[0]) as run_by:
-        run = Run(path, names, plan, run_by)
+    each = sum(1 for offset in stencil("central", 4).offsets if offset)
+    with runner(execution, function.leaves[0], each) as run_by:
+        # f(x) itself, as the caller would: the checks of losses happen here.
+        require_scalar(Run(function, names, plan, run_by).at_base())
+        run = Run(slope, names, plan, run_by)
         base = run.at_base()
-        if math.prod(base.shape) != 1:
-            raise ValueError(
-                f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "
-                "reduce it, for example with a sum"
-            )
-        scale = relative * length
-        results = []
-        for i, (_, leaf) in enumerate(given):
-            parts = dense(run, i, base, leaf)
-            with quiet():
-                value = xp.reshape(parts.value, tuple(leaf.shape))
-                results.append(value / xp.astype(scale, value.dtype))
-    return rebuild(x, results)
+        parts = [
+            run.parts(i, base, entries, functools.partial(Whole, base))
+            for i in range(len(given))
+        ]
+        with quiet():
+            scaled = [
+                Parts(part.value / cast(xp, relative * length, part.value.dtype))
+                for part in parts
+            ]
+        products = [
+            run.finish(leaf, part, tuple(leaf.shape)).value
+            for (_, leaf), part in zip(given, scaled, strict=True)
+        ]
+    return rebuild(x, products)
 
 
 def _along_gradient(
     grad: Callable[[Any], Any], x: Any, v: Any, plan: Plan, execution: Execution
 ) -> Any:
     function, given = prepare(grad, x, plan, execution)
+    xp = function.xp
     shapes = [tuple(leaf.shape) for _, leaf in given]
     joined = _Joined(
         grad, function.xp, function.leaves[0], tuple(shapes), execution.batched
     )
-    parts, _ = along(replace(function, call=joined), v, plan, execution)
+    function = replace(function, call=joined)
+    widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
+    parts, _ = along(function, v, plan, execution, widest)
     products, start = [], 0
-    for leaf, shape in zip(function.leaves, shapes, strict=True):
+    for (_, leaf), shape in zip(given, shapes, strict=True):
         stop = start + math.prod(shape)
-        products.append(function.xp.reshape(parts.value[start:stop], leaf.shape))
+        product = xp.reshape(parts.value[start:stop], shape)
+        products.append(cast(xp, product, result_dtype(xp, leaf, plan.dtype)))
         start = stop
     return rebuild(x, products)
 
@@ -433,7 +442,9 @@ class _Joined(Portable):
 
     def __call__(self, x: Any) -> Array:
         """The gradients of all arrays, one after the other."""
-        found = leaves(self.call(x))
+        found = leaves(self.call(x), "the result of grad")
+        for name, gradient in found:
+            require_array(name, gradient)
         lead = tuple(leaves(x)[0][1].shape[:1]) if self.batched else ()
         shapes = [tuple(gradient.shape) for _, gradient in found]
         wanted = [(*lead, *shape) for shape in self.shapes]

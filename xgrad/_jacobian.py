@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +15,9 @@ from xgrad._array import (
     cast,
     common_namespace,
     from_host,
+    is_complex,
     quiet,
+    require_array,
     require_same_shape,
     require_sparse,
     sparse_matrix,
@@ -119,7 +122,7 @@ full_output
 
 def dense(run: Run, leaf: int, base: Array, given: Array) -> Parts:
     """Derivatives by one array, ``(*f(x).shape, *x.shape)``."""
-    parts = run.parts(leaf, base, entries, lambda eps, noise: Whole(base, eps, noise))
+    parts = run.parts(leaf, base, entries, functools.partial(Whole, base))
     return run.finish(given, parts, (*base.shape, *given.shape))
 
 
@@ -163,6 +166,8 @@ class Line(Portable):
 
         def moved(x: Array, direction: Array) -> Array:
             along = xp.reshape(t, (-1, *(1,) * x.ndim)) if self.batched else t
+            if not is_complex(xp, t):
+                along = cast(xp, along, x.dtype)
             return x + along * direction
 
         points = map(moved, self.x, self.direction)
@@ -176,20 +181,23 @@ def line(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
     smallest component asks for, else those near 0 count as 1.
     """
     xp = f.xp
-    given = dict(leaves(direction, "x"))
-    names = [name for name, _ in leaves(f.tree)]
-    if list(given) != names:
+    given = dict(leaves(direction, "v"))
+    names = [name for name, _ in leaves(f.tree, "v")]
+    if given.keys() != set(names):
         raise ValueError(
             f"`v` must be nested as x is, with {', '.join(names)}; got "
-            f"{', '.join(given)}"
+            f"{', '.join(given) or 'nothing'}"
         )
-    common_namespace(v=given[names[0]], x=f.leaves[0])
     vectors = []
     for name, x in zip(names, f.leaves, strict=True):
-        require_same_shape("v", given[name], "x", x)
-        vectors.append(cast(xp, as_float(xp, "v", given[name]), x.dtype))
+        vector = given[name]
+        require_array(name, vector)
+        common_namespace(**{name: vector, "x": x})
+        require_same_shape(name, vector, name.replace("v", "x", 1), x)
+        vectors.append(cast(xp, as_float(xp, name, vector), x.dtype))
     length = _length(xp, f.leaves, vectors, own_size if own else floored_size)
-    scaled = tuple(length * v for v in vectors)
+    with quiet():
+        scaled = tuple(cast(xp, length, v.dtype) * v for v in vectors)
     return Line(f.call, xp, f.tree, f.leaves, scaled, f.batched), length
 
 
@@ -201,14 +209,15 @@ def _length(
 ) -> Array:
     """How far to go so that no component moves by more than its size: a power of 2."""
     with quiet():
-        reach = xp.stack(
-            [
-                xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / xp.abs(v)))
-                for leaf, v in zip(x, vectors, strict=True)
-                if math.prod(leaf.shape)
-            ]
-        )
-        length = 2.0 ** xp.floor(xp.log2(xp.min(reach)))
+        reach = [
+            xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / xp.abs(v)))
+            for leaf, v in zip(x, vectors, strict=True)
+            if math.prod(leaf.shape)
+        ]
+        if not reach:
+            return from_host(xp, 1.0, like=x[0], dtype=x[0].dtype)
+        least = xp.min(xp.stack([cast(xp, r, reach[0].dtype) for r in reach]))
+        length = 2.0 ** xp.floor(xp.log2(least))
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
 
 
@@ -264,8 +273,8 @@ def jvp(
     """
     plan = Plan(method, accuracy, 1, None, dtype, None, full_output)
     execution = Execution(vectorized, None, workers)
-    function, _ = prepare(f, x, plan, execution)
-    parts, evaluations = along(function, v, plan, execution)
+    function, given = prepare(f, x, plan, execution)
+    parts, evaluations = along(function, v, plan, execution, given[0][1])
     value = parts.value
     if not full_output:
         return value
@@ -273,9 +282,12 @@ def jvp(
 
 
 def along(
-    function: Function, v: Any, plan: Plan, execution: Execution
+    function: Function, v: Any, plan: Plan, execution: Execution, given: Array
 ) -> tuple[Parts, int]:
-    """Derivative along a direction, in the shape of ``f(x)``, and its evaluations."""
+    """Derivative along a direction, in the shape of ``f(x)``, and its evaluations.
+
+    In the dtype that ``given`` leads to.
+    """
     xp, x = function.xp, function.leaves[0]
     call, length = line(function, v, own=plan.method == "ladder")
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
@@ -283,14 +295,11 @@ def along(
     with runner(execution, x) as run_by:
         run = Run(path, ("t",), plan, run_by)
         base = run.at_base()
-        parts = run.parts(
-            0, base, everything, lambda eps, noise: Whole(base, eps, noise)
-        )
-        # The dtype of x, or the one asked for, in the shape of f(x).
-        parts = run.finish(start, parts, tuple(base.shape))
+        parts = run.parts(0, base, everything, functools.partial(Whole, base))
     with quiet():
-        scale = cast(xp, length, parts.value.dtype)
-        scaled = replace(parts, value=parts.value / scale)
+        scaled = replace(parts, value=parts.value / length)
         if plan.full_output:
-            scaled = replace(scaled, error=parts.error / scale, step=parts.step * scale)
-    return scaled, run_by.meter.done
+            scaled = replace(
+                scaled, error=parts.error / length, step=parts.step * length
+            )
+    return run.finish(given, scaled, tuple(base.shape)), run_by.meter.done

@@ -181,7 +181,9 @@ class Points(Portable):
         """
         base, step, sides, box = self._rows
         origin = self._part(base, start, stop)
-        if self.labels is not None and not self.lead and self._complete:
+        if self.labels is None:
+            return origin, [block[:, None, ...] for block in self.positions]
+        if not self.lead and self._complete:
             return origin, [
                 self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
                 for block in self.positions
@@ -258,14 +260,15 @@ class Points(Portable):
 
     def describe(self, column: int, offset: int) -> str:
         """Which coordinates a point moves and by how much, for messages."""
-        if self.labels is None:
-            return f"{self.name} moved by {offset} steps in every entry"
         label = [int(ids[column]) for ids in self.columns]
-        if self.lead:
-            return f"{self.name}[..., {label[0]}] moved by {offset} steps"
-        if self.colored:
-            where = f"in the entries of colour {label[0]}"
-            return f"{self.name} moved by {offset} steps {where}"
+        if self.labels is None or self.lead or self.colored:
+            moves = self.xp.abs(self.position(offset) - self.base)
+            at_most = f"moved by up to {float(self.xp.max(moves)):.3g}"
+            if self.labels is None:
+                return f"{self.name} {at_most} in every entry"
+            if self.lead:
+                return f"{self.name}[..., {label[0]}] {at_most}"
+            return f"{self.name} {at_most} in the entries of colour {label[0]}"
         moves = self.xp.reshape(self.position(offset) - self.base, (-1,))
         return " and ".join(
             f"{self._name_of(i)} moved by {_number(moves[i])}"

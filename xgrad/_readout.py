@@ -12,12 +12,16 @@ from typing import Any, Protocol
 
 from xgrad._array import Array, from_host, is_complex, wide_dtype
 from xgrad._coloring import Coloring
-from xgrad._points import Points, joined
+from xgrad._points import Points, joined, picked
 from xgrad._schemes import Samples, same
 
 
 class Readout(Protocol):
     """Reads groups of columns, and puts their derivatives in order."""
+
+    @property
+    def noise(self) -> Array | None:
+        """What the entries of the result are uncertain by, where it was measured."""
 
     def samples(
         self, points: Points, start: int, stop: int, blocks: list[Array]
@@ -29,6 +33,12 @@ class Readout(Protocol):
 
     def aligned(self, points: Points, ray: Array) -> Array:
         """A direction like x beside the ordered results: what each is the slope of."""
+
+    def gathered_columns(self, xp: Any, products: Array) -> Array:
+        """Slopes times moves of all columns, added up: a slope along a direction."""
+
+    def gathered(self, xp: Any, changes: Array) -> Array:
+        """Changes of the result, as far as `gathered_columns` tells them apart."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,29 @@ class Whole:
         extra = (1,) * (self.base.ndim - len(points.lead))
         return xp.reshape(ray, (*ray.shape, *extra))
 
+    def gathered_columns(self, xp: Any, products: Array) -> Array:
+        """The sum over the columns, for each entry of the result."""
+        return xp.sum(products, axis=0)
+
+    def gathered(self, xp: Any, changes: Array) -> Array:
+        """Each entry of the result by itself."""
+        return changes
+
+
+class _InAll:
+    """Readouts that tell of the sum of the result alone."""
+
+    def gathered_columns(self, xp: Any, products: Array) -> Array:
+        """The sum of all."""
+        return xp.sum(products)
+
+    def gathered(self, xp: Any, changes: Array) -> Array:
+        """The sum of all."""
+        return xp.sum(changes)
+
 
 @dataclass(frozen=True)
-class Terms:
+class Terms(_InAll):
     """The sum of the entries of the result, added up after the differences.
 
     A column changes few of the terms; what it leaves alone cancels exactly, however
@@ -121,7 +151,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class SparseTerms:
+class SparseTerms(_InAll):
     """`Terms` of which each column is known to change a few."""
 
     base: Array
@@ -178,7 +208,7 @@ def _of_changes(
 
     if noise is not None:
         # As much as all terms that change at the largest step are uncertain by.
-        widest = joined(xp, blocks)[points.offsets.index(max(points.offsets)), ...]
+        widest = picked(blocks, points.offsets.index(max(points.offsets)))
         noise = added(xp.where(widest != base, noise, 0.0))
     return Samples(
         xp,
@@ -196,7 +226,7 @@ def _of_changes(
 
 
 @dataclass(frozen=True)
-class Entries:
+class Entries(_InAll):
     """The entries of a sparse Jacobian: each of the pattern, with its own step."""
 
     base: Array

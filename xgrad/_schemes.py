@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xgrad._array import Array, cast, float_info, is_numpy, wide_dtype
+from xgrad._array import Array, cast, device_of, float_info, is_numpy, wide_dtype
 from xgrad._points import joined, picked
 from xgrad._stencil import IMAGINARY_STEP, Rungs, Stencil
 
@@ -141,6 +141,14 @@ def choose(xp: Any, condition: Array, first: Parts, second: Parts) -> Parts:
 # Stencils
 
 
+# Where the slopes of two sides are told apart: how much their mean may move with the
+# step (between 1/6 for a jump and about 1 for unresolved waves), how small a part of
+# their difference a corner may be, and how small an angle is still called a corner.
+CORNER_DRIFT = 0.3
+CORNER_SHARE = 0.1
+CORNER_ANGLE = 2.0**-12
+
+
 @dataclass(frozen=True)
 class Weighted:
     """A weighted sum over the offsets of a stencil."""
@@ -171,16 +179,20 @@ class Weighted:
             parts = choose(xp, samples.sides == 0, parts, inside)
         if not estimate:
             return parts
+        nonfinite = ~xp.isfinite(parts.value)
+        error = xp.where(nonfinite, math.inf, parts.error)
         kink = None
         if self._central and self.stencil.order == 1:
+            # Finite beside x, but not at x: a hole or a pole.
+            hole = ~(xp.isfinite(samples.rise(1)) | xp.isfinite(samples.rise(-1)))
             kink, spread = self._kink(samples)
             if samples.sides is not None:
-                kink = kink & (samples.sides == 0)
-            error = xp.where(kink, xp.maximum(parts.error, spread), parts.error)
-            parts = replace(parts, error=error)
+                kink, hole = (mask & (samples.sides == 0) for mask in (kink, hole))
+            nonfinite = nonfinite | hole
+            error = xp.where(kink, xp.maximum(error, spread), error)
         vanished = parts.step == 0
-        nonfinite = ~xp.isfinite(parts.value)
-        return replace(parts, status=status_codes(xp, nonfinite, kink, vanished))
+        status = status_codes(xp, nonfinite, kink, vanished)
+        return replace(parts, error=error, status=status)
 
     @property
     def _central(self) -> bool:
@@ -212,31 +224,38 @@ class Weighted:
         change = xp.abs(value - _weighted(companion, samples))
         # Against a higher accuracy the change is the error itself, not a bound of it.
         safety = 2.0 if companion.accuracy > scheme.accuracy else 1.0
-        noise = samples.uncertainty(scheme.offsets)
+        # Three roundings of the result: what happens inside ``f`` adds up to a few.
+        noise = 3 * samples.uncertainty(scheme.offsets)
         error = safety * change + scheme.gain * noise / step**scheme.order
         return Parts(value, xp.where(xp.isfinite(error), error, math.inf), step)
 
     @staticmethod
     def _kink(samples: Samples) -> tuple[Array, Array]:
-        """Whether the slopes of the sides differ as much at one step as at two.
+        """Whether the slopes of the sides differ at x itself, and by half of how much.
 
-        And half of that difference, as both slopes have equal rights. Of a smooth
-        function it halves with the step. The mean of the slopes must have settled, or
-        what differs is an oscillation.
+        Curvature makes a difference that is proportional to the step; what is left of
+        it at step 0 is the corner, and half of it the bound, as both slopes have equal
+        rights.
         """
         xp = samples.xp
         slopes = {o: samples.rise(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
-        near, far = (xp.abs(slopes[o] - slopes[-o]) for o in (1, 2))
+        near, far = slopes[1] - slopes[-1], slopes[2] - slopes[-2]
+        corner = xp.abs(2 * near - far)
         drift = xp.abs(slopes[1] + slopes[-1] - slopes[2] - slopes[-2]) / 2
         steepest = xp.maximum(xp.abs(slopes[1]), xp.abs(slopes[-1]))
         noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1))
         kink = (
-            (near > 0.75 * far)
-            & (drift <= 0.3 * near)
-            & (near > 1e-3 * steepest)
-            & (near > 8 * noise)
+            # Three times what rounding makes of 2 near - far, as in `_parts`.
+            (corner > 24 * noise)
+            # An oscillation that the step does not resolve moves the mean of the
+            # slopes as well; of a jump it moves by a sixth of the corner.
+            & (drift <= CORNER_DRIFT * corner)
+            # An even function has no drift, but its corner is a small part (of the
+            # size of the step, squared) of the difference.
+            & (corner > CORNER_SHARE * xp.abs(near))
+            & (corner > CORNER_ANGLE * steepest)
         )
-        return kink, near / 2
+        return kink, corner / 2
 
 
 def _weighted(scheme: Stencil, samples: Samples) -> Array:
@@ -292,6 +311,7 @@ class ComplexStep:
         step = xp.imag(samples.spacing(1))
         rise = xp.imag(samples.rise(1))
         value = rise / step
+        value = xp.where(xp.isfinite(value), value, math.nan)
         if not estimate:
             return Parts(value)
         tiny = float_info(xp, value.dtype).tiny
@@ -423,10 +443,24 @@ class _Climb:
         xp = self.xp
         right, left = self.steps
         spacing = right + left
-        noise = xp.maximum(*self.noise) / (spacing / 2)
-        corner = xp.abs(self.rises[0] / right + self.rises[1] / left)
         slopes = self.across / spacing
+        noise = (xp.maximum(*self.noise) + self._quantum(slopes)) / (spacing / 2)
+        corner = xp.abs(self.rises[0] / right + self.rises[1] / left)
         return self._answer(slopes, spacing / 2, noise, self.ratio**2, corner)
+
+    def _quantum(self, slopes: Array) -> Array:
+        """The least move of ``f`` that is seen, where it stops moving with the step.
+
+        Slopes that agree on two rungs and are exactly 0 on a smaller one tell of
+        rounding inside ``f``, which its value does not show.
+        """
+        xp, across = self.xp, self.across
+        settled = xp.abs(slopes[1:, ...] - slopes[:-1, ...])
+        settled = (settled <= 0.02 * xp.abs(slopes[1:, ...])) & (across[1:, ...] != 0)
+        stuck = xp.any(across == 0, axis=0) & xp.any(settled, axis=0)
+        least = xp.where(across == 0, math.inf, xp.abs(across))
+        least = xp.min(xp.where(xp.isfinite(least), least, math.inf), axis=0)
+        return xp.where(stuck, least, 0.0)
 
     def side(self, which: int) -> Parts:
         """The ladder of one side, of order 2."""
@@ -453,46 +487,74 @@ class _Climb:
         )
         error = truncation + noise[1:-2, ...]
         error = xp.where(xp.isfinite(error), error, math.inf)
-        chosen = _first_least(xp, error)
+        rung = xp.argmin(error, axis=0)
+        chosen = _only(xp, rung, error)
 
         def pick(rungs: Array) -> Array:
             # A sum over one rung: everything else is 0, also where it is not finite.
             return xp.sum(xp.where(chosen, rungs, 0.0), axis=0)
 
-        value, least, fault = pick(values), xp.min(error, axis=0), pick(truncation)
-        rounding, step = pick(noise[1:-2, ...]), pick(xp.abs(steps[1:-2, ...]))
-        # Not converged: the differences between rungs, and not rounding, make the
-        # error, it is no small part of the slope over the largest step, and it is as
-        # large as the value or still falling at the smallest step.
-        top = _first_finite(xp, xp.abs(slopes))
-        last = chosen[-1, ...]
-        size = xp.abs(value)
-        unresolved = (
-            (fault > rounding)
-            & (least > 1e-3 * top)
-            & ((least > size) | (last & (least > 1e-4 * size)))
-        )
+        value, least = pick(values), xp.min(error, axis=0)
+        step = pick(xp.abs(steps[1:-2, ...]))
+        fault, rounding = pick(truncation), pick(noise[1:-2, ...])
+        unresolved = self._unresolved(slopes, value, least, fault, rounding, rung)
         code = xp.astype(unresolved, xp.int8) * int(Status.UNRESOLVED)
         if corner is not None:
             near, far = pick(corner[2:-1, ...]), pick(corner[1:-2, ...])
-            # Of a smooth function the slopes of the sides approach each other with
-            # the step; at a corner they stay apart, at a jump they part.
             kink = (near > 0.5 * far) & (near > 8 * pick(noise[2:-1, ...]))
+            kink = kink & self._lasts(corner, noise, near, rung)
             code = status_codes(xp, kink & False, kink, unresolved & ~kink)
             # Both slopes have equal rights: the bound reaches them.
             least = xp.where(kink, xp.maximum(least, near / 2), least)
         return Parts(value, least, step, code)
 
+    def _unresolved(
+        self,
+        slopes: Array,
+        value: Array,
+        least: Array,
+        fault: Array,
+        rounding: Array,
+        rung: Array,
+    ) -> Array:
+        """Whether the quotients do not converge.
 
-def _first_least(xp: Any, error: Array) -> Array:
-    """True at the first of the smallest entries along the first axis."""
-    least = error == xp.min(error, axis=0)
-    found = xp.cumulative_sum(xp.astype(least, xp.int8), axis=0)
-    return least & (found == 1)
+        Then the differences between rungs, and not rounding, make the error; it is no
+        small part of the slope over the largest step; and it is as large as the value,
+        or still there at the smallest step.
+        """
+        xp = self.xp
+        size, top = xp.abs(value), _first_finite(xp, xp.abs(slopes))
+        smallest = rung == slopes.shape[0] - 4
+        return (
+            (fault > rounding)
+            & (least > 1e-3 * top)
+            & ((least > size) | (smallest & (least > 1e-4 * size)))
+        )
+
+    def _lasts(self, corner: Array, noise: Array, near: Array, rung: Array) -> Array:
+        """Whether the slopes of the sides differ down to where noise hides it.
+
+        ``corner`` is their difference on all rungs, ``near`` that below the answer. Of
+        a smooth function it falls with the step, at a corner it stays, at a jump it
+        grows.
+        """
+        xp = self.xp
+        count = corner.shape[0]
+        numbers = xp.arange(count, dtype=rung.dtype, device=device_of(rung))
+        numbers = xp.reshape(numbers, (-1, *(1,) * rung.ndim))
+        hidden = 16 * noise > near
+        return xp.all((corner > 0.5 * near) | hidden | (numbers <= rung + 1), axis=0)
 
 
 def _first_finite(xp: Any, values: Array) -> Array:
     """The first finite entry along the first axis, 0 if there is none."""
     finite = xp.isfinite(values)
-    found = xp.cumulative_sum(xp.astype(finite, xp.int8), axis=0)
-    return xp.sum(xp.where(finite & (found == 1), values, 0.0), axis=0)
+    first = _only(xp, xp.argmax(xp.astype(finite, xp.int8), axis=0), values)
+    return xp.sum(xp.where(first & finite, values, 0.0), axis=0)
+
+
+def _only(xp: Any, index: Array, like: Array) -> Array:
+    """True where the first axis has the given index."""
+    rungs = xp.arange(like.shape[0], dtype=index.dtype, device=device_of(like))
+    return xp.reshape(rungs, (-1, *(1,) * index.ndim)) == index

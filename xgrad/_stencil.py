@@ -78,7 +78,7 @@ class Stencil:
 
     @cached_property
     def gain(self) -> float:
-        """How much the errors of values add up to, at worst: the sizes of the weights."""
+        """What the errors of values add up to at worst: the sizes of the weights."""
         return float(sum(map(abs, self.weights)))
 
     @cached_property
@@ -107,10 +107,12 @@ class Stencil:
         of the weights, and truncation error ``h**accuracy`` the sum is least near
         ``(A eps)**(1 / (order + accuracy))`` (Press et al., Numerical Recipes, section
         5.7). Rounded down: a step that is too large costs a power of the accuracy, one
-        that is too small a factor.
+        that is too small a factor. For the same reason ``A`` counts as 1 for higher
+        derivatives, where the terms left out of the truncation grow fast.
         """
         power = self.order + self.accuracy
-        return 2.0 ** math.floor(math.log2(self.gain * eps) / power)
+        gain = self.gain if self.order == 1 else 1.0
+        return 2.0 ** math.floor(math.log2(gain * eps) / power)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
@@ -21,19 +21,20 @@ def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
 
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
     """A tree like ``tree`` whose leaves are ``values``, in the order of `leaves`."""
-    rest = iter(values)
+    return _built(tree, iter(values))
 
-    def build(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: build(value) for key, value in node.items()}
-        if isinstance(node, list | tuple):
-            children = [build(value) for value in node]
-            if hasattr(node, "_fields"):  # a namedtuple takes its fields one by one
-                return type(node)(*children)
-            return list(children) if isinstance(node, list) else tuple(children)
-        return next(rest)
 
-    return build(tree)
+def _built(node: Any, rest: Iterator[Any]) -> Any:
+    # Not a closure: one that calls itself would keep all values until the next
+    # garbage collection.
+    if isinstance(node, dict):
+        return {key: _built(value, rest) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        children = [_built(value, rest) for value in node]
+        if hasattr(node, "_fields"):  # a namedtuple takes its fields one by one
+            return type(node)(*children)
+        return children if isinstance(node, list) else tuple(children)
+    return next(rest)
 
 
 def transform(function: Callable[[str, Any], Any], tree: Any, path: str = "x") -> Any:
