@@ -73,9 +73,9 @@ def peers() -> dict[str, Method]:
 
         def numdiff(case: Case) -> Answer:
             calls = numdifftools.Derivative(case.f, full_output=True)
-            value, info = calls(case.x)
-            bar = float(np.ravel(info.error_estimate)[0])
-            return float(np.ravel(value)[0]), bar, True, 31
+            got = calls(case.x)
+            bar = float(np.ravel(got.error_estimate)[0])
+            return float(np.ravel(got.estimate)[0]), bar, True, 31
 
         found["numdifftools"] = numdiff
     if importlib.util.find_spec("jacobi"):

@@ -1,10 +1,20 @@
 """Array operations and host synchronisations, counted: a GPU pays for each."""
 
+import numpy as np
 import pytest
 from counting import counting
 from helpers import LOSSES, sample
 
-from xgrad import gradient, losses, metrics
+from xgrad import (
+    derivative,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    losses,
+    metrics,
+)
 
 strict = pytest.importorskip("array_api_strict", reason="array-api-strict is missing")
 DEVICE = strict.Device("device1")
@@ -51,6 +61,82 @@ def test_gradients_of_a_batched_function_never_wait(rng):
     with counting(forbid_syncs=True) as count:
         gradient(lambda x: strict.sum(x**2, axis=-1), x, vectorized=True)
     assert count.launches > 0
+
+
+def _f(x):
+    return strict.sum(x**2, axis=-1)
+
+
+def _terms(x):
+    return (x[..., 1:] - x[..., :-1]) ** 2
+
+
+BANDS = np.eye(4, 5, dtype=bool) | np.eye(4, 5, k=1, dtype=bool)
+NEVER_WAIT = {
+    "gradient": lambda x: gradient(_f, x, vectorized=True),
+    "with its estimate": lambda x: gradient(_f, x, vectorized=True, full_output=True),
+    "forward": lambda x: gradient(_f, x, vectorized=True, method="forward"),
+    "terms": lambda x: gradient(_terms, x, vectorized=True, terms=True),
+    "sparse terms": lambda x: gradient(
+        _terms, x, vectorized=True, terms=True, sparsity=BANDS, full_output=True
+    ),
+    "derivative": lambda x: derivative(strict.sin, x, vectorized=True, order=2),
+    "jacobian": lambda x: jacobian(_terms, x, vectorized=True, full_output=True),
+    "hessian": lambda x: hessian(_f, x, vectorized=True, full_output=True),
+    "jvp": lambda x: jvp(_terms, x, x, vectorized=True, full_output=True),
+    "hvp": lambda x: hvp(_f, x, x, vectorized=True),
+    "hvp of a gradient": lambda x: hvp(_f, x, x, grad=lambda v: 2 * v, vectorized=True),
+}
+
+
+@pytest.mark.parametrize("name", NEVER_WAIT)
+def test_central_differences_of_a_batched_function_never_wait(rng, name):
+    (x,) = _arrays(rng.normal(size=5))
+    with counting(forbid_syncs=True) as count:
+        NEVER_WAIT[name](x)
+    assert count.launches > 0
+
+
+# How often the host looks at values, whatever the sizes: at the bounds; at what the
+# proof of the complex step found; at the columns to do again, twice (a copy to the host
+# counts as two).
+WAITS = {
+    "a loop": (lambda x: gradient(_f, x), 0),
+    "bounds": (lambda x: gradient(_f, x, vectorized=True, bounds=(-9, 9)), 1),
+    "complex": (lambda x: gradient(_f, x, method="complex"), 1),
+    "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 0),
+    "auto": (lambda x: gradient(_f, x, vectorized=True, method="auto"), 4),
+}
+
+
+@pytest.mark.parametrize("n", [3, 30])
+@pytest.mark.parametrize("name", WAITS)
+def test_the_host_waits_a_constant_number_of_times(rng, name, n):
+    call, expected = WAITS[name]
+    (x,) = _arrays(rng.uniform(0.5, 2.0, n))
+    with counting() as count:
+        call(x)
+    assert len(count.syncs) == expected
+
+
+OPERATIONS = {
+    "central": (lambda x: gradient(_f, x, vectorized=True), 60),
+    "with its estimate": (NEVER_WAIT["with its estimate"], 200),
+    "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 480),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_do_not_grow_with_the_size(rng, name):
+    call, most = OPERATIONS[name]
+    counts = set()
+    for n in (3, 50):
+        (x,) = _arrays(rng.uniform(0.5, 2.0, n))
+        with counting() as count:
+            call(x)
+        counts.add(count.launches)
+    assert len(counts) == 1
+    assert counts.pop() <= most
 
 
 @pytest.mark.parametrize("n", [3, 30])

@@ -595,16 +595,20 @@ class Run:
             self._prove_analytic(leaf, base, points, readout, parts)
         return parts
 
-    def _ray(self, leaf: int) -> Array:
-        """A random direction along which a step of 1 stays within the bounds."""
+    def _ray(self, leaf: int) -> tuple[Array, Array | float]:
+        """A random direction along which a step of 1 stays within the bounds.
+
+        And by how much it had to be shortened for that.
+        """
         xp, x = self.xp, self.function.leaves[leaf]
         with quiet():
             ray = random_direction(xp, x) * floored_size(xp, x)
             if self.plan.bounds is None or not math.prod(x.shape):
-                return ray
+                return ray, 1.0
             low, high = self._bounds(leaf)
             room = xp.min(xp.minimum(high - x, x - low) / xp.abs(ray)) * ROOM
-            return ray * xp.minimum(room, xp.ones_like(room))
+            length = xp.minimum(room, xp.ones_like(room))
+            return ray * length, length
 
     def _prove_analytic(
         self, leaf: int, base: Array, points: Points, readout: Readout, parts: Parts
@@ -615,7 +619,7 @@ class Run:
         silently otherwise.
         """
         xp, x = self.xp, self.function.leaves[leaf]
-        ray = self._ray(leaf)
+        ray, length = self._ray(leaf)
         with quiet():
             expected = xp.sum(parts.value * readout.aligned(points, ray))
         eps = self.eps(leaf, base)
@@ -642,6 +646,8 @@ class Run:
                 found = scheme.combine(samples, True)
                 allowed = 10 * xp.sum(found.error) + eps**0.5 * xp.abs(expected)
                 wrong = xp.abs(xp.sum(found.value) - expected) > allowed
+                # Between close bounds the moves are rounded too much to tell.
+                wrong = wrong & (length >= 4 * eps**0.5 / step)
             if not bool(wrong):
                 return
         raise ValueError(
