@@ -1,17 +1,13 @@
 """Error bounds, statuses and the ladder: right where peers are silently wrong."""
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import assert_close
 
-from xgrad import Estimate, Status, derivative, gradient, jvp, to_numpy
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.suite import FAMILIES, HARD, HARDER, random_cases
+from xgrad import Estimate, Status, derivative, gradient, jvp, to_numpy
 
 ROBUST = ["ladder", "auto"]
 CASES = {case.name: case for case in HARD}

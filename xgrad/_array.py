@@ -6,12 +6,10 @@ and their namespace travels as the first argument, ``xp``.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib.util
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, TypeVar
@@ -118,59 +116,6 @@ def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
     if isinstance(values, np.ndarray) and not values.flags.writeable:
         values = values.copy()  # PyTorch would share it, and warns
     return xp.asarray(values, dtype=dtype, device=device_of(like))
-
-
-# memory and place
-
-
-def free_gpu_bytes(x: Array) -> int | None:
-    """Free memory of the GPU that holds ``x``; None where ``x`` is on a CPU."""
-    if array_api_compat.is_cupy_array(x):
-        import cupy
-
-        with x.device:
-            pooled = cupy.get_default_memory_pool().free_bytes()
-            return int(cupy.cuda.runtime.memGetInfo()[0]) + int(pooled)
-    if array_api_compat.is_torch_array(x) and x.device.type == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info(x.device)[0])
-    return None
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on the host or on a device.
-
-    CuPy's is a `MemoryError`; those of PyTorch and JAX are known by what they say.
-    """
-    if isinstance(error, MemoryError):
-        return True
-    text = f"{type(error).__name__} {error}"
-    return isinstance(error, RuntimeError) and (
-        "OutOfMemory" in text or "RESOURCE_EXHAUSTED" in text
-    )
-
-
-def on_device_of(x: Array) -> Any:
-    """Context in which CuPy works on the device of ``x``, in whatever thread."""
-    return x.device if array_api_compat.is_cupy_array(x) else contextlib.nullcontext()
-
-
-def adopt_place(x: Array) -> Callable[[], None]:
-    """What a new thread must call to use the device and the stream of this one."""
-    if not array_api_compat.is_cupy_array(x):
-        return lambda: None
-    import cupy
-
-    device = x.device
-    with device:
-        stream = cupy.cuda.get_current_stream()
-
-    def adopt() -> None:
-        device.use()
-        stream.use()
-
-    return adopt
 
 
 def is_lazy(xp: Any, x: Array) -> bool:
@@ -469,41 +414,6 @@ def confusion_counts(
     if weight is not None:
         left = left * weight[:, None]
     return xp.matmul(xp.matrix_transpose(left), right)
-
-
-# sparse matrices
-
-
-def require_sparse(xp: Any) -> None:
-    """Raise unless there are sparse matrices for the arrays of a namespace."""
-    if array_api_compat.is_cupy_namespace(xp):
-        return
-    if is_numpy(xp):
-        if importlib.util.find_spec("scipy") is None:
-            raise ImportError(
-                "a sparse Jacobian of NumPy arrays needs scipy: install xgrad[sparse]"
-            )
-        return
-    raise TypeError(
-        f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
-        "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "
-        "every library)"
-    )
-
-
-def sparse_matrix(
-    xp: Any, data: Array, indices: Any, pointers: Any, shape: tuple[int, int]
-) -> Any:
-    """A matrix stored by rows: of scipy for NumPy, of cupyx for CuPy."""
-    if is_numpy(xp):
-        from scipy.sparse import csr_array
-
-        # Copies of the pattern: the caller may change the matrix.
-        return csr_array((data, indices.copy(), pointers.copy()), shape=shape)
-    from cupyx.scipy.sparse import csr_matrix
-
-    pattern = (from_host(xp, a, like=data) for a in (indices, pointers))
-    return csr_matrix((data, *pattern), shape=shape)
 
 
 def quiet() -> Any:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad._array import as_float, cast, common_namespace, from_host
-from xgrad._engine import Plan, Run, as_array, prepare
-from xgrad._evaluate import Execution, Progress, Vectorized, Workers, runner
+from xgrad._engine import Run
+from xgrad._evaluate import runner
+from xgrad._execution import Execution, Progress, Vectorized, Workers
 from xgrad._gradient import gradient_of_scalar
+from xgrad._plan import Plan, as_array, prepare
 from xgrad._points import everything
 from xgrad._readout import Whole
 from xgrad._schemes import Parts

@@ -6,155 +6,35 @@ import collections
 import contextlib
 import functools
 import math
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from xgrad._array import (
     Array,
     Portable,
-    adopt_place,
     as_complex,
     as_float,
     common_namespace,
     float_info,
-    free_gpu_bytes,
     from_host,
-    integer,
     is_complex,
-    on_device_of,
-    one_of,
-    out_of_memory,
     perturbed,
     quiet,
     wide_dtype,
 )
+from xgrad._device import adopt_place, on_device_of, out_of_memory
+from xgrad._execution import Execution, Meter
 from xgrad._points import Chunk, Points
 from xgrad._tree import rebuild
 
-Vectorized = Literal["auto"] | bool
-Progress = bool | Callable[[int, int], Any]
-Workers = int | Executor | Callable[..., Iterable[Any]] | None
-
-# Near the size of a second-level cache: larger chunks of points only move more memory.
-CPU_BYTES = 2 * 2**20
 # At most 32 MiB count for the limits from which glibc returns memory to the system.
 RELEASED_BYTES = 31 * 2**20
 # Temporaries below this size are never mapped.
 SMALL_BYTES = 64 * 2**10
-# A loop gains nothing from more points at once than it needs to hide their building.
-LOOP_BYTES = 64 * 2**20
-# Chunks for each worker: enough of them that none waits long for the last one.
-CHUNKS_PER_WORKER = 4
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How to run a function: many points a call or one, in how much memory, where."""
-
-    vectorized: Vectorized = "auto"
-    max_bytes: int | None = None
-    workers: Workers = None
-    progress: Progress = False
-
-    def __post_init__(self) -> None:
-        one_of("vectorized", self.vectorized, ("auto", True, False))
-        if self.max_bytes is not None:
-            integer("max_bytes", self.max_bytes, least=1)
-        if not (isinstance(self.progress, bool) or callable(self.progress)):
-            raise TypeError(
-                "`progress` must be True, False or a callable (done, total); got "
-                f"{self.progress!r}"
-            )
-        workers = self.workers
-        if isinstance(workers, int):
-            integer("workers", workers, least=1)
-        elif not (workers is None or hasattr(workers, "submit") or callable(workers)):
-            raise TypeError(
-                "`workers` must be a number of threads, a concurrent.futures.Executor "
-                f"or a callable like `map`; got {workers!r}"
-            )
-
-    @property
-    def batched(self) -> bool:
-        """Whether ``f`` takes a leading axis of points."""
-        return self.vectorized != "auto" and bool(self.vectorized)
-
-    @property
-    def worker_count(self) -> int:
-        """How many chunks may run at once, as far as one can tell."""
-        if self.workers is None or isinstance(self.workers, int):
-            return self.workers or 1
-        known = getattr(self.workers, "_max_workers", None)
-        return known if isinstance(known, int) else os.cpu_count() or 1
-
-    def fitting(self, points: Points, result_bytes: int) -> int:
-        """How many points to build at once."""
-        free = None
-        if self.max_bytes is not None:
-            budget = self.max_bytes
-        else:
-            free = free_gpu_bytes(points.base)
-            budget = CPU_BYTES if free is None else free // 4
-            if free is not None and not self.batched:
-                budget = min(budget, LOOP_BYTES)
-        if self.max_bytes is not None or free is not None:
-            budget //= self.worker_count  # all of them at once stay within it
-        fitting = max(1, budget // max(1, points.point_bytes + result_bytes))
-        if self.workers is not None:
-            share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
-            fitting = min(fitting, max(1, share))
-        return fitting
-
-
-class Meter:
-    """Counts evaluations of ``f``, and shows how many are done of how many.
-
-    ``each`` is how many evaluations of the caller's function one of ``f`` takes.
-    """
-
-    def __init__(self, progress: Progress, each: int = 1) -> None:
-        self.total = 0
-        self.done = 0
-        self._each = each
-        self._report = progress if callable(progress) else None
-        self._bar = _bar() if progress is True else None
-
-    def expect(self, count: int) -> None:
-        """So many more will be done."""
-        self.total += count * self._each
-        if self._bar is not None:
-            self._bar.total = self.total
-            self._bar.refresh()
-
-    def add(self, count: int) -> None:
-        """So many more are done."""
-        count *= self._each
-        self.done += count
-        if self._bar is not None:
-            self._bar.update(count)
-        if self._report is not None:
-            self._report(self.done, self.total)
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _bar() -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError(
-            "progress=True needs tqdm: install xgrad[progress], or give a callable "
-            "(done, total)"
-        ) from None
-    return tqdm(total=0, unit=" evaluations", unit_scale=True)
 
 
 @functools.cache

@@ -19,8 +19,10 @@ from xgrad._array import (
     total,
 )
 from xgrad._coloring import Coloring, as_coloring
-from xgrad._engine import Estimate, Plan, Run, prepare
-from xgrad._evaluate import Execution, Progress, Vectorized, Workers, runner
+from xgrad._engine import Run
+from xgrad._evaluate import runner
+from xgrad._execution import Execution, Progress, Vectorized, Workers
+from xgrad._plan import Estimate, Plan, prepare
 from xgrad._points import Points, colors, entries, rows
 from xgrad._readout import Readout, SparseTerms, Terms, Whole
 from xgrad._schemes import Parts
@@ -346,7 +348,7 @@ def _prove_rows_independent(run: Run, base: Array) -> None:
         half = from_host(xp, half.reshape(base.shape), like=x)
         golden = (np.arange(1, x.shape[-1] + 1) * 0.6180339887498949) % 1
         amounts = from_host(xp, 0.5 + golden / 2, like=x, dtype=x.dtype)
-        shifted = x + amounts * run.largest_move(0, base)
+        shifted = x + amounts * run.around[0].largest_move(run.eps(0, base))
         # Rounding may differ where a library treats a block of rows at once.
         size = xp.where(xp.isfinite(base), xp.abs(base), 0.0)
         noise = 64 * float_info(xp, base.dtype).eps * xp.max(size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,31 +11,19 @@ import numpy as np
 
 from xgrad._array import (
     Array,
-    Portable,
-    cast,
     device_of,
-    float_info,
     from_host,
     quiet,
-    require_array,
 )
-from xgrad._engine import Plan, Run, prepare, result_dtype
-from xgrad._evaluate import (
-    Execution,
-    Function,
-    Progress,
-    Vectorized,
-    Workers,
-    elsewhere,
-    runner,
-)
+from xgrad._engine import Run
+from xgrad._evaluate import runner
+from xgrad._execution import Execution, Progress, Vectorized, Workers
 from xgrad._gradient import require_scalar
-from xgrad._jacobian import along, dense, line
-from xgrad._points import Points, entries, floored_size, joined, pairs
-from xgrad._readout import Whole
+from xgrad._jacobian import dense
+from xgrad._plan import Plan, prepare
+from xgrad._points import Points, entries, joined, pairs
 from xgrad._schemes import Parts, status_codes
-from xgrad._stencil import Method, stencil
-from xgrad._tree import leaves, rebuild
+from xgrad._stencil import Method
 
 
 def hessian(
@@ -186,7 +173,7 @@ def _second(run: Run, base: Array) -> Parts:
     fourth = run.plan.accuracy == 4
     reach = 2 if fourth or run.plan.full_output else 1
     points = replace(
-        run.points(0, run.plan.scheme(eps), eps, False),
+        run.around[0].points(run.plan.scheme(eps), eps, False),
         offsets=(*range(1, reach + 1), *range(-1, -reach - 1, -1)),
     )
     single = entries(points)
@@ -280,178 +267,3 @@ def _square(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     square = np.diag(np.arange(count))
     square[first, second] = square[second, first] = count + np.arange(len(first))
     return square.reshape(-1)
-
-
-# Products
-
-
-@dataclass(frozen=True)
-class _Directional:
-    """The derivative of a function along a direction, as a function of where."""
-
-    function: Function
-    direction: tuple[Array, ...]
-    step: float
-
-    def __call__(self, x: Any) -> Array:
-        """Differences of accuracy 4, in units of the direction."""
-        values = {}
-        scheme = stencil("central", 4)
-        with elsewhere():
-            for offset in scheme.offsets:
-                move = offset * self.step
-                points = [
-                    leaf + move * direction
-                    for (_, leaf), direction in zip(
-                        leaves(x), self.direction, strict=True
-                    )
-                ]
-                values[offset] = self.function.values(points)
-            return sum(
-                weight * (values[offset] - values[-offset])
-                for offset, weight in scheme.rises
-                if offset > 0
-            )
-
-
-def hvp(
-    f: Callable[[Any], Any],
-    x: Any,
-    v: Any,
-    /,
-    *,
-    grad: Callable[[Any], Any] | None = None,
-    dtype: Any = None,
-    vectorized: Vectorized = "auto",
-    max_bytes: int | None = None,
-    workers: Workers = None,
-    progress: Progress = False,
-) -> Any:
-    """Numerical Hessian-vector product, without the Hessian.
-
-    Parameters
-    ----------
-    f : callable
-        Maps an array like ``x`` to a scalar.
-    x : array of real numbers, or nested dict, list or tuple of arrays
-        Where to differentiate.
-    v : array like ``x``, nested as ``x`` is
-        The vector.
-    grad : callable, optional
-        The gradient of ``f``, nested and shaped like ``x``: then the product costs 4
-        calls of it, and one at ``x``.
-    dtype, vectorized, max_bytes, workers, progress
-        As in `gradient`.
-
-    Returns
-    -------
-    array, or nesting like ``x``
-        ``H v`` in the shape of ``x``.
-
-    Raises
-    ------
-    TypeError
-        If ``x``, ``v`` or a result is no array of real numbers.
-    ValueError
-        If ``v`` has not the structure and shapes of ``x``, or a result has the wrong
-        shape.
-
-    Notes
-    -----
-    From ``f`` alone it is the gradient of the derivative along ``v``, both of accuracy
-    4 with steps near ``eps**(1/6)``: the cost of 4 gradients.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x, v = np.array([1.0, 3.0]), np.array([1.0, 1.0])
-    >>> hvp(lambda x: x[0] ** 2 * x[1], x, v, grad=lambda x: np.stack(
-    ...     [2 * x[0] * x[1], x[0] ** 2]))
-    array([8., 2.])
-    """
-    execution = Execution(vectorized, max_bytes, workers, progress)
-    if grad is not None:
-        return _along_gradient(grad, x, v, Plan(dtype=dtype), execution)
-    plan = Plan(dtype=dtype)
-    function, given = prepare(f, x, plan, execution)
-    xp = function.xp
-    call, length = line(function, v, own=False)
-    scheme = stencil("central", 4, 2)
-    relative = scheme.relative_step(float_info(xp, function.leaves[0].dtype).eps)
-    steps = rebuild(x, [floored_size(xp, leaf) * relative for leaf in function.leaves])
-    plan = replace(plan, step=steps)
-    slope = replace(function, call=_Directional(function, call.direction, relative))
-    names = tuple(name for name, _ in given)
-    each = sum(1 for offset in stencil("central", 4).offsets if offset)
-    with runner(execution, function.leaves[0], each) as run_by:
-        # f(x) itself, as the caller would: the checks of losses happen here.
-        require_scalar(Run(function, names, plan, run_by).at_base())
-        run = Run(slope, names, plan, run_by)
-        base = run.at_base()
-        parts = [
-            run.parts(i, base, entries, functools.partial(Whole, base))
-            for i in range(len(given))
-        ]
-        with quiet():
-            scaled = [
-                Parts(part.value / cast(xp, relative * length, part.value.dtype))
-                for part in parts
-            ]
-        products = [
-            run.finish(leaf, part, tuple(leaf.shape)).value
-            for (_, leaf), part in zip(given, scaled, strict=True)
-        ]
-    return rebuild(x, products)
-
-
-def _along_gradient(
-    grad: Callable[[Any], Any], x: Any, v: Any, plan: Plan, execution: Execution
-) -> Any:
-    function, given = prepare(grad, x, plan, execution)
-    xp = function.xp
-    shapes = [tuple(leaf.shape) for _, leaf in given]
-    joined = _Joined(
-        grad, function.xp, function.leaves[0], tuple(shapes), execution.batched
-    )
-    function = replace(function, call=joined)
-    widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
-    parts, _ = along(function, v, plan, execution, widest)
-    products, start = [], 0
-    for (_, leaf), shape in zip(given, shapes, strict=True):
-        stop = start + math.prod(shape)
-        product = xp.reshape(parts.value[start:stop], shape)
-        products.append(cast(xp, product, result_dtype(xp, leaf, plan.dtype)))
-        start = stop
-    return rebuild(x, products)
-
-
-@dataclass(frozen=True)
-class _Joined(Portable):
-    """A gradient nested like ``x`` as one vector (in a batch: one row a point)."""
-
-    call: Callable[[Any], Any]
-    xp: Any
-    like: Array
-    shapes: tuple[tuple[int, ...], ...]
-    batched: bool
-
-    @property
-    def anchor(self) -> Array:
-        """The array that tells the namespace where this has been sent elsewhere."""
-        return self.like
-
-    def __call__(self, x: Any) -> Array:
-        """The gradients of all arrays, one after the other."""
-        found = leaves(self.call(x), "the result of grad")
-        for name, gradient in found:
-            require_array(name, gradient)
-        lead = tuple(leaves(x)[0][1].shape[:1]) if self.batched else ()
-        shapes = [tuple(gradient.shape) for _, gradient in found]
-        wanted = [(*lead, *shape) for shape in self.shapes]
-        if shapes != wanted:
-            raise ValueError(
-                f"`grad` returned shapes {shapes} where x has {wanted}: a gradient is "
-                "nested and shaped like x"
-            )
-        flat = [self.xp.reshape(gradient, (*lead, -1)) for _, gradient in found]
-        return self.xp.concat(flat, axis=-1)
