@@ -47,10 +47,15 @@ class Coloring:
         return int(self.colors.max(initial=-1)) + 1
 
     @functools.cached_property
-    def pointers(self) -> np.ndarray:
-        """Where each row begins among the entries, and the end."""
+    def by_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Columns of the entries, and where each row begins: a matrix stored by rows.
+
+        In the integers that sparse matrices take without looking at them.
+        """
         counts = np.bincount(self.rows, minlength=self.shape[0])
-        return np.concatenate([[0], np.cumsum(counts)])
+        pointers = np.concatenate([[0], np.cumsum(counts)])
+        kind = np.int32 if max(len(self.rows), *self.shape) < 2**31 else np.int64
+        return self.columns.astype(kind), pointers.astype(kind)
 
     def __getstate__(self) -> dict[str, Any]:
         """The pattern alone; what is cached, and lies on a device, stays behind."""
@@ -70,6 +75,20 @@ class Coloring:
         if key not in self._placed:
             self._placed[key] = make()
         return self._placed[key]
+
+    def _in_parts(
+        self, xp: Any, like: Array, name: str, start: int, stop: int, make: Any
+    ) -> Any:
+        """One part of the colours; those of the last division are kept.
+
+        How the colours are divided depends on the memory there is.
+        """
+        parts = self._once(xp, like, (name, "in parts"), dict)
+        if (start, stop) not in parts:
+            if start == 0:
+                parts.clear()
+            parts[start, stop] = make()
+        return parts[start, stop]
 
     def _is_all(self, start: int, stop: int) -> bool:
         return start == 0 and stop == self.num_colors
@@ -92,9 +111,7 @@ class Coloring:
             parts = (from_host(xp, a, like=like) for a in (flat, rows, columns))
             return EntryGroup(*parts)
 
-        # Parts depend on the memory there is: they would pile up.
-        whole = self._is_all(start, stop)
-        return self._once(xp, like, "entries", make) if whole else make()
+        return self._in_parts(xp, like, "entries", start, stop, make)
 
     def sums(self, xp: Any, like: Array, start: int, stop: int) -> ColumnGroup:
         """The columns of the colours ``start:stop``, each the sum of its entries."""
@@ -121,8 +138,7 @@ class Coloring:
             order = None if whole else from_host(xp, columns, like=like)
             return ColumnGroup(order, levels)
 
-        whole = self._is_all(start, stop)
-        return self._once(xp, like, "sums", make) if whole else make()
+        return self._in_parts(xp, like, "sums", start, stop, make)
 
     def entries_in_order(self, xp: Any, like: Array) -> Array:
         """Where the entries, row by row, are found in the groups of all colours."""

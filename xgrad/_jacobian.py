@@ -103,8 +103,7 @@ full_output
             value = sparse_matrix(
                 function.xp,
                 parts[0].value,
-                coloring.columns,
-                coloring.pointers,
+                *coloring.by_rows,
                 coloring.shape,
             )
         return (value, run.estimate(x, parts)) if full_output else value
