@@ -102,6 +102,43 @@ SMOOTH_BUT_SUSPICIOUS = {
 }
 
 
+FLAT = {
+    "x^4": (lambda x: x**4, 0.0),
+    "x^2 abs(x)": (lambda x: x**2 * np.abs(x), 0.0),
+    "cosh": (np.cosh, 0.0),
+    "1e6 x^2": (lambda x: 1e6 * x**2, 0.0),
+}
+SHARP_BUT_SMOOTH = {
+    "cos(1e3 x)": (lambda x: np.cos(1e3 * x), 0.0),
+    "cos(1e6 x)": (lambda x: np.cos(1e6 * x), 0.0),
+    "gauss": (lambda x: np.exp(-((1e4 * x) ** 2)), 0.0),
+    "sqrt(x^2 + 1e-16)": (lambda x: np.sqrt(x**2 + 1e-16), 0.0),
+}
+SMOOTH_BUT_SUSPICIOUS |= FLAT | SHARP_BUT_SMOOTH
+
+
+@pytest.mark.parametrize("accuracy", [2, 4, 6, 8])
+@pytest.mark.parametrize("name", FLAT)
+def test_flat_functions_are_no_corners_for_one_step_either(name, accuracy):
+    f, x = FLAT[name]
+    _, estimate = derivative(f, x, accuracy=accuracy, full_output=True)
+    assert estimate.status == Status.OK
+
+
+@pytest.mark.parametrize("method", [*ROBUST, "central"])
+@pytest.mark.parametrize("curvature", [0.0, 1.0, 100.0, -10.0])
+def test_curvature_hides_no_corner(curvature, method):
+    value, estimate = derivative(
+        lambda x: 3 * x + curvature * x**2 + np.abs(x),
+        0.0,
+        method=method,
+        full_output=True,
+    )
+    assert estimate.status == Status.KINK
+    assert_close(value, 3.0, rtol=1e-9)
+    assert estimate.error >= 1 - 1e-3
+
+
 @pytest.mark.parametrize("method", ROBUST)
 @pytest.mark.parametrize("name", SMOOTH_BUT_SUSPICIOUS)
 def test_what_is_no_corner_is_no_kink(name, method):
@@ -329,6 +366,34 @@ def test_noise_widens_the_bound_of_a_ladder(rng):
     assert np.mean(error <= estimate.error) >= 0.95
     clean = derivative(np.sin, x, method="ladder", full_output=True)[1]
     assert np.median(estimate.error) > 100 * np.median(clean.error)
+
+
+WAVES = {
+    "waves shorter than the step": (
+        np.array([1, 2584.1506, 1152.1682, 259.79675], np.float32),
+        lambda v: np.sum(np.sin(v)),
+        np.cos,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAVES)
+def test_auto_is_not_misled_by(name):
+    x, f, slope = WAVES[name]
+    value, estimate = gradient(f, x, method="auto", full_output=True)
+    error = np.abs(value - slope(x.astype(np.float64)))
+    assert (error <= estimate.error).all()
+    assert error.max() <= 1e-3
+
+
+def test_rounding_inside_a_function_widens_the_bound():
+    x = np.linspace(1.0, 20.0, 60)
+    # log(1 + e) forgets e below 1e-16: a plateau for small steps.
+    value, estimate = derivative(
+        lambda v: np.log(1 + np.exp(-v)), x, method="ladder", full_output=True
+    )
+    error = np.abs(value + 1 / (1 + np.exp(x)))
+    assert (error <= estimate.error).mean() >= 0.95
 
 
 # Lazy arrays

@@ -288,6 +288,13 @@ def test_sums_of_terms(xp, rng, method, sparse):
         assert (error <= to_numpy(estimate.error)).mean() >= 0.9
 
 
+def test_there_may_be_no_terms_at_all():
+    pattern = np.zeros((0, 3), dtype=bool)
+    for options in ({}, {"sparsity": pattern}):
+        found = gradient(lambda v: v[:0], np.ones(3), terms=True, **options)
+        assert_close(found, np.zeros(3), rtol=0)
+
+
 def test_the_columns_of_terms_may_have_many_rows(rng):
     pattern = np.eye(100, dtype=bool) | (np.arange(100) == 7)[None]
     f, slope = _linear(pattern, rng)

@@ -225,11 +225,13 @@ class _Climb:
         grows.
         """
         xp = self.xp
-        count = corner.shape[0]
-        numbers = xp.arange(count, dtype=rung.dtype, device=device_of(rung))
-        numbers = xp.reshape(numbers, (-1, *(1,) * rung.ndim))
-        hidden = 16 * noise > near
-        return xp.all((corner > 0.5 * near) | hidden | (numbers <= rung + 1), axis=0)
+        numbers = xp.arange(
+            1, corner.shape[0], dtype=rung.dtype, device=device_of(rung)
+        )
+        above = xp.reshape(numbers, (-1, *(1,) * rung.ndim)) <= rung + 1
+        stays = corner[1:, ...] > 0.5 * xp.maximum(corner[:-1, ...], near)
+        hidden = 16 * noise[1:, ...] > near
+        return xp.all(stays | hidden | above, axis=0)
 
 
 def _first_finite(xp: Any, values: Array) -> Array:

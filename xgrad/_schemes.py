@@ -240,11 +240,15 @@ class Weighted:
         xp = samples.xp
         slopes = {o: samples.rise(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
         near, far = slopes[1] - slopes[-1], slopes[2] - slopes[-2]
-        corner = xp.abs(2 * near - far)
+        corner = 2 * near - far
+        # Curvature of the other sign may hide a corner, but does not turn it over; of
+        # a jump the corner is 3/2 of the difference. (Of x**4 at 0 it is -6 times.)
+        plain = (corner * near > 0) & (xp.abs(corner) <= 2 * xp.abs(near))
+        corner = xp.abs(corner)
         drift = xp.abs(slopes[1] + slopes[-1] - slopes[2] - slopes[-2]) / 2
         steepest = xp.maximum(xp.abs(slopes[1]), xp.abs(slopes[-1]))
         noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1))
-        kink = (
+        kink = plain & (
             # Three times what rounding makes of 2 near - far, as in `_parts`.
             (corner > 24 * noise)
             # An oscillation that the step does not resolve moves the mean of the
