@@ -169,15 +169,13 @@ class SparseTerms(_InAll):
         def added(changes: Array) -> Array:
             return group.add(xp, _flat(xp, changes, 1 + self.base.ndim))
 
-        def spread(distances: Array) -> Array:
-            distances = _flat(xp, distances, points.base.ndim)
-            if group.order is None:
-                return distances
-            return xp.take(distances, group.order, axis=-1)
+        def here(x: Array) -> Array:
+            x = _flat(xp, x, points.base.ndim)
+            return x if group.order is None else xp.take(x, group.order, axis=-1)
 
-        sides = None if points.sides is None else spread(points.sides)
-        places = points.base, points.positions
-        return _of_changes(self, points, blocks, places, added, spread, sides)
+        sides = None if points.sides is None else here(points.sides)
+        places = here(points.base), [here(block) for block in points.positions]
+        return _of_changes(self, points, blocks, places, added, same, sides)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """Columns in their own order again."""
@@ -245,27 +243,31 @@ class Entries(_InAll):
             changes = _flat(xp, changes, 1 + self.base.ndim)
             return xp.take(changes, group.flat, axis=-1)
 
-        def spread(distances: Array) -> Array:
-            distances = _flat(xp, distances, points.base.ndim)
-            return xp.take(distances, group.columns, axis=-1)
+        def here(x: Array) -> Array:
+            return xp.take(_flat(xp, x, points.base.ndim), group.columns, axis=-1)
 
         def size(value: Array) -> Array:
             return read(xp.abs(value))
 
+        # Of all entries at once the distances are taken, which are few arrays; of some
+        # the places, so that no colour costs more than its own entries.
+        places, spread = (points.base, points.positions), here
+        if len(group.rows) < len(self.coloring.rows):
+            places = here(points.base), [here(block) for block in points.positions]
+            spread = same
         noise, sides = self.noise, points.sides
         return Samples(
             xp,
             points.offsets,
             self.base,
             blocks,
-            points.base,
-            points.positions,
+            *places,
             self.eps,
             read,
             spread,
             size,
             None if noise is None else xp.take(xp.reshape(noise, (-1,)), group.rows),
-            None if sides is None else spread(sides),
+            None if sides is None else here(sides),
         )
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
