@@ -84,11 +84,12 @@ class Coloring:
         How the colours are divided depends on the memory there is.
         """
         parts = self._once(xp, like, (name, "in parts"), dict)
-        if (start, stop) not in parts:
+        part = parts.get((start, stop))
+        if part is None:
             if start == 0:
                 parts.clear()
-            parts[start, stop] = make()
-        return parts[start, stop]
+            part = parts[start, stop] = make()
+        return part
 
     def _is_all(self, start: int, stop: int) -> bool:
         return start == 0 and stop == self.num_colors
@@ -314,7 +315,7 @@ def _stored(matrix: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
         matrix.sum_duplicates()
     height, width = map(int, matrix.shape)
     columns, pointers = (
-        np.asarray(to_numpy(index), dtype=np.int64)
+        (index if isinstance(index, np.ndarray) else to_numpy(index)).astype(np.int64)
         for index in (matrix.indices, matrix.indptr)
     )
     return np.repeat(np.arange(height), np.diff(pointers)), columns, (height, width)

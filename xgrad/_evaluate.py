@@ -147,6 +147,8 @@ class Function(Portable):
 
     def _copies(self, view: Callable[[Array], Array], but: int = -1) -> list[Any]:
         """Fresh arguments for one call; the leaf that is moved is filled in later."""
+        if but == 0 and len(self.leaves) == 1:
+            return [None]
         return [
             None if i == but else view(self.xp.asarray(leaf, copy=True))
             for i, leaf in enumerate(self.leaves)
@@ -154,7 +156,8 @@ class Function(Portable):
 
     def values(self, arguments: list[Array]) -> Array:
         """What ``f`` gives for one array for each leaf."""
-        return self.taken(self.call(rebuild(self.tree, arguments)))
+        argument = arguments[0] if self.tree is None else rebuild(self.tree, arguments)
+        return self.taken(self.call(argument))
 
     def taken(self, result: Any) -> Array:
         """A result of ``f`` as numbers of the namespace, in memory of its own.
