@@ -24,6 +24,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.suite import (
+    broyden,
+    rosenbrock,
+    rosenbrock_curvature,
+    rosenbrock_slope,
+    rosenbrock_terms,
+)
 from xgrad import color_columns, gradient, hessian, jacobian
 
 Call = Callable[[], Any]
@@ -63,42 +70,6 @@ class Counted:
         return self.f(x)
 
 
-def terms(x: np.ndarray) -> np.ndarray:
-    """Terms of Rosenbrock's function along the last axis."""
-    return 100 * (x[..., 1:] - x[..., :-1] ** 2) ** 2 + (1 - x[..., :-1]) ** 2
-
-
-def rosenbrock(x: np.ndarray) -> Any:
-    """Rosenbrock's function along the last axis."""
-    return np.sum(terms(x), axis=-1)
-
-
-def rosenbrock_slope(x: np.ndarray) -> np.ndarray:
-    """Its gradient at one point."""
-    slope = np.zeros_like(x)
-    inner = x[1:] - x[:-1] ** 2
-    slope[:-1] = -400 * x[:-1] * inner - 2 * (1 - x[:-1])
-    slope[1:] += 200 * inner
-    return slope
-
-
-def rosenbrock_curvature(x: np.ndarray) -> np.ndarray:
-    """Its Hessian at one point."""
-    diagonal = np.zeros_like(x)
-    diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
-    diagonal[1:] += 200
-    beside = np.diag(-400 * x[:-1], 1)
-    return np.diag(diagonal) + beside + beside.T
-
-
-def broyden(x: np.ndarray) -> np.ndarray:
-    """Broyden's tridiagonal function along the last axis."""
-    y = (3 - 2 * x) * x + 1
-    y[..., 1:] -= x[..., :-1]
-    y[..., :-1] -= 2 * x[..., 1:]
-    return y
-
-
 def textbook_loop(
     f: Callable[[np.ndarray], Any], x: np.ndarray, h: float
 ) -> np.ndarray:
@@ -133,10 +104,10 @@ def sums_of_terms() -> None:
         coloring = color_columns(bands(0, 1, n - 1, n))
         for dtype in (np.float64, np.float32):
             x = rng.uniform(-2, 2, n).astype(dtype)
-            counted = Counted(terms)
+            counted = Counted(rosenbrock_terms)
 
             def solve(x: np.ndarray = x, c: Any = coloring, **options: Any) -> Any:
-                return gradient(terms, x, terms=True, sparsity=c, **options)
+                return gradient(rosenbrock_terms, x, terms=True, sparsity=c, **options)
 
             gradient(counted, x, terms=True, sparsity=coloring)
             found = medians(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -177,3 +178,47 @@ def random_cases(count: int, seed: int) -> list[Case]:
         truth = float(height / width * slope(np.float64(x / width + phase)))
         cases.append(Case(name, f, x, truth))
     return cases
+
+
+# Functions of many variables, along the last axis, with known derivatives
+
+
+def rosenbrock_terms(x: np.ndarray) -> np.ndarray:
+    """Terms of Rosenbrock's function."""
+    return 100 * (x[..., 1:] - x[..., :-1] ** 2) ** 2 + (1 - x[..., :-1]) ** 2
+
+
+def rosenbrock(x: np.ndarray) -> Any:
+    """Rosenbrock's function."""
+    return np.sum(rosenbrock_terms(x), axis=-1)
+
+
+def rosenbrock_slope(x: np.ndarray) -> np.ndarray:
+    """Gradient of Rosenbrock's function."""
+    slope = np.zeros_like(x)
+    inner = x[1:] - x[:-1] ** 2
+    slope[:-1] = -400 * x[:-1] * inner - 2 * (1 - x[:-1])
+    slope[1:] += 200 * inner
+    return slope
+
+
+def rosenbrock_curvature(x: np.ndarray) -> np.ndarray:
+    """Hessian of Rosenbrock's function."""
+    diagonal = np.zeros_like(x)
+    diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
+    diagonal[1:] += 200
+    beside = np.diag(-400 * x[:-1], 1)
+    return np.diag(diagonal) + beside + beside.T
+
+
+def broyden(x: np.ndarray) -> np.ndarray:
+    """Broyden's tridiagonal function."""
+    y = (3 - 2 * x) * x + 1
+    y[..., 1:] -= x[..., :-1]
+    y[..., :-1] -= 2 * x[..., 1:]
+    return y
+
+
+def broyden_slope(x: np.ndarray) -> np.ndarray:
+    """Jacobian of Broyden's tridiagonal function."""
+    return np.diag(3 - 4 * x) - np.eye(x.size, k=-1) - 2 * np.eye(x.size, k=1)

@@ -61,34 +61,3 @@ def options_of(loss: Loss) -> list[str]:
     """Names of the options that a loss adds to those of every loss."""
     names = list(inspect.signature(loss).parameters)
     return names[5:]
-
-
-# Functions with known derivatives, along the last axis
-
-
-def rosenbrock_terms(x: np.ndarray) -> np.ndarray:
-    """Terms of Rosenbrock's function."""
-    return 100 * (x[..., 1:] - x[..., :-1] ** 2) ** 2 + (1 - x[..., :-1]) ** 2
-
-
-def rosenbrock(x: np.ndarray) -> Any:
-    """Rosenbrock's function."""
-    return np.sum(rosenbrock_terms(x), axis=-1)
-
-
-def rosenbrock_slope(x: np.ndarray) -> np.ndarray:
-    """Gradient of Rosenbrock's function."""
-    slope = np.zeros_like(x)
-    inner = x[1:] - x[:-1] ** 2
-    slope[:-1] = -400 * x[:-1] * inner - 2 * (1 - x[:-1])
-    slope[1:] += 200 * inner
-    return slope
-
-
-def rosenbrock_curvature(x: np.ndarray) -> np.ndarray:
-    """Hessian of Rosenbrock's function."""
-    diagonal = np.zeros_like(x)
-    diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
-    diagonal[1:] += 200
-    beside = np.diag(-400 * x[:-1], 1)
-    return np.diag(diagonal) + beside + beside.T

@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers import (
-    assert_close,
-    rosenbrock,
-    rosenbrock_curvature,
-    rosenbrock_slope,
-)
+from helpers import assert_close
 
+from benchmarks.suite import rosenbrock, rosenbrock_curvature, rosenbrock_slope
 from xgrad import hessian, hvp, jvp, to_numpy
 
 METHODS = ["central", "forward", "backward", "complex", "ladder", "auto"]
@@ -75,14 +71,18 @@ def test_hessians_on_every_backend(xp):
 @pytest.mark.parametrize("vectorized", [True, False])
 def test_directional_derivatives(xp, rng, method, vectorized):
     x, v = rng.normal(size=8), rng.normal(size=8)
+    told = []
     found, estimate = jvp(
         lambda t: xp.exp(t[..., :-1] * t[..., 1:]),
         xp.asarray(x),
         xp.asarray(v),
         method=method,
         vectorized=vectorized,
+        max_bytes=200,
+        progress=lambda done, total: told.append(done),
         full_output=True,
     )
+    assert told[-1] == estimate.evaluations
     exact = np.exp(x[:-1] * x[1:]) * (x[:-1] * v[1:] + v[:-1] * x[1:])
     error = np.abs(to_numpy(found) - exact)
     assert error.max() <= 1e-7

@@ -6,8 +6,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers import assert_close, rosenbrock_slope, rosenbrock_terms
+from helpers import assert_close
 
+from benchmarks.suite import (
+    broyden,
+    broyden_slope,
+    rosenbrock_slope,
+    rosenbrock_terms,
+)
 from xgrad import (
     Coloring,
     color_columns,
@@ -20,18 +26,6 @@ from xgrad import (
 )
 
 METHODS = ["central", "forward", "backward", "complex", "ladder", "auto"]
-
-
-def broyden(x):
-    """Broyden's tridiagonal function along the last axis."""
-    y = (3 - 2 * x) * x + 1
-    y[..., 1:] -= x[..., :-1]
-    y[..., :-1] -= 2 * x[..., 1:]
-    return y
-
-
-def broyden_slope(x):
-    return np.diag(3 - 4 * x) - np.eye(x.size, k=-1) - 2 * np.eye(x.size, k=1)
 
 
 def bands(rows, columns, below, above):

@@ -121,7 +121,7 @@ def test_the_host_waits_a_constant_number_of_times(rng, name, n):
 
 OPERATIONS = {
     "central": (lambda x: gradient(_f, x, vectorized=True), 60),
-    "with its estimate": (NEVER_WAIT["with its estimate"], 200),
+    "with its estimate": (NEVER_WAIT["with its estimate"], 210),
     "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 480),
 }
 

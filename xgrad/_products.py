@@ -123,7 +123,9 @@ def jvp(
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
     workers: Workers = None,
+    progress: Progress = False,
     full_output: bool = False,
 ) -> Any:
     """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``.
@@ -136,7 +138,7 @@ def jvp(
         Where to differentiate.
     v : array like ``x``, nested as ``x`` is
         The direction.
-    method, accuracy, dtype, vectorized, workers, full_output
+    method, accuracy, dtype, vectorized, max_bytes, workers, progress, full_output
         As in `gradient`. Along ``v`` all components move at once, the step being set
         by the one that moves most for its size.
 
@@ -164,7 +166,7 @@ def jvp(
     array([6., 4.])
     """
     plan = Plan(method, accuracy, 1, None, dtype, None, full_output)
-    execution = Execution(vectorized, None, workers)
+    execution = Execution(vectorized, max_bytes, workers, progress)
     function, given = prepare(f, x, plan, execution)
     parts, evaluations = along(function, v, plan, execution, given[0][1])
     value = parts.value
