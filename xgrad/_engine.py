@@ -329,6 +329,8 @@ class Run:
             return cast(xp, xp.reshape(part, shape), dtypes[name])
 
         with quiet():
+            if parts.error is None:
+                return Parts(finished("value", parts.value))
             return Parts(
                 **{name: finished(name, part) for name, part in parts.fields.items()}
             )
