@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import importlib.util
 from collections.abc import Callable
 from typing import Any
@@ -79,15 +81,24 @@ def require_sparse(xp: Any) -> None:
     )
 
 
+@functools.lru_cache(maxsize=16)
+def _empty_matrix(shape: tuple[int, int]) -> Any:
+    from scipy.sparse import csr_array
+
+    return csr_array(shape)
+
+
 def sparse_matrix(
     xp: Any, data: Array, indices: Any, pointers: Any, shape: tuple[int, int]
 ) -> Any:
     """A matrix stored by rows: of scipy for NumPy, of cupyx for CuPy."""
     if is_numpy(xp):
-        from scipy.sparse import csr_array
-
-        # Copies of the pattern: the caller may change the matrix.
-        return csr_array((data, indices.copy(), pointers.copy()), shape=shape)
+        # Filled into a copy of an empty one: what the pattern is was checked when it
+        # was made. The pattern is copied too, since the caller may change the matrix.
+        matrix = copy.copy(_empty_matrix(shape))
+        matrix.data = data
+        matrix.indices, matrix.indptr = indices.copy(), pointers.copy()
+        return matrix
     from cupyx.scipy.sparse import csr_matrix
 
     pattern = (from_host(xp, a, like=data) for a in (indices, pointers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -315,22 +315,24 @@ class Run:
         """
         xp = self.xp
         dtype = result_dtype(xp, given, self.plan.dtype)
-        eps = float_info(xp, dtype).eps
-        if parts.error is not None and eps > float_info(xp, parts.value.dtype).eps:
-            with quiet():  # rounding the value to its dtype is an error, too
-                rounded = parts.error + eps / 2 * xp.abs(parts.value)
-            parts = replace(parts, error=rounded)
-        wide = dtype if eps <= float_info(xp, xp.float32).eps else xp.float32
-        dtypes = {"value": dtype, "error": wide, "step": wide, "status": xp.int8}
 
-        def finished(name: str, part: Array) -> Array:
+        def finished(part: Array, dtype: Any) -> Array:
             if part.ndim > 1:
                 part = xp.moveaxis(part, 0, -1)
-            return cast(xp, xp.reshape(part, shape), dtypes[name])
+            return cast(xp, xp.reshape(part, shape), dtype)
 
         with quiet():
+            value = finished(parts.value, dtype)
             if parts.error is None:
-                return Parts(finished("value", parts.value))
+                return Parts(value)
+            error, eps = parts.error, float_info(xp, dtype).eps
+            if eps > float_info(xp, parts.value.dtype).eps:
+                # Rounding the value to its dtype is an error, too.
+                error = error + eps / 2 * xp.abs(parts.value)
+            wide = dtype if eps <= float_info(xp, xp.float32).eps else xp.float32
             return Parts(
-                **{name: finished(name, part) for name, part in parts.fields.items()}
+                value,
+                finished(error, wide),
+                finished(parts.step, wide),
+                finished(parts.status, xp.int8),
             )

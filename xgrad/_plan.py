@@ -160,7 +160,8 @@ def prepare(
     """The function at the arrays of ``x`` as floats, and those arrays as they came."""
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
-    given = leaves(x)
+    nested = isinstance(x, (dict, list, tuple))
+    given = leaves(x) if nested else [("x", x)]
     if not given:
         raise ValueError("`x` holds no array: there is nothing to differentiate by")
     xp = common_namespace(**dict(given))
@@ -173,7 +174,7 @@ def prepare(
             f"method={plan.method!r} chooses steps by looking at values, which a lazy "
             "array does not have yet: use method='central', or compute the array first"
         )
-    skeleton = rebuild(x, [None] * len(given))
+    skeleton = rebuild(x, [None] * len(given)) if nested else None
     return Function(f, xp, skeleton, tuple(floats), execution.batched), given
 
 

@@ -100,6 +100,28 @@ class Points(Portable):
         """Memory of one point."""
         return math.prod(self.base.shape) * float_info(self.xp, self.base.dtype).size
 
+    def by(
+        self,
+        labels: Array,
+        columns: tuple[Array, ...],
+        lead: tuple[int, ...] = (),
+        colored: bool = False,
+    ) -> Points:
+        """The same points by other columns (`replace` takes three times as long)."""
+        return Points(
+            self.xp,
+            self.base,
+            self.step,
+            self.offsets,
+            labels,
+            columns,
+            lead,
+            self.sides,
+            self.box,
+            self.name,
+            colored,
+        )
+
     def only(self, columns: Array) -> Points:
         """The same points for some of the columns, given as a host array of labels."""
         ids = from_host(self.xp, columns, like=self.base)
@@ -282,6 +304,8 @@ class Points(Portable):
 
 def picked(blocks: list[Array], i: int) -> Array:
     """Row ``i`` of arrays that stand one below the other."""
+    if len(blocks) == 1:
+        return blocks[0][i, ...]
     for block in blocks:
         if i < block.shape[0]:
             return block[i, ...]
@@ -299,14 +323,14 @@ def entries(points: Points) -> Points:
     count = math.prod(points.base.shape)
     ids = _arange(points, count)
     labels = points.xp.reshape(ids, tuple(points.base.shape))
-    return replace(points, labels=labels, columns=(ids,))
+    return points.by(labels, (ids,))
 
 
 def rows(points: Points) -> Points:
     """One column for each entry of the last axis, in all rows at once."""
     ids = _arange(points, int(points.base.shape[-1]))
     lead = tuple(points.base.shape[:-1])
-    return replace(points, labels=ids, columns=(ids,), lead=lead)
+    return points.by(ids, (ids,), lead=lead)
 
 
 def everything(points: Points) -> Points:
@@ -317,8 +341,7 @@ def everything(points: Points) -> Points:
 def colors(points: Points, labels: Array, count: int) -> Points:
     """One column for each colour; ``labels`` has one for each entry of ``base``."""
     labels = points.xp.reshape(labels, tuple(points.base.shape))
-    columns = (_arange(points, count),)
-    return replace(points, labels=labels, columns=columns, colored=True)
+    return points.by(labels, (_arange(points, count),), colored=True)
 
 
 def pairs(points: Points, first: np.ndarray, second: np.ndarray) -> Points:
