@@ -159,68 +159,6 @@ def test_a_hole_at_the_point_itself_is_bridged():
     assert_close(found, 0.0, rtol=0, atol=1e-12)
 
 
-# Rows
-
-
-def test_rows_along_the_last_axis(xp, rng):
-    x = rng.normal(size=(6, 3))
-    slopes = gradient(lambda v: xp.sum(v**3, axis=-1), xp.asarray(x), axis=-1)
-    assert_close(slopes, 3 * x**2, rtol=1e-10, atol=1e-10)
-
-
-def test_rows_cost_columns_not_entries(rng):
-    calls = 0
-
-    def f(v):
-        nonlocal calls
-        calls += 1
-        return np.sum(v**2, axis=-1)
-
-    gradient(f, rng.normal(size=(1000, 5)), axis=-1)
-    assert calls == 4 * 5 + 3  # the points, f(x) and the proof of independence
-
-
-def test_more_leading_axes(xp, rng):
-    x = rng.normal(size=(2, 3, 4))
-    slopes = gradient(lambda v: xp.sum(v**2, axis=-1), xp.asarray(x), axis=-1)
-    assert_close(slopes, 2 * x, rtol=1e-10, atol=1e-12)
-    single = gradient(lambda v: xp.sum(v**2), xp.asarray(x[0, 0]), axis=-1)
-    assert_close(single, 2 * x[0, 0], rtol=1e-10, atol=1e-12)
-
-
-def test_softmax_cross_entropy_by_columns_agrees_with_its_closed_form(xp, rng):
-    logits, labels = rng.normal(size=(50, 10)) * 3, rng.integers(0, 10, 50)
-    x, y = xp.asarray(logits), xp.asarray(labels)
-    loss = losses.softmax_cross_entropy
-    slopes = gradient(lambda z: loss(z, y, reduction="none"), x, axis=-1)
-    exact = to_numpy(loss.grad(x, y, reduction="none"))
-    assert np.abs(to_numpy(slopes) - exact).max() <= 1e-8 * np.abs(exact).max()
-
-
-COUPLED = {
-    "mean": lambda v: np.sum(v**2, axis=-1) - np.mean(v),
-    "next row": lambda v: np.sum(v**2, axis=-1) + np.roll(v[:, 0], 1),
-    "every second row": lambda v: np.sum(v**2, axis=-1) + np.roll(v[:, 0], 2),
-    "normalised": lambda v: np.sum(v, axis=-1) / np.max(np.abs(v)),
-    "first row": lambda v: v[:, 0] * v[0, 0],
-    "softmax over rows": lambda v: (
-        losses.softmax_cross_entropy(v, np.zeros(len(v), int), reduction="none")
-        * np.exp(v).sum()
-    ),
-}
-
-
-@pytest.mark.parametrize("count", [2, 7, 500])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", COUPLED)
-def test_coupled_rows_are_refused(name, dtype, count, rng):
-    x = rng.uniform(0.5, 2.0, (count, 3)).astype(dtype)
-    if name == "every second row" and count == 2:
-        pytest.skip("two rows rolled by two are the rows themselves")
-    with pytest.raises(ValueError, match="rows of `x` must be independent"):
-        gradient(COUPLED[name], x, axis=-1)
-
-
 # Nested parameters
 
 
@@ -420,32 +358,7 @@ def test_checks_of_a_prediction_are_off_beside_x_but_on_at_x(xp, rng):
         gradient(lambda q: losses.cross_entropy(q, y + 3), p)
 
 
-# Tangents
-
-
-def test_tangents_touch_the_curve_of_the_lesson(xp):
-    x = np.array([5.0, 10.0])
-    tangent = tangent_line(lambda v: 0.01 * v**2 + 0.1 * v, xp.asarray(x))
-    assert_close(tangent.slope, [0.2, 0.3], rtol=1e-12)
-    assert_close(tangent(xp.asarray(x)), 0.01 * x**2 + 0.1 * x, rtol=1e-14)
-    grid = xp.asarray(np.zeros((3, 2)))
-    assert_close(tangent(grid), np.tile([-0.25, -1.0], (3, 1)), rtol=1e-10)
-
-
-def test_a_tangent_plane(xp):
-    tangent = tangent_line(_squares(xp), xp.asarray([3.0, 4.0]))
-    assert_close(tangent.slope, [6.0, 8.0], rtol=1e-10)
-    t = np.array([[3.0, 4.0], [0.0, 0.0], [4.0, 4.0]])
-    assert_close(tangent(xp.asarray(t)), [25.0, -25.0, 31.0], rtol=1e-10)
-
-
-def test_python_numbers_are_points_too():
-    tangent = tangent_line(math.exp, 1)
-    assert_close(tangent(2.0), 2 * math.e, rtol=1e-11)
-    assert_close(
-        tangent(np.linspace(0, 1, 3)), [0, math.e / 2, math.e], rtol=1e-9, atol=1e-9
-    )
-    assert_close(derivative(math.sin, 0), 1.0, rtol=1e-12)
+# Against another library
 
 
 def test_a_hard_function_against_mpmath():

@@ -259,8 +259,7 @@ def test_progress_counts_the_calls_of_f():
 
     seen = []
     hvp(f, X, X, progress=lambda done, total: seen.append((done, total)))
-    # f(x) itself is one call, counted as the four that every other point takes.
-    assert seen[-1][0] - 3 == calls
+    assert seen[-1] == (calls, calls)
 
 
 def test_a_bar_is_drawn_on_request(capsys):
@@ -330,17 +329,6 @@ def test_warnings_are_the_callers_and_xgrads_arithmetic_is_silent():
     with np.errstate(over="ignore"):
         found = gradient(lambda v: np.sum(v**2), np.array([1e300]))
     assert np.isnan(found).all() or np.isinf(found).all()
-
-
-# Rows
-
-
-def test_rows_that_break_others_with_nan_are_refused():
-    def f(v):
-        return np.sum(v, axis=-1) + np.sqrt(1.5 - np.max(v))
-
-    with pytest.raises(ValueError, match="must be independent"):
-        gradient(f, np.array([[1.0, 1.5], [0.5, 1.2]]), axis=-1)
 
 
 # Compiled and lazy arrays
@@ -424,7 +412,9 @@ WRONG_KIND = [
     (lambda: gradient(cubes, X, bounds=3.0), r"a pair \(low, high\)"),
     (lambda: gradient(cubes, X, step=True), "`step` must be a number"),
     (lambda: gradient(cubes, X, accuracy=4.0), "`accuracy` must be an integer"),
-    (lambda: gradient(lambda v: None, X), "must return an array or a number"),
+    (lambda: gradient(lambda v: None, X), "is a `return` missing"),
+    (lambda: gradient(lambda v: [v[0]], X), "make one array of it"),
+    (lambda: gradient(np.ma.array, np.array(1.0)), "returned a MaskedArray"),
     (lambda: hvp(lambda v: None, X, X), "must return an array or a number"),
     (lambda: jvp(cubes, X, None), "`v` must be an array"),
 ]

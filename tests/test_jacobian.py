@@ -346,6 +346,7 @@ BAD = [
     (lambda: gradient(np.sum, X, method="ladder", step=1.0), "leave it out"),
     (lambda: gradient(np.sum, X, method="complex", accuracy=2), "leave it out"),
     (lambda: gradient(np.sin, X, terms=True, sparsity=EYE[:1]), r"shape \(1, 2\)"),
+    (lambda: gradient(np.sum, X, bounds=[(0, 9), (0, 9)]), "not as a pair for each"),
     (lambda: jacobian(np.sin, X, sparsity=EYE[:, :1]), r"needs shape \(2, 2\)"),
     (lambda: color_columns(EYE[0]), "two axes"),
     (lambda: hessian(np.sin, X), "must return a scalar"),

@@ -221,12 +221,8 @@ class ColumnGroup:
         ``values`` has the colours and their rows there, one after the other.
         """
         if not values.shape[-1]:
-            count = self.levels[-1][0].shape[-1]
-            return xp.zeros_like(
-                xp.broadcast_to(
-                    xp.sum(values, axis=-1, keepdims=True), (*values.shape[:-1], count)
-                )
-            )
+            shape = (*values.shape[:-1], self.levels[-1][0].shape[-1])
+            return xp.zeros(shape, dtype=values.dtype, device=device_of(values))
         for index, *valid in self.levels:
             found = xp.take(values, xp.reshape(index, (-1,)), axis=-1)
             found = xp.reshape(found, (*values.shape[:-1], *index.shape))

@@ -175,9 +175,13 @@ class Function(Portable):
         try:
             found = common_namespace(**{"the result of f": result})
         except TypeError as error:
+            kind = type(result).__name__
+            if isinstance(result, np.ndarray):  # masked, or a matrix
+                raise TypeError(f"`f` returned a {kind}: {error}") from None
+            remedy = "make one array of it, for example with `xp.stack`"
             raise TypeError(
-                f"`f` must return an array or a number, but returned a "
-                f"{type(result).__name__}: {error}"
+                f"`f` must return an array or a number, but returned a {kind}: "
+                + ("is a `return` missing?" if result is None else remedy)
             ) from None
         if found is not self.xp:
             raise TypeError(

@@ -113,6 +113,11 @@ class Meter:
         if self._report is not None:
             self._report(self.done, self.total)
 
+    def once(self) -> None:
+        """The caller's function was evaluated by itself, at one point."""
+        self.total += 1
+        self.done += 1
+
     def close(self) -> None:
         """Leave the bar as it stands."""
         if self._bar is not None:

@@ -261,7 +261,7 @@ def _solve(
 
 def gradient_of_scalar(run: Run, leaf: int, base: Array) -> Parts:
     """Derivatives of a scalar by the entries of one array."""
-    require_scalar(base)
+    require_scalar(base, SUMS_AND_ROWS)
     return run.parts(leaf, base, entries, functools.partial(Whole, base))
 
 
@@ -302,14 +302,19 @@ def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
     return coloring
 
 
-def require_scalar(base: Array) -> None:
-    """Raise unless ``f(x)`` is one number."""
+SUMS_AND_ROWS = (
+    "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
+    "x are independent points"
+)
+
+
+def require_scalar(base: Array, otherwise: str = "") -> None:
+    """Raise unless ``f(x)`` is one number; ``otherwise`` tells what else there is."""
     if math.prod(base.shape) != 1:
         raise ValueError(
             f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "
-            "reduce it (for example with a sum or a mean), give `terms=True` if the "
-            "sum of these terms is meant, or `axis=-1` if the rows of x are "
-            "independent points"
+            "reduce it (for example with a sum or a mean)"
+            + (f", {otherwise}" if otherwise else "")
         )
 
 

@@ -208,6 +208,9 @@ def as_array(x: Any) -> Any:
     return x
 
 
+HINTS = {"bounds": "; as (low, high) for all entries, not as a pair for each"}
+
+
 def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
     """An option given as a number or in the structure of ``x``, for one of its arrays.
 
@@ -223,7 +226,7 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
     if found is None:
         raise ValueError(
             f"`{option}` has no entry for {name}: give a number, or arrays nested as "
-            "x is"
+            "x is" + HINTS.get(option, "")
         )
     if isinstance(found, numbers.Real):
         return from_host(xp, float(found), like=x, dtype=x.dtype)

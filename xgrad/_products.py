@@ -299,7 +299,8 @@ def hvp(
     each = sum(1 for offset in stencil("central", 4).offsets if offset)
     with runner(execution, function.leaves[0], each) as run_by:
         # f(x) itself, as the caller would: the checks of losses happen here.
-        require_scalar(Run(function, names, plan, run_by).at_base())
+        require_scalar(function.at_base())
+        run_by.meter.once()
         run = Run(slope, names, plan, run_by)
         base = run.at_base()
         parts = [

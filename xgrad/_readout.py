@@ -64,18 +64,18 @@ class Whole:
         origin, places = points.places(start, stop)
         sides = points.sides_of(start, stop)
         return Samples(
-            xp,
-            points.offsets,
-            self.base,
-            blocks,
-            origin,
-            places,
-            self.eps,
-            same,
-            aligned,
-            xp.abs,
-            self.noise,
-            None if sides is None else aligned(sides),
+            xp=xp,
+            offsets=points.offsets,
+            base=self.base,
+            blocks=blocks,
+            origin=origin,
+            places=places,
+            eps=self.eps,
+            read=same,
+            spread=aligned,
+            size=xp.abs,
+            noise=self.noise,
+            sides=None if sides is None else aligned(sides),
         )
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
@@ -139,7 +139,7 @@ class Terms(_InAll):
 
         sides = points.sides_of(start, stop)
         places = points.places(start, stop)
-        return _of_changes(self, points, blocks, places, added, same, sides)
+        return _of_changes(self, points, blocks, places, added, sides)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """As they come."""
@@ -175,7 +175,7 @@ class SparseTerms(_InAll):
 
         sides = None if points.sides is None else here(points.sides)
         places = here(points.base), [here(block) for block in points.positions]
-        return _of_changes(self, points, blocks, places, added, same, sides)
+        return _of_changes(self, points, blocks, places, added, sides)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """Columns in their own order again."""
@@ -195,7 +195,6 @@ def _of_changes(
     blocks: list[Array],
     places: tuple[Array, list[Array]],
     added: Callable[[Array], Array],
-    spread: Callable[[Array], Array],
     sides: Array | None,
 ) -> Samples:
     """Samples of sums; rounding is that of the terms that change."""
@@ -209,17 +208,18 @@ def _of_changes(
         widest = picked(blocks, points.offsets.index(max(points.offsets)))
         noise = added(xp.where(widest != base, noise, 0.0))
     return Samples(
-        xp,
-        points.offsets,
-        base,
-        blocks,
-        *places,
-        readout.eps,
-        added,
-        spread,
-        size,
-        noise,
-        sides,
+        xp=xp,
+        offsets=points.offsets,
+        base=base,
+        blocks=blocks,
+        origin=places[0],
+        places=places[1],
+        eps=readout.eps,
+        read=added,
+        spread=same,
+        size=size,
+        noise=noise,
+        sides=sides,
     )
 
 
@@ -256,18 +256,21 @@ class Entries(_InAll):
             places = here(points.base), [here(block) for block in points.positions]
             spread = same
         noise, sides = self.noise, points.sides
+        if noise is not None:
+            noise = xp.take(xp.reshape(noise, (-1,)), group.rows)
         return Samples(
-            xp,
-            points.offsets,
-            self.base,
-            blocks,
-            *places,
-            self.eps,
-            read,
-            spread,
-            size,
-            None if noise is None else xp.take(xp.reshape(noise, (-1,)), group.rows),
-            None if sides is None else here(sides),
+            xp=xp,
+            offsets=points.offsets,
+            base=self.base,
+            blocks=blocks,
+            origin=places[0],
+            places=places[1],
+            eps=self.eps,
+            read=read,
+            spread=spread,
+            size=size,
+            noise=noise,
+            sides=None if sides is None else here(sides),
         )
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:

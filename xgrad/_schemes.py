@@ -39,12 +39,11 @@ class Samples:
 
     ``blocks`` are what ``f`` gave at the ``offsets``, in one or more arrays
     ``(offsets, columns, *shape)``, and ``places`` where the columns were; ``base`` is
-    ``f(x)`` and ``origin`` is x.
-    ``read`` turns differences of values into the numbers that are differentiated, and
-    ``spread`` distances into arrays that broadcast against them, both with or without
-    the axis of offsets. ``size`` gives the magnitudes that rounding in values is
-    relative to, ``noise`` what ``f`` is known to be uncertain by. ``sides`` is as in
-    `Points`.
+    ``f(x)`` and ``origin`` is x. ``read`` turns differences of values into the numbers
+    that are differentiated, and ``spread`` distances into arrays that broadcast against
+    them, both with or without the axis of offsets. ``size`` gives the magnitudes that
+    rounding in values is relative to, ``noise`` what ``f`` is known to be uncertain by.
+    ``sides`` is as in `Points`.
     """
 
     xp: Any
