@@ -93,7 +93,7 @@ HARD = [
 
 
 def _in_float32(x: np.ndarray) -> np.ndarray:
-    return np.sin(np.asarray(x, np.float32)).astype(np.float64)
+    return np.sin(x.astype(np.float32)).astype(np.float64)
 
 
 # Where a number alone may mislead: a truth of nan means that there is no derivative.

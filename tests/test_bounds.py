@@ -24,7 +24,12 @@ def test_no_point_leaves_the_bounds(method, width, rng):
             return np.sum(np.sin(v / 7))
 
         value, estimate = gradient(
-            f, x, method=method, bounds=(low, high), full_output=True
+            f,
+            x,
+            method=method,
+            bounds=(low, high),
+            vectorized=False,
+            full_output=True,
         )
         assert outside == 0
         error = np.abs(value - np.cos(x / 7) / 7)

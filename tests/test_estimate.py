@@ -309,8 +309,11 @@ def test_evaluations_are_those_of_f():
             calls += 1
             return np.sum(np.exp(v))
 
-        _, estimate = gradient(f, np.ones(3), method=method, full_output=True)
+        options = {"method": method, "full_output": True}
+        _, estimate = gradient(f, np.ones(3), vectorized=False, **options)
         assert estimate.evaluations == calls
+        _, together = gradient(f, np.ones(3), **options)
+        assert together.evaluations == estimate.evaluations
 
 
 def test_auto_climbs_the_ladder_for_the_bad_components_alone():

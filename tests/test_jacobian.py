@@ -243,7 +243,7 @@ def test_evaluations_do_not_grow_with_a_sparse_jacobian():
             return broyden(v)
 
         tracemalloc.start()
-        found = jacobian(f, x, sparsity=pattern)
+        found = jacobian(f, x, sparsity=pattern, vectorized=False)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         counts.append(calls)

@@ -11,10 +11,10 @@ PACKAGE = Path(xgrad.__file__).parent
 LAYERS = [
     {"_stencil", "_tree"},
     {"_array"},
-    {"_backends", "_device", "_math", "_noise", "_points"},
+    {"_backends", "_batched", "_device", "_math", "_noise", "_points"},
     {"special", "_loss", "_coloring", "_execution", "_minibatch", "_schemes"},
     {"losses", "_evaluate", "_ladder", "_readout"},
-    {"metrics", "_plan"},
+    {"metrics", "_hidden", "_plan"},
     {"_steps"},
     {"_engine"},
     {"_gradient"},

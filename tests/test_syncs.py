@@ -101,9 +101,9 @@ def test_central_differences_of_a_batched_function_never_wait(rng, name):
 # proof of the complex step found; at the columns to do again, twice (a copy to the host
 # counts as two).
 WAITS = {
-    "a loop": (lambda x: gradient(_f, x), 0),
+    "a loop": (lambda x: gradient(_f, x, vectorized=False), 0),
     "bounds": (lambda x: gradient(_f, x, vectorized=True, bounds=(-9, 9)), 1),
-    "complex": (lambda x: gradient(_f, x, method="complex"), 1),
+    "complex": (lambda x: gradient(_f, x, method="complex", vectorized=False), 1),
     "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 0),
     "auto": (lambda x: gradient(_f, x, vectorized=True, method="auto"), 4),
 }

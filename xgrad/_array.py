@@ -12,6 +12,7 @@ import operator
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
+from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import array_api_compat
@@ -32,6 +33,19 @@ def common_namespace(**arrays: Any) -> Any:
         require_array(next(iter(arrays)), None)
     for name, array in given.items():
         require_array(name, array)
+    hidden = [bare(a) for a in given.values() if hides_points(a)]
+    if hidden:
+        # An array at many points: what holds for its base holds for all of it.
+        bases = {
+            name: array.base if hides_points(type(array)) else array
+            for name, array in given.items()
+        }
+        xp = _common_namespace(bases)
+        return hidden[0].namespace(xp)
+    return _common_namespace(given)
+
+
+def _common_namespace(given: dict[str, Any]) -> Any:
     try:
         xp = array_api_compat.array_namespace(*given.values())
     except TypeError:
@@ -42,6 +56,57 @@ def common_namespace(**arrays: Any) -> Any:
         ) from None
     if len(given) > 1:
         _require_one_device(given)
+    return xp
+
+
+def hides_points(x: Any) -> bool:
+    """Whether it stands for an array at many points, of which a function sees one.
+
+    Such an array, one of array_api_strict that holds it, its class or its namespace.
+    """
+    return getattr(bare(x), "hides_points", False) is True
+
+
+def bare(x: Any) -> Any:
+    """What an array of array_api_strict holds; everything else as it is."""
+    return x._array if _is_strict(type(x)) else x
+
+
+@functools.cache
+def _is_strict(kind: type) -> bool:
+    return any(
+        base.__module__.startswith("array_api_strict") and base.__name__ == "Array"
+        for base in kind.__mro__
+    )
+
+
+def dressed(x: Any, like: Array) -> Array:
+    """What is `bare`, as an array of the kind of ``like``."""
+    kind = type(like)
+    if bare(like) is like:
+        return x
+    return (_hiding(kind) if hides_points(x) else kind)._new(x, device=like.device)
+
+
+@functools.cache
+def _hiding(kind: Any) -> Any:
+    """The class of arrays of array_api_strict that hold an array at many points."""
+
+    def namespace(self: Any, *, api_version: str | None = None) -> Any:
+        return self._array.namespace(kind.__array_namespace__(self))
+
+    def assign(self: Any, key: Any, value: Any) -> None:
+        parts = key if isinstance(key, tuple) else (key,)
+        self._array[tuple(map(bare, parts))] = bare(value)
+
+    members = {"__array_namespace__": namespace, "__setitem__": assign}
+    return type(kind.__name__, (kind,), members)
+
+
+def bare_namespace(xp: Any) -> Any:
+    """The namespace of what arrays of ``xp`` hold."""
+    if array_api_compat.is_array_api_strict_namespace(xp):
+        return array_api_compat.array_namespace(np.empty(0))
     return xp
 
 
@@ -235,7 +300,11 @@ def total(xp: Any, x: Array) -> Array:
 
 def is_numpy(xp: Any) -> bool:
     """Whether the namespace is NumPy, so that the host reads values at no cost."""
-    return bool(array_api_compat.is_numpy_namespace(xp))
+    return isinstance(xp, ModuleType) and array_api_compat.is_numpy_namespace(xp)
+
+
+def _is_cupy(xp: Any) -> bool:
+    return isinstance(xp, ModuleType) and array_api_compat.is_cupy_namespace(xp)
 
 
 def cast(xp: Any, x: Array, dtype: Any) -> Array:
@@ -320,8 +389,11 @@ class Check:
 
 
 def enforce(xp: Any, checks: Iterable[Check]) -> None:
-    """Raise the first broken check. The host waits for the device once."""
-    checks = tuple(checks)
+    """Raise the first broken check. The host waits for the device once.
+
+    At points that the caller did not choose nothing is raised.
+    """
+    checks = tuple(check for check in checks if not hides_points(check.bad))
     flags = [xp.any(check.bad) for check in checks]
     if flags and bool(functools.reduce(operator.or_, flags)):
         raise next(c.error(xp) for c, flag in zip(checks, flags, strict=True) if flag)
@@ -329,7 +401,7 @@ def enforce(xp: Any, checks: Iterable[Check]) -> None:
 
 def binade(xp: Any, x: Array) -> Array:
     """The largest power of two that is not above each positive number."""
-    if is_numpy(xp) or array_api_compat.is_cupy_namespace(xp):
+    if is_numpy(xp) or _is_cupy(xp):
         # Sign and exponent without the fraction: 10 times faster than a logarithm.
         if x.dtype == xp.float64:
             return (x.view(xp.uint64) & np.uint64(0xFFF << 52)).view(xp.float64)
@@ -394,7 +466,7 @@ def confusion_counts(
     size = num_classes * num_classes
     pairs = rows * num_classes + columns
     shape = (num_classes, num_classes)
-    if array_api_compat.is_cupy_namespace(xp):
+    if _is_cupy(xp):
         import cupyx
 
         # `cupy.bincount` would wait for the device twice to look at its argument.

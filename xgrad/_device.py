@@ -64,6 +64,28 @@ def adopt_place(x: Array) -> Callable[[], None]:
     return adopt
 
 
+def native_vmap(xp: Any) -> Callable[..., Any] | None:
+    """What a library has to run a plain function at many points at once."""
+    if array_api_compat.is_torch_namespace(xp):
+        import torch
+
+        return torch.vmap
+    if array_api_compat.is_jax_namespace(xp):
+        import jax
+
+        return jax.vmap
+    return None
+
+
+def has_hidden_axis(xp: Any) -> bool:
+    """Whether plain functions of its arrays can be run at many points by xgrad."""
+    return (
+        is_numpy(xp)
+        or array_api_compat.is_cupy_namespace(xp)
+        or array_api_compat.is_array_api_strict_namespace(xp)
+    )
+
+
 def require_sparse(xp: Any) -> None:
     """Raise unless there are sparse matrices for the arrays of a namespace."""
     if array_api_compat.is_cupy_namespace(xp):

@@ -12,6 +12,7 @@ import numpy as np
 from xgrad._array import Array, cast, float_info, from_host, is_lazy, quiet
 from xgrad._backends import to_numpy
 from xgrad._evaluate import Function, Runner
+from xgrad._hidden import chosen
 from xgrad._ladder import Ladder
 from xgrad._noise import noise_level
 from xgrad._plan import Estimate, Plan, Scheme, result_dtype
@@ -113,11 +114,14 @@ class Run:
     ) -> Parts:
         """All columns once: evaluated, read and combined."""
         xp = self.xp
+        function = chosen(self.runner, function, leaf, points, base)
         self.runner.meter.expect(points.total)
         found = []
         for start, stop, blocks in self.runner.groups(function, leaf, points, base):
             with quiet():
-                samples = readout.samples(points, start, stop, blocks)
+                samples = readout.samples(
+                    points, start, stop, blocks, function.relative
+                )
                 found.append(scheme.combine(samples, estimate))
             del samples, blocks  # or they would stay while the next ones are made
         if not found:
@@ -144,9 +148,11 @@ class Run:
         self, function: Function, leaf: int, base: Array, points: Points
     ) -> Array:
         """Values at the points of a single column, ``(offsets, *shape)``."""
+        function = chosen(self.runner, function, leaf, points, base)
         self.runner.meter.expect(points.total)
         for _, _, blocks in self.runner.groups(function, leaf, points, base):
-            return joined(self.xp, blocks)[:, 0, ...]
+            values = joined(self.xp, blocks)[:, 0, ...]
+            return base + values if function.relative else values
         return self.xp.stack([base] * len(points.offsets))  # nothing to move
 
     # The ladder where it is needed

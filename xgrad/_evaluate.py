@@ -8,7 +8,7 @@ import functools
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,21 @@ from xgrad._array import (
     Portable,
     as_complex,
     as_float,
+    bare,
+    bare_namespace,
     common_namespace,
+    dressed,
     float_info,
     from_host,
+    hides_points,
     is_complex,
     perturbed,
     quiet,
     wide_dtype,
 )
-from xgrad._device import adopt_place, on_device_of, out_of_memory
-from xgrad._execution import Execution, Meter
+from xgrad._batched import Batched, Memo, Region, Trace, differences, whole
+from xgrad._device import adopt_place, native_vmap, on_device_of, out_of_memory
+from xgrad._execution import Execution, Meter, Mode
 from xgrad._points import Chunk, Points
 from xgrad._tree import rebuild
 
@@ -35,6 +40,7 @@ from xgrad._tree import rebuild
 RELEASED_BYTES = 31 * 2**20
 # Temporaries below this size are never mapped.
 SMALL_BYTES = 64 * 2**10
+INDEX_BYTES = 8
 
 
 @functools.cache
@@ -51,19 +57,42 @@ def _keep_released_memory() -> None:
 # The function at one place or at many
 
 
+class NotFiniteError(ArithmeticError):
+    """Differences of values that are not finite: the values themselves are needed."""
+
+
 @dataclass(frozen=True)
 class Function(Portable):
     """The caller's function of a tree of arrays, and the arrays it is evaluated at.
 
     ``leaves`` are the arrays of ``tree`` as floats; they are never handed out, only
     copies of them, so that a function that writes into its argument harms nobody.
+    ``width`` is how many entries the largest array has at each point, and ``base`` is
+    ``f(x)``, where they are known.
     """
 
     call: Callable[[Any], Any]
     xp: Any
     tree: Any
     leaves: tuple[Array, ...]
-    batched: bool
+    mode: Mode
+    width: int = 0
+    base: Array | None = None
+
+    @property
+    def batched(self) -> bool:
+        """Whether the caller's function takes a leading axis of points."""
+        return self.mode == "batch"
+
+    @property
+    def relative(self) -> bool:
+        """Whether `at_points` gives differences from ``f(x)`` instead of values."""
+        return self.mode == "sparse"
+
+    @functools.cached_property
+    def memo(self) -> Memo:
+        """What the evaluations around one point share."""
+        return Memo()
 
     @property
     def anchor(self) -> Array:
@@ -94,11 +123,21 @@ class Function(Portable):
     ) -> Array:
         """Values at the points of a chunk of one leaf, ``(offsets, columns, *shape)``.
 
-        ``shape`` is the shape of ``f(x)``, which every other value must have.
+        ``shape`` is the shape of ``f(x)``, which every other value must have. Where the
+        function is `relative`, it is the differences from ``f(x)``.
         """
-        run = self._together if self.batched else self._one_by_one
+        runs = {"batch": self._together, "loop": self._one_by_one}
+        runs |= {"vmap": self._mapped, "sparse": self._hidden, "dense": self._hidden}
         with on_device_of(points.base), elsewhere():
-            values = run(leaf, points, chunk, shape)
+            try:
+                values = runs[self.mode](leaf, points, chunk, shape)
+            except Exception as error:
+                if self.mode in ("batch", "loop") or out_of_memory(error):
+                    raise
+                # One by one it is the caller's own error, or there is none.
+                values = self._one_by_one(leaf, points, chunk, shape)
+                if self.relative:
+                    values = values - self.base
         lead = chunk.last - chunk.first, chunk.stop - chunk.start
         return self.xp.reshape(values, (*lead, *shape))
 
@@ -145,6 +184,90 @@ class Function(Portable):
             values.append(value)
         return values[0] if len(values) == 1 else self.xp.stack(values, axis=0)
 
+    def _mapped(
+        self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
+    ) -> Array:
+        """Through the library's own map over points."""
+        vmap: Any = native_vmap(self.xp)
+        others = self._copies(lambda x: x, but=leaf)
+
+        def at(moved: Array) -> Any:
+            arguments = [*others[:leaf], moved, *others[leaf + 1 :]]
+            return self.call(self._argument(arguments))
+
+        return self._shaped(self.taken(vmap(at)(points.batch(chunk))), chunk, shape)
+
+    def _hidden(
+        self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
+    ) -> Array:
+        """Through the hidden axis: differences if sparse, values if dense."""
+        values, _ = self.traced(leaf, points, chunk)
+        return self._shaped(values, chunk, shape)
+
+    def traced(
+        self, leaf: int, points: Points, chunk: Chunk
+    ) -> tuple[Array, tuple[Array, Trace]]:
+        """What `at_points` gives, and ``f(x)`` as it was found, with what it cost."""
+        xp, base = bare_namespace(self.xp), points.base
+        trace = Trace(xp, chunk.size, self.memo, self.mode == "dense")
+        try:
+            others = self._copies(lambda x: x, but=leaf)
+            others[leaf] = dressed(self._root(trace, points, chunk), base)
+            try:
+                found = self.call(self._argument(others))
+            except Exception as error:
+                if trace.broken is not None:
+                    raise trace.broken from error
+                raise
+            if trace.broken is not None:
+                raise trace.broken
+            if trace.numpy and trace.formed and not trace.finite:
+                raise NotFiniteError
+            found = self.taken(found)
+            if not hides_points(found):
+                like = found[None, ...] - found if self.relative else found[None, ...]
+                shape = (chunk.size, *found.shape)
+                return self.xp.broadcast_to(like, shape), (found, trace)
+            found = bare(found)
+            value = self._number(xp, xp.asarray(found.usable().base))
+            if self.relative:
+                values = differences(trace, found, value.dtype)
+            else:
+                values = self._number(xp, whole(trace, found))
+            return dressed(values, base), (dressed(value, base), trace)
+        finally:
+            trace.close()
+
+    def _root(self, trace: Trace, points: Points, chunk: Chunk) -> Batched:
+        """The array that stands for all points of a chunk."""
+        xp, base = trace.xp, bare(points.base)
+        shape = tuple(base.shape)
+        if self.mode == "dense":
+            region = Region.whole(xp, shape, trace.cache)
+            batch = bare(points.batch(chunk))
+            return Batched(trace, base, region, value=batch[:, None, ...])
+        places, values = map(bare, points.moved_entries(chunk))
+        origin = xp.take(xp.reshape(base, (-1,)), xp.reshape(places, (-1,)))
+        diff = values - xp.reshape(origin, places.shape)
+        if math.prod(shape) == 1:
+            region = Region.whole(xp, shape, trace.cache)
+        else:
+            region = Region.at(xp, shape, places, None, trace.cache)
+        lengths = (chunk.size, region.count, *region.inner)
+        diff, values = xp.reshape(diff, lengths), xp.reshape(values, lengths)
+        return Batched(trace, base, region, diff, values)
+
+    def _shaped(self, values: Array, chunk: Chunk, shape: tuple[int, ...]) -> Array:
+        if tuple(values.shape) != (chunk.size, *shape):
+            raise ValueError(
+                f"`f` returned shape {shape} at x, but shape {tuple(values.shape[1:])} "
+                "beside it: its result must have one shape everywhere"
+            )
+        return values
+
+    def _argument(self, arguments: list[Any]) -> Any:
+        return arguments[0] if self.tree is None else rebuild(self.tree, arguments)
+
     def _copies(self, view: Callable[[Array], Array], but: int = -1) -> list[Any]:
         """Fresh arguments for one call; the leaf that is moved is filled in later."""
         if but == 0 and len(self.leaves) == 1:
@@ -156,8 +279,7 @@ class Function(Portable):
 
     def values(self, arguments: list[Array]) -> Array:
         """What ``f`` gives for one array for each leaf."""
-        argument = arguments[0] if self.tree is None else rebuild(self.tree, arguments)
-        return self.taken(self.call(argument))
+        return self.taken(self.call(self._argument(arguments)))
 
     def taken(self, result: Any) -> Array:
         """A result of ``f`` as numbers of the namespace, in memory of its own.
@@ -165,6 +287,8 @@ class Function(Portable):
         It is copied, since ``f`` may hand out one buffer again and again.
         """
         like = self.leaves[0]
+        if hides_points(result):
+            return result
         if type(result) is type(like) and result.dtype == like.dtype:
             return self.xp.asarray(result, copy=True)
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
@@ -190,16 +314,20 @@ class Function(Portable):
                 "the array's own library"
             )
         common_namespace(**{"the result of f": result, "x": like})
-        if not is_complex(self.xp, like):
-            values = as_float(self.xp, "the result of f", result)
-            return self.xp.asarray(values, copy=True) if values is result else values
-        if not is_complex(self.xp, result):
-            raise TypeError(
-                "with method='complex' `f` was given complex numbers but returned "
-                f"{result.dtype}: it drops the imaginary part (as abs, real and "
-                "comparisons do), so that its derivative is lost; use another method"
-            )
-        return self.xp.asarray(result, copy=True)
+        values = self._number(self.xp, result)
+        return self.xp.asarray(values, copy=True) if values is result else values
+
+    def _number(self, xp: Any, result: Array) -> Array:
+        """A result as floats, or as the complex numbers that complex ones must give."""
+        if not is_complex(self.xp, self.leaves[0]):
+            return as_float(xp, "the result of f", result)
+        if is_complex(xp, result):
+            return result
+        raise TypeError(
+            "with method='complex' `f` was given complex numbers but returned "
+            f"{result.dtype}: it drops the imaginary part (as abs, real and "
+            "comparisons do), so that its derivative is lost; use another method"
+        )
 
 
 def _first_of_one(values: Array) -> Array:
@@ -283,6 +411,8 @@ class Runner:
     execution: Execution
     meter: Meter
     workers: Any = None
+    # What has been found out in this call about plain functions.
+    chosen: dict[Any, Function] = field(default_factory=dict)
 
     def groups(
         self, function: Function, leaf: int, points: Points, base: Array
@@ -293,8 +423,13 @@ class Runner:
         ``base`` is ``f(x)``.
         """
         xp, shape = function.xp, tuple(base.shape)
-        result_bytes = math.prod(shape) * float_info(xp, base.dtype).size
-        fitting = self.execution.fitting(points, result_bytes)
+        size = float_info(xp, base.dtype).size
+        point_bytes = points.point_bytes
+        if function.width:
+            # A few arrays of the largest size, and positions.
+            point_bytes = 2 * function.width * size + 8 * INDEX_BYTES
+        point_bytes += math.prod(shape) * size
+        fitting = self.execution.fitting(points, function.mode, point_bytes)
         if min(fitting, points.total) * points.point_bytes > SMALL_BYTES:
             _keep_released_memory()
         chunks = list(points.chunks(fitting)) if points.total else []

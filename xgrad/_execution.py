@@ -14,6 +14,11 @@ from xgrad._device import free_gpu_bytes
 from xgrad._points import Points
 
 Vectorized = Literal["auto"] | bool
+# "batch": the caller's function takes a leading axis. "loop": one point a call.
+# "sparse" and "dense": a plain function through the hidden axis, with differences of
+# the entries that change or with values of all of them. "vmap": through the library's
+# own. "auto": one of the last four, still to be found out.
+Mode = Literal["auto", "batch", "loop", "sparse", "dense", "vmap"]
 Progress = bool | Callable[[int, int], Any]
 Workers = int | Executor | Callable[..., Iterable[Any]] | None
 
@@ -53,9 +58,11 @@ class Execution:
             )
 
     @property
-    def batched(self) -> bool:
-        """Whether ``f`` takes a leading axis of points."""
-        return self.vectorized != "auto" and bool(self.vectorized)
+    def mode(self) -> Mode:
+        """How ``f`` is called, as far as the caller has said it."""
+        if self.vectorized == "auto":
+            return "auto"
+        return "batch" if self.vectorized else "loop"
 
     @property
     def worker_count(self) -> int:
@@ -65,19 +72,19 @@ class Execution:
         known = getattr(self.workers, "_max_workers", None)
         return known if isinstance(known, int) else os.cpu_count() or 1
 
-    def fitting(self, points: Points, result_bytes: int) -> int:
-        """How many points to build at once."""
+    def fitting(self, points: Points, mode: Mode, point_bytes: int) -> int:
+        """How many points to evaluate at once; each takes so many bytes."""
         free = None
         if self.max_bytes is not None:
             budget = self.max_bytes
         else:
             free = free_gpu_bytes(points.base)
             budget = CPU_BYTES if free is None else free // 4
-            if free is not None and not self.batched:
+            if free is not None and mode == "loop":
                 budget = min(budget, LOOP_BYTES)
         if self.max_bytes is not None or free is not None:
             budget //= self.worker_count  # all of them at once stay within it
-        fitting = max(1, budget // max(1, points.point_bytes + result_bytes))
+        fitting = max(1, budget // max(1, point_bytes))
         if self.workers is not None:
             share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
             fitting = min(fitting, max(1, share))

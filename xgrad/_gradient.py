@@ -26,7 +26,8 @@ from xgrad._plan import Estimate, Plan, prepare
 from xgrad._points import Points, colors, entries, rows
 from xgrad._readout import Readout, SparseTerms, Terms, Whole
 from xgrad._schemes import Parts
-from xgrad._stencil import Method
+from xgrad._quick import quick_gradient
+from xgrad._stencil import ACCURACIES, Method
 from xgrad._tree import rebuild
 
 
@@ -152,6 +153,13 @@ def gradient(
     >>> value, estimate.status
     (array(1.e+08), array(0, dtype=int8))
     """
+    options = (sparsity, step, dtype, bounds, max_bytes, workers, axis)
+    flags = (terms, progress, full_output)
+    ordinary = method in ACCURACIES and not any(o is not None for o in options)
+    if ordinary and not any(flag is not False for flag in flags):
+        found = quick_gradient(f, x, method, accuracy, vectorized)
+        if found is not None:
+            return found
     plan = Plan(
         method=method,
         accuracy=accuracy,

@@ -19,6 +19,7 @@ from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
 from xgrad._gradient import require_scalar
+from xgrad._hidden import chosen
 from xgrad._jacobian import dense
 from xgrad._plan import Plan, prepare
 from xgrad._points import Points, entries, joined, pairs
@@ -201,10 +202,12 @@ def _second(run: Run, base: Array) -> Parts:
 
 def _rises(run: Run, base: Array, points: Points) -> Iterator[tuple[int, int, Array]]:
     """``f`` minus ``f(x)`` for groups of columns, ``(offsets, columns)``."""
+    function = chosen(run.runner, run.function, 0, points, base)
     run.runner.meter.expect(points.total)
-    for start, stop, blocks in run.runner.groups(run.function, 0, points, base):
+    for start, stop, blocks in run.runner.groups(function, 0, points, base):
         with quiet():
-            rises = joined(run.xp, blocks) - base
+            rises = joined(run.xp, blocks)
+            rises = rises if function.relative else rises - base
         yield start, stop, run.xp.reshape(rises, (len(points.offsets), -1))
 
 

@@ -89,14 +89,14 @@ class _Climb:
         # Where x did not move (rounded away, outside the bounds) f says nothing.
         rises = [
             xp.where(
-                step == 0, math.nan, cast(xp, samples.read(value - samples.base), dtype)
+                step == 0, math.nan, cast(xp, samples.read(samples.change(value)), dtype)
             )
             for step, value in zip(steps, values, strict=True)
         ]
         void = (steps[0] == 0) | (steps[1] == 0)
         # Below the smallest normal number f may have underflowed.
         noise = [
-            cast(xp, samples.rounded(samples.size(value)), dtype) + tiny
+            cast(xp, samples.rounded(samples.magnitude(value)), dtype) + tiny
             for value in values
         ]
         return cls(

@@ -175,7 +175,7 @@ def prepare(
             "array does not have yet: use method='central', or compute the array first"
         )
     skeleton = rebuild(x, [None] * len(given)) if nested else None
-    return Function(f, xp, skeleton, tuple(floats), execution.batched), given
+    return Function(f, xp, skeleton, tuple(floats), execution.mode), given
 
 
 def floating_dtype(xp: Any, dtype: Any) -> Any:

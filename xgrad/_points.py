@@ -270,6 +270,38 @@ class Points(Portable):
         ]
         return moves[0] if len(moves) == 1 else moves[0] | moves[1]
 
+    @property
+    def by_entries(self) -> bool:
+        """Whether each column moves one entry, or a pair of them."""
+        return bool(self.columns) and not self.lead and not self.colored
+
+    def moved_entries(self, chunk: Chunk) -> tuple[Array, Array]:
+        """Which entries the points of a chunk move, and to where: ``(points, moved)``.
+
+        For columns of an entry or a pair; positions in the flattened array.
+        """
+        xp = self.xp
+        ids = xp.stack([ids[chunk.start : chunk.stop] for ids in self.columns], axis=1)
+        count, width = ids.shape
+        depth = chunk.last - chunk.first
+        flat = xp.reshape(ids, (-1,))
+        values = xp.stack(
+            [
+                xp.take(xp.reshape(picked(self.positions, i), (-1,)), flat)
+                for i in range(chunk.first, chunk.last)
+            ],
+            axis=0,
+        )
+        where = xp.broadcast_to(ids[None, ...], (depth, count, width))
+        shape = (depth * count, width)
+        return xp.reshape(where, shape), xp.reshape(values, shape)
+
+    def some(self, indices: Sequence[int]) -> Points:
+        """The same points for a few of the columns."""
+        index = self.xp.asarray(list(indices), device=device_of(self.base))
+        columns = tuple(self.xp.take(ids, index) for ids in self.columns)
+        return replace(self, columns=columns)
+
     def chunks(self, fitting: int) -> Iterator[Chunk]:
         """Chunks of at most ``fitting`` points, those of a column together."""
         count = len(self.offsets)

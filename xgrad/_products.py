@@ -185,7 +185,7 @@ def along(
     xp, x = function.xp, function.leaves[0]
     call, length = line(function, v, own=plan.method == "ladder")
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
-    path = Function(call, xp, None, (start,), function.batched)
+    path = Function(call, xp, None, (start,), function.mode)
     with runner(execution, x) as run_by:
         run = Run(path, ("t",), plan, run_by)
         base = run.at_base()
@@ -326,7 +326,7 @@ def _along_gradient(
     xp = function.xp
     shapes = [tuple(leaf.shape) for _, leaf in given]
     joined = _Joined(
-        grad, function.xp, function.leaves[0], tuple(shapes), execution.batched
+        grad, function.xp, function.leaves[0], tuple(shapes), function.batched
     )
     function = replace(function, call=joined)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)

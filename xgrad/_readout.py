@@ -24,9 +24,17 @@ class Readout(Protocol):
         """What the entries of the result are uncertain by, where it was measured."""
 
     def samples(
-        self, points: Points, start: int, stop: int, blocks: list[Array]
+        self,
+        points: Points,
+        start: int,
+        stop: int,
+        blocks: list[Array],
+        relative: bool = False,
     ) -> Samples:
-        """What the columns ``start:stop`` say."""
+        """What the columns ``start:stop`` say.
+
+        ``relative`` says that the blocks hold differences from ``f(x)``.
+        """
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """The results of all groups of columns, joined in their final order."""
@@ -50,7 +58,12 @@ class Whole:
     noise: Array | None = None
 
     def samples(
-        self, points: Points, start: int, stop: int, blocks: list[Array]
+        self,
+        points: Points,
+        start: int,
+        stop: int,
+        blocks: list[Array],
+        relative: bool = False,
     ) -> Samples:
         """Distances broadcast against the entries of the result."""
         xp = points.xp
@@ -76,6 +89,7 @@ class Whole:
             size=xp.abs,
             noise=self.noise,
             sides=None if sides is None else aligned(sides),
+            relative=relative,
         )
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
@@ -125,7 +139,12 @@ class Terms(_InAll):
     noise: Array | None = None
 
     def samples(
-        self, points: Points, start: int, stop: int, blocks: list[Array]
+        self,
+        points: Points,
+        start: int,
+        stop: int,
+        blocks: list[Array],
+        relative: bool = False,
     ) -> Samples:
         """Sums of the changes of all terms."""
         xp = points.xp
@@ -139,7 +158,7 @@ class Terms(_InAll):
 
         sides = points.sides_of(start, stop)
         places = points.places(start, stop)
-        return _of_changes(self, points, blocks, places, added, sides)
+        return _of_changes(self, points, blocks, places, added, sides, relative)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """As they come."""
@@ -160,7 +179,12 @@ class SparseTerms(_InAll):
     noise: Array | None = None
 
     def samples(
-        self, points: Points, start: int, stop: int, blocks: list[Array]
+        self,
+        points: Points,
+        start: int,
+        stop: int,
+        blocks: list[Array],
+        relative: bool = False,
     ) -> Samples:
         """Sums of the changes of the terms that belong to each column."""
         xp = points.xp
@@ -175,7 +199,7 @@ class SparseTerms(_InAll):
 
         sides = None if points.sides is None else here(points.sides)
         places = here(points.base), [here(block) for block in points.positions]
-        return _of_changes(self, points, blocks, places, added, sides)
+        return _of_changes(self, points, blocks, places, added, sides, relative)
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:
         """Columns in their own order again."""
@@ -196,6 +220,7 @@ def _of_changes(
     places: tuple[Array, list[Array]],
     added: Callable[[Array], Array],
     sides: Array | None,
+    relative: bool,
 ) -> Samples:
     """Samples of sums; rounding is that of the terms that change."""
     xp, base, noise = points.xp, readout.base, readout.noise
@@ -206,7 +231,8 @@ def _of_changes(
     if noise is not None:
         # As much as all terms that change at the largest step are uncertain by.
         widest = picked(blocks, points.offsets.index(max(points.offsets)))
-        noise = added(xp.where(widest != base, noise, 0.0))
+        changed = widest != 0 if relative else widest != base
+        noise = added(xp.where(changed, noise, 0.0))
     return Samples(
         xp=xp,
         offsets=points.offsets,
@@ -220,6 +246,7 @@ def _of_changes(
         size=size,
         noise=noise,
         sides=sides,
+        relative=relative,
     )
 
 
@@ -233,7 +260,12 @@ class Entries(_InAll):
     noise: Array | None = None
 
     def samples(
-        self, points: Points, start: int, stop: int, blocks: list[Array]
+        self,
+        points: Points,
+        start: int,
+        stop: int,
+        blocks: list[Array],
+        relative: bool = False,
     ) -> Samples:
         """One number for each entry of the colours."""
         xp = points.xp
@@ -271,6 +303,7 @@ class Entries(_InAll):
             size=size,
             noise=noise,
             sides=None if sides is None else here(sides),
+            relative=relative,
         )
 
     def ordered(self, xp: Any, groups: list[Array]) -> Array:

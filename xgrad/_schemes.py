@@ -43,7 +43,8 @@ class Samples:
     that are differentiated, and ``spread`` distances into arrays that broadcast against
     them, both with or without the axis of offsets. ``size`` gives the magnitudes that
     rounding in values is relative to, ``noise`` what ``f`` is known to be uncertain by.
-    ``sides`` is as in `Points`.
+    ``sides`` is as in `Points`. ``relative`` says that the blocks hold differences from
+    the base instead of values.
     """
 
     xp: Any
@@ -58,15 +59,24 @@ class Samples:
     size: Callable[[Array], Array]
     noise: Array | None = None
     sides: Array | None = None
+    relative: bool = False
 
     def rise(self, plus: int, minus: int = 0) -> Array:
         """Difference of the values at two offsets."""
         return self.read(self._at(plus) - self._at(minus))
 
     def _at(self, offset: int) -> Array:
-        if not offset:
-            return self.base
-        return picked(self.blocks, self.offsets.index(offset))
+        if offset:
+            return picked(self.blocks, self.offsets.index(offset))
+        return self.xp.zeros_like(self.base) if self.relative else self.base
+
+    def change(self, values: Array) -> Array:
+        """Differences from the base, of what the blocks hold."""
+        return values if self.relative else values - self.base
+
+    def magnitude(self, values: Array) -> Array:
+        """What rounding is relative to, of what the blocks hold."""
+        return self.size(self.base + values if self.relative else values)
 
     def spacing(self, plus: int, minus: int = 0) -> Array:
         """Distance really taken between two offsets."""
@@ -79,7 +89,7 @@ class Samples:
 
     def uncertainty(self, offsets: Iterable[int]) -> Array:
         """What rounding and noise may have done to the values at some offsets."""
-        sizes = [self.size(self._at(o)) for o in offsets if o]
+        sizes = [self.magnitude(self._at(o)) for o in offsets if o]
         return self.rounded(functools.reduce(self.xp.maximum, sizes))
 
     def rounded(self, size: Array) -> Array:

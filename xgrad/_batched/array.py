@@ -1,0 +1,499 @@
+"""An array at many points at once, of which the caller's function sees one.
+
+Its base is the array at the point around which all others lie; what differs from it is
+known on a `Region`: as differences, which linear operations carry on exactly, or as
+values, which all others need.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xgrad._array import Array, device_of, float_info, is_numpy
+from xgrad._batched.region import Region, rows
+
+# Beyond this much memory, what is the same in every chunk is computed for each anew.
+MEMO_BYTES = 512 * 2**20
+# Arrays with some axes brought first, kept at a time.
+TABLES = 64
+
+HANDLERS: dict[str, Callable[..., Any]] = {}
+NUMPY_NAMES: dict[Any, str] = {}
+PACKAGE = str(Path(__file__).parents[1])
+STANDARD_LIBRARY = str(Path(linecache.__file__).parent)
+
+
+class NotBatchedError(TypeError):
+    """The function needs one point at a time.
+
+    ``idiom`` is what it does, ``remedy`` what it could do instead, and ``place`` the
+    line of the caller that does it.
+    """
+
+    def __init__(self, idiom: str, remedy: str = "", place: str = "") -> None:
+        super().__init__(f"{idiom}{place}")
+        self.idiom = idiom
+        self.remedy = remedy
+        self.place = place
+
+
+def caller_line() -> str:
+    """Where the caller's code stands: the innermost frame outside of any library."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if not is_library(frame.f_code.co_filename):
+            return line_of(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return ""
+
+
+def is_library(filename: str) -> bool:
+    """Whether code is that of xgrad, of an installed package or of Python itself."""
+    return (
+        filename.startswith((PACKAGE, "<frozen", STANDARD_LIBRARY))
+        or "site-packages" in filename
+        or "dist-packages" in filename
+    )
+
+
+def line_of(filename: str, number: int) -> str:
+    """A line of code as messages show it."""
+    text = linecache.getline(filename, number).strip()
+    return f" at {Path(filename).name}:{number}" + (f" ({text})" if text else "")
+
+
+class Memo:
+    """What is the same in every chunk: the bases, and maps of indices."""
+
+    def __init__(self) -> None:
+        self.steps: dict[int, tuple[Any, Any, Any]] = {}
+        self.tables: dict[Any, tuple[Array, Array]] = {}
+        self.bytes = 0
+
+
+class Trace:
+    """One evaluation of a function at many points.
+
+    ``points`` is their number. With ``dense`` nothing but values is kept, for all
+    entries of every array. ``broken`` is the first error that asks for one point at a
+    time, ``formed`` the differences that were formed from values, ``width``, ``work`` and
+    ``base_work`` how large the largest array is at each point, and how many entries
+    were evaluated at each and at the base.
+    """
+
+    def __init__(self, xp: Any, points: int, memo: Memo, dense: bool = False) -> None:
+        self.xp = xp
+        self.points = points
+        self.dense = dense
+        self.memo = memo
+        self.cache: dict[Any, Any] = {}
+        self.step = 0
+        self.broken: NotBatchedError | None = None
+        self.formed: list[Array] = []
+        self.width = 0
+        self.work = 0
+        self.base_work = 0
+        self.numpy = is_numpy(xp)
+
+    def close(self) -> None:
+        """Forget what regions share, which keeps them alive."""
+        self.cache.clear()
+
+    def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
+        """The error to raise; noted, in case the function catches it."""
+        error = NotBatchedError(idiom, remedy, caller_line())
+        if self.broken is None:
+            self.broken = error
+        return error
+
+    def once(self, what: Any, inputs: Any, make: Callable[[], Any]) -> Any:
+        """What is the same in every chunk, made in the first.
+
+        ``what`` and the identities of the ``inputs`` tell whether the function takes
+        the same way again.
+        """
+        number = self.step
+        self.step = number + 1
+        found = self.memo.steps.get(number)
+        if found is not None:
+            if found[0] != what or found[1] != inputs:
+                raise self.refuse("a function that takes another way at each call")
+            return found[2]
+        made = make()
+        memo = self.memo
+        if memo.bytes <= MEMO_BYTES:
+            memo.bytes += getattr(made, "nbytes", 8)
+            made = memo.steps.setdefault(number, (what, inputs, made))[2]
+        return made
+
+    def rows(self, array: Array, axes: tuple[int, ...]) -> Array:
+        """``array`` with some axes first and as one."""
+        if axes == tuple(range(len(axes))):
+            return rows(array, axes)
+        tables, key = self.memo.tables, (id(array), axes)
+        found = tables.get(key)
+        if found is None:
+            if len(tables) >= TABLES:
+                tables.clear()
+            table = self.xp.asarray(rows(array, axes), order="C")
+            found = tables[key] = (table, array)
+        return found[0]
+
+    @property
+    def finite(self) -> Any:
+        """Whether all differences that were formed from values are finite.
+
+        Where they are not, an infinite value may have turned into a difference that no
+        longer tells what it was.
+        """
+        total = functools.reduce(operator.add, [d.sum() for d in self.formed], 0.0)
+        return np.isfinite(total) if self.numpy else self.xp.isfinite(total)
+
+    def note(self, width: int, size: int) -> None:
+        """Count what an operation costs at each point and at the base."""
+        self.work += width
+        if width > self.width:
+            self.width = width
+        self.base_work += size
+
+
+class Batched:
+    """An array at many points, which looks like the array at one of them."""
+
+    __slots__ = (
+        "_diff",
+        "_value",
+        "base",
+        "owner",
+        "region",
+        "stale",
+        "run",
+        "version",
+    )
+    __array_priority__ = 1e6
+    # Tells the boundary of xgrad what it is, without an import.
+    hides_points = True
+
+    def __init__(
+        self,
+        trace: Trace,
+        base: Array,
+        region: Region | None = None,
+        diff: Array | None = None,
+        value: Array | None = None,
+    ) -> None:
+        self.run = trace
+        self.base = base
+        self.region = region
+        self._diff = diff
+        self._value = value
+        self.owner: Batched | None = None
+        self.version = 0
+        self.stale = False
+
+    # What is known of it
+
+    @property
+    def value(self) -> Array:
+        """What its entries are where they differ, ``(points, slots, *inner)``."""
+        if self._value is None:
+            base = self.region.gather(self.base, self.run.rows)
+            self._value = base + self._diff
+        return self._value
+
+    @property
+    def diff(self) -> Array:
+        """By how much its entries differ there; 0 in slots that do not exist."""
+        if self._diff is None:
+            self._diff = self.diff_as(None)
+        return self._diff
+
+    @property
+    def has_diff(self) -> bool:
+        """Whether differences are known without forming them from values."""
+        return self._diff is not None
+
+    def diff_as(self, dtype: Any) -> Array:
+        """Differences in another dtype: of booleans and integers, too."""
+        xp, region = self.run.xp, self.region
+        if self._diff is not None:
+            return self._diff if dtype is None else _cast(xp, self._diff, dtype)
+        value, base = self._value, region.gather(self.base, self.run.rows)
+        if dtype is not None:
+            value, base = _cast(xp, value, dtype), _cast(xp, base, dtype)
+        diff = value - base
+        if region.valid is not None:
+            diff = region.masked(diff)
+        self.run.formed.append(diff)
+        return diff
+
+    def usable(self) -> Batched:
+        """Itself, unless a view of it, or what it is a view of, was written to."""
+        owner = self.owner
+        if self.stale or (owner is not None and owner.version != self.version):
+            raise self.run.refuse(
+                "an assignment through a view", "assign to the array itself, or copy"
+            )
+        return self
+
+    def viewing(self, of: Batched) -> Batched:
+        """Marked as sharing memory with another one, as NumPy's views do."""
+        owner = of if of.owner is None else of.owner
+        self.owner, self.version = owner, owner.version
+        return self
+
+    def become(self, other: Batched) -> None:
+        """Take on the content of another one: an assignment in place."""
+        self.base, self.region = other.base, other.region
+        self._diff, self._value = other._diff, other._value
+        self.version += 1
+
+    # What it looks like
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape at one point."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype at every point."""
+        return self.base.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes at one point."""
+        return len(self.base.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries at one point."""
+        return math.prod(self.base.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry."""
+        return self.base.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array at one point."""
+        return self.size * self.itemsize
+
+    @property
+    def device(self) -> Any:
+        """Device of the arrays."""
+        return device_of(self.base)
+
+    def to_device(self, device: Any, /) -> Batched:
+        """Itself on its own device; no other is offered."""
+        if device != self.device:
+            raise self.run.refuse("a move to another device")
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return HANDLERS["namespace"](self.run.xp)
+
+    @staticmethod
+    def namespace(xp: Any) -> Any:
+        """The namespace whose functions take batched arrays beside those of ``xp``."""
+        return HANDLERS["namespace"](xp)
+
+    def __repr__(self) -> str:
+        return f"<{self.shape} {self.dtype} at {self.run.points} points>"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an array without axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over an array without axes")
+        return (self[i] for i in range(self.shape[0]))
+
+    # What needs a single point
+
+    def __bool__(self) -> bool:
+        raise self.run.refuse(
+            "a branch on a value (bool(x), if, and, or, min, max)",
+            "choose by `where(condition, a, b)`",
+        )
+
+    def __float__(self) -> float:
+        raise self.run.refuse(
+            "float(x), a function of `math`, or an assignment into another array",
+            "use the array itself, array functions, and `zeros_like(x)` or `stack`",
+        )
+
+    def __complex__(self) -> complex:
+        raise self.run.refuse("complex(x)", "use `astype`")
+
+    def __int__(self) -> int:
+        raise self.run.refuse("int(x)", "use `astype`")
+
+    def __index__(self) -> int:
+        raise self.run.refuse(
+            "an index computed from x", "use `where` or a sum over a mask"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise self.run.refuse(
+            "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
+            "or a library that converts x to NumPy",
+            "use `stack` or `concat`, `zeros_like(x)`, and array functions",
+        )
+
+    def __dlpack__(self, *arguments: Any, **options: Any) -> Any:
+        raise self.run.refuse("an export through DLPack", "use array functions")
+
+    def item(self, *arguments: Any) -> Any:
+        """Refused: there is no single number."""
+        raise self.run.refuse("x.item()", "use the array")
+
+    def tolist(self) -> Any:
+        """Refused: there are no single numbers."""
+        raise self.run.refuse("x.tolist()", "use the array")
+
+    def __getattr__(self, name: str) -> Any:
+        """Methods, by the handler of the function of the same name."""
+        if name in METHODS:
+            handler = HANDLERS[name]
+            return lambda *args, **kwargs: handler(self.usable(), *args, **kwargs)
+        if not name.startswith("__"):
+            self.run.refuse(f"the attribute `{name}`", "use a function of its library")
+        raise AttributeError(f"an array at many points has no attribute {name!r}")
+
+    # Protocols
+
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, **options: Any
+    ) -> Any:
+        return HANDLERS["ufunc"](self.run, ufunc, method, inputs, options)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        name = NUMPY_NAMES.get(function)
+        if name is None:
+            raise self.run.refuse(
+                f"np.{getattr(function, '__name__', function)}",
+                "write it with functions of the array API standard",
+            )
+        return HANDLERS[name](*args, **kwargs)
+
+    def __cupy_override_elementwise_kernel__(
+        self, kernel: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        return HANDLERS["cupy_kernel"](self.run, kernel, args, kwargs)
+
+    def __cupy_override_reduction_kernel__(
+        self, kernel: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        return HANDLERS["cupy_reduction"](self.run, kernel, self, args, kwargs)
+
+    # Indexing
+
+    def __getitem__(self, key: Any) -> Any:
+        return HANDLERS["getitem"](self.usable(), key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        HANDLERS["setitem"](self, key, value)
+
+    @property
+    def T(self) -> Any:  # noqa: N802 (the name of the standard)
+        """Axes in reverse order."""
+        return HANDLERS["transpose"](self.usable())
+
+    @property
+    def mT(self) -> Any:  # noqa: N802
+        """The last two axes swapped."""
+        return HANDLERS["matrix_transpose"](self.usable())
+
+    @property
+    def real(self) -> Any:
+        """Real part."""
+        return HANDLERS["real"](self.usable())
+
+    @property
+    def imag(self) -> Any:
+        """Imaginary part."""
+        return HANDLERS["imag"](self.usable())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+METHODS = frozenset(
+    "all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum "
+    "diagonal dot flatten max mean min prod ptp ravel repeat reshape round sort "
+    "squeeze std sum swapaxes take trace transpose var".split()
+)
+PLAIN = (bool, int, float, complex)
+
+
+def _cast(xp: Any, x: Array, dtype: Any) -> Array:
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def is_operand(x: Any) -> bool:
+    """Whether it can stand beside a batched array in an operation."""
+    return isinstance(x, (*PLAIN, Batched)) or hasattr(x, "dtype")
+
+
+def _add_operators() -> None:
+    def forward(function: Callable[..., Any]) -> Any:
+        def method(self: Batched, other: Any) -> Any:
+            if not is_operand(other):
+                return NotImplemented
+            return HANDLERS["operator"](function, (self, other))
+
+        return method
+
+    def reflected(function: Callable[..., Any]) -> Any:
+        def method(self: Batched, other: Any) -> Any:
+            if not is_operand(other):
+                return NotImplemented
+            return HANDLERS["operator"](function, (other, self))
+
+        return method
+
+    def in_place(function: Callable[..., Any]) -> Any:
+        def method(self: Batched, other: Any) -> Any:
+            return HANDLERS["in_place"](function, self, other)
+
+        return method
+
+    def unary(function: Callable[..., Any]) -> Any:
+        return lambda self: HANDLERS["operator"](function, (self,))
+
+    names = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift"
+    for name in names.split():
+        function = getattr(operator, name)
+        short = name.rstrip("_")
+        setattr(Batched, f"__{short}__", forward(function))
+        setattr(Batched, f"__r{short}__", reflected(function))
+        setattr(Batched, f"__i{short}__", in_place(function))
+    for name in "lt le gt ge eq ne".split():
+        setattr(Batched, f"__{name}__", forward(getattr(operator, name)))
+    for name in "neg pos abs invert".split():
+        setattr(Batched, f"__{name}__", unary(getattr(operator, name)))
+
+
+_add_operators()
+
+
+def bytes_of(xp: Any, dtype: Any) -> int:
+    """Bytes of an entry, 8 for what is no float."""
+    try:
+        return float_info(xp, dtype).size
+    except (TypeError, ValueError):
+        return 8
