@@ -16,7 +16,7 @@ LAYERS = [
     {"losses", "_evaluate", "_ladder", "_readout"},
     {"metrics", "_hidden", "_plan"},
     {"_steps"},
-    {"_engine"},
+    {"_engine", "_quick"},
     {"_gradient"},
     {"_derivative", "_jacobian", "_products"},
     {"_hessian"},
@@ -24,44 +24,69 @@ LAYERS = [
     {"__init__"},
     {"__main__"},
 ]
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# Within the package of the hidden batch axis.
+BATCHED = [
+    {"region"},
+    {"trace"},
+    {"array"},
+    {"rules"},
+    {"moving"},
+    {"folding", "slicing"},
+    {"names"},
+    {"elements", "indexing", "moves", "products", "reductions", "scans", "shapes"},
+    {"linalg"},
+    {"__init__"},
+]
+
+
+def _ranks(layers: list[set[str]], package: str = "") -> dict[str, int]:
+    return {package + name: i for i, names in enumerate(layers) for name in names}
+
+
+RANK = _ranks(LAYERS) | _ranks(BATCHED, "_batched.")
 
 
 def _imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "xgrad":
-            modules = {alias.name for alias in node.names}
-            found |= modules & RANK.keys() or {"__init__"}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-            "xgrad."
-        ):
-            found.add(node.module.removeprefix("xgrad."))
+        if isinstance(node, ast.ImportFrom):
+            package, _, module = (node.module or "").partition(".")
+            if package != "xgrad":
+                continue
+            names = {f"{module}.{alias.name}".strip(".") for alias in node.names}
+            found |= names & RANK.keys() or {module or "__init__"}
         elif isinstance(node, ast.Import):
             found |= {"__init__" for a in node.names if a.name.startswith("xgrad")}
     return found
 
 
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {_name(path): path for path in PACKAGE.rglob("*.py")}
 EDGES = sorted(
-    (path.stem, imported)
-    for path in PACKAGE.glob("*.py")
-    for imported in _imports(path)
+    (name, imported) for name, path in MODULES.items() for imported in _imports(path)
 )
 
 
 def test_every_module_has_a_rank():
-    assert {path.stem for path in PACKAGE.glob("*.py")} == RANK.keys()
+    assert MODULES.keys() | {"_batched"} == RANK.keys()
 
 
 @pytest.mark.parametrize(("importer", "imported"), EDGES)
 def test_imports_point_down(importer, imported):
-    assert RANK[imported] < RANK[importer]
+    package, _, inside = importer.partition(".")
+    if inside and not imported.startswith(f"{package}."):
+        assert RANK[imported] < RANK[package]
+    else:
+        assert RANK[imported] < RANK[importer]
 
 
 def test_only_the_boundary_and_the_backends_import_array_api_compat():
     users = {
-        path.stem
-        for path in PACKAGE.glob("*.py")
+        name
+        for name, path in MODULES.items()
         if "import array_api_compat" in path.read_text()
     }
     assert users == {"_array", "_backends", "_device", "__main__"}

@@ -69,11 +69,12 @@ def hides_points(x: Any) -> bool:
 
 def bare(x: Any) -> Any:
     """What an array of array_api_strict holds; everything else as it is."""
-    return x._array if _is_strict(type(x)) else x
+    kind: Any = type(x)
+    return x._array if _is_strict(kind) else x
 
 
 @functools.cache
-def _is_strict(kind: type) -> bool:
+def _is_strict(kind: Any) -> bool:
     return any(
         base.__module__.startswith("array_api_strict") and base.__name__ == "Array"
         for base in kind.__mro__
@@ -82,7 +83,7 @@ def _is_strict(kind: type) -> bool:
 
 def dressed(x: Any, like: Array) -> Array:
     """What is `bare`, as an array of the kind of ``like``."""
-    kind = type(like)
+    kind: Any = type(like)
     if bare(like) is like:
         return x
     return (_hiding(kind) if hides_points(x) else kind)._new(x, device=like.device)

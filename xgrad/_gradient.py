@@ -24,9 +24,9 @@ from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
 from xgrad._plan import Estimate, Plan, prepare
 from xgrad._points import Points, colors, entries, rows
+from xgrad._quick import quick_gradient
 from xgrad._readout import Readout, SparseTerms, Terms, Whole
 from xgrad._schemes import Parts
-from xgrad._quick import quick_gradient
 from xgrad._stencil import ACCURACIES, Method
 from xgrad._tree import rebuild
 

@@ -29,8 +29,7 @@ from xgrad._array import (
     is_lazy,
     quiet,
 )
-from xgrad._batched import NotBatchedError, line_of
-from xgrad._batched.array import PACKAGE, is_library
+from xgrad._batched import PACKAGE, NotBatchedError, is_library, line_of
 from xgrad._device import (
     free_gpu_bytes,
     has_hidden_axis,
@@ -165,8 +164,8 @@ class _Trial:
             verdicts.last = mode
             return replace(function, mode="loop")
         known = mode is not None
-        if known:
-            ways = ways[ways.index(mode) :]
+        if mode is not None:
+            ways = ways[ways.index(mode) :] if mode in ways else ways
         else:
             self._require_deterministic()
         error: BaseException | None = None
@@ -214,7 +213,10 @@ class _Trial:
         width = math.prod(points.base.shape)
         pays = True
         if way == "vmap":
-            found, value = function.at_points(self.leaf, points, chunk, shape), self.base
+            found, value = (
+                function.at_points(self.leaf, points, chunk, shape),
+                self.base,
+            )
         else:
             with elsewhere():
                 found, (value, trace) = function.traced(self.leaf, points, chunk)
@@ -244,9 +246,7 @@ class _Trial:
     def _same(self, found: Array, expected: Array, value: Array) -> bool:
         """Whether results agree up to rounding."""
         xp = self.function.xp
-        eps = max(
-            float_info(xp, x.dtype).eps for x in (self.base, self.points.base)
-        )
+        eps = max(float_info(xp, x.dtype).eps for x in (self.base, self.points.base))
         if not math.prod(self.base.shape):
             return True
         size = xp.maximum(xp.max(_size(xp, expected)), xp.max(_size(xp, self.base)))

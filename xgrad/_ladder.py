@@ -89,7 +89,9 @@ class _Climb:
         # Where x did not move (rounded away, outside the bounds) f says nothing.
         rises = [
             xp.where(
-                step == 0, math.nan, cast(xp, samples.read(samples.change(value)), dtype)
+                step == 0,
+                math.nan,
+                cast(xp, samples.read(samples.change(value)), dtype),
             )
             for step, value in zip(steps, values, strict=True)
         ]

@@ -17,7 +17,7 @@ import numpy as np
 from xgrad._array import Array, binade, common_namespace, float_info
 from xgrad._batched import Batched, Memo, NotBatchedError, Region, Trace, differences
 from xgrad._evaluate import elsewhere
-from xgrad._execution import CPU_BYTES, Vectorized
+from xgrad._execution import CPU_BYTES, Mode, Vectorized
 from xgrad._hidden import FEW_COLUMNS, ROUNDING, remembered
 from xgrad._stencil import Method, Stencil, stencil
 
@@ -34,6 +34,7 @@ def quick_gradient(
     """The gradient, or None where the general way has to be taken."""
     if type(x) is not np.ndarray or x.dtype not in DTYPES or not 0 < x.size < 2**14:
         return None
+    mode: Mode | None
     if vectorized is False:
         mode, width = "loop", 1
     elif isinstance(vectorized, str) and vectorized == "auto":
@@ -112,7 +113,9 @@ def _one_by_one(f: Callable[[Any], Any], x: Array, places: Array) -> Array | Non
 
 def _is_number(value: Any, x: Array) -> bool:
     """Whether a result is a scalar of NumPy in the dtype of x."""
-    kind = isinstance(value, (np.ndarray, np.generic)) and not np.ma.isMaskedArray(value)
+    kind = isinstance(value, (np.ndarray, np.generic)) and not np.ma.isMaskedArray(
+        value
+    )
     return kind and value.dtype == x.dtype and value.shape == ()
 
 

@@ -24,9 +24,9 @@ class Region:
     axes of length 1 are always whole. ``valid`` (None: all) says which slots exist.
     ``origins`` tells for each index where it comes from and by how much it was
     shifted: equal origins with different shifts never meet. From these follow the axes
-    that are ``fixed`` and ``free``, the lengths of the latter, ``inner``, and ``width``,
-    the number of entries at each point. ``parts`` are regions that it was put together
-    from, and at which slots they begin.
+    that are ``fixed`` and ``free``, the lengths of the latter, ``inner``, and the
+    number of entries at each point, ``width``. ``parts`` are regions that it was put
+    together from, and at which slots they begin.
     """
 
     __slots__ = (
@@ -249,7 +249,9 @@ def _join(a: Region, b: Region) -> Join:
         return _side_by_side(a, b)
     whole = Region.whole(a.xp, a.shape, a.cache)
     return Join(
-        whole, functools.partial(_inside, a, whole), functools.partial(_inside, b, whole)
+        whole,
+        functools.partial(_inside, a, whole),
+        functools.partial(_inside, b, whole),
     )
 
 
@@ -316,10 +318,8 @@ def _spread(known: Array, inner: Region, outer: Region) -> Array:
     """``(points, slots, *inner)`` with axes of length 1 for those that get free."""
     if inner.free == outer.free:
         return known
-    key = (slice(None), slice(None)) + tuple(
-        slice(None) if axis in inner.free else None for axis in outer.free
-    )
-    return known[key]
+    axes = [slice(None) if axis in inner.free else None for axis in outer.free]
+    return known[(slice(None), slice(None), *axes)]
 
 
 def _side_by_side(a: Region, b: Region) -> Join:

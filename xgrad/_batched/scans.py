@@ -1,0 +1,215 @@
+"""Functions along an axis that keep its length, or nearly."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import Any
+
+import numpy as np
+
+from xgrad._array import Array
+from xgrad._batched.array import HANDLERS, Batched
+from xgrad._batched.folding import along, widened
+from xgrad._batched.moving import reshaped
+from xgrad._batched.names import axis_of, handles, require
+from xgrad._batched.region import put
+from xgrad._batched.rules import elementwise, identities, trace_of
+
+
+@handles("cumulative_sum")
+def _cumulative_sum(
+    x: Batched,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+) -> Any:
+    require(not include_initial, x, "cumulative_sum(include_initial=True)")
+    if axis is None:
+        require(x.ndim == 1, x, "cumulative_sum of several axes without `axis`")
+        axis = 0
+    if dtype is not None:
+        x = HANDLERS["astype"](x, dtype, copy=False)
+    place, xp, trace = axis_of(x, axis), x.run.xp, x.run
+
+    def running(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
+        return xp.cumulative_sum(xp.asarray(array), axis=axes[0])
+
+    region = x.usable().region
+    if region is None or not x.has_diff or region.is_whole or trace.dense:
+        return along("cumulative_sum", running, x, (place,), None)
+    base = trace.once(
+        "cumulative_sum", identities((x,)), lambda: running(x.base, (place,), None)
+    )
+    outer, _ = widened(x, (place,))
+    zero = xp.zeros((1, 1, *(1,) * len(outer.inner)), dtype=x.dtype, device=x.device)
+    diff = put(outer, zero, region, x.diff) if outer is not region else x.diff
+    diff = xp.cumulative_sum(diff, axis=2 + outer.free.index(place))
+    trace.note(outer.width, base.size)
+    return Batched(trace, base, outer, diff)
+
+
+@handles("cumsum")
+def _cumsum(
+    x: Batched, axis: int | None = None, dtype: Any = None, out: None = None
+) -> Any:
+    require(out is None, x, "cumsum(out=)")
+    if axis is None:
+        x, axis = reshaped(x, (x.size,)), 0
+    return _cumulative_sum(x, axis=axis, dtype=dtype)
+
+
+@handles("cumulative_prod")
+def _cumulative_prod(
+    x: Batched,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+) -> Any:
+    require(not include_initial, x, "cumulative_prod(include_initial=True)")
+    if axis is None:
+        require(x.ndim == 1, x, "cumulative_prod of several axes without `axis`")
+        axis = 0
+    if dtype is not None:
+        x = HANDLERS["astype"](x, dtype, copy=False)
+    xp = x.run.xp
+
+    def running(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
+        return xp.cumulative_prod(xp.asarray(array), axis=axes[0])
+
+    return along("cumulative_prod", running, x, (axis_of(x, axis),), None)
+
+
+@handles("cumprod")
+def _cumprod(
+    x: Batched, axis: int | None = None, dtype: Any = None, out: None = None
+) -> Any:
+    require(out is None, x, "cumprod(out=)")
+    if axis is None:
+        x, axis = reshaped(x, (x.size,)), 0
+    return _cumulative_prod(x, axis=axis, dtype=dtype)
+
+
+def _ordered(name: str) -> None:
+    def handler(
+        x: Batched,
+        axis: int | None = -1,
+        *,
+        descending: bool = False,
+        stable: bool = True,
+    ) -> Any:
+        xp = x.run.xp
+        if axis is None:
+            x, axis = reshaped(x, (x.size,)), 0
+
+        def arranged(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
+            function = getattr(xp, name)
+            return function(
+                xp.asarray(array), axis=axes[0], descending=descending, stable=stable
+            )
+
+        return along((name, descending), arranged, x, (axis_of(x, axis),), None)
+
+    handles(name)(handler)
+
+
+for _name in ("sort", "argsort"):
+    _ordered(_name)
+
+
+@handles("split", "array_split")
+def _split(x: Batched, indices_or_sections: Any, axis: int = 0) -> Any:
+    place = axis_of(x, axis)
+    parts = np.array_split(np.arange(x.shape[place]), indices_or_sections)
+    lead = (slice(None),) * place
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+    return [
+        HANDLERS["getitem"](x, (*lead, slice(int(start), int(stop))))
+        for start, stop in itertools.pairwise(starts)
+    ]
+
+
+@handles("polyval")
+def _polyval(p: Any, x: Any) -> Any:
+    """By Horner's rule, as NumPy does."""
+    found: Any = None
+    for coefficient in p:
+        found = coefficient if found is None else found * x + coefficient
+    return found
+
+
+@handles("convolve")
+def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """As a product with a matrix, where one of them is constant."""
+    trace = trace_of((a, v))
+    if isinstance(a, Batched) and isinstance(v, Batched):
+        raise trace.refuse("convolve of two arrays computed from x", "use products")
+    x, c = (a, np.asarray(v)) if isinstance(a, Batched) else (v, np.asarray(a))
+    size, count = x.shape[0], c.shape[0]
+    length = size + count - 1
+    shift = np.arange(length)[:, None] - np.arange(size)[None, :]
+    inside = (shift >= 0) & (shift < count)
+    matrix = np.where(inside, c[np.clip(shift, 0, count - 1)], 0)
+    if mode != "full":
+        wanted = max(size, count) if mode == "same" else abs(size - count) + 1
+        require(mode in ("same", "valid"), x, f"convolve(mode={mode!r})")
+        start = (length - wanted) // 2 if mode == "same" else min(size, count) - 1
+        matrix = matrix[start : start + wanted]
+    return HANDLERS["matmul"](trace.xp.asarray(matrix), x)
+
+
+@handles("diff")
+def _diff(x: Batched, n: int = 1, axis: int = -1) -> Any:
+    place = axis_of(x, axis)
+    lead = (slice(None),) * place
+    for _ in range(n):
+        later, earlier = (
+            HANDLERS["getitem"](x, (*lead, slice(1, None))),
+            HANDLERS["getitem"](x, (*lead, slice(None, -1))),
+        )
+        if "bool" in str(x.dtype):
+            x = elementwise(operator.ne, later, earlier)
+        else:
+            x = elementwise(operator.sub, later, earlier)
+    return x if n else HANDLERS["copy"](x)
+
+
+@handles("trapezoid")
+def _trapezoid(y: Batched, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    place = axis_of(y, axis)
+    lead = (slice(None),) * place
+    steps = dx
+    if x is not None:
+        require(
+            not isinstance(x, Batched) and np.ndim(x) == 1, y, "trapezoid(x=) like this"
+        )
+        steps = np.diff(x).reshape((-1, *(1,) * (y.ndim - 1 - place)))
+    later, earlier = y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]
+    return HANDLERS["sum"]((later + earlier) * steps / 2, place)
+
+
+@handles("interp")
+def _interp(x: Any, xp: Any, fp: Any) -> Any:
+    if isinstance(xp, Batched) or isinstance(fp, Batched):
+        raise trace_of((x, xp, fp)).refuse("np.interp of a table computed from x")
+    return elementwise(_Interpolation(xp, fp), x)
+
+
+class _Interpolation:
+    """Linear interpolation in one table; the same table is the same function."""
+
+    def __init__(self, xp: Any, fp: Any) -> None:
+        self.table = xp, fp
+
+    def __call__(self, x: Any) -> Any:
+        return np.interp(x, *self.table)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Interpolation)
+
+    def __hash__(self) -> int:
+        return hash(_Interpolation)
