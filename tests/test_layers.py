@@ -11,7 +11,8 @@ PACKAGE = Path(xgrad.__file__).parent
 LAYERS = [
     {"_stencil", "_tree"},
     {"_array"},
-    {"_backends", "_batched", "_device", "_math", "_noise", "_points"},
+    {"_math"},
+    {"_backends", "_batched", "_device", "_noise", "_points"},
     {"special", "_loss", "_coloring", "_execution", "_minibatch", "_schemes"},
     {"losses", "_evaluate", "_ladder", "_readout"},
     {"metrics", "_hidden", "_plan"},

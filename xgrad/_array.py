@@ -133,8 +133,9 @@ def require_array(name: str, array: Any) -> None:
 
 def _require_one_device(arrays: dict[str, Any]) -> None:
     devices = {name: array_api_compat.device(a) for name, a in arrays.items()}
-    first = next(iter(devices.values()))
-    if any(device != first for device in devices.values()):
+    # Arrays that JAX traces have none.
+    known = [device for device in devices.values() if device is not None]
+    if any(device != known[0] for device in known):
         places = " and ".join(f"`{name}` on {d}" for name, d in devices.items())
         raise ValueError(
             f"arrays on different devices: {places}. xgrad copies nothing between "

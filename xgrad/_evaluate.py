@@ -126,18 +126,23 @@ class Function(Portable):
         ``shape`` is the shape of ``f(x)``, which every other value must have. Where the
         function is `relative`, it is the differences from ``f(x)``.
         """
+        try:
+            return self.attempt(leaf, points, chunk, shape)
+        except Exception as error:
+            if self.mode in ("batch", "loop") or out_of_memory(error):
+                raise
+        # One by one it is the caller's own error, or there is none.
+        values = replace(self, mode="loop").attempt(leaf, points, chunk, shape)
+        return values - self.base if self.relative else values
+
+    def attempt(
+        self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
+    ) -> Array:
+        """`at_points` in the way of `mode`, or the error that this raises."""
         runs = {"batch": self._together, "loop": self._one_by_one}
         runs |= {"vmap": self._mapped, "sparse": self._hidden, "dense": self._hidden}
         with on_device_of(points.base), elsewhere():
-            try:
-                values = runs[self.mode](leaf, points, chunk, shape)
-            except Exception as error:
-                if self.mode in ("batch", "loop") or out_of_memory(error):
-                    raise
-                # One by one it is the caller's own error, or there is none.
-                values = self._one_by_one(leaf, points, chunk, shape)
-                if self.relative:
-                    values = values - self.base
+            values = runs[self.mode](leaf, points, chunk, shape)
         lead = chunk.last - chunk.first, chunk.stop - chunk.start
         return self.xp.reshape(values, (*lead, *shape))
 

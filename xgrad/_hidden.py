@@ -214,7 +214,7 @@ class _Trial:
         pays = True
         if way == "vmap":
             found, value = (
-                function.at_points(self.leaf, points, chunk, shape),
+                function.attempt(self.leaf, points, chunk, shape),
                 self.base,
             )
         else:
@@ -226,7 +226,7 @@ class _Trial:
             if not (known or trace.numpy or bool(trace.finite)):
                 raise NotFiniteError
             width = max(1, trace.width)
-            pays = trace.dense or 2 * trace.work < chunk.size * trace.base_work
+            pays = trace.dense or 2 * trace.work < trace.base_work
         with quiet():
             if function.relative:
                 found = value + found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from xgrad import _math
 from xgrad._array import Array, device_of
 from xgrad._batched.array import Batched
 from xgrad._batched.region import Region, put
@@ -51,7 +52,9 @@ def summed(
     diff = x.diff_as(base.dtype)
     free = region.free
     inner = tuple([2 + free.index(axis) for axis in axes if axis in free])
-    if inner:
+    if inner == (diff.ndim - 1,) and diff.shape[-1] <= _math.SHORT:
+        diff = _math.total(xp, diff)
+    elif inner:
         diff = xp.sum(diff, axis=inner, dtype=base.dtype)
     if len(axes) == len(region.shape):
         new, drops = Region.whole(xp, base.shape, trace.cache), True
@@ -192,7 +195,10 @@ def along(
     outer, values = widened(x, axes)
     free = outer.free
     inner = tuple(2 + free.index(axis) for axis in axes)
-    found = function(values, inner, keepdims)
+    if what == "max" and inner == (values.ndim - 1,):
+        found = _math.maximum(xp, values)  # faster along a short axis
+    else:
+        found = function(values, inner, keepdims)
     if keepdims is None:
         return result(trace, base, outer, value=full(trace, found, outer))
     new, _ = outer.child(
@@ -212,10 +218,12 @@ def product(
     trace = trace_of((a, b))
     changed = [o for o in (a, b) if isinstance(o, Batched) and o.region is not None]
     flat = all(getattr(o, "ndim", 0) in (1, 2) for o in (a, b))
-    if len(changed) != 1 or not flat or trace.dense or not changed[0].usable().has_diff:
+    if len(changed) != 1 or not flat or trace.dense:
         return everywhere(what, plain, many, a, b)
     xp, x = trace.xp, changed[0]
     base = trace.once(what, identities((a, b)), lambda: plain(*bases_of((a, b))))
+    # A product costs more than its result has entries: by a quarter of the summands.
+    trace.base_work += base.size * x.shape[-1 if x is a else 0] // 4
     left = x is a
     other = b if left else a
     other = other.base if isinstance(other, Batched) else other
