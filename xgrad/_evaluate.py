@@ -1,4 +1,4 @@
-"""Runs the caller's function. Nothing else in xgrad does."""
+"""Runs the caller's function. Nothing else does, but the short road of `_quick`."""
 
 from __future__ import annotations
 
@@ -215,6 +215,7 @@ class Function(Portable):
         """What `at_points` gives, and ``f(x)`` as it was found, with what it cost."""
         xp, base = bare_namespace(self.xp), points.base
         trace = Trace(xp, chunk.size, self.memo, self.mode == "dense")
+        trace.held = xp is not self.xp
         try:
             others = self._copies(lambda x: x, but=leaf)
             others[leaf] = dressed(self._root(trace, points, chunk), base)

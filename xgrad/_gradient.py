@@ -96,8 +96,12 @@ def gradient(
         one all points of a component lie on its other side, at the same accuracy.
     vectorized : bool or "auto"
         ``True``: ``f`` takes a leading axis of points, ``(B, *x.shape) -> (B, ...)``
-        (every array of a nesting has it). ``False`` and, at present, "auto": one point
-        a call.
+        (every array of a nesting has it). ``False``: one point a call. "auto": a plain
+        ``f`` at many points at once, through PyTorch's or JAX's own ``vmap``, or, with
+        NumPy and CuPy, through arrays that hold what differs from ``f(x)``. A few
+        points are compared with plain calls, and one on every further call of the same
+        function; where the function does not allow it, there is one point a call, and
+        one ``RuntimeWarning`` that says why.
     max_bytes : int, optional
         Memory for the points, and what ``f`` returns for them, at once; by default
         2 MiB on a CPU and a quarter of the free memory on a GPU. Where memory runs out
@@ -123,9 +127,10 @@ def gradient(
         If ``x`` or the result of ``f`` is no array of real numbers, or if a function
         under "complex" drops the imaginary part.
     ValueError
-        If ``f`` does not return a scalar (one number a row with ``axis=-1``), if it
-        couples rows that should be independent or is not analytic under "complex", if
-        ``x`` is outside its bounds, or if an option is not offered.
+        If ``f`` does not return a scalar (one number a row with ``axis=-1``), if two
+        calls at one point differ (noticed with ``vectorized="auto"``), if it couples
+        rows that should be independent or is not analytic under "complex", if ``x`` is
+        outside its bounds, or if an option is not offered.
 
     Notes
     -----

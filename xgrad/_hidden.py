@@ -15,7 +15,6 @@ import traceback
 import warnings
 import weakref
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,7 +41,7 @@ from xgrad._points import Chunk, Points
 
 # Arrays larger than this at each point gain nothing from standing side by side: of the
 # call overhead that is saved, little is left beside the arithmetic.
-CPU_ROW_BYTES = 64 * 2**10
+CPU_ROW_BYTES = 16 * 2**10
 GPU_ROW_BYTES = 32 * 2**20
 # So few columns, of so few points, are evaluated one by one: it takes less time.
 FEW_COLUMNS = 2
@@ -50,9 +49,6 @@ FEW_OFFSETS = 16
 # Rounding of a result, relative to its size; of functions that round more inside, it is
 # measured.
 ROUNDING = 64.0
-
-# False where nobody wants to know that there is a loop.
-warns: ContextVar[bool] = ContextVar("xgrad_warns", default=True)
 
 
 @dataclass
@@ -123,6 +119,12 @@ def _few(points: Points) -> bool:
     return points.count <= FEW_COLUMNS and len(points.offsets) <= FEW_OFFSETS
 
 
+def _spread(count: int) -> list[int]:
+    """Columns to try: the first, the last and some between (of pairs: neighbours)."""
+    wanted = {0, 1, 2, count // 3, count // 2, 2 * count // 3, count - 1}
+    return sorted(column for column in wanted if 0 <= column < count)
+
+
 class _Refused(Exception):
     """This way to call the function does not work; says why."""
 
@@ -180,7 +182,9 @@ class _Trial:
             break
         else:
             found = replace(function, mode="loop")
-            _warn(error, function.call)
+            if "warned" not in self.runner.chosen:  # once a call
+                self.runner.chosen["warned"] = function
+                _warn(error, function.call)
         width = max(width, found.width)
         verdicts.modes[key] = found.mode, width
         verdicts.last = found.mode
@@ -194,7 +198,7 @@ class _Trial:
     def _sample(self, known: bool) -> tuple[Points, Chunk, Array]:
         """A few points, and what plain calls give there."""
         points, count = self.points, self.points.count
-        columns = [count // 2] if known else sorted({0, count // 2, count - 1})
+        columns = [count // 2] if known else _spread(count)
         if points.columns:
             points = points.some(columns)
         first = 0 if len(points.offsets) == 1 else len(columns) % 2
@@ -263,7 +267,11 @@ class _Trial:
                 )
             )
 
-        return agrees(allowed) or agrees(allowed + 16 * self._noise(eps))
+        if agrees(allowed):
+            return True
+        # More than that only where the function rounds more inside, within reason.
+        noise = xp.minimum(16 * self._noise(eps), eps**0.5 * size)
+        return agrees(allowed + noise)
 
     def _noise(self, eps: float) -> Array:
         """How much the function moves if its arguments move by a rounding."""
@@ -321,7 +329,7 @@ def _close(xp: Any, a: Array, b: Array, allowed: Any) -> Array:
 
 def _warn(error: BaseException | None, f: Any) -> None:
     """Tell that there will be a loop, why, and what to write instead."""
-    if error is None or not warns.get() or out_of_memory(error):
+    if error is None or out_of_memory(error):
         return
     message = (
         f"xgrad evaluates `f` one point at a time, not many at once, because of "

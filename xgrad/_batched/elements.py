@@ -34,7 +34,7 @@ ELEMENTWISE = (
 ).split()
 
 # NumPy's functions of entries that are no ufuncs.
-NUMPY_ELEMENTWISE = "angle fix i0 nan_to_num real_if_close sinc isclose".split()
+NUMPY_ELEMENTWISE = "angle fix i0 real_if_close sinc isclose".split()
 
 
 def _elementwise_handler(name: str) -> Callable[..., Any]:
@@ -81,6 +81,8 @@ def _in_place(function: Callable[..., Any], x: Batched, other: Any) -> Any:
     require(new.shape == x.shape, x, "an assignment in place that changes the shape")
     if new.dtype != x.dtype:
         new = HANDLERS["astype"](new, x.dtype)
+    if isinstance(x.base, np.generic) and not x.run.held:
+        return new  # a number of NumPy cannot be changed: its name gets another one
     if x.owner is None:
         x.become(new)
         return x
@@ -313,3 +315,16 @@ def _iscomplexobj(x: Batched) -> bool:
 @handles("conjugate")
 def _conjugate(x: Batched) -> Any:
     return elementwise(named(x.run.xp, "conj"), x)
+
+
+@handles("nan_to_num")
+def _nan_to_num(
+    x: Batched,
+    copy: bool = True,
+    nan: float = 0.0,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Any:
+    require(copy, x, "nan_to_num(copy=False)")
+    options = (("nan", nan), ("posinf", posinf), ("neginf", neginf))
+    return elementwise(named(x.run.xp, "nan_to_num", *options), x)

@@ -49,13 +49,15 @@ def summed(
     if trace.dense:
         shifted = tuple(axis + 1 for axis in axes)
         return of_whole(trace, base, function(whole(trace, x), shifted, keepdims))
-    diff = x.diff_as(base.dtype)
+    floating = xp.isdtype(base.dtype, ("real floating", "complex floating"))
+    # Whole numbers without a sign would wrap.
+    diff = x.diff_as(base.dtype if floating else xp.int64)
     free = region.free
     inner = tuple([2 + free.index(axis) for axis in axes if axis in free])
     if inner == (diff.ndim - 1,) and diff.shape[-1] <= _math.SHORT:
         diff = _math.total(xp, diff)
     elif inner:
-        diff = xp.sum(diff, axis=inner, dtype=base.dtype)
+        diff = xp.sum(diff, axis=inner, dtype=diff.dtype)
     if len(axes) == len(region.shape):
         new, drops = Region.whole(xp, base.shape, trace.cache), True
     else:
@@ -63,10 +65,15 @@ def summed(
             ("reduce", axes, keepdims), lambda: _reduced(region, axes, keepdims)
         )
     if region.count > 1 and new.is_whole:
-        diff = xp.sum(diff, axis=1, keepdims=True, dtype=base.dtype)
+        diff = xp.sum(diff, axis=1, keepdims=True, dtype=diff.dtype)
     elif region.count > 1 and drops:
         new, diff = _merged(new, diff)
     diff = diff.reshape((diff.shape[0], *new.extent))
+    if not floating:
+        value = (new.gather(base, trace.rows).astype(diff.dtype) + diff).astype(
+            base.dtype
+        )
+        return result(trace, base, new, value=full(trace, value, new))
     if divisor != 1:
         diff = diff / divisor
     return result(trace, base, new, diff=full(trace, diff, new))
@@ -156,6 +163,7 @@ def widened(x: Batched, axes: tuple[int, ...]) -> tuple[Region, Array]:
     outer = region.child(("widen", axes), make)
     if outer.is_whole:
         return outer, whole(trace, x)[:, None, ...]
+    trace.note(outer.width, x.size)
     return outer, put(outer, outer.gather(x.base, trace.rows), region, x.value)
 
 
@@ -218,7 +226,11 @@ def product(
     trace = trace_of((a, b))
     changed = [o for o in (a, b) if isinstance(o, Batched) and o.region is not None]
     flat = all(getattr(o, "ndim", 0) in (1, 2) for o in (a, b))
-    if len(changed) != 1 or not flat or trace.dense:
+    floating = all(
+        trace.xp.isdtype(o.dtype, ("real floating", "complex floating"))
+        for o in changed
+    )
+    if len(changed) != 1 or not flat or not floating or trace.dense:
         return everywhere(what, plain, many, a, b)
     xp, x = trace.xp, changed[0]
     base = trace.once(what, identities((a, b)), lambda: plain(*bases_of((a, b))))

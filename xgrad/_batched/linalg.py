@@ -11,7 +11,7 @@ import numpy as np
 from xgrad._array import Array, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.moving import reshaped
-from xgrad._batched.names import any_batched, axes_of, handles, named, require
+from xgrad._batched.names import any_batched, axes_of, axis_of, handles, named, require
 from xgrad._batched.products import same_lead
 from xgrad._batched.rules import elementwise, everywhere, trace_of
 
@@ -145,4 +145,41 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
             found = np.where(*operands)
         else:
             found = elementwise(trace.xp.where, *operands)
+    return found
+
+
+def _transforms(name: str) -> None:
+    """Fourier transforms along one axis."""
+
+    def handler(x: Batched, n: int | None = None, axis: int = -1) -> Any:
+        require(n is None or n == x.shape[axis], x, f"fft.{name}(n=)")
+        place = axis_of(x, axis)
+        function = getattr(x.run.xp.fft, name)
+        return everywhere(
+            (name, place),
+            lambda a: function(a, axis=place),
+            lambda a: function(a, axis=place + 1),
+            x,
+        )
+
+    handles(f"fft.{name}")(handler)
+
+
+for _name in "fft ifft rfft".split():
+    _transforms(_name)
+
+
+@handles("linalg.svd")
+def _svd(x: Batched, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    require(not compute_uv, x, "svd with its vectors, whose signs are arbitrary")
+    return HANDLERS["linalg.svdvals"](x)
+
+
+@handles("linalg.multi_dot")
+def _multi_dot(arrays: Any) -> Any:
+    found = arrays[0]
+    for array in arrays[1:]:
+        both = (found, array)
+        plain = not any(isinstance(part, Batched) for part in both)
+        found = found @ array if plain else HANDLERS["matmul"](*both)
     return found

@@ -166,7 +166,7 @@ def _diag(x: Batched, k: int = 0) -> Any:
     return placed(("diag", k), x, target)
 
 
-@handles("trace", "linalg.run")
+@handles("trace", "linalg.trace")
 def _trace(x: Batched, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if x.ndim > 2 and (axis1, axis2) == (0, 1):
         raise x.run.refuse("trace of a stack of matrices", "take the diagonal and sum")

@@ -26,7 +26,7 @@ def moved(what: Any, function: Callable[[Array], Array], x: Batched) -> Batched:
         numbers = xp.arange(math.prod(x.shape), device=x.device)
         return xp.reshape(function(xp.reshape(numbers, x.shape)), (-1,))
 
-    return _moved(what, x, base, trace.once((what, "source"), (), source), holes=False)
+    return _moved(what, x, base, trace.kept("source", source), holes=False)
 
 
 def placed(what: Any, x: Batched, target: Callable[[], Array]) -> Batched:
@@ -35,16 +35,18 @@ def placed(what: Any, x: Batched, target: Callable[[], Array]) -> Batched:
     ``target`` gives, for each entry of the result, which one of ``x`` it is, or -1.
     """
     trace, xp = x.usable().run, x.run.xp
-    origin = trace.once((what, "source"), (), target)
+    origin = trace.kept("target", target)
     shape = tuple(origin.shape)
     origin = xp.reshape(origin, (-1,))
 
     def base() -> Array:
+        if not x.size:
+            return xp.zeros(shape, dtype=x.dtype, device=x.device)
         flat = xp.reshape(xp.asarray(x.base), (1, -1))
         return xp.reshape(_taken(xp, flat, origin, holes=True), shape)
 
     found = trace.once(what, identities((x,)), base)
-    if x.region is None or not math.prod(shape):
+    if x.region is None or not x.size or not math.prod(shape):
         return Batched(trace, found)
     return _moved(what, x, found, origin, holes=True)
 
@@ -62,7 +64,7 @@ def _moved(what: Any, x: Batched, base: Array, origin: Array, holes: bool) -> Ba
     shape = tuple(base.shape)
     if not region.is_whole and not trace.dense:
         entries = _as_entries(x)
-        table = trace.once((what, "table"), (), lambda: _table(xp, x, origin))
+        table = trace.kept("table", lambda: _table(xp, x, origin))
         if entries is not None and table is not None:
             copies = int(table.shape[1])
             if entries.region.count * copies <= SCATTERED:

@@ -47,8 +47,9 @@ def _namespace(x: Batched) -> Any:
 
 
 def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
+    """Raise what starts the fallback, unless a condition holds (x: array or trace)."""
     if not condition:
-        raise x.run.refuse(idiom, remedy)
+        raise getattr(x, "run", x).refuse(idiom, remedy)
 
 
 def axis_of(x: Any, axis: int) -> int:

@@ -15,12 +15,14 @@ from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.folding import along, summed
 from xgrad._batched.moving import reshaped
 from xgrad._batched.names import (
+    array_like,
     axes_of,
     axis_of,
     handles,
     is_float,
     named,
     require,
+    reshape,
     zero_of,
 )
 from xgrad._batched.rules import elementwise, identities, trace_of
@@ -85,12 +87,30 @@ def _average(
 ) -> Any:
     if weights is None:
         return _mean(x, axis, keepdims=keepdims)
-    if axis is not None and weights.shape != x.shape:
-        raise trace_of((x, weights)).refuse("average(axis=) with weights of one axis")
+    x, weights = array_like(x, (x, weights)), array_like(weights, (x, weights))
     xp = trace_of((x, weights)).xp
+    if tuple(weights.shape) != tuple(x.shape):
+        one = weights.ndim == 1 and isinstance(axis, int)
+        require(one, trace_of((x, weights)), "average(weights=) of these shapes")
+        place = axis_of(x, axis)
+        lengths = [-1 if i == place else 1 for i in range(x.ndim)]
+        lengths = [weights.shape[0] if n == -1 else n for n in lengths]
+        weights = reshape(weights, tuple(lengths))
     total = _sum if isinstance(weights, Batched) else xp.sum
     above = _sum(x * weights, axis, keepdims=keepdims)
     return above / total(weights, axis=axis, keepdims=keepdims)
+
+
+@handles("nansum")
+def _nansum(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
+    there = elementwise(operator.eq, x, x)
+    return _sum(x, axis, keepdims=keepdims, where=there)
+
+
+@handles("nanmean")
+def _nanmean(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
+    there = HANDLERS["astype"](elementwise(operator.eq, x, x), x.dtype)
+    return _nansum(x, axis, keepdims=keepdims) / _sum(there, axis, keepdims=keepdims)
 
 
 def _loo_prod(xp: Any, base: Array) -> Array:

@@ -367,8 +367,11 @@ def _valid(region: Region) -> Array:
 
 
 def _disjoint(a: Region, b: Region) -> bool:
-    """Whether it is known that they never meet."""
-    return any(
+    """Whether it is known that they never meet.
+
+    Of several slots one may lie where another one of the other region does.
+    """
+    return a.count == b.count == 1 and any(
         i is not None and j is not None and i[0] == j[0] and i[1] != j[1]
         for i, j in zip(a.origins, b.origins, strict=True)
     )

@@ -12,6 +12,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from xgrad._array import Array, device_of
 from xgrad._batched.array import Batched
 from xgrad._batched.region import Region, join, put
@@ -99,7 +101,7 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
     )
     if not changed:
         return Batched(trace, base)
-    linear = None if trace.dense else LINEAR.get(function.__name__)
+    linear = None if trace.dense else _kind(function)
     if linear and _carries(linear, changed, operands):
         return _linear(function, base, operands, changed, trace)
     if len(changed) == 1 and operands[changed[0]].base.shape == base.shape:
@@ -133,21 +135,29 @@ def _of_one(
         x.usable()
     trace, region, base = x.run, x.region, x.base
     base = trace.once(function, [id(base)], lambda: call(x.base))
+    if isinstance(base, NUMBERS) and not isinstance(base, np.generic):
+        base = np.asarray(base)[()]  # a complex number times one of NumPy
     if region is None:
         return Batched(trace, base)
     trace.note(region.width, base.size)
     diff: Any = x._diff
-    kind = None if diff is None or trace.dense else LINEAR.get(function.__name__)
+    kind = None if diff is None or trace.dense else _kind(function)
     if kind == "both":
         negated = reflected and function.__name__ in ("sub", "subtract")
         diff = -diff if negated else diff
     elif kind == "one" or (kind == "first" and not reflected):
         diff = call(diff)
+        trace.formed.append(diff)
     else:
         return Batched(trace, base, region, None, call(x.value))
     if diff.dtype != base.dtype:
         diff = diff.astype(base.dtype)
     return Batched(trace, base, region, diff)
+
+
+def _kind(function: Any) -> str | None:
+    """In which of its arguments a function is linear; kernels have no name."""
+    return LINEAR.get(getattr(function, "__name__", ""))
 
 
 def _carries(linear: str, changed: list[int], operands: Sequence[Any]) -> bool:
@@ -181,7 +191,7 @@ def _linear(
             )
             for i in changed
         }
-    kind = LINEAR[function.__name__]
+    kind = _kind(function)
     if kind == "branches":
         zero = _zeros(xp, base, region)
         branches = [diffs.get(1, zero), diffs.get(2, zero)]
@@ -199,6 +209,7 @@ def _linear(
             for i, o in enumerate(operands)
         ]
         diff = function(*parts)
+        trace.formed.append(diff)  # a constant may be infinite
     if diff.dtype != base.dtype:
         diff = diff.astype(base.dtype)
     if diff.shape != (trace.points, *region.extent):
@@ -312,6 +323,7 @@ def whole(trace: Trace, x: Any) -> Any:
     if x.region.is_whole:
         return x.value[:, 0, ...]
     outer = Region.whole(xp, shape, x.region.cache)
+    trace.note(outer.width, x.size)
     value = put(outer, xp.reshape(x.base, (1, 1, *shape)), x.region, x.value)
     return value[:, 0, ...]
 

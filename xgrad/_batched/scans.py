@@ -12,7 +12,7 @@ from xgrad._array import Array
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.folding import along, widened
 from xgrad._batched.moving import reshaped
-from xgrad._batched.names import axis_of, handles, require
+from xgrad._batched.names import axes_of, axis_of, handles, require
 from xgrad._batched.region import put
 from xgrad._batched.rules import elementwise, identities, trace_of
 
@@ -98,21 +98,28 @@ def _ordered(name: str) -> None:
     def handler(
         x: Batched,
         axis: int | None = -1,
+        kind: str | None = None,
+        order: None = None,
         *,
         descending: bool = False,
-        stable: bool = True,
+        stable: bool | None = None,
     ) -> Any:
+        require(order is None, x, f"{name}(order=)")
         xp = x.run.xp
         if axis is None:
             x, axis = reshaped(x, (x.size,)), 0
 
         def arranged(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
+            if trace.numpy and not descending:
+                function = getattr(np, name)
+                return function(array, axis=axes[0], kind=kind, stable=stable)
             function = getattr(xp, name)
-            return function(
-                xp.asarray(array), axis=axes[0], descending=descending, stable=stable
-            )
+            keeps = stable is not False
+            return function(array, axis=axes[0], descending=descending, stable=keeps)
 
-        return along((name, descending), arranged, x, (axis_of(x, axis),), None)
+        trace = x.run
+        place = axis_of(x, axis)
+        return along((name, descending, kind), arranged, x, (place,), None)
 
     handles(name)(handler)
 
@@ -213,3 +220,40 @@ class _Interpolation:
 
     def __hash__(self) -> int:
         return hash(_Interpolation)
+
+
+@handles("gradient")
+def _gradient(f: Batched, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Central differences inside, one-sided ones at the ends, of equal spacings."""
+    axes = range(f.ndim) if axis is None else axes_of(f, axis)
+    steps = (
+        spacings * len(axes) if len(spacings) == 1 else spacings or (1.0,) * len(axes)
+    )
+    equal = edge_order == 1 and len(steps) == len(axes)
+    plain = equal and not any(getattr(h, "ndim", 0) for h in steps)
+    require(plain, f, "np.gradient with these arguments", "use numbers as spacings")
+    found = []
+    for place, step in zip(axes, steps, strict=True):
+        lead = (slice(None),) * place
+
+        def part(start: int | None, stop: int | None, lead: Any = lead) -> Any:
+            return f[(*lead, slice(start, stop))]
+
+        inside = (part(2, None) - part(None, -2)) / (2 * step)
+        first = (part(1, 2) - part(0, 1)) / step
+        last = (part(-1, None) - part(-2, -1)) / step
+        found.append(HANDLERS["concat"]([first, inside, last], axis=place))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@handles("linspace")
+def _linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0
+) -> Any:
+    trace = trace_of((start, stop))
+    number = getattr(start, "ndim", 0) == getattr(stop, "ndim", 0) == axis == 0
+    require(number and num > 1, trace, "linspace between these")
+    like = start if isinstance(start, Batched) else stop
+    shares = trace.xp.arange(num, dtype=like.dtype, device=like.device)
+    shares = shares / (num - 1 if endpoint else num)
+    return shares * (stop - start) + start

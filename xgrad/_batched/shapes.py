@@ -23,6 +23,12 @@ def _reshape_handler(
     copy: bool | None = None,
     newshape: Any = None,
 ) -> Any:
+    if order == "F":
+        backwards = reversed(range(x.ndim))
+        turned = permuted(x, tuple(backwards))
+        lengths = shape[0] if len(shape) == 1 and not _is_length(shape[0]) else shape
+        found = _reshape_handler(turned, tuple(reversed(lengths)), copy=True)
+        return permuted(found, tuple(reversed(range(found.ndim))))
     require(order == "C", x, f"reshape(order={order!r})", "reshape in C order")
     if newshape is not None:
         shape = (newshape,)
@@ -58,6 +64,10 @@ def _numpy_reshape(
 
 
 HANDLERS["numpy.reshape"] = _numpy_reshape
+
+
+def _is_length(n: Any) -> bool:
+    return not isinstance(n, (tuple, list))
 
 
 @handles("ravel")

@@ -68,6 +68,7 @@ class Memo:
 
     def __init__(self) -> None:
         self.steps: dict[int, tuple[Any, Any, Any]] = {}
+        self.maps: dict[tuple[int, str], tuple[Any]] = {}
         self.tables: dict[Any, tuple[Array, Array]] = {}
         self.bytes = 0
 
@@ -86,6 +87,7 @@ class Trace:
         self.xp = xp
         self.points = points
         self.dense = dense
+        self.held = False  # by an array of array_api_strict
         self.memo = memo
         self.cache: dict[Any, Any] = {}
         self.step = 0
@@ -126,6 +128,17 @@ class Trace:
             memo.bytes += getattr(made, "nbytes", 8)
             made = memo.steps.setdefault(number, (what, inputs, made))[2]
         return made
+
+    def kept(self, what: str, make: Callable[[], Any]) -> Any:
+        """What belongs to the step just made, and is the same in every chunk.
+
+        (It may be asked for in some of the chunks only.)
+        """
+        key = self.step, what
+        found = self.memo.maps.get(key)
+        if found is None:
+            found = self.memo.maps.setdefault(key, (make(),))
+        return found[0]
 
     def rows(self, array: Array, axes: tuple[int, ...]) -> Array:
         """``array`` with some axes first and as one."""
