@@ -322,8 +322,9 @@ def test_an_exception_tells_the_coordinate_and_the_step():
             raise RuntimeError("too large")
         return np.sum(tree["w"])
 
+    tree = {"w": np.array([[1.0, 2.0], [3.0, 4.0]])}
     with pytest.raises(RuntimeError, match="too large") as caught:
-        gradient(f, {"w": np.array([[1.0, 2.0], [3.0, 4.0]])}, accuracy=2)
+        gradient(f, tree, accuracy=2, vectorized=False)
     (note,) = caught.value.__notes__
     assert note.startswith("xgrad was evaluating `f` at x['w'][1, 0] moved by 7.63e-06")
 

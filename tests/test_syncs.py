@@ -119,6 +119,21 @@ def test_the_host_waits_a_constant_number_of_times(rng, name, n):
     assert len(count.syncs) == expected
 
 
+@pytest.mark.parametrize("n", [3, 30])
+def test_the_hidden_axis_waits_for_its_proof(rng, n):
+    def f(x):
+        return strict.sum(x**2)
+
+    (x,) = _arrays(rng.uniform(0.5, 2.0, n))
+    waits = []
+    for _ in range(3):
+        with counting() as count:
+            gradient(f, x)
+        waits.append(len(count.syncs))
+    # At first use also for two results at x, whether they are the same.
+    assert waits == [2, 1, 1]
+
+
 OPERATIONS = {
     "central": (lambda x: gradient(_f, x, vectorized=True), 60),
     "with its estimate": (NEVER_WAIT["with its estimate"], 210),
@@ -143,5 +158,5 @@ def test_operations_do_not_grow_with_the_size(rng, name):
 def test_gradients_by_rows_wait_once_for_the_proof(rng, n):
     (x,) = _arrays(rng.normal(size=(n, 4)))
     with counting() as count:
-        gradient(lambda x: strict.sum(x**2, axis=-1), x, axis=-1)
+        gradient(lambda x: strict.sum(x**2, axis=-1), x, axis=-1, vectorized=False)
     assert len(count.syncs) == 1
