@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from xgrad._array import Array, device_of, float_info
 from xgrad._batched.region import Region
 from xgrad._batched.trace import Trace
@@ -309,12 +311,17 @@ def is_operand(x: Any) -> bool:
     return isinstance(x, (*PLAIN, Batched, list, tuple)) or hasattr(x, "dtype")
 
 
+def _as_array(x: Any) -> Any:
+    """Lists beside an array, which NumPy takes."""
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
 def _add_operators() -> None:
     def forward(function: Callable[..., Any]) -> Any:
         def method(self: Batched, other: Any) -> Any:
             if not is_operand(other):
                 return NotImplemented
-            return HANDLERS["operator"](function, (self, other))
+            return HANDLERS["operator"](function, (self, _as_array(other)))
 
         return method
 
@@ -322,7 +329,7 @@ def _add_operators() -> None:
         def method(self: Batched, other: Any) -> Any:
             if not is_operand(other):
                 return NotImplemented
-            return HANDLERS["operator"](function, (other, self))
+            return HANDLERS["operator"](function, (_as_array(other), self))
 
         return method
 

@@ -14,7 +14,6 @@ from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched
 from xgrad._batched.names import (
     NONE,
     any_batched,
-    array_like,
     handles,
     named,
     require,
@@ -65,8 +64,6 @@ for _name in NUMPY_ELEMENTWISE:
 
 
 def _operated(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
-    if any(isinstance(o, (list, tuple)) for o in operands):
-        operands = tuple(array_like(o, operands) for o in operands)
     if function is operator.matmul:
         return HANDLERS["matmul"](*operands)
     return elementwise(function, *operands)
@@ -309,7 +306,7 @@ def _size(x: Batched, axis: int | None = None) -> Any:
 
 @handles("iscomplexobj")
 def _iscomplexobj(x: Batched) -> bool:
-    return bool(x.run.xp.isdtype(x.dtype, "complex floating"))
+    return x.dtype.kind == "c"
 
 
 @handles("conjugate")

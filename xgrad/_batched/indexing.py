@@ -12,7 +12,7 @@ from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.moving import moved, placed, reshaped
 from xgrad._batched.names import any_batched, require
 from xgrad._batched.rules import elementwise, everywhere
-from xgrad._batched.slicing import sliced
+from xgrad._batched.slicing import sliced, sliced_vector
 
 
 def _expanded(x: Any, key: Any) -> tuple[Any, ...]:
@@ -44,7 +44,7 @@ def _is_basic(part: Any) -> bool:
 def _getitem(x: Batched, key: Any) -> Any:
     trace = x.run
     if type(key) is slice and len(x.shape) == 1:
-        return sliced(x, (key,)).viewing(x)
+        return sliced_vector(x, key).viewing(x)
     if isinstance(key, Batched) and x.ndim == 1 and "int" in str(key.dtype):
         return _picked(x, key)
     if any_batched(key if isinstance(key, tuple) else (key,)) is not None:

@@ -21,7 +21,7 @@ def _power_sum(x: Batched, order: Any, axes: tuple[int, ...], keepdims: bool) ->
     absolute = named(x.run.xp, "abs")
     if order in (None, 2, "fro"):
         root = named(x.run.xp, "sqrt")
-        if x.run.xp.isdtype(x.dtype, "complex floating"):
+        if x.dtype.kind == "c":
             x = elementwise(absolute, x)
         squares = elementwise(operator.mul, x, x)
         return elementwise(root, HANDLERS["sum"](squares, axes, keepdims=keepdims))

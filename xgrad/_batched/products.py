@@ -94,7 +94,7 @@ def _vdot(a: Any, b: Any) -> Any:
 @handles("vecdot", "linalg.vecdot")
 def _vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
     trace = trace_of((a, b))
-    if trace.xp.isdtype(a.dtype, "complex floating"):
+    if a.dtype.kind == "c":
         conj = named(trace.xp, "conj")
         a = elementwise(conj, a) if isinstance(a, Batched) else conj(a)
     return HANDLERS["sum"](elementwise(operator.mul, a, b), axis=axis)

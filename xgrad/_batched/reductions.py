@@ -33,7 +33,7 @@ def _reducer(xp: Any, name: str) -> Callable[..., Any]:
     function = getattr(xp, name)
 
     def reduced(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-        return function(xp.asarray(array), axis=axes, keepdims=keepdims)
+        return function(array, axis=axes, keepdims=keepdims)
 
     return reduced
 

@@ -204,7 +204,8 @@ class Join:
     """A region that holds two, and how what is known on each is carried there.
 
     `first` and `second` take what is known (``(points, slots, *inner)``) and a function
-    that tells what stands elsewhere on a region.
+    that tells what stands elsewhere on a region. ``starts`` are the slots at which they
+    begin, where both lie in slots of their own or in those of the other one.
     """
 
     def __init__(
@@ -212,10 +213,12 @@ class Join:
         region: Region,
         first: Callable[[Array, Callable[[Region], Array]], Array],
         second: Callable[[Array, Callable[[Region], Array]], Array],
+        starts: tuple[int, int] | None = None,
     ) -> None:
         self.region = region
         self.first = first
         self.second = second
+        self.starts = starts
 
 
 def _as_it_is(known: Array, elsewhere: Callable[[Region], Array]) -> Array:
@@ -229,7 +232,7 @@ SCATTERED = 24
 def join(a: Region, b: Region) -> Join:
     """The smallest region at hand that holds both."""
     if a is b:
-        return Join(a, _as_it_is, _as_it_is)
+        return Join(a, _as_it_is, _as_it_is, (0, 0))
     found, _ = a.child(("join", id(b)), lambda: (_join(a, b), b))
     return found
 
@@ -243,8 +246,9 @@ def _join(a: Region, b: Region) -> Join:
         for known, start in whole.parts:
             if known is part:
                 inside = functools.partial(_in_slots, whole, part, start)
-                pair = (_as_it_is, inside) if whole is a else (inside, _as_it_is)
-                return Join(whole, *pair)
+                if whole is a:
+                    return Join(a, _as_it_is, inside, (0, start))
+                return Join(b, inside, _as_it_is, (start, 0))
     if a.fixed == b.fixed and a.width == a.count and a.count + b.count <= SCATTERED:
         return _side_by_side(a, b)
     whole = Region.whole(a.xp, a.shape, a.cache)
@@ -337,7 +341,10 @@ def _side_by_side(a: Region, b: Region) -> Join:
         region.parts = [(a, 0), (b, a.count), *a.parts]
         region.parts += [(part, a.count + start) for part, start in b.parts]
         return Join(
-            region, functools.partial(_first, b), functools.partial(_second, a, None)
+            region,
+            functools.partial(_first, b),
+            functools.partial(_second, a, None),
+            (0, a.count),
         )
     axes = a.fixed
     p, q = a.position(axes), b.position(axes)
@@ -385,10 +392,12 @@ def _in_slots(
     elsewhere: Callable[[Region], Array],
 ) -> Array:
     """What is known on a part, in the slots where the whole has it."""
-    there = elsewhere(whole)
-    stop = start + part.count
-    there = whole.xp.broadcast_to(there, (known.shape[0], *there.shape[1:]))
-    return whole.xp.concat([there[:, :start], known, there[:, stop:]], axis=1)
+    target = whole.xp.empty(
+        (known.shape[0], *whole.extent), dtype=known.dtype, device=device_of(known)
+    )
+    target[...] = elsewhere(whole)
+    target[:, start : start + part.count] = known
+    return target
 
 
 def _first(b: Region, known: Array, elsewhere: Callable[[Region], Array]) -> Array:
@@ -410,7 +419,7 @@ def _second(
     flat = xp.reshape(known, known.shape[:2])
     zero = xp.zeros((), dtype=flat.dtype, device=device_of(flat))
     moved = xp.where(equal, flat[:, None, :], zero)
-    if xp.isdtype(flat.dtype, "bool"):
+    if flat.dtype.kind == "b":
         found = xp.any(moved, axis=2)
     else:
         found = xp.sum(moved, axis=2, dtype=flat.dtype)

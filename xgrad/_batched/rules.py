@@ -102,6 +102,10 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
     if not changed:
         return Batched(trace, base)
     linear = None if trace.dense else _kind(function)
+    if linear == "both" and len(changed) == len(operands) == 2:
+        found = _added(function, base, *operands, trace)
+        if found is not None:
+            return found
     if linear and _carries(linear, changed, operands):
         return _linear(function, base, operands, changed, trace)
     if len(changed) == 1 and operands[changed[0]].base.shape == base.shape:
@@ -216,6 +220,31 @@ def _linear(
         diff = full(trace, diff, region)
     if len(changed) > 1 and region.valid is not None:
         diff = region.masked(diff)
+    return result(trace, base, region, diff=diff)
+
+
+def _added(
+    function: Callable[..., Any], base: Array, a: Batched, b: Batched, trace: Trace
+) -> Batched | None:
+    """A sum or a difference, where each has slots: there they are put together."""
+    same = a.region is b.region and not (a.has_diff and b.has_diff)
+    if same or not a.base.shape == b.base.shape == base.shape:
+        return None
+    if base.dtype.kind not in "fc":
+        return None
+    joined = join(a.region, b.region)
+    if joined.starts is None:
+        return None
+    region = joined.region
+    shape = (trace.points, *region.extent)
+    diff = trace.xp.zeros(shape, dtype=base.dtype, device=a.device)
+    first, second = joined.starts
+    diff[:, first : first + a.region.count] = a.diff
+    place = diff[:, second : second + b.region.count]
+    if function.__name__ in ("sub", "subtract"):
+        place -= b.diff
+    else:
+        place += b.diff
     return result(trace, base, region, diff=diff)
 
 

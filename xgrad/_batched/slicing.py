@@ -12,6 +12,41 @@ from xgrad._batched.rules import MANY, full, identities, result
 from xgrad._batched.trace import Trace
 
 
+def sliced_vector(x: Batched, key: slice) -> Batched:
+    """``x[key]`` of an array of one axis: the commonest case, in fewer words."""
+    region, trace = x.region, x.run
+    length = x.base.shape[0]
+    start, stop, step = key.indices(length)
+    count = stop - start
+    if region is None or step != 1 or count < 2 or region.is_whole:
+        return sliced(x, (key,))
+    base = trace.once("slice", [id(x.base), start, stop], lambda: x.base[key])
+    new = region.child(
+        ("vector", start, stop), lambda: _part_of_vector(region, start, count, length)
+    )
+    diff, value = x._diff, x._value
+    if new.valid is not region.valid and diff is not None:
+        diff, value = new.masked(diff), None
+    trace.note(new.width, count)
+    return Batched(trace, base, new, diff, value)
+
+
+def _part_of_vector(region: Region, start: int, count: int, length: int) -> Region:
+    xp, valid, place = region.xp, region.valid, region.index[0]
+    if start:
+        place = place - start
+        inside = place >= 0
+        valid = inside if valid is None else valid & inside
+        place = xp.maximum(place, 0)
+    if start + count < length:
+        inside = place < count
+        valid = inside if valid is None else valid & inside
+        place = xp.minimum(place, count - 1)
+    source, shift = region.origins[0]
+    origins = ((source, shift - start),)
+    return Region(xp, (count,), (place,), valid, region.count, region.cache, origins)
+
+
 def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
     """``x[key]`` for integers, slices and None, one for each axis."""
     trace = x.run
