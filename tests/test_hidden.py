@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import math
 import multiprocessing
 import pickle
 import tracemalloc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -535,6 +537,127 @@ def test_there_is_one_warning_a_call():
         with pytest.warns(RuntimeWarning, match="float") as told:
             call()
         assert len(told) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_small_result_does_not_hide_behind_a_large_one(dtype):
+    def f(x):
+        c = 1.0 if type(x) is np.ndarray else 2.0
+        return np.stack([1e6 * np.sum(x), c * x[0] ** 2, x[1] - x[1]])
+
+    x = X[:5].astype(dtype)
+    with pytest.warns(RuntimeWarning, match="differ"):
+        found = jacobian(f, x)
+    assert_close(found[1, 0], 2 * x[0], rtol=1e-3)
+
+
+def test_results_that_cancel_are_no_reason_to_loop():
+    table = np.random.default_rng(3).normal(size=(7, 40)) * 1e6
+
+    def f(x):
+        y = table @ np.cos(x)
+        return np.stack([np.sum(y) - np.sum(y[::-1]), np.sum(y - np.mean(y)), y[0]])
+
+    found = jacobian(f, X)
+    assert mode_of(f) in ("sparse", "dense")
+    assert_close(found[2], -table[0] * np.sin(X), rtol=1e-6, atol=1.0)
+
+
+class Model:
+    def __init__(self):
+        self.calls = 0
+
+    def loss(self, x):
+        self.calls += 1
+        return np.sum(x**3)
+
+
+def test_bound_methods_are_remembered():
+    model = Model()
+    gradient(model.loss, X)
+    model.calls = 0
+    gradient(model.loss, X)
+    assert model.calls == 3
+
+
+def test_nothing_keeps_the_arrays_of_f():
+    big = []
+
+    class Big(np.ndarray):
+        pass
+
+    def f(x):
+        big.append(weakref.ref(np.zeros(3).view(Big)))
+        local = np.zeros(3).view(Big)
+        big.append(weakref.ref(local))
+        return np.sum(x) * float(np.sum(x[0]) + local[0])
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.warns(RuntimeWarning):
+            gradient(f, X)
+        assert not any(ref() is not None for ref in big)
+    finally:
+        gc.enable()
+
+
+def test_few_columns_are_looped_over_in_silence():
+    def f(x):
+        return math.sin(x[0]) * float(x[1])
+
+    found = gradient(f, np.array([0.5, 2.0]))
+    assert_close(found, [2 * math.cos(0.5), math.sin(0.5)], rtol=1e-9)
+    calls = []
+    with pytest.raises(ValueError, match="not deterministic"):
+        gradient(lambda x: calls.append(x) or np.sum(x) * len(calls), X[:2])
+
+
+def test_memory_that_runs_out_once_is_no_verdict():
+    left = [0]
+
+    def f(x):
+        if type(x) is not np.ndarray and left[0]:
+            left[0] -= 1
+            raise MemoryError
+        return np.sum(x**2)
+
+    left[0] = 2
+    for mode in (None, None, "sparse"):
+        assert_close(gradient(f, X), 2 * X, rtol=1e-9)
+        assert mode_of(f) == mode
+
+
+def test_arguments_without_a_handler_are_named():
+    def f(x):
+        return np.percentile(x, 50.0, method="lower")
+
+    with pytest.warns(RuntimeWarning, match=r"percentile.*method.*write it without"):
+        gradient(f, X)
+
+
+def test_a_function_that_takes_another_branch_later():
+    late = [False]
+
+    def f(x):
+        if late[0]:
+            return np.percentile(x, 50.0, method="lower") + np.sum(x)
+        return np.sum(x)
+
+    assert_close(gradient(f, X), np.ones(40), rtol=1e-9)
+    late[0] = True
+    with pytest.warns(RuntimeWarning, match="percentile"):
+        found = gradient(f, X)
+    assert_close(found, gradient(f, X, vectorized=False), rtol=1e-9, atol=1e-9)
+
+
+def test_warnings_of_f_at_x_come_once():
+    def f(x):
+        return float(np.sum(np.log(x - 0.3) * 0 + x))
+
+    with pytest.warns(RuntimeWarning, match="divide|invalid") as told:
+        gradient(f, X, vectorized=False)
+    assert len(told) <= 2
 
 
 # The hooks of CuPy, with NumPy underneath

@@ -107,9 +107,9 @@ class Function(Portable):
     def at_base(self) -> Array:
         """``f(x)``, evaluated as the caller would, with the caller's warnings."""
         if self.batched:
-            value = self.values(self._copies(lambda leaf: leaf[None, ...]))
+            value = self.values(self.copies(lambda leaf: leaf[None, ...]))
             return _first_of_one(value)
-        return self.values(self._copies(lambda leaf: leaf))
+        return self.values(self.copies(lambda leaf: leaf))
 
     def at(self, moved: Array) -> Array:
         """``f`` at one other point, for a function of a single array."""
@@ -150,7 +150,7 @@ class Function(Portable):
         self, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
     ) -> Array:
         batch, count = points.batch(chunk), chunk.size
-        others = self._copies(
+        others = self.copies(
             lambda x: self.xp.broadcast_to(x[None, ...], (count, *x.shape)), but=leaf
         )
         others[leaf] = batch
@@ -174,7 +174,7 @@ class Function(Portable):
         values = []
         batch = points.batch(chunk)
         for i in range(chunk.size):
-            others = self._copies(lambda x: x, but=leaf)
+            others = self.copies(lambda x: x, but=leaf)
             others[leaf] = batch[i, ...]
             try:
                 value = self.values(others)
@@ -194,7 +194,7 @@ class Function(Portable):
     ) -> Array:
         """Through the library's own map over points."""
         vmap: Any = native_vmap(self.xp)
-        others = self._copies(lambda x: x, but=leaf)
+        others = self.copies(lambda x: x, but=leaf)
 
         def at(moved: Array) -> Any:
             arguments = [*others[:leaf], moved, *others[leaf + 1 :]]
@@ -217,14 +217,14 @@ class Function(Portable):
         trace = Trace(xp, chunk.size, self.memo, self.mode == "dense")
         trace.held = xp is not self.xp
         try:
-            others = self._copies(lambda x: x, but=leaf)
+            others = self.copies(lambda x: x, but=leaf)
             others[leaf] = dressed(self._root(trace, points, chunk), base)
             try:
                 found = self.call(self._argument(others))
             except Exception as error:
-                if trace.broken is not None:
-                    raise trace.broken from error
-                raise
+                if trace.broken is None or trace.broken is error:
+                    raise
+                raise trace.broken from error
             if trace.broken is not None:
                 raise trace.broken
             if trace.numpy and trace.formed and not trace.finite:
@@ -274,7 +274,7 @@ class Function(Portable):
     def _argument(self, arguments: list[Any]) -> Any:
         return arguments[0] if self.tree is None else rebuild(self.tree, arguments)
 
-    def _copies(self, view: Callable[[Array], Array], but: int = -1) -> list[Any]:
+    def copies(self, view: Callable[[Array], Array], but: int = -1) -> list[Any]:
         """Fresh arguments for one call; the leaf that is moved is filled in later."""
         if but == 0 and len(self.leaves) == 1:
             return [None]
@@ -419,6 +419,7 @@ class Runner:
     workers: Any = None
     # What has been found out in this call about plain functions.
     chosen: dict[Any, Function] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
     def groups(
         self, function: Function, leaf: int, points: Points, base: Array

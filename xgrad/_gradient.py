@@ -160,9 +160,11 @@ def gradient(
     """
     options = (sparsity, step, dtype, bounds, max_bytes, workers, axis)
     flags = (terms, progress, full_output)
-    ordinary = method in ACCURACIES and not any(o is not None for o in options)
+    ordinary = isinstance(method, str) and method in ACCURACIES
+    first = None  # f(x), where it is known already
+    ordinary = ordinary and not any(o is not None for o in options)
     if ordinary and not any(flag is not False for flag in flags):
-        found = quick_gradient(f, x, method, accuracy, vectorized)
+        found, first = quick_gradient(f, x, method, accuracy, vectorized)
         if found is not None:
             return found
     plan = Plan(
@@ -177,7 +179,7 @@ def gradient(
         sparse=sparsity is not None,
     )
     execution = Execution(vectorized, max_bytes, workers, progress)
-    _, slopes, estimate = _solve(f, x, sparsity, plan, execution)
+    _, slopes, estimate = _solve(f, x, sparsity, plan, execution, first)
     return (slopes, estimate) if full_output else slopes
 
 
@@ -244,15 +246,16 @@ def _solve(
     sparsity: Any,
     plan: Plan,
     execution: Execution,
+    first: Any = None,
 ) -> tuple[Any, Any, Estimate | None]:
-    """Value, gradient and, if planned, its estimate."""
+    """Value, gradient and, if planned, its estimate; ``first`` is f(x), if known."""
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
     with runner(execution, function.leaves[0]) as run_by:
         run = Run(function, tuple(name for name, _ in given), plan, run_by)
         if plan.axis is not None:
             require_rows(x)
-        base = run.at_base()
+        base = run.at_base() if first is None else run.known(first)
         if plan.terms:
             coloring = _coloring(sparsity, x, base)
             found = [_of_terms(run, i, base, coloring) for i in range(len(given))]

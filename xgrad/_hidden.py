@@ -8,6 +8,7 @@ that names the line that asks for it.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import sys
@@ -16,6 +17,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,9 @@ GPU_ROW_BYTES = 32 * 2**20
 # So few columns, of so few points, are evaluated one by one: it takes less time.
 FEW_COLUMNS = 2
 FEW_OFFSETS = 16
+# Environment variable for tests: "1" evaluates all entries at all points, "0" what
+# differs; either way also where a loop would do.
+SWITCH = "XGRAD_DENSE"
 # Rounding of a result, relative to its size; of functions that round more inside, it is
 # measured.
 ROUNDING = 64.0
@@ -59,7 +64,21 @@ class _Verdicts:
     last: Mode | None = None
 
 
-_VERDICTS: weakref.WeakKeyDictionary[Any, _Verdicts] = weakref.WeakKeyDictionary()
+# By the function; of a bound method, by its object and then its function.
+_VERDICTS: weakref.WeakKeyDictionary[Any, dict[Any, _Verdicts]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _verdicts(f: Any) -> _Verdicts:
+    """What is known about a function, as long as it lives."""
+    owner, part = f, None
+    if isinstance(f, MethodType):
+        owner, part = f.__self__, f.__func__
+    try:
+        return _VERDICTS.setdefault(owner, {}).setdefault(part, _Verdicts())
+    except TypeError:  # cannot be remembered
+        return _Verdicts()
 
 
 def mode_of(f: Callable[..., Any]) -> Mode | None:
@@ -68,27 +87,15 @@ def mode_of(f: Callable[..., Any]) -> Mode | None:
 
 
 def remembered(f: Callable[..., Any], x: Array) -> tuple[Mode | None, int]:
-    """How a scalar function of one array was found to be called, and its width."""
-    try:
-        verdicts = _VERDICTS[f]
-    except (KeyError, TypeError):
-        return None, 0
-    dense = _dense()
-    # As `_Trial` remembers it.
+    """How a scalar function of one NumPy array is called, and its width."""
     name = x.dtype.name
-    key = "array_api_compat.numpy", 0, dense, True, 1, name, ((x.shape, name),), ()
-    return verdicts.modes.get(key, (None, 0))
+    key = _key("array_api_compat.numpy", 0, True, 1, name, ((x.shape, name),), ())
+    return _verdicts(f).modes.get(key, (None, 0))
 
 
-def _dense() -> bool:
-    return os.environ.get("XGRAD_DENSE", "0") not in ("", "0")
-
-
-def _verdicts(f: Any) -> _Verdicts:
-    try:
-        return _VERDICTS.setdefault(f, _Verdicts())
-    except TypeError:  # cannot be remembered
-        return _Verdicts()
+def _key(*parts: Any) -> Any:
+    """What a verdict holds for: namespace, leaf, by entries, pairs, dtype, shapes."""
+    return (*parts, os.environ.get(SWITCH))
 
 
 def chosen(
@@ -100,23 +107,17 @@ def chosen(
     """
     if function.mode != "auto":
         return function
-    loop = replace(function, mode="loop")
     xp = function.xp
     vmap = native_vmap(xp) is not None
-    if points.total == 0 or is_lazy(xp, points.base):
-        return loop
-    if not (vmap or has_hidden_axis(xp)):
-        return loop
+    lazy = is_lazy(xp, points.base) or not (vmap or has_hidden_axis(xp))
+    if points.total == 0 or lazy:
+        return replace(function, mode="loop")
     key = leaf, points.by_entries, str(points.base.dtype), len(points.columns)
     found = runner.chosen.get(key)
     if found is None:
         trial = _Trial(runner, function, leaf, points, base)
         found = runner.chosen[key] = trial.found(vmap)
-    return loop if _few(points) else found
-
-
-def _few(points: Points) -> bool:
-    return points.count <= FEW_COLUMNS and len(points.offsets) <= FEW_OFFSETS
+    return found
 
 
 def _spread(count: int) -> list[int]:
@@ -141,54 +142,72 @@ class _Trial:
 
     def found(self, vmap: bool) -> Function:
         """The function as it passes."""
-        function, verdicts = self.function, _verdicts(self.function.call)
-        dense = _dense()
-        row = self.points.point_bytes
-        ways: list[Mode] = ["vmap"] if vmap else ["dense"]
-        if self.points.by_entries and not vmap and not dense:
-            ways.insert(0, "sparse")
-        elif row > self._row_limit and not dense:
-            return replace(function, mode="loop")
-        if _few(self.points) and not self.points.by_entries:
-            return replace(function, mode="loop")
-        key = (
+        function, points = self.function, self.points
+        loop = replace(function, mode="loop")
+        forced = os.environ.get(SWITCH)
+        few = points.count <= FEW_COLUMNS and len(points.offsets) <= FEW_OFFSETS
+        large = points.point_bytes > self._row_limit
+        if not points.by_entries and (few or large) and forced is None:
+            return loop
+        verdicts = _verdicts(function.call)
+        key = _key(
             function.xp.__name__,
             self.leaf,
-            dense,
-            self.points.by_entries,
-            len(self.points.columns),
-            str(self.points.base.dtype),
+            points.by_entries,
+            len(points.columns),
+            str(points.base.dtype),
             tuple((tuple(x.shape), str(x.dtype)) for x in function.leaves),
             tuple(self.base.shape),
         )
         mode, width = verdicts.modes.get(key, (None, 0))
-        if mode == "loop":
-            verdicts.last = mode
-            return replace(function, mode="loop")
-        known = mode is not None
-        if mode is not None:
-            ways = ways[ways.index(mode) :] if mode in ways else ways
-        else:
+        if mode is None:
             self._require_deterministic()
-        error: BaseException | None = None
-        sample = self._sample(known)
-        for way in ways:
-            try:
-                found = self._passed(way, sample, known and way == mode)
-            except Exception as failure:
-                if error is None or isinstance(error, _Refused):
-                    error = failure
-                continue
-            break
-        else:
-            found = replace(function, mode="loop")
-            if "warned" not in self.runner.chosen:  # once a call
-                self.runner.chosen["warned"] = function
-                _warn(error, function.call)
+        if few and forced is None:
+            mode = "loop"
+        found: Function | None = loop
+        if mode != "loop":
+            ways: list[Mode] = ["vmap"] if vmap else ["sparse", "dense"]
+            if not vmap and (forced == "1" or not points.by_entries):
+                ways = ["dense"]
+            found = self._tried(ways, mode)
+        if found is None:  # memory ran out: it may not next time
+            return loop
         width = max(width, found.width)
         verdicts.modes[key] = found.mode, width
         verdicts.last = found.mode
-        return replace(found, width=width) if found.mode != "loop" else found
+        return replace(found, width=width) if found.mode != "loop" else loop
+
+    def _tried(self, ways: list[Mode], mode: Mode | None) -> Function | None:
+        """The function in the first way that passes; ``mode`` is what passed before.
+
+        None where memory ran out.
+        """
+        if mode in ways:
+            ways = ways[ways.index(mode) :]
+        sample = self._sample(mode is not None)
+        reasons = []
+        for way in ways:
+            try:
+                return self._passed(way, sample, way == mode)
+            except Exception as error:
+                if out_of_memory(error):
+                    return None
+                # As text: an exception keeps the arrays of `f` alive.
+                ours = isinstance(error, _Refused | NotFiniteError)
+                reasons.append((ours, _reason(error, self.function.call)))
+        # What the function does tells more than what became of its results.
+        self._warn(min(reasons, key=lambda reason: reason[0])[1])
+        return replace(self.function, mode="loop")
+
+    def _warn(self, reason: str) -> None:
+        """Tell, once a call, that there will be a loop and why."""
+        if not self.runner.told:
+            self.runner.told.append(reason)
+            message = (
+                "xgrad evaluates `f` one point at a time, not many at once, because "
+                f"of {reason}; or give vectorized=False, which does not warn"
+            )
+            warnings.warn(message, RuntimeWarning, stacklevel=_depth())
 
     @property
     def _row_limit(self) -> int:
@@ -253,30 +272,25 @@ class _Trial:
         eps = max(float_info(xp, x.dtype).eps for x in (self.base, self.points.base))
         if not math.prod(self.base.shape):
             return True
-        size = xp.maximum(xp.max(_size(xp, expected)), xp.max(_size(xp, self.base)))
+        # Each entry by its own size: a small one must not hide behind a large one.
+        size = xp.maximum(_size(xp, expected), _size(xp, self.base))
         allowed = ROUNDING * eps * size
 
-        def agrees(allowed: Any) -> bool:
-            return bool(
-                _all(
-                    xp,
-                    [
-                        xp.all(_close(xp, found, expected, allowed)),
-                        xp.all(_close(xp, value, self.base, allowed)),
-                    ],
-                )
-            )
+        def agrees(allowed: Array) -> bool:
+            found_close = xp.all(_close(xp, found, expected, allowed))
+            smallest = xp.min(allowed, axis=(0, 1))
+            return bool(found_close & xp.all(_close(xp, value, self.base, smallest)))
 
         if agrees(allowed):
             return True
         # More than that only where the function rounds more inside, within reason.
-        noise = xp.minimum(16 * self._noise(eps), eps**0.5 * size)
+        noise = xp.minimum(16 * self._noise(eps), eps**0.5 * xp.max(size))
         return agrees(allowed + noise)
 
     def _noise(self, eps: float) -> Array:
-        """How much the function moves if its arguments move by a rounding."""
+        """How much each result moves if the arguments move by a rounding."""
         xp, found = self.function.xp, []
-        for seed in (1, 2):
+        for seed in range(4):
             moved = []
             for x in self.function.leaves:
                 signs = np.random.default_rng(seed).choice([-1.0, 1.0], tuple(x.shape))
@@ -285,8 +299,8 @@ class _Trial:
                 moved.append(x + moves)
             with elsewhere():
                 value = self.function.values(moved)
-            found.append(xp.max(_size(xp, value - self.base)))
-        return xp.maximum(*found)
+            found.append(_size(xp, value - self.base))
+        return functools.reduce(xp.maximum, found)
 
     def _require_deterministic(self) -> None:
         """Raise if a second call at one point gives another result."""
@@ -294,8 +308,8 @@ class _Trial:
         with elsewhere():
             once = self.base
             if is_complex(xp, function.anchor):  # f(x) itself was real
-                once = function.values(function._copies(lambda x: x))
-            again = function.values(function._copies(lambda x: x))
+                once = function.values(function.copies(lambda x: x))
+            again = function.values(function.copies(lambda x: x))
         if not math.prod(once.shape):
             return
         if tuple(again.shape) == tuple(once.shape):
@@ -307,12 +321,9 @@ class _Trial:
         raise ValueError(
             "`f` is not deterministic: two calls at the same x gave different results, "
             "so that no difference of them means anything; seed its random numbers "
-            "inside `f`, and let no counter or state change its result"
+            "inside `f`, and let no counter or state change its result (with "
+            "vectorized=False nobody looks)"
         )
-
-
-def _all(xp: Any, flags: list[Array]) -> Array:
-    return xp.all(xp.stack([xp.asarray(flag) for flag in flags]))
 
 
 def _size(xp: Any, x: Array) -> Array:
@@ -327,22 +338,13 @@ def _close(xp: Any, a: Array, b: Array, allowed: Any) -> Array:
 # The warning
 
 
-def _warn(error: BaseException | None, f: Any) -> None:
-    """Tell that there will be a loop, why, and what to write instead."""
-    if error is None or out_of_memory(error):
-        return
-    message = (
-        f"xgrad evaluates `f` one point at a time, not many at once, because of "
-        f"{_reason(error, f)}; or give vectorized=False, which does not warn"
-    )
-    warnings.warn(message, RuntimeWarning, stacklevel=_depth())
-
-
 def _reason(error: BaseException, f: Any) -> str:
     code = getattr(f, "__code__", None)
     place = "" if code is None else line_of(code.co_filename, code.co_firstlineno)
     if isinstance(error, NotBatchedError):
-        remedy = error.remedy or "write it with functions of the array's library"
+        remedy = error.remedy or (
+            "write it with functions of `array_api_compat.array_namespace(x)`"
+        )
         return f"{error.idiom}{error.place or place}: {remedy}"
     if isinstance(error, _Refused):
         return f"its results{place}: {error}"
@@ -351,8 +353,8 @@ def _reason(error: BaseException, f: Any) -> str:
             place = line_of(frame.filename, frame.lineno or 0)
     text = str(error).partition("\n")[0]
     return (
-        f"a {type(error).__name__} ({text}){place}: write it with functions and "
-        "methods of the array's library"
+        f"an error ({type(error).__name__}: {text}){place}: write it with functions "
+        "of `array_api_compat.array_namespace(x)`, or of NumPy"
     )
 
 

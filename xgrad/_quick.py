@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._array import Array, binade, common_namespace, float_info
-from xgrad._batched import Batched, Memo, NotBatchedError, Region, Trace, differences
+from xgrad._batched import Batched, Memo, Region, Trace, differences
 from xgrad._evaluate import elsewhere
 from xgrad._execution import CPU_BYTES, Mode, Vectorized
 from xgrad._hidden import FEW_COLUMNS, ROUNDING, remembered
@@ -30,51 +30,63 @@ def quick_gradient(
     method: Method,
     accuracy: int | None,
     vectorized: Vectorized,
-) -> Array | None:
-    """The gradient, or None where the general way has to be taken."""
+) -> tuple[Array | None, Any]:
+    """The gradient, or None where the general way has to be taken; and ``f(x)``.
+
+    The latter is None where ``f`` was not called.
+    """
     if type(x) is not np.ndarray or x.dtype not in DTYPES or not 0 < x.size < 2**14:
-        return None
+        return None, None
     mode: Mode | None
     if vectorized is False:
         mode, width = "loop", 1
     elif isinstance(vectorized, str) and vectorized == "auto":
         mode, width = remembered(f, x)
     else:
-        return None
+        return None, None
     if mode not in ("loop", "sparse") or not callable(f):
-        return None
+        return None, None
     if not (accuracy is None or type(accuracy) is int):
-        return None
+        return None, None
     scheme, offsets = _planned(method, accuracy)
     if x.size * len(offsets) * width * 2 * x.itemsize > CPU_BYTES:
-        return None
+        return None, None
     base = f(x.copy())
     if not _is_number(base, x):
-        return None
+        return None, base
     base = x.dtype.type(base)  # now: `f` may use one buffer again and again
-    info = float_info(_xp(), x.dtype)
+    one_by_one = mode == "loop" or x.size <= FEW_COLUMNS
     with elsewhere():
-        flat = x.reshape(-1)
-        size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
-        step = binade(_xp(), size) * scheme.relative_step(info.eps)
-        places = flat + _moves(offsets, x.dtype) * step
-        if mode == "loop" or x.size <= FEW_COLUMNS:
-            found = _one_by_one(f, x, places)
-            base_found = base
-        else:
-            found, base_found = _together(f, x, flat, places, base, info.eps)
-        if found is None:
-            return None
-        rows = dict(zip(offsets, found, strict=True))
-        where = dict(zip(offsets, places, strict=True))
-        rows[0], where[0] = base_found, flat
-        slopes = sum(
-            weight * ((rows[plus] - rows[minus]) / (where[plus] - where[minus]))
-            for plus, minus, weight in scheme.rounded_quotients
-        )
-        if not np.isfinite(slopes).all():
-            return None
-    return slopes.reshape(x.shape)
+        return _slopes(f, x, base, scheme, offsets, one_by_one), base
+
+
+def _slopes(
+    f: Callable[[Any], Any],
+    x: Array,
+    base: Any,
+    scheme: Stencil,
+    offsets: tuple[int, ...],
+    one_by_one: bool,
+) -> Array | None:
+    info = float_info(_xp(), x.dtype)
+    flat = x.reshape(-1)
+    size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
+    step = binade(_xp(), size) * scheme.relative_step(info.eps)
+    places = flat + _moves(offsets, x.dtype) * step
+    if one_by_one:
+        found, base_found = _one_by_one(f, x, places), base
+    else:
+        found, base_found = _together(f, x, flat, places, base, info.eps)
+    if found is None:
+        return None
+    rows = dict(zip(offsets, found, strict=True))
+    where = dict(zip(offsets, places, strict=True))
+    rows[0], where[0] = base_found, flat
+    slopes = sum(
+        weight * ((rows[plus] - rows[minus]) / (where[plus] - where[minus]))
+        for plus, minus, weight in scheme.rounded_quotients
+    )
+    return slopes.reshape(x.shape) if np.isfinite(slopes).all() else None
 
 
 @functools.lru_cache
@@ -112,7 +124,9 @@ def _one_by_one(f: Callable[[Any], Any], x: Array, places: Array) -> Array | Non
 
 
 def _is_number(value: Any, x: Array) -> bool:
-    """Whether a result is a scalar of NumPy in the dtype of x."""
+    """Whether a result is a number in the dtype of x."""
+    if type(value) is float:
+        return x.dtype == np.float64
     kind = isinstance(value, (np.ndarray, np.generic)) and not np.ma.isMaskedArray(
         value
     )
@@ -143,7 +157,7 @@ def _together(
             return None, None
         changes = differences(trace, found, found.dtype).reshape(places.shape)
         value = found.base
-    except (NotBatchedError, ArithmeticError):
+    except Exception:  # the general way tells what it is
         return None, None
     finally:
         trace.close()

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, device_of, float_info
+from xgrad._array import Array, device_of
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
+from xgrad._batched.trace import NotBatchedError, Trace
 
 HANDLERS: dict[str, Callable[..., Any]] = {}
 NUMPY_NAMES: dict[Any, str] = {}
@@ -212,11 +212,11 @@ class Batched:
     def __dlpack__(self, *arguments: Any, **options: Any) -> Any:
         raise self.run.refuse("an export through DLPack", "use array functions")
 
-    def sort(self, axis: int = -1) -> None:
+    def sort(self, axis: int = -1, kind: str | None = None) -> None:
         """Sort in place, as the method of NumPy's arrays does."""
         if self.owner is not None:
             raise self.run.refuse("sorting a view in place", "use the function `sort`")
-        self.become(HANDLERS["sort"](self, axis))
+        self.become(HANDLERS["sort"](self, axis, kind))
 
     def item(self, *arguments: Any) -> Any:
         """Refused: there is no single number."""
@@ -230,9 +230,11 @@ class Batched:
         """Methods, by the handler of the function of the same name."""
         if name in METHODS:
             handler = HANDLERS[name]
-            return lambda *args, **kwargs: handler(self.usable(), *args, **kwargs)
+            return lambda *args, **kwargs: handled(
+                self.run, name, handler, (self.usable(), *args), kwargs
+            )
         if not name.startswith("__"):
-            self.run.refuse(f"the attribute `{name}`", "use a function of its library")
+            self.run.refuse(f"the attribute `{name}`", "write it without")
         raise AttributeError(f"an array at many points has no attribute {name!r}")
 
     # Protocols
@@ -251,7 +253,7 @@ class Batched:
                 f"np.{getattr(function, '__name__', function)}",
                 "write it with functions of the array API standard",
             )
-        return HANDLERS[name](*args, **kwargs)
+        return handled(self.run, f"np.{name}", HANDLERS[name], args, kwargs)
 
     def __cupy_override_elementwise_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
@@ -292,6 +294,21 @@ class Batched:
         return HANDLERS["imag"](self.usable())
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def handled(
+    trace: Trace, name: str, handler: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
+    """What a handler gives; arguments that it does not have are refused by name."""
+    try:
+        return handler(*args, **kwargs)
+    except TypeError as error:
+        here = error.__traceback__
+        if isinstance(error, NotBatchedError) or here is None or here.tb_next:
+            raise
+        name = name.removeprefix("np.numpy.").removeprefix("np.")
+        what = str(error).partition(") ")[2] or "other arguments"
+        raise trace.refuse(f"`{name}`, which {what}", "write it without") from None
 
 
 METHODS = frozenset(
@@ -356,11 +373,3 @@ def _add_operators() -> None:
 
 
 _add_operators()
-
-
-def bytes_of(xp: Any, dtype: Any) -> int:
-    """Bytes of an entry, 8 for what is no float."""
-    try:
-        return float_info(xp, dtype).size
-    except (TypeError, ValueError):
-        return 8

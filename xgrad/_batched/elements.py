@@ -147,6 +147,11 @@ def _cupy_kernel(
     trace: Trace, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     name = getattr(kernel, "name", str(kernel))
+    kwargs = {option: value for option, value in kwargs.items() if value is not None}
+    if len(args) > getattr(kernel, "nin", len(args)):
+        raise trace.refuse(
+            "an assignment into another array", "use `zeros_like(x)` or `stack`"
+        )
     if kwargs:
         raise trace.refuse(f"`{name}` with {sorted(kwargs)}", "make a new array")
     return elementwise(kernel, *args)
@@ -187,8 +192,15 @@ def _nonzero(x: Any) -> Any:
 
 @handles("clip")
 def _clip(
-    x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None
+    x: Any,
+    min: Any = None,
+    max: Any = None,
+    out: None = None,
+    *,
+    a_min: Any = None,
+    a_max: Any = None,
 ) -> Any:
+    require(out is None, trace_of((x, min, max)), "clip(out=)", "make a new array")
     low = a_min if min is None else min
     high = a_max if max is None else max
     xp = trace_of((x, low, high)).xp
@@ -284,9 +296,14 @@ def _can_cast(x: Any, dtype: Any) -> Any:
     return x.run.xp.can_cast(x.dtype, dtype)
 
 
-@handles("finfo", "iinfo")
+@handles("finfo")
 def _finfo(x: Any) -> Any:
     return x.run.xp.finfo(x.dtype)
+
+
+@handles("iinfo")
+def _iinfo(x: Any) -> Any:
+    return x.run.xp.iinfo(x.dtype)
 
 
 @handles("shape")
@@ -309,9 +326,7 @@ def _iscomplexobj(x: Batched) -> bool:
     return x.dtype.kind == "c"
 
 
-@handles("conjugate")
-def _conjugate(x: Batched) -> Any:
-    return elementwise(named(x.run.xp, "conj"), x)
+HANDLERS["conjugate"] = HANDLERS["conj"]
 
 
 @handles("nan_to_num")

@@ -95,7 +95,7 @@ def _matrix_norm(x: Batched, /, *, keepdims: bool = False, ord: Any = "fro") -> 
     return _matrix_power_sum(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
-def _stacked(name: str, outputs: bool = False) -> None:
+def _stacked(name: str) -> None:
     """Functions of matrices that take stacks of them: the hidden axis is one more."""
 
     def handler(x: Batched, *args: Any) -> Any:

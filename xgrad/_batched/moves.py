@@ -167,7 +167,15 @@ def _diag(x: Batched, k: int = 0) -> Any:
 
 
 @handles("trace", "linalg.trace")
-def _trace(x: Batched, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def _trace(
+    x: Batched,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: None = None,
+    out: None = None,
+) -> Any:
+    require(out is None and dtype is None, x, "trace(out=, dtype=)")
     if x.ndim > 2 and (axis1, axis2) == (0, 1):
         raise x.run.refuse("trace of a stack of matrices", "take the diagonal and sum")
     return HANDLERS["sum"](_diagonal(x, offset, axis1, axis2), axis=-1)
@@ -319,7 +327,7 @@ def _unstack(x: Batched, /, *, axis: int = 0) -> Any:
 def _pad(
     x: Batched, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0
 ) -> Any:
-    trace, xp = x.run, x.run.xp
+    xp = x.run.xp
     moving = ("edge", "wrap", "reflect", "symmetric")
     require(mode == "constant" or mode in moving, x, f"pad(mode={mode!r})")
     if mode in moving:
@@ -331,5 +339,4 @@ def _pad(
     )
     around = np.pad(np.zeros(x.shape), pad_width, constant_values=constant_values)
     around = xp.asarray(around.astype(str(x.dtype)), device=x.device)
-    del trace
     return elementwise(operator.add, inner, around)

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from xgrad._array import Array, bare, dressed, is_numpy
-from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched
+from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched, handled
 from xgrad._batched.moving import reshaped
-from xgrad._batched.rules import trace_of
-from xgrad._batched.trace import Trace
 
 NONE = object()  # where None is a value
 
@@ -36,14 +34,6 @@ def handles(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return handler
 
     return register
-
-
-def _first(operands: Sequence[Any]) -> Trace:
-    return trace_of(operands)
-
-
-def _namespace(x: Batched) -> Any:
-    return x.run.xp
 
 
 def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
@@ -153,10 +143,12 @@ def _dispatched(handler: Callable[..., Any], plain: Callable[..., Any]) -> Any:
         if any_batched((*args, *kwargs.values())) is None:
             return plain(*args, **kwargs)
         holder = _holder((*args, *kwargs.values()))
+        trace = any_batched((*args, *kwargs.values())).run  # type: ignore[union-attr]
+        name = plain.__name__
         if holder is None:
-            return handler(*args, **kwargs)
+            return handled(trace, name, handler, args, kwargs)
         args, kwargs = _bared(args), {k: _bared(v) for k, v in kwargs.items()}
-        return _dressed(handler(*args, **kwargs), holder)
+        return _dressed(handled(trace, name, handler, args, kwargs), holder)
 
     return function
 
@@ -193,7 +185,9 @@ def _refusing(name: str, plain: Callable[..., Any]) -> Any:
     def function(*args: Any, **kwargs: Any) -> Any:
         batched = any_batched((*args, *kwargs.values()))
         if batched is not None:
-            raise batched.run.refuse(f"`{name}`", "use other functions")
+            raise batched.run.refuse(
+                f"`{name}`", "write it with other functions of the standard"
+            )
         return plain(*args, **kwargs)
 
     return function

@@ -14,7 +14,15 @@ from xgrad._array import Array, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.folding import product
 from xgrad._batched.moving import permuted, reshaped
-from xgrad._batched.names import array_like, axes_of, axis_of, handles, named, reshape
+from xgrad._batched.names import (
+    array_like,
+    axes_of,
+    axis_of,
+    handles,
+    named,
+    require,
+    reshape,
+)
 from xgrad._batched.rules import elementwise, everywhere, trace_of
 from xgrad._batched.trace import Trace
 
@@ -68,7 +76,8 @@ def _matmul(a: Any, b: Any) -> Any:
 
 
 @handles("dot")
-def _dot(a: Any, b: Any) -> Any:
+def _dot(a: Any, b: Any, out: None = None) -> Any:
+    require(out is None, trace_of((a, b)), "dot(out=)", "make a new array")
     a, b = array_like(a, (a, b)), array_like(b, (a, b))
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         return elementwise(operator.mul, a, b)
@@ -158,7 +167,6 @@ def _plain_reshape(x: Any, shape: tuple[int, ...]) -> Any:
 
 @handles("cross", "linalg.cross")
 def _cross(a: Any, b: Any, /, *, axis: int = -1) -> Any:
-    xp = trace_of((a, b)).xp
     if tuple(a.shape) != tuple(b.shape) or a.shape[axis_of(a, axis)] != 3:
         raise trace_of((a, b)).refuse("cross of these shapes", "give shapes (..., 3)")
     lead = (slice(None),) * axis_of(a, axis)
@@ -166,7 +174,6 @@ def _cross(a: Any, b: Any, /, *, axis: int = -1) -> Any:
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
         parts.append(a[(*lead, j)] * b[(*lead, k)] - a[(*lead, k)] * b[(*lead, j)])
-    del xp
     return HANDLERS["stack"](parts, axis=axis)
 
 

@@ -268,9 +268,14 @@ def _std(x: Batched, *args: Any, **kwargs: Any) -> Any:
 
 def _positions(name: str) -> None:
     def handler(
-        x: Batched, axis: int | None = None, out: None = None, *, keepdims: bool = False
+        x: Batched,
+        axis: int | None = None,
+        out: None = None,
+        *,
+        dtype: None = None,
+        keepdims: bool = False,
     ) -> Any:
-        require(out is None, x, f"{name}(out=)")
+        require(out is None and dtype is None, x, f"{name}(out=, dtype=)")
         xp = x.run.xp
         if axis is None:
             if x.ndim != 1:

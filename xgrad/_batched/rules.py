@@ -147,7 +147,7 @@ def _of_one(
     diff: Any = x._diff
     kind = None if diff is None or trace.dense else _kind(function)
     if kind == "both":
-        negated = reflected and function.__name__ in ("sub", "subtract")
+        negated = reflected and _subtracts(function)
         diff = -diff if negated else diff
     elif kind == "one" or (kind == "first" and not reflected):
         diff = call(diff)
@@ -161,7 +161,11 @@ def _of_one(
 
 def _kind(function: Any) -> str | None:
     """In which of its arguments a function is linear; kernels have no name."""
-    return LINEAR.get(getattr(function, "__name__", ""))
+    return LINEAR.get(getattr(function, "__name__", "").removeprefix("cupy_"))
+
+
+def _subtracts(function: Any) -> bool:
+    return function.__name__.removeprefix("cupy_") in ("sub", "subtract")
 
 
 def _carries(linear: str, changed: list[int], operands: Sequence[Any]) -> bool:
@@ -205,7 +209,7 @@ def _linear(
     elif kind == "both":
         # A constant beside it drops out; in front of a minus it turns the sign.
         diff = diffs[changed[0]]
-        if changed[0] == 1 and function.__name__ in ("sub", "subtract"):
+        if changed[0] == 1 and _subtracts(function):
             diff = -diff
     else:
         parts = [
@@ -241,7 +245,7 @@ def _added(
     first, second = joined.starts
     diff[:, first : first + a.region.count] = a.diff
     place = diff[:, second : second + b.region.count]
-    if function.__name__ in ("sub", "subtract"):
+    if _subtracts(function):
         place -= b.diff
     else:
         place += b.diff
@@ -373,10 +377,7 @@ def differences(trace: Trace, x: Batched, dtype: Any) -> Array:
 
 def of_whole(trace: Trace, base: Array, values: Array) -> Batched:
     """A batched array of all entries at all points."""
-    region = trace.cache.get(("whole", tuple(base.shape)))
-    if region is None:
-        region = Region.whole(trace.xp, tuple(base.shape), trace.cache)
-        trace.cache["whole", tuple(base.shape)] = region
+    region = Region.whole(trace.xp, base.shape, trace.cache)
     return result(trace, base, region, value=full(trace, values[:, None, ...], region))
 
 
@@ -394,12 +395,15 @@ def everywhere(
     base = trace.once(what, identities(operands), lambda: plain(*bases_of(operands)))
     if all(o.region is None for o in operands if isinstance(o, Batched)):
         if isinstance(base, (tuple, list)):
-            return tuple(Batched(trace, part) for part in base)
+            return _like(base, [Batched(trace, part) for part in base])
         return Batched(trace, base)
     found = many(*(whole(trace, o) for o in operands))
     if isinstance(base, (tuple, list)):
-        return tuple(
-            of_whole(trace, part, values)
-            for part, values in zip(base, found, strict=True)
-        )
+        parts = zip(base, found, strict=True)
+        return _like(base, [of_whole(trace, part, values) for part, values in parts])
     return of_whole(trace, base, found)
+
+
+def _like(base: Any, parts: list[Any]) -> Any:
+    """Parts as a tuple, of the kind that a library returns."""
+    return type(base)(*parts) if hasattr(base, "_fields") else tuple(parts)

@@ -207,7 +207,7 @@ def _interp(x: Any, xp: Any, fp: Any) -> Any:
 
 
 class _Interpolation:
-    """Linear interpolation in one table; the same table is the same function."""
+    """Linear interpolation in a table. (At one step of `f` it is always the same.)"""
 
     def __init__(self, xp: Any, fp: Any) -> None:
         self.table = xp, fp

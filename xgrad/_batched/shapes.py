@@ -46,7 +46,6 @@ def _reshape_handler(
     return found if copy else found.viewing(x)
 
 
-HANDLERS["reshape_to"] = reshape
 NUMPY_NAMES[np.reshape] = "numpy.reshape"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import linecache
 import operator
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,9 @@ from xgrad._batched.region import rows
 
 # Beyond this much memory, what is the same in every chunk is computed for each anew.
 MEMO_BYTES = 512 * 2**20
-# Arrays with some axes brought first, kept at a time.
-TABLES = 64
 
-PACKAGE = str(Path(__file__).parents[1])
-STANDARD_LIBRARY = str(Path(linecache.__file__).parent)
+PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
+STANDARD_LIBRARY = f"{Path(linecache.__file__).parent}{os.sep}"
 
 
 class NotBatchedError(TypeError):
@@ -101,6 +100,7 @@ class Trace:
     def close(self) -> None:
         """Forget what regions share, which keeps them alive."""
         self.cache.clear()
+        self.broken = None  # its traceback leads back to here
 
     def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
         """The error to raise; noted, in case the function catches it."""
@@ -137,20 +137,25 @@ class Trace:
         key = self.step, what
         found = self.memo.maps.get(key)
         if found is None:
-            found = self.memo.maps.setdefault(key, (make(),))
+            made = make()
+            self.memo.bytes += getattr(made, "nbytes", 0)
+            found = self.memo.maps.setdefault(key, (made,))
         return found[0]
 
     def rows(self, array: Array, axes: tuple[int, ...]) -> Array:
         """``array`` with some axes first and as one."""
         if axes == tuple(range(len(axes))):
             return rows(array, axes)
-        tables, key = self.memo.tables, (id(array), axes)
-        found = tables.get(key)
-        if found is None:
-            if len(tables) >= TABLES:
-                tables.clear()
+        # One for each step: a constant made anew takes the place of the former one.
+        key = self.step, axes, array.shape
+        found = self.memo.tables.get(key)
+        if found is None or found[1] is not array:
             table = self.xp.asarray(rows(array, axes), order="C")
-            found = tables[key] = (table, array)
+            if found is None:
+                self.memo.bytes += 2 * table.nbytes
+            if found is None and self.memo.bytes > MEMO_BYTES:
+                return table
+            found = self.memo.tables[key] = (table, array)
         return found[0]
 
     @property
@@ -158,7 +163,8 @@ class Trace:
         """Whether all differences that were formed from values are finite.
 
         Where they are not, an infinite value may have turned into a difference that no
-        longer tells what it was.
+        longer tells what it was. (On a GPU it is looked at when a function is tried:
+        to look at every chunk would wait for the device.)
         """
         total = functools.reduce(operator.add, [d.sum() for d in self.formed], 0.0)
         return np.isfinite(total) if self.numpy else self.xp.isfinite(total)
