@@ -101,7 +101,9 @@ def gradient(
         NumPy and CuPy, through arrays that hold what differs from ``f(x)``. A few
         points are compared with plain calls, and one on every further call of the same
         function; where the function does not allow it, there is one point a call, and
-        one ``RuntimeWarning`` that says why.
+        one ``RuntimeWarning`` that says why. Where it saves no time (one or two
+        entries, rows of ``axis=-1`` or a function of all entries above 16 KiB, Dask)
+        there is one point a call, too.
     max_bytes : int, optional
         Memory for the points, and what ``f`` returns for them, at once; by default
         2 MiB on a CPU and a quarter of the free memory on a GPU. Where memory runs out

@@ -23,12 +23,16 @@ NUMPY_NAMES: dict[Any, str] = {}
 
 
 class Batched:
-    """An array at many points, which looks like the array at one of them."""
+    """An array at many points, which looks like the array at one of them.
+
+    ``run`` is the `Trace` that it belongs to (`trace` is a method of NumPy's arrays).
+    ``owner`` is the array whose memory it would share, at the ``version`` it then had.
+    """
 
     __slots__ = (
-        "_diff",
-        "_value",
         "base",
+        "known_diff",
+        "known_value",
         "owner",
         "region",
         "run",
@@ -50,8 +54,8 @@ class Batched:
         self.run = trace
         self.base = base
         self.region: Any = region  # not asked for where nothing differs
-        self._diff = diff
-        self._value = value
+        self.known_diff = diff
+        self.known_value = value
         self.owner: Batched | None = None
         self.version = 0
         self.stale = False
@@ -61,29 +65,31 @@ class Batched:
     @property
     def value(self) -> Array:
         """What its entries are where they differ, ``(points, slots, *inner)``."""
-        if self._value is None:
+        if self.known_value is None:
             base = self.region.gather(self.base, self.run.rows)
-            self._value = base + self._diff
-        return self._value
+            self.known_value = base + self.known_diff
+        return self.known_value
 
     @property
     def diff(self) -> Array:
         """By how much its entries differ there; 0 in slots that do not exist."""
-        if self._diff is None:
-            self._diff = self.diff_as(None)
-        return self._diff
+        if self.known_diff is None:
+            self.known_diff = self.diff_as(None)
+        return self.known_diff
 
     @property
     def has_diff(self) -> bool:
         """Whether differences are known without forming them from values."""
-        return self._diff is not None
+        return self.known_diff is not None
 
     def diff_as(self, dtype: Any) -> Array:
         """Differences in another dtype: of booleans and integers, too."""
         xp, region = self.run.xp, self.region
-        if self._diff is not None:
-            return self._diff if dtype is None else _cast(xp, self._diff, dtype)
-        value, base = self._value, region.gather(self.base, self.run.rows)
+        if self.known_diff is not None:
+            return (
+                self.known_diff if dtype is None else _cast(xp, self.known_diff, dtype)
+            )
+        value, base = self.known_value, region.gather(self.base, self.run.rows)
         if dtype is not None:
             value, base = _cast(xp, value, dtype), _cast(xp, base, dtype)
         diff = value - base
@@ -110,7 +116,7 @@ class Batched:
     def become(self, other: Batched) -> None:
         """Take on the content of another one: an assignment in place."""
         self.base, self.region = other.base, other.region
-        self._diff, self._value = other._diff, other._value
+        self.known_diff, self.known_value = other.known_diff, other.known_value
         self.version += 1
 
     # What it looks like
@@ -178,6 +184,16 @@ class Batched:
         return (self[i] for i in range(self.shape[0]))
 
     # What needs a single point
+
+    def __divmod__(self, other: Any) -> Any:
+        divide: Any = HANDLERS["operator"]
+        pair = (self, other)
+        return divide(operator.floordiv, pair), divide(operator.mod, pair)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        divide: Any = HANDLERS["operator"]
+        pair = (other, self)
+        return divide(operator.floordiv, pair), divide(operator.mod, pair)
 
     def __bool__(self) -> bool:
         raise self.run.refuse(

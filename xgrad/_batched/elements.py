@@ -249,7 +249,7 @@ def _cast_to(xp: Any, dtype: Any) -> Callable[..., Any]:
 @handles("copy")
 def _copy(x: Batched, order: str = "K", subok: bool = False) -> Any:
     x.usable()
-    return Batched(x.run, x.base, x.region, x._diff, x._value)
+    return Batched(x.run, x.base, x.region, x.known_diff, x.known_value)
 
 
 @handles("asarray")

@@ -122,7 +122,7 @@ def _reshaped(x: Batched, region: Region) -> dict[str, Any]:
     """What is known of ``x``, in the layout of a region of the same entries."""
     xp = x.run.xp
     shape = (-1, region.count, *region.inner)
-    known = {"diff": x._diff, "value": x._value}
+    known = {"diff": x.known_diff, "value": x.known_value}
     return {
         name: xp.reshape(part, shape)
         for name, part in known.items()
@@ -172,7 +172,7 @@ def _looked_up(trace: Trace, base: Array, x: Batched, table: Array) -> Batched:
         valid = valid & repeated(region.valid)
     known = {
         name: repeated(part)
-        for name, part in (("diff", x._diff), ("value", x._value))
+        for name, part in (("diff", x.known_diff), ("value", x.known_value))
         if part is not None
     }
     if trace.numpy:
@@ -329,7 +329,7 @@ def permuted(x: Batched, axes: tuple[int, ...]) -> Batched:
 
     known = {
         name: turned(part)
-        for name, part in (("diff", x._diff), ("value", x._value))
+        for name, part in (("diff", x.known_diff), ("value", x.known_value))
         if part is not None
     }
     return result(trace, base, new, **known)
@@ -348,7 +348,7 @@ def broadcast(x: Batched, shape: tuple[int, ...]) -> Batched:
     region, reach = lifted(x.region, shape)
     known = {
         name: full(trace, reach(part, None), region)
-        for name, part in (("diff", x._diff), ("value", x._value))
+        for name, part in (("diff", x.known_diff), ("value", x.known_value))
         if part is not None
     }
     return result(trace, base, region, **known)

@@ -150,19 +150,12 @@ def _arranged(x: Any, order: tuple[int, ...], shape: tuple[int, int]) -> Any:
     shape = tuple(rest if n == -1 else n for n in shape)  # type: ignore[assignment]
     if isinstance(x, Batched):
         return reshaped(permuted(x, order), shape)
-    if order != tuple(range(x.ndim)):
-        x = x.transpose(order) if hasattr(x, "transpose") else _plain_permute(x, order)
-    return x if tuple(x.shape) == shape else _plain_reshape(x, shape)
+    return _turned(x, order).reshape(shape)
 
 
-def _plain_permute(x: Any, order: tuple[int, ...]) -> Any:
-    return x.__array_namespace__().permute_dims(x, order)
-
-
-def _plain_reshape(x: Any, shape: tuple[int, ...]) -> Any:
-    if hasattr(x, "reshape"):
-        return x.reshape(shape)
-    return x.__array_namespace__().reshape(x, shape)
+def _turned(x: Any, order: tuple[int, ...]) -> Any:
+    """A plain array with its axes in another order."""
+    return x if order == tuple(range(len(order))) else x.transpose(order)
 
 
 @handles("cross", "linalg.cross")
@@ -217,18 +210,12 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
         if isinstance(operand, Batched):
             operand = permuted(operand, places)
         else:
-            operand = _arranged_letters(operand, places)
+            operand = _turned(operand, places)
         shape = tuple(lengths[c] if c in letters else 1 for c in order)
         parts.append(reshape(operand, shape))
     found = functools.reduce(operator.mul, parts)
     axes = tuple(range(len(right), len(order)))
     return HANDLERS["sum"](found, axis=axes) if axes else found
-
-
-def _arranged_letters(x: Any, order: tuple[int, ...]) -> Any:
-    if order == tuple(range(len(order))):
-        return x
-    return x.transpose(order) if hasattr(x, "transpose") else _plain_permute(x, order)
 
 
 def _einsum_pair(inputs: list[str], right: str, operands: tuple[Any, ...]) -> Any:

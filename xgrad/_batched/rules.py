@@ -144,7 +144,7 @@ def _of_one(
     if region is None:
         return Batched(trace, base)
     trace.note(region.width, base.size)
-    diff: Any = x._diff
+    diff: Any = x.known_diff
     kind = None if diff is None or trace.dense else _kind(function)
     if kind == "both":
         negated = reflected and _subtracts(function)

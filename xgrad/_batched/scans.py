@@ -11,7 +11,7 @@ import numpy as np
 from xgrad._array import Array
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.folding import along, widened
-from xgrad._batched.moving import reshaped
+from xgrad._batched.moving import broadcast, reshaped
 from xgrad._batched.names import axes_of, axis_of, handles, require
 from xgrad._batched.region import put
 from xgrad._batched.rules import elementwise, identities, trace_of
@@ -170,7 +170,16 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 @handles("diff")
-def _diff(x: Batched, n: int = 1, axis: int = -1) -> Any:
+def _diff(
+    x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
+) -> Any:
+    if prepend is not None or append is not None:
+        trace = trace_of((x, prepend, append))
+        ends = (prepend, append)
+        plain = isinstance(x, Batched) and not any(isinstance(e, list) for e in ends)
+        require(plain, trace, "diff(prepend=, append=) of these", "use `concat`")
+        parts: list[Any] = [_end(prepend, x, axis), x, _end(append, x, axis)]
+        x = HANDLERS["concat"]([p for p in parts if p is not None], axis=axis)
     place = axis_of(x, axis)
     lead = (slice(None),) * place
     for _ in range(n):
@@ -183,6 +192,17 @@ def _diff(x: Batched, n: int = 1, axis: int = -1) -> Any:
         else:
             x = elementwise(operator.sub, later, earlier)
     return x if n else HANDLERS["copy"](x)
+
+
+def _end(end: Any, x: Batched, axis: int) -> Any:
+    """What stands before or after an array: a number for each of its fibres."""
+    if getattr(end, "shape", ()) or end is None:
+        return end
+    place = axis_of(x, axis)
+    shape = tuple(1 if i == place else n for i, n in enumerate(x.shape))
+    if isinstance(end, Batched):
+        return broadcast(end, shape)
+    return x.run.xp.full(shape, end, dtype=x.dtype, device=x.device)
 
 
 @handles("trapezoid")

@@ -24,7 +24,7 @@ def sliced_vector(x: Batched, key: slice) -> Batched:
     new = region.child(
         ("vector", start, stop), lambda: _part_of_vector(region, start, count, length)
     )
-    diff, value = x._diff, x._value
+    diff, value = x.known_diff, x.known_value
     if new.valid is not region.valid and diff is not None:
         diff, value = new.masked(diff), None
     trace.note(new.width, count)
@@ -62,7 +62,7 @@ def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
     )
     known = {
         name: part[inner]
-        for name, part in (("diff", x._diff), ("value", x._value))
+        for name, part in (("diff", x.known_diff), ("value", x.known_value))
         if part is not None
     }
     if new.is_whole and region.fixed:
