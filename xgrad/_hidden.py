@@ -72,10 +72,10 @@ _VERDICTS: weakref.WeakKeyDictionary[Any, dict[Any, _Verdicts]] = (
 
 def _verdicts(f: Any) -> _Verdicts:
     """What is known about a function, as long as it lives."""
-    owner, part = f, None
-    if isinstance(f, MethodType):
-        owner, part = f.__self__, f.__func__
+    owner, part = (f.__self__, f.__func__) if isinstance(f, MethodType) else (f, None)
     try:
+        return _VERDICTS[owner][part]
+    except KeyError:
         return _VERDICTS.setdefault(owner, {}).setdefault(part, _Verdicts())
     except TypeError:  # cannot be remembered
         return _Verdicts()
@@ -88,9 +88,15 @@ def mode_of(f: Callable[..., Any]) -> Mode | None:
 
 def remembered(f: Callable[..., Any], x: Array) -> tuple[Mode | None, int]:
     """How a scalar function of one NumPy array is called, and its width."""
-    name = x.dtype.name
-    key = _key("array_api_compat.numpy", 0, True, 1, name, ((x.shape, name),), ())
+    key = _plain_key(x.shape, x.dtype.char, os.environ.get(SWITCH))
     return _verdicts(f).modes.get(key, (None, 0))
+
+
+@functools.lru_cache
+def _plain_key(shape: tuple[int, ...], char: str, switch: str | None) -> Any:
+    name = np.dtype(char).name
+    leaves = ((shape, name),)
+    return ("array_api_compat.numpy", 0, True, 1, name, leaves, (), switch)
 
 
 def _key(*parts: Any) -> Any:

@@ -263,7 +263,11 @@ def product(
         picked = xp.reshape(picked, (*sum_index.shape, -1))
         if rows_index is None:
             picked = picked[:, :, None, :]
-        diff = diff[..., None] * picked
+        if rows_index is None and diff.shape[2] > 1:
+            diff = diff[..., None] * picked
+        else:
+            picked *= diff[..., None]  # in place: it was just picked
+            diff = picked
     return _product(trace, base, x, rows_index, diff, left)
 
 

@@ -151,7 +151,8 @@ def _of_one(
         diff = -diff if negated else diff
     elif kind == "one" or (kind == "first" and not reflected):
         diff = call(diff)
-        trace.formed.append(diff)
+        if not trace.kept("finite", lambda: _all_finite(trace, base)):
+            trace.formed.append(diff)
     else:
         return Batched(trace, base, region, None, call(x.value))
     if diff.dtype != base.dtype:
@@ -217,7 +218,8 @@ def _linear(
             for i, o in enumerate(operands)
         ]
         diff = function(*parts)
-        trace.formed.append(diff)  # a constant may be infinite
+        if not trace.kept("finite", lambda: _all_finite(trace, base)):
+            trace.formed.append(diff)  # a constant may be infinite
     if diff.dtype != base.dtype:
         diff = diff.astype(base.dtype)
     if diff.shape != (trace.points, *region.extent):
@@ -225,6 +227,11 @@ def _linear(
     if len(changed) > 1 and region.valid is not None:
         diff = region.masked(diff)
     return result(trace, base, region, diff=diff)
+
+
+def _all_finite(trace: Trace, base: Array) -> bool:
+    """Whether a result is finite at the base; what nobody looked at may not be."""
+    return trace.numpy and bool(np.isfinite(base).all())
 
 
 def _added(
