@@ -11,7 +11,8 @@ import numpy as np
 
 from xgrad._array import Array, cast, float_info, from_host, is_lazy, quiet
 from xgrad._backends import to_numpy
-from xgrad._evaluate import Function, Runner
+from xgrad._evaluate import Runner
+from xgrad._function import Function
 from xgrad._hidden import chosen
 from xgrad._ladder import Ladder
 from xgrad._noise import noise_level

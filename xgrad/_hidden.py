@@ -37,8 +37,9 @@ from xgrad._device import (
     native_vmap,
     out_of_memory,
 )
-from xgrad._evaluate import Function, NotFiniteError, Runner, elsewhere
+from xgrad._evaluate import Runner
 from xgrad._execution import Mode
+from xgrad._function import Function, NotFiniteError, elsewhere
 from xgrad._points import Chunk, Points
 
 # Arrays larger than this at each point gain nothing from standing side by side: of the

@@ -21,8 +21,8 @@ from xgrad._array import (
     is_lazy,
     one_of,
 )
-from xgrad._evaluate import Function
 from xgrad._execution import Execution
+from xgrad._function import Function
 from xgrad._ladder import Ladder
 from xgrad._schemes import ComplexStep, Weighted
 from xgrad._stencil import ACCURACIES, ORDERS, Method, rungs, stencil

@@ -22,8 +22,9 @@ from xgrad._array import (
     require_same_shape,
 )
 from xgrad._engine import Run
-from xgrad._evaluate import Function, elsewhere, runner
+from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
+from xgrad._function import Function, elsewhere
 from xgrad._gradient import require_scalar
 from xgrad._plan import Estimate, Plan, prepare, result_dtype
 from xgrad._points import entries, everything, floored_size, own_size

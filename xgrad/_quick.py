@@ -16,8 +16,8 @@ import numpy as np
 
 from xgrad._array import Array, binade, common_namespace, float_info
 from xgrad._batched import Batched, Memo, Region, Trace, differences
-from xgrad._evaluate import elsewhere
 from xgrad._execution import CPU_BYTES, Mode, Vectorized
+from xgrad._function import elsewhere
 from xgrad._hidden import FEW_COLUMNS, ROUNDING, remembered
 from xgrad._stencil import Method, Stencil, stencil
 
