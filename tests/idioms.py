@@ -536,7 +536,7 @@ add(
         "copysign": lambda x: np.copysign(x, C),
         "rounding": lambda x: x - np.floor(x) + np.ceil(x) * np.rint(x) * x,
         "round": lambda x: np.round(x, 1) * x,
-        "trunc and fix": lambda x: np.trunc(x) * x + np.fix(x),
+        "trunc twice": lambda x: np.trunc(x) * x + np.trunc(x),
         "isnan": lambda x: np.where(np.isnan(x), 0.0, x),
         "isclose": lambda x: np.isclose(x, 1.0) + x,
         "allclose": lambda x: x**2 + np.allclose(x, 1.0),

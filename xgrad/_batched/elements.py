@@ -59,8 +59,9 @@ def _numpy_elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _name in NUMPY_ELEMENTWISE:
-    HANDLERS[f"numpy.{_name}"] = _numpy_elementwise(getattr(np, _name))
-    NUMPY_NAMES[getattr(np, _name)] = f"numpy.{_name}"
+    if hasattr(np, _name):  # some are on their way out
+        HANDLERS[f"numpy.{_name}"] = _numpy_elementwise(getattr(np, _name))
+        NUMPY_NAMES[getattr(np, _name)] = f"numpy.{_name}"
 
 
 def _operated(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
