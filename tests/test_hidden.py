@@ -503,6 +503,15 @@ def test_complex_numbers_and_empty_parts():
     assert_close(found, gradient(f, x, vectorized=False), rtol=1e-9)
 
 
+def test_complex_numbers_are_the_same_in_every_chunk():
+    f = counted(lambda x: np.abs(np.exp(1j * x[0]) + x[1]) + np.sum(x**2))
+    gradient(f, X, max_bytes=2_000)
+    f.calls = 0
+    found = gradient(f, X, max_bytes=2_000)
+    assert f.calls < 40  # of 160 points: f(x), one plain call, and some chunks
+    assert_close(found, gradient(f, X, vectorized=False), rtol=1e-8, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "f",
     [

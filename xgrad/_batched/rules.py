@@ -138,9 +138,7 @@ def _of_one(
     if x.owner is not None or x.stale:
         x.usable()
     trace, region, base = x.run, x.region, x.base
-    base = trace.once(function, [id(base)], lambda: call(x.base))
-    if isinstance(base, NUMBERS) and not isinstance(base, np.generic):
-        base = np.asarray(base)[()]  # a complex number times one of NumPy
+    base = trace.once(function, [id(base)], lambda: _as_numpy(call(x.base)))
     if region is None:
         return Batched(trace, base)
     trace.note(region.width, base.size)
@@ -158,6 +156,11 @@ def _of_one(
     if diff.dtype != base.dtype:
         diff = diff.astype(base.dtype)
     return Batched(trace, base, region, diff)
+
+
+def _as_numpy(found: Any) -> Any:
+    """What an operation gives; a complex number times one of NumPy is of Python."""
+    return np.asarray(found)[()] if type(found) in NUMBERS else found
 
 
 def _kind(function: Any) -> str | None:
