@@ -18,6 +18,7 @@ from conftest import LIBRARIES
 from idioms import IDIOMS, C, Idiom, point
 
 import xgrad
+from xgrad._function import Function
 from xgrad._hidden import mode_of
 
 NUMPY = [idiom for idiom in IDIOMS if not idiom.portable]
@@ -198,6 +199,26 @@ def test_the_tables_are_large_and_their_names_differ():
     names = Counter((idiom.portable, idiom.name) for idiom in IDIOMS)
     assert [name for name, count in names.items() if count > 1] == []
     assert EXPECTED_TO_LOOP.keys() <= {idiom.name for idiom in IDIOMS}
+
+
+@modes
+def test_no_chunk_of_a_batched_idiom_loops(dense, monkeypatch):
+    """What passed its trial goes on: a chunk that cannot would loop in silence."""
+    monkeypatch.setenv("XGRAD_DENSE", str(int(dense)))
+    monkeypatch.setattr(Function, "at_points", Function.attempt)
+    several = 0
+    for idiom in NUMPY:
+        if idiom.theme == "SciPy" or idiom.name in EXPECTED_TO_LOOP:
+            continue
+        f, x = idiom.function(), point(idiom.shape)
+        derivative = xgrad.jacobian if getattr(f(x), "ndim", 0) else xgrad.gradient
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            derivative(f, x)
+            if mode_of(f) != "loop":
+                derivative(f, x, max_bytes=400)
+                several += 1
+    assert several > 300
 
 
 # Functions that are not deterministic
