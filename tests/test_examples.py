@@ -41,6 +41,25 @@ def test_the_lesson_prints_the_values_of_the_textbook(tmp_path):
     assert (tmp_path / "lesson.png").read_bytes().startswith(PNG)
 
 
+def test_a_kernel_is_checked_and_a_planted_mistake_refused(tmp_path):
+    printed = _run("custom_kernel.py", folder=tmp_path)
+    right, wrong = printed.split("put in on purpose")
+    assert "Gradient check: PASS" in right
+    assert "Gradient check: FAIL" in wrong
+    assert "only inputs[2] differs; the given gradient by inputs[2] is 1/64" in wrong
+
+
+def test_a_user_tests_code_on_both_backends():
+    example = EXAMPLES / "test_your_code.py"
+    assert len(example.read_text(encoding="utf-8").splitlines()) < 20
+    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, str(example)], capture_output=True, text=True, cwd=EXAMPLES
+    )
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout or "4 passed" in done.stdout
+
+
 def test_the_test_digits_are_never_trained_on(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     from digits import grown_digits, split_digits

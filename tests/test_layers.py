@@ -21,10 +21,14 @@ LAYERS = [
     {"_engine", "_quick"},
     {"_gradient"},
     {"_derivative", "_jacobian", "_products"},
-    {"_hessian"},
-    {"diff"},
+    {"_given", "_hessian", "_probe"},
+    {"diff", "_judge", "_kernel", "_report"},
+    {"_hints"},
+    {"_checking"},
+    {"check"},
+    {"plot", "testing"},
     {"__init__"},
-    {"__main__"},
+    {"__main__", "_pytest"},
 ]
 # Within the package of the hidden batch axis.
 BATCHED = [

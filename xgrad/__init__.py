@@ -1,28 +1,89 @@
-"""Losses, metrics, mini-batches and numerical derivatives on the array you have."""
+"""Losses, metrics, mini-batches and numerical derivatives on the array you have.
 
-from xgrad import losses as losses
-from xgrad import metrics as metrics
-from xgrad import special as special
-from xgrad._backends import Backend as Backend
-from xgrad._backends import BackendUnavailable as BackendUnavailable
-from xgrad._backends import backends as backends
-from xgrad._backends import namespace as namespace
-from xgrad._backends import to_numpy as to_numpy
-from xgrad._minibatch import batch_mean as batch_mean
-from xgrad._minibatch import batches as batches
-from xgrad._minibatch import random_batch as random_batch
-from xgrad.diff import Coloring as Coloring
-from xgrad.diff import Estimate as Estimate
-from xgrad.diff import Status as Status
-from xgrad.diff import Tangent as Tangent
-from xgrad.diff import color_columns as color_columns
-from xgrad.diff import derivative as derivative
-from xgrad.diff import gradient as gradient
-from xgrad.diff import hessian as hessian
-from xgrad.diff import hvp as hvp
-from xgrad.diff import jacobian as jacobian
-from xgrad.diff import jvp as jvp
-from xgrad.diff import tangent_line as tangent_line
-from xgrad.diff import value_and_gradient as value_and_gradient
+PYTEST_DONT_REWRITE: pytest would warn where a program imports xgrad before it runs it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+# pytest imports xgrad for its plugin in every run on the machine, so `import xgrad`
+# loads nothing: names come from these modules when they are first asked for (PEP 562).
+_HOMES = {
+    "Backend": "xgrad._backends",
+    "BackendUnavailable": "xgrad._backends",
+    "backends": "xgrad._backends",
+    "namespace": "xgrad._backends",
+    "to_numpy": "xgrad._backends",
+    "batch_mean": "xgrad._minibatch",
+    "batches": "xgrad._minibatch",
+    "random_batch": "xgrad._minibatch",
+    "GradientReport": "xgrad.check",
+    "assert_gradient": "xgrad.check",
+    "check_gradient": "xgrad.check",
+    "check_vjp": "xgrad.check",
+    "Coloring": "xgrad.diff",
+    "Estimate": "xgrad.diff",
+    "Status": "xgrad.diff",
+    "Tangent": "xgrad.diff",
+    "color_columns": "xgrad.diff",
+    "derivative": "xgrad.diff",
+    "gradient": "xgrad.diff",
+    "hessian": "xgrad.diff",
+    "hvp": "xgrad.diff",
+    "jacobian": "xgrad.diff",
+    "jvp": "xgrad.diff",
+    "tangent_line": "xgrad.diff",
+    "value_and_gradient": "xgrad.diff",
+}
+_MODULES = ("check", "diff", "losses", "metrics", "plot", "special", "testing")
+
+if TYPE_CHECKING:  # the same once more, for editors and type checkers
+    from xgrad import check as check
+    from xgrad import diff as diff
+    from xgrad import losses as losses
+    from xgrad import metrics as metrics
+    from xgrad import plot as plot
+    from xgrad import special as special
+    from xgrad import testing as testing
+    from xgrad._backends import Backend as Backend
+    from xgrad._backends import BackendUnavailable as BackendUnavailable
+    from xgrad._backends import backends as backends
+    from xgrad._backends import namespace as namespace
+    from xgrad._backends import to_numpy as to_numpy
+    from xgrad._minibatch import batch_mean as batch_mean
+    from xgrad._minibatch import batches as batches
+    from xgrad._minibatch import random_batch as random_batch
+    from xgrad.check import GradientReport as GradientReport
+    from xgrad.check import assert_gradient as assert_gradient
+    from xgrad.check import check_gradient as check_gradient
+    from xgrad.check import check_vjp as check_vjp
+    from xgrad.diff import Coloring as Coloring
+    from xgrad.diff import Estimate as Estimate
+    from xgrad.diff import Status as Status
+    from xgrad.diff import Tangent as Tangent
+    from xgrad.diff import color_columns as color_columns
+    from xgrad.diff import derivative as derivative
+    from xgrad.diff import gradient as gradient
+    from xgrad.diff import hessian as hessian
+    from xgrad.diff import hvp as hvp
+    from xgrad.diff import jacobian as jacobian
+    from xgrad.diff import jvp as jvp
+    from xgrad.diff import tangent_line as tangent_line
+    from xgrad.diff import value_and_gradient as value_and_gradient
+else:  # hidden from type checkers, which would take every name for a public one
+    __all__ = sorted([*_HOMES, *_MODULES])
+
+    def __getattr__(name):
+        if name in _HOMES:
+            found = getattr(import_module(_HOMES[name]), name)
+        elif name in _MODULES:
+            found = import_module(f"xgrad.{name}")
+        else:
+            raise AttributeError(f"module 'xgrad' has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+    def __dir__():
+        return sorted({*__all__, *(n for n in globals() if n.startswith("__"))})

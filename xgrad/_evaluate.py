@@ -164,8 +164,13 @@ def _mapped(
 
 
 @contextlib.contextmanager
-def runner(execution: Execution, x: Array, each: int = 1) -> Iterator[Runner]:
-    """What evaluates chunks, with threads of its own if a number of them is given."""
+def runner(
+    execution: Execution, x: Array, each: int = 1, *, silent: bool = False
+) -> Iterator[Runner]:
+    """What evaluates chunks, with threads of its own if a number of them is given.
+
+    ``silent`` ones do not warn of functions that are called one point at a time.
+    """
     meter = Meter(execution.progress, each)
     workers = execution.workers
     try:
@@ -173,6 +178,7 @@ def runner(execution: Execution, x: Array, each: int = 1) -> Iterator[Runner]:
             if isinstance(workers, int):
                 workers = ThreadPoolExecutor(workers, "xgrad", adopt_place(x))
                 stack.enter_context(workers)
-            yield Runner(execution, meter, workers)
+            told = ["silent"] if silent else []
+            yield Runner(execution, meter, workers, told=told)
     finally:
         meter.close()

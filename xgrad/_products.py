@@ -38,14 +38,15 @@ from xgrad._tree import leaves, rebuild
 class Line(Portable):
     """A function of a number ``t``: what ``call`` gives at ``x + t * direction``.
 
-    With ``batched``, ``t`` has an axis of points, and so has what ``call`` gets.
+    Arrays whose direction is None stay where they are. With ``batched``, ``t`` has an
+    axis of points, and so has what ``call`` gets.
     """
 
     call: Callable[[Any], Any]
     xp: Any
     tree: Any
     x: tuple[Array, ...]
-    direction: tuple[Array, ...]
+    direction: tuple[Array | None, ...]
     batched: bool
 
     @property
@@ -57,7 +58,11 @@ class Line(Portable):
         """The value of ``call`` there."""
         xp = self.xp
 
-        def moved(x: Array, direction: Array) -> Array:
+        def moved(x: Array, direction: Array | None) -> Array:
+            if direction is None:
+                if self.batched:
+                    x = xp.broadcast_to(x, (t.shape[0], *x.shape))
+                return xp.asarray(x, copy=True)
             along = xp.reshape(t, (-1, *(1,) * x.ndim)) if self.batched else t
             if not is_complex(xp, t):
                 along = cast(xp, along, x.dtype)

@@ -132,12 +132,13 @@ class Parts:
 
     def map(self, function: Callable[[Array], Array]) -> Parts:
         """The parts with a function applied to each array."""
-        return Parts(**{k: function(v) for k, v in self.fields.items()})
+        return type(self)(**{k: function(v) for k, v in self.fields.items()})
 
 
 def join(parts: list[Parts], function: Callable[[list[Array]], Array]) -> Parts:
     """Parts whose arrays are made from those of several parts."""
-    return Parts(
+    kind = type(parts[0])
+    return kind(
         **{name: function([vars(p)[name] for p in parts]) for name in parts[0].fields}
     )
 

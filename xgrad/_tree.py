@@ -19,6 +19,17 @@ def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
     ]
 
 
+def paths(tree: Any) -> list[tuple[Any, ...]]:
+    """The keys that lead to every leaf, in the order of `leaves`."""
+    if isinstance(tree, dict):
+        branches: Iterable[tuple[Any, Any]] = tree.items()
+    elif isinstance(tree, list | tuple):
+        branches = enumerate(tree)
+    else:
+        return [()]
+    return [(key, *rest) for key, value in branches for rest in paths(value)]
+
+
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
     """A tree like ``tree`` whose leaves are ``values``, in the order of `leaves`."""
     return _built(tree, iter(values))
