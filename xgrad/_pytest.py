@@ -79,12 +79,12 @@ def _fixtures(names: Sequence[str]) -> object:
         @pytest.fixture(params=list(map(Backend, names)), ids=list(names))
         def xp(self, request: pytest.FixtureRequest) -> Any:
             """Array namespace to create arrays with, of one backend after the other."""
-            try:
-                return _namespace(request.param)
-            except xgrad.BackendUnavailable as error:
-                if _required(request.param):
-                    pytest.fail(f"XGRAD_REQUIRE_GPU=1, but {error}", pytrace=False)
-                pytest.skip(str(error))
+            namespace, reason = _found(request.param)
+            if reason and _required(request.param):
+                pytest.fail(f"XGRAD_REQUIRE_GPU=1, but {reason}", pytrace=False)
+            if reason:
+                pytest.skip(reason)
+            return namespace
 
     return Fixtures()
 
@@ -117,19 +117,22 @@ def _backend(item: pytest.Item) -> Backend | None:
 
 
 def _state(name: str) -> str:
-    try:
-        _namespace(name)
-    except xgrad.BackendUnavailable as error:
+    _, reason = _found(name)
+    if reason:
         outcome = "fails" if _required(name) else "skipped"
-        return f"{name} {outcome}: {str(error).partition(': ')[2]}"
+        return f"{name} {outcome}: {reason.partition(': ')[2]}"
     return f"{name} {importlib.import_module(name).__version__}"
 
 
-def _namespace(name: str) -> Any:
+def _found(name: str) -> tuple[Any, str]:
+    """The namespace of a backend, and why it cannot be used if it cannot."""
     # With warnings as errors, an import that warns would look like a broken backend.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return xgrad.namespace(name)
+        try:
+            return xgrad.namespace(name), ""
+        except xgrad.BackendUnavailable as error:
+            return None, str(error)
 
 
 def _required(name: str) -> bool:
