@@ -123,6 +123,19 @@ def test_scales_may_differ_within_an_array():
         assert report.worst.index == (entry,)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e290])
+@pytest.mark.parametrize("n", [4, LARGE])
+def test_functions_of_extreme_size_make_no_noise(rng, scale, n):
+    x = _far_from_zero(rng, n)
+    f = lambda x: np.sum(np.sin(x)) * scale  # noqa: E731
+    right = np.cos(x) * scale
+    assert check_gradient(f, right, x).verdict in ("pass", "inconclusive")
+    for wrong in (2 * right, -right, 0 * right, right[::-1].copy(), right + 1e300):
+        report = check_gradient(f, wrong, x)
+        assert report.verdict in ("fail", "inconclusive")
+        assert str(report)
+
+
 def test_a_stationary_point_passes(rng):
     A, x = rng.normal(size=(20, 10)), rng.normal(size=10)
     b = A @ x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,7 +55,7 @@ class Options:
         rtol = self.rtol
         if rtol is None:
             return
-        if isinstance(rtol, bool) or not isinstance(rtol, (int, float)):
+        if isinstance(rtol, bool) or not isinstance(rtol, numbers.Real):
             raise TypeError(f"`rtol` must be a number; got {rtol!r}")
         if not 0 <= rtol < 1:
             raise ValueError(f"`rtol` must be in [0, 1); got {rtol!r}")
@@ -100,11 +101,10 @@ class Check:
         """Everything measured, judged and put into words."""
         if not self._live:
             raise ValueError(f"`{self.root}` has no entries: there is nothing to check")
-        again = self._again()
-        value, spread = self._two_values(again)
+        value, spread = self._two_values()
         if not math.isfinite(value):
             return self._without_value(value, started)
-        check = self._prepared(value, spread, again)
+        check = self._prepared(value, spread)
         along = check._directions()
         by_entries = check._entries(along)
         verdict = check._verdict(along, by_entries)
@@ -125,13 +125,10 @@ class Check:
         leaves = self.subject.function.leaves
         return [i for i, x in enumerate(leaves) if math.prod(x.shape)]
 
-    def _again(self) -> Array:
-        """``f(x)``, a second time."""
-        with elsewhere():
-            return self.subject.run.at_base()
-
-    def _two_values(self, again: Array) -> tuple[float, float]:
+    def _two_values(self) -> tuple[float, float]:
         """``f(x)``, and by how much a second call differs from it."""
+        with elsewhere():
+            again = self.subject.run.at_base()
         xp, wide = self.subject.xp, self.subject.noise.dtype
         pair = [
             xp.reshape(cast(xp, value, wide), ())
@@ -140,7 +137,7 @@ class Check:
         first, second = map(float, to_numpy(xp.stack(pair)))
         return first, abs(first - second)
 
-    def _prepared(self, value: float, spread: float, again: Array) -> Check:
+    def _prepared(self, value: float, spread: float) -> Check:
         """The check with the noise of the function in its subject."""
         subject, xp = self.subject, self.subject.xp
         with quiet():

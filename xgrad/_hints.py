@@ -56,7 +56,8 @@ class Failure:
                 f"the given gradient by {self.name} is 0 everywhere: was it never "
                 "filled in?"
             )
-        return self._factor() or self._order() or self._part()
+        with np.errstate(all="ignore"):
+            return self._factor() or self._order() or self._part()
 
     # One factor for all
 

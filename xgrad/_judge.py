@@ -101,13 +101,12 @@ def judge_directions(r: Readings, scales: Scales) -> Judged:
 
 def judge_entries(r: Readings, scales: Scales) -> Judged:
     """Verdicts on slopes by single entries, each in its own proportion."""
-    moved = _largest(r) * r.size
-    finite = moved[np.isfinite(moved)]
-    largest = float(np.max(finite, initial=0.0)) or 1.0
-    mean = largest * float(
-        np.sqrt(np.sum((finite / largest) ** 2) / max(1, moved.size))
-    )
-    typical = np.fmax(r.typical, mean) / r.size
+    with np.errstate(all="ignore"):
+        moved = _largest(r) * r.size
+        finite = moved[np.isfinite(moved)]
+        largest = np.max(finite, initial=0.0) or 1.0
+        mean = largest * np.sqrt(np.sum((finite / largest) ** 2) / moved.size)
+        typical = np.fmax(r.typical, mean) / r.size
     return _judged(r, scales, _largest(r), np.fmax(_largest(r), typical))
 
 
