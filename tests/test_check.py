@@ -526,6 +526,7 @@ X = np.array([1.0, 2.0])
     [
         (lambda: check_gradient(np.sin, np.cos, X), "return a scalar.*check_vjp"),
         (lambda: check_gradient(3, np.cos, X), "`f` must be callable"),
+        (lambda: check_gradient(np.sum, X, np.ones_like), "`x` is a function"),
         (lambda: check_gradient(np.sum, np.ones(3), X), r"`grad` has shape \(3,\)"),
         (lambda: check_gradient(np.sum, lambda x: x[:1], X), r"`grad\(x\)` has shape"),
         (lambda: check_gradient(np.sum, lambda x: None, X), "is a `return` missing"),

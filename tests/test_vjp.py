@@ -206,6 +206,7 @@ X = np.array([1.0, 2.0])
     [
         (lambda: check_vjp(3, matmul_vjp, X), "`f` must be callable"),
         (lambda: check_vjp(np.sin, 3, X), "`vjp` must be callable"),
+        (lambda: check_vjp(np.sin, np.cos, np.cos), "`inputs` is a function"),
         (
             lambda: check_vjp(lambda x: (x, x > 1), lambda x, u, v: u, X),
             "output 1 of f has dtype bool and no derivative",

@@ -23,8 +23,13 @@ from xgrad._function import Function
 from xgrad._tree import leaves, rebuild
 
 
-def refuse_lazy(name: str, x: Any) -> None:
-    """Raise for arrays that have no values yet."""
+def refuse_without_values(name: str, x: Any) -> None:
+    """Raise for arrays that have no values yet, and for functions in their place."""
+    if callable(x) and not hasattr(x, "dtype"):
+        raise TypeError(
+            f"`{name}` is a function: the arguments are the function, its gradient "
+            f"or backward pass, and then `{name}`"
+        )
     for where, leaf in leaves(x, name):
         require_array(where, leaf)
         if is_lazy(common_namespace(x=leaf), leaf):

@@ -11,7 +11,7 @@ from xgrad._checking import Check, Full, Options
 from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
-from xgrad._given import gradient_for, refuse_lazy
+from xgrad._given import gradient_for, refuse_without_values
 from xgrad._gradient import require_scalar
 from xgrad._kernel import Kernel
 from xgrad._plan import Plan, prepare
@@ -109,7 +109,7 @@ def check_gradient(
     started = time.perf_counter()
     options = Options(directions, full, rtol, seed)
     plan = Plan(method="ladder", dtype=dtype, full_output=True)
-    refuse_lazy("x", x)
+    refuse_without_values("x", x)
     execution = Execution(vectorized, max_bytes, workers, progress)
     function, given = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in given)
@@ -251,7 +251,7 @@ def check_vjp(
     for name, function in (("f", f), ("vjp", vjp)):
         if not callable(function):
             raise TypeError(f"`{name}` must be callable; got {type(function).__name__}")
-    refuse_lazy("inputs", inputs)
+    refuse_without_values("inputs", inputs)
     kernel = Kernel.of(f, inputs, seed)
     with runner(execution, kernel.function.leaves[0], silent=True) as run_by:
         run = Run(kernel.function, kernel.names, plan, run_by)
