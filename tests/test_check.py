@@ -10,6 +10,8 @@ import pytest
 
 from xgrad import assert_gradient, check_gradient, gradient
 from xgrad._array import device_of
+from xgrad._checking import Group, verdict_of
+from xgrad._judge import Judged
 
 LARGE = 1000  # more entries than are measured one by one
 
@@ -192,6 +194,35 @@ def test_a_slope_outside_of_those_of_a_corner_is_wrong():
 def test_close_to_a_corner_there_is_none(rng):
     x = 1e-3 * _far_from_zero(rng, LARGE)
     assert check_gradient(lambda x: np.sum(np.abs(x)), np.sign, x).verdict == "pass"
+
+
+def _groups(*outcomes):
+    """Arrays with these outcomes of their slopes, one after the other."""
+    nothing = np.zeros(0)
+    return [
+        Group(leaf, None, Judged(np.array(codes), nothing, nothing), nothing)
+        for leaf, codes in enumerate(outcomes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("along", "entries", "complete", "verdict"),
+    [
+        ([[3, 3], [0, 0]], [[2]], False, "kink"),
+        ([[3, 0], [3, 3]], [[2], [0]], False, "fail"),
+        ([[3, 0], [3, 0]], [[2], [1]], False, "inconclusive"),
+        ([[3, 0], [0, 0]], [[3]], False, "fail"),
+        ([[2, 0], [0, 0]], [], False, "kink"),
+        ([[0, 1], [1, 0]], [], False, "pass"),
+        ([[0, 1], [1, 1]], [], False, "inconclusive"),
+        ([[0, 1], [0, 3]], [[0, 0], [0, 0]], True, "inconclusive"),
+        ([[0, 1], [1, 1]], [[0, 0], [0, 0]], True, "pass"),
+        ([[0, 0], [0, 0]], [[0, 2], [0, 3]], True, "fail"),
+    ],
+)
+def test_a_corner_excuses_its_own_array_alone(along, entries, complete, verdict):
+    groups = _groups(*along), _groups(*entries)
+    assert verdict_of(*groups, complete=complete) == verdict
 
 
 # What cannot be told

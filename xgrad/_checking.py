@@ -107,7 +107,7 @@ class Check:
         check = self._prepared(value, spread)
         along = check._directions()
         by_entries = check._entries(along)
-        verdict = check._verdict(along, by_entries)
+        verdict = verdict_of(along, by_entries, complete=check._complete)
         hint = check._hint(verdict, along, by_entries)
         loose = spread > REPEATABLE * self.subject.eps * abs(value)
         if loose and verdict == "inconclusive":
@@ -236,30 +236,6 @@ class Check:
 
     # Judged
 
-    def _verdict(self, along: list[Group], by_entries: list[Group]) -> Verdict:
-        def any_of(groups: list[Group], outcome: Outcome) -> bool:
-            return any(group.judged.any(outcome) for group in groups)
-
-        if any_of(by_entries, Outcome.DIFFERS):
-            return "fail"
-        if self._complete:
-            if any_of(along + by_entries, Outcome.KINK):
-                return "kink"
-            agree = all(group.judged.all(Outcome.AGREES) for group in by_entries)
-            certain = agree and not any_of(along, Outcome.DIFFERS)
-            return "pass" if certain else "inconclusive"
-        if any_of(along, Outcome.DIFFERS):
-            if any_of(by_entries, Outcome.KINK):
-                return "kink"
-            # Many small differences, none of which shows by itself.
-            several = sum(
-                int(np.sum(group.judged.outcomes == Outcome.DIFFERS)) for group in along
-            )
-            return "fail" if several > 1 else "inconclusive"
-        if any_of(along, Outcome.KINK):
-            return "kink"
-        return "pass" if all(map(_agrees, along)) else "inconclusive"
-
     def _hint(
         self, verdict: Verdict, along: list[Group], by_entries: list[Group]
     ) -> str:
@@ -380,6 +356,38 @@ class Check:
     def _without_value(self, value: float, started: float) -> GradientReport:
         hint = f"f(x) is {value}: there is nothing to differentiate"
         return self._reported("inconclusive", hint, [], [], started)
+
+
+def verdict_of(
+    along: Sequence[Group], by_entries: Sequence[Group], *, complete: bool
+) -> Verdict:
+    """The verdict on all slopes; ``complete`` says that all entries are among them."""
+
+    def any_of(groups: Sequence[Group], outcome: Outcome) -> bool:
+        return any(group.judged.any(outcome) for group in groups)
+
+    if any_of(by_entries, Outcome.DIFFERS):
+        return "fail"
+    if complete:
+        if any_of([*along, *by_entries], Outcome.KINK):
+            return "kink"
+        agree = all(group.judged.all(Outcome.AGREES) for group in by_entries)
+        return (
+            "pass" if agree and not any_of(along, Outcome.DIFFERS) else "inconclusive"
+        )
+    # A corner explains the differences in its own array alone. Many small ones, none
+    # of which shows by itself, have to show in several directions.
+    corners = {group.leaf for group in by_entries if group.judged.any(Outcome.KINK)}
+    several = [
+        int(np.sum(group.judged.outcomes == Outcome.DIFFERS))
+        for group in along
+        if group.leaf not in corners
+    ]
+    if sum(several):
+        return "fail" if sum(several) > 1 else "inconclusive"
+    if corners or any_of(along, Outcome.KINK):
+        return "kink"
+    return "pass" if all(map(_agrees, along)) else "inconclusive"
 
 
 def _agrees(group: Group) -> bool:

@@ -86,11 +86,12 @@ def check_gradient(
     Slopes are measured by method "ladder" of `gradient`, whose steps fit every scale
     and whose error is known. A difference passes up to this error and ``rtol`` of the
     slope, and fails above three times the error and ``rtol``; where the error itself is
-    above ``10 * rtol`` nothing is said. The random directions have signs and halves of
-    them, times the size of each entry (Rademacher vectors find a wrong entry with a
-    higher probability than normal ones, which have small weights). A gradient fails
-    only if the remainder of its Taylor expansion, too, does not fall as behind a right
-    one.
+    above ``10 * rtol`` nothing is said. Each second direction lifts entries that are
+    small in their array, and a large array passes if all of one kind agree. The random
+    directions have signs and halves of them, times the size of each entry (Rademacher
+    vectors find a wrong entry with a higher probability than normal ones, which have
+    small weights). A gradient fails only if the remainder of its Taylor expansion, too,
+    does not fall as behind a right one.
 
     Costs 24 evaluations a direction (20 in float32), 24 an entry where these are
     compared, and 32 to see how exact and how noisy ``f`` is: about 200 for one large
