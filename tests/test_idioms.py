@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from conftest import LIBRARIES
 from idioms import IDIOMS, C, Idiom, point
+from libraries import LIBRARIES
 
 import xgrad
 from xgrad._function import Function

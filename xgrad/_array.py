@@ -11,7 +11,7 @@ import math
 import operator
 from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
@@ -187,11 +187,11 @@ def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
 
 def is_lazy(xp: Any, x: Array) -> bool:
     """Whether values are not at hand: a Dask array, or an array traced by JAX."""
-    if array_api_compat.is_jax_namespace(xp):
+    if is_jax(xp):
         import jax
 
         return isinstance(x, jax.core.Tracer)
-    return bool(array_api_compat.is_dask_namespace(xp))
+    return is_dask(xp)
 
 
 # dtypes
@@ -204,7 +204,14 @@ def default_dtype(xp: Any, kind: str, like: Array) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _is_kind(xp: Any, dtype: Any, kind: str) -> bool:
+    if _is_of_ml_dtypes(dtype):
+        return kind == ("integral" if "int" in str(dtype) else "real floating")
     return bool(xp.isdtype(dtype, kind))
+
+
+def _is_of_ml_dtypes(dtype: Any) -> bool:
+    """Whether it is bfloat16 or another dtype that NumPy itself knows nothing about."""
+    return getattr(getattr(dtype, "type", None), "__module__", None) == "ml_dtypes"
 
 
 def is_floating(xp: Any, x: Array) -> bool:
@@ -222,6 +229,11 @@ def is_integral(xp: Any, x: Array) -> bool:
     return _is_kind(xp, x.dtype, "integral")
 
 
+def is_real(xp: Any, x: Array) -> bool:
+    """Whether it holds real numbers of any kind; booleans count as 0 and 1."""
+    return any(_is_kind(xp, x.dtype, k) for k in ("real floating", "integral", "bool"))
+
+
 class FloatInfo(NamedTuple):
     """What a floating dtype can hold, as Python numbers."""
 
@@ -234,7 +246,12 @@ class FloatInfo(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def float_info(xp: Any, dtype: Any) -> FloatInfo:
     """Limits of a floating dtype; of the parts of a complex one."""
-    info = xp.finfo(dtype)
+    if _is_of_ml_dtypes(dtype):
+        import ml_dtypes
+
+        info: Any = ml_dtypes.finfo(dtype)
+    else:
+        info = xp.finfo(dtype)
     parts = 2 if _is_kind(xp, dtype, "complex floating") else 1
     return FloatInfo(
         eps=float(info.eps),
@@ -282,7 +299,7 @@ def as_index(xp: Any, x: Array) -> Array:
 
 def wide_dtype(xp: Any, x: Array) -> Any:
     """float64 where the device of ``x`` has it, else the dtype of ``x``."""
-    if array_api_compat.is_jax_namespace(xp):
+    if is_jax(xp):
         import jax
 
         return xp.float64 if jax.config.jax_enable_x64 else x.dtype
@@ -305,8 +322,24 @@ def is_numpy(xp: Any) -> bool:
     return isinstance(xp, ModuleType) and array_api_compat.is_numpy_namespace(xp)
 
 
-def _is_cupy(xp: Any) -> bool:
+def is_cupy(xp: Any) -> bool:
+    """Whether the namespace is CuPy."""
     return isinstance(xp, ModuleType) and array_api_compat.is_cupy_namespace(xp)
+
+
+def is_torch(xp: Any) -> bool:
+    """Whether the namespace is PyTorch."""
+    return bool(array_api_compat.is_torch_namespace(xp))
+
+
+def is_jax(xp: Any) -> bool:
+    """Whether the namespace is JAX."""
+    return bool(array_api_compat.is_jax_namespace(xp))
+
+
+def is_dask(xp: Any) -> bool:
+    """Whether the namespace is Dask, whose arrays compute nothing yet."""
+    return bool(array_api_compat.is_dask_namespace(xp))
 
 
 def cast(xp: Any, x: Array, dtype: Any) -> Array:
@@ -333,7 +366,7 @@ def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> No
     )
 
 
-def integer(name: str, value: Any, *, least: int) -> int:
+def integer(name: str, value: Any, *, least: int | None) -> int:
     """A Python integer of at least ``least``."""
     try:
         number = operator.index(value)
@@ -341,7 +374,7 @@ def integer(name: str, value: Any, *, least: int) -> int:
         number = None
     if number is None or isinstance(value, bool):
         raise TypeError(f"`{name}` must be an integer; got {value!r}")
-    if number < least:
+    if least is not None and number < least:
         raise ValueError(f"`{name}` must be at least {least}; got {value!r}")
     return number
 
@@ -366,128 +399,14 @@ def _same(value: Any, choice: Any) -> bool:
     return not shape and bool(value == choice)
 
 
-@dataclass(frozen=True)
-class Check:
-    """Where an argument breaks a rule: ``bad`` is a boolean mask over ``values``."""
-
-    argument: str
-    values: Array
-    bad: Array
-    rule: str
-    remedy: str
-
-    def error(self, xp: Any) -> ValueError:
-        """The message, with the first bad index and its value."""
-        flat = xp.reshape(as_index(xp, self.bad), (-1,))
-        position = int(xp.argmax(flat))
-        index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
-        value = self.values[index] if index else self.values
-        number = int(value) if is_integral(xp, value) else float(value)
-        where = f"[{', '.join(map(str, index))}]" if index else ""
-        return ValueError(
-            f"`{self.argument}` must {self.rule}, but {self.argument}{where} is "
-            f"{number}: {self.remedy}"
-        )
-
-
-def enforce(xp: Any, checks: Iterable[Check]) -> None:
-    """Raise the first broken check. The host waits for the device once.
-
-    At points that the caller did not choose nothing is raised.
-    """
-    checks = tuple(check for check in checks if not hides_points(check.bad))
-    flags = [xp.any(check.bad) for check in checks]
-    if flags and bool(functools.reduce(operator.or_, flags)):
-        raise next(c.error(xp) for c, flag in zip(checks, flags, strict=True) if flag)
-
-
 def binade(xp: Any, x: Array) -> Array:
     """The largest power of two that is not above each positive number."""
-    if is_numpy(xp) or _is_cupy(xp):
+    if is_numpy(xp) or is_cupy(xp):
         # Sign and exponent without the fraction: 10 times faster than a logarithm.
         if x.dtype == xp.float64:
             return (x.view(xp.uint64) & np.uint64(0xFFF << 52)).view(xp.float64)
         return (x.view(xp.uint32) & np.uint32(0x1FF << 23)).view(xp.float32)
     return 2.0 ** xp.floor(xp.log2(x))
-
-
-# class labels
-
-
-def as_labels(
-    xp: Any, name: str, labels: Array, num_classes: int
-) -> tuple[Array, Check]:
-    """Labels ready to index with, and the check that each is the number of a class."""
-    if not is_integral(xp, labels):
-        raise TypeError(
-            f"`{name}` must hold integer class labels, but its dtype is "
-            f"{labels.dtype}: convert it, for example with "
-            f"`xp.astype({name}, xp.int64)`"
-        )
-    # Narrow integers first become wide ones: 300 classes do not fit into uint8.
-    index = as_index(xp, labels)
-    in_range = Check(
-        name,
-        labels,
-        (index < 0) | (index >= num_classes),
-        rule=f"hold class labels in [0, {num_classes})",
-        remedy="number the classes from 0, or give as many classes as there are",
-    )
-    return index, in_range
-
-
-def label_mask(xp: Any, index: Array, num_classes: int) -> Array:
-    """Booleans ``(..., num_classes)``, true at the label; a bad label marks nothing."""
-    classes = xp.arange(num_classes, dtype=index.dtype, device=device_of(index))
-    return index[..., None] == classes
-
-
-def can_gather(xp: Any) -> bool:
-    """Whether the namespace reads entries by a computed index; Dask cannot."""
-    return not array_api_compat.is_dask_namespace(xp)
-
-
-def gather_labels(xp: Any, values: Array, index: Array) -> Array:
-    """``values[..., label]`` of each row; anything where a label is out of range."""
-    num_classes = values.shape[-1]
-    # One flat index costs one pass. Libraries disagree about indices out of range
-    # (an error, a wrap, a clamp), so none reaches them.
-    flat = xp.reshape(xp.clip(index, 0, num_classes - 1), (-1,))
-    first = xp.arange(flat.shape[0], dtype=flat.dtype, device=device_of(flat))
-    picked = xp.take(xp.reshape(values, (-1,)), first * num_classes + flat, axis=0)
-    return xp.reshape(picked, index.shape)
-
-
-def confusion_counts(
-    xp: Any, rows: Array, columns: Array, num_classes: int, weight: Array | None
-) -> Array:
-    """How often each pair of labels occurs: ``(num_classes, num_classes)``.
-
-    Labels must be in range. The counts are integers, or floats where there are weights.
-    """
-    size = num_classes * num_classes
-    pairs = rows * num_classes + columns
-    shape = (num_classes, num_classes)
-    if _is_cupy(xp):
-        import cupyx
-
-        # `cupy.bincount` would wait for the device twice to look at its argument.
-        dtype = xp.uint64 if weight is None else xp.float64
-        counts = xp.zeros(size, dtype=dtype)
-        cupyx.scatter_add(counts, pairs, 1 if weight is None else weight)
-        return xp.reshape(counts, shape)
-    if is_numpy(xp) or array_api_compat.is_torch_namespace(xp):
-        counts = xp.bincount(pairs, weights=weight, minlength=size)
-        return xp.reshape(counts, shape)
-    if array_api_compat.is_jax_namespace(xp):
-        counts = xp.bincount(pairs, weights=weight, length=size)
-        return xp.reshape(counts, shape)
-    ones = default_dtype(xp, "real floating", rows)
-    left = xp.astype(label_mask(xp, rows, num_classes), ones)
-    right = xp.astype(label_mask(xp, columns, num_classes), ones)
-    if weight is not None:
-        left = left * weight[:, None]
-    return xp.matmul(xp.matrix_transpose(left), right)
 
 
 def quiet() -> Any:

@@ -9,30 +9,29 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
+from types import MappingProxyType
 from typing import Any, Literal
 
 from xgrad._array import (
     Array,
     ArrayT,
-    Check,
     as_float,
-    as_labels,
-    can_gather,
     cast,
     common_namespace,
-    enforce,
-    gather_labels,
     is_floating,
     is_integral,
-    label_mask,
     one_of,
     perturbed,
     quiet,
     require_same_shape,
     total,
 )
+from xgrad._classes import Adjustment, as_classes, as_real
+from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
+from xgrad._guard import Check, Guard
 from xgrad._math import product
 
 Reduction = Literal["mean", "sum", "none"]
@@ -40,105 +39,14 @@ Formula = Callable[..., Any]
 NAN = float("nan")
 
 
-# Rules for the values of an argument
-
-
 @dataclass(frozen=True)
-class Domain:
-    """A rule for values. ``broken(xp, values, tolerance)`` lists what breaks it.
+class Goal:
+    """What one call aims at, and how much each loss counts; ``None`` is 1, or all."""
 
-    Each item is ``(values to show, mask of the bad ones, the rule in words)``; the
-    tolerance is ``sqrt(eps)`` of the dtype that the caller passed.
-    """
-
-    broken: Callable[[Any, Array, float], list[tuple[Array, Array, str]]]
-    remedy: str = ""
-
-    def checks(self, xp: Any, name: str, values: Array, given: Array) -> list[Check]:
-        """The rule as checks on one argument; ``given`` is what the caller passed."""
-        dtype = given.dtype if is_floating(xp, given) else values.dtype
-        tolerance = float(xp.finfo(dtype).eps) ** 0.5
-        return [
-            Check(name, shown, bad, rule, self.remedy)
-            for shown, bad, rule in self.broken(xp, values, tolerance)
-        ]
-
-
-def _unit_interval(
-    xp: Any, values: Array, tolerance: float
-) -> list[tuple[Array, Array, str]]:
-    return [(values, (values < 0) | (values > 1), "lie in [0, 1]")]
-
-
-def _distribution(
-    xp: Any, values: Array, tolerance: float
-) -> list[tuple[Array, Array, str]]:
-    sums = xp.sum(values, axis=-1)
-    bad = xp.abs(sums - 1) > tolerance
-    rule = "hold rows that sum to 1 (the sum of the row is shown)"
-    return [*_unit_interval(xp, values, tolerance), (sums, bad, rule)]
-
-
-def _soft_target(
-    xp: Any, values: Array, tolerance: float
-) -> list[tuple[Array, Array, str]]:
-    bad = ~((values >= 0) & xp.isfinite(values))
-    return [(values, bad, "be finite and not negative")]
-
-
-REAL = Domain(lambda xp, values, tolerance: [])
-UNIT_INTERVAL = Domain(
-    _unit_interval, "give probabilities, for example `special.sigmoid(logits)`"
-)
-DISTRIBUTION = Domain(
-    _distribution,
-    "give probabilities, for example `special.softmax(logits)`, "
-    "or use the loss that takes logits",
-)
-SOFT_TARGET = Domain(_soft_target, "soft targets are the weights of the classes")
-
-
-@dataclass(frozen=True)
-class Classes:
-    """The target of a row: one label, or a weight for each class.
-
-    Exactly one of ``index`` (labels to index with) and ``weights`` is given. Labels
-    may be out of range where nobody checked them: those rows hold anything.
-    """
-
-    xp: Any
-    num_classes: int
-    index: Array | None = None
-    weights: Array | None = None
-
-    @functools.cached_property
-    def mask(self) -> Array:
-        """Booleans, true at the label."""
-        return label_mask(self.xp, self.index, self.num_classes)
-
-    def times(self, values: Array) -> Array:
-        """Target times values, entry by entry, with ``0 * inf = 0``."""
-        if self.weights is None:
-            return self.xp.where(self.mask, values, 0.0)
-        return product(self.xp, self.weights, values)
-
-    def pick(self, values: Array) -> Array:
-        """Sum of target times values over the classes."""
-        if self.weights is None and can_gather(self.xp):
-            return gather_labels(self.xp, values, self.index)
-        return self.xp.sum(self.times(values), axis=-1)
-
-    def scale(self, values: Array) -> Array:
-        """Values of each row, times the sum of the target over the classes."""
-        if self.weights is None:
-            return values
-        return self.xp.sum(self.weights, axis=-1, keepdims=True) * values
-
-    def dense(self, dtype: Any) -> Array:
-        """The target as a weight for each class."""
-        if self.weights is None:
-            return self.xp.astype(self.mask, dtype)
-        return self.weights
+    target: Any
+    factor: Array | None = None  # what the losses are multiplied by
+    measure: Array | None = None  # what a mean divides by the sum of
+    known: Array | None = None  # false where labels that nobody checked are bad
 
 
 @dataclass(frozen=True)
@@ -148,10 +56,11 @@ class Case:
     xp: Any
     prediction: Array
     target: Any
-    weight: Array | None
-    reduction: str
+    options: dict[str, Any]  # of the formulas
+    factor: Array | None
+    known: Array | None
     count: Any  # what a mean divides by: a number, or the sum of the weights
-    poison: Array | None  # where labels that nobody checked are out of range
+    reduction: str
     dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
 
 
@@ -170,6 +79,8 @@ class Loss:
         Whether the loss is one of rows, ``(..., C) -> (...)``, instead of elements.
     prediction, target : Domain
         Rules for the values; not looked at with ``check=False``.
+    options : mapping of names to Number or Entries
+        Rules for the options that the formulas take.
     """
 
     __name__: str
@@ -184,15 +95,17 @@ class Loss:
         rows: bool = False,
         prediction: Domain = REAL,
         target: Domain = REAL,
+        options: Mapping[str, Number | Entries] = MappingProxyType({}),
     ) -> None:
         self.rows = rows
         self.prediction = prediction
         self.target = target
+        self.rules = options
         self._value = value
         self._slope: Formula | None = None
         self._value_and_slope: Formula = self._one_after_the_other
         functools.update_wrapper(self, value)
-        self.__signature__ = _public_signature(value)
+        self.__signature__ = self._public_signature()
 
     def __repr__(self) -> str:
         return f"<loss {self.__module__}.{self.__name__}>"
@@ -247,9 +160,8 @@ class Loss:
     ) -> ArrayT:
         """The loss, reduced as asked."""
         with quiet():
-            case = self._case(prediction, target, reduction, weight, check)
-            losses = self._value(case.xp, case.prediction, case.target, **options)
-            return self._reduced(case, losses)
+            case = self._case(prediction, target, reduction, weight, check, options)
+            return self._reduced(case, self._of(case, self._value))
 
     def grad(
         self,
@@ -267,10 +179,10 @@ class Loss:
         With ``reduction="none"`` it holds each entry's own slope.
         """
         with quiet():
-            case = self._case(prediction, target, reduction, weight, check)
+            case = self._case(prediction, target, reduction, weight, check, options)
             if self.slope_needs_value:
-                return self._both(case, options)[1]
-            slope = self._slopes(case.xp, case.prediction, case.target, **options)
+                return self._both(case)[1]
+            slope = self._of(case, self._slopes)
             return cast(case.xp, self._scaled(case, slope, None), case.dtype)
 
     def value_and_grad(
@@ -286,22 +198,86 @@ class Loss:
     ) -> tuple[ArrayT, ArrayT]:
         """The loss and its gradient; what both need is computed once."""
         with quiet():
-            case = self._case(prediction, target, reduction, weight, check)
-            return self._both(case, options)
+            case = self._case(prediction, target, reduction, weight, check, options)
+            return self._both(case)
 
-    def _both(self, case: Case, options: dict[str, Any]) -> tuple[Any, Any]:
-        losses, slope = self._value_and_slope(
-            case.xp, case.prediction, case.target, **options
-        )
+    def _of(self, case: Case, function: Formula) -> Any:
+        return function(case.xp, case.prediction, case.target, **case.options)
+
+    def _both(self, case: Case) -> tuple[Any, Any]:
+        losses, slope = self._of(case, self._value_and_slope)
         value = self._reduced(case, losses)
         return value, cast(case.xp, self._scaled(case, slope, value), case.dtype)
+
+    # Options.
+
+    def _public_signature(self) -> inspect.Signature:
+        """Signature of a call: the options of this loss after those of every loss."""
+        _, prediction, target, *own = inspect.signature(self._value).parameters.values()
+        shared = inspect.signature(Loss.__call__).parameters
+        common = [shared[name] for name in ("reduction", "weight", "check")]
+        return inspect.Signature([prediction, target, *common, *own])
+
+    def _chosen(self, options: dict[str, Any]) -> dict[str, Any]:
+        """All options of this loss, by their names, in their order."""
+        own = list(self.__signature__.parameters.values())[5:]
+        names = [parameter.name for parameter in own]
+        for name in options:
+            if name not in names:
+                listed = ", ".join(map(repr, names)) or "none of its own"
+                raise TypeError(
+                    f"`{self.__name__}` has an unexpected keyword argument {name!r}: "
+                    f"its options are {listed}, beside reduction, weight and check"
+                )
+        for parameter in own:
+            if parameter.default is parameter.empty and parameter.name not in options:
+                raise TypeError(
+                    f"`{self.__name__}` needs the keyword argument {parameter.name!r}"
+                )
+        return {p.name: options.get(p.name, p.default) for p in own}
+
+    def _arrays(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options that are arrays."""
+        return {
+            name: options[name]
+            for name, rule in self.rules.items()
+            if isinstance(rule, Entries) and not isinstance(options[name], Real)
+        }
+
+    def _checked_options(
+        self, xp: Any, options: dict[str, Any], values: Array, guard: Guard
+    ) -> dict[str, Any]:
+        """All options; numbers as floats of Python."""
+        checked = dict(options)
+        for name, rule in self.rules.items():
+            if isinstance(rule, Number):
+                checked[name] = rule.checked(name, options[name])
+            else:
+                checked[name] = rule.checked(xp, name, options[name], values, guard)
+        return checked
+
+    def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options that the formulas take."""
+        return options
 
     # Checks.
 
     def _case(
-        self, prediction: Any, target: Any, reduction: Any, weight: Any, check: bool
+        self,
+        prediction: Any,
+        target: Any,
+        reduction: Any,
+        weight: Any,
+        check: bool,
+        options: dict[str, Any],
     ) -> Case:
-        xp = common_namespace(prediction=prediction, target=target, weight=weight)
+        options = self._chosen(options)
+        xp = common_namespace(
+            prediction=prediction,
+            target=target,
+            weight=weight,
+            **self._arrays(options),
+        )
         one_of("reduction", reduction, self.reductions)
         _refuse_swapped(xp, prediction, target)
         values = as_float(xp, "prediction", prediction)
@@ -310,43 +286,48 @@ class Loss:
                 f"`prediction` has shape {tuple(values.shape)}, but `{self.__name__}` "
                 "needs a last axis of at least one entry: a single row is 1-d"
             )
-        goal, checks, unlabelled = self._goal(xp, values, target, check)
         shape = tuple(values.shape[:-1] if self.rows else values.shape)
+        guard = Guard(xp, check)
         weights = None if weight is None else _as_weight(xp, weight, shape, values)
-        count = _count(xp, shape, reduction, weights)
-        if check:
-            if not perturbed.get():
-                checks += self.prediction.checks(xp, "prediction", values, prediction)
-            if reduction == "mean" and weight is not None:
-                checks.append(_not_weightless(count))
-            enforce(xp, checks)
+        options = self._checked_options(xp, options, values, guard)
+        goal = self._goal(xp, values, target, weights, guard, options)
+        count = _count(xp, shape, reduction, goal.measure, guard)
+        if not perturbed.get():
+            rules = self.prediction.checks(xp, "prediction", values, prediction)
+            values = guard(values, rules)
+        guard.enforce()
         return Case(
             xp=xp,
             prediction=values,
-            target=goal,
-            weight=weights,
-            reduction=reduction,
+            target=goal.target,
+            options=self._of_formulas(options),
+            factor=goal.factor,
+            known=None if check else goal.known,
             count=count,
-            poison=None if check else unlabelled,
+            reduction=reduction,
             dtype=prediction.dtype if is_floating(xp, prediction) else values.dtype,
         )
 
     def _goal(
-        self, xp: Any, values: Array, target: Any, check: bool
-    ) -> tuple[Any, list[Check], Array | None]:
-        """The target to compute with, its checks, and which rows have a bad label."""
+        self,
+        xp: Any,
+        values: Array,
+        target: Any,
+        weight: Array | None,
+        guard: Guard,
+        options: dict[str, Any],
+    ) -> Goal:
+        """The target to compute with, and the weights of the losses."""
         require_same_shape("prediction", values, "target", target)
-        goal = _as_target(xp, target, values.dtype)
-        checks = self.target.checks(xp, "target", goal, target) if check else []
-        return goal, checks, None
+        numbers = as_real(xp, "target", target, values.dtype)
+        numbers = guard(numbers, self.target.checks(xp, "target", numbers, target))
+        return Goal(numbers, factor=weight, measure=weight)
 
     # Reduction.
 
     def _reduced(self, case: Case, losses: Array) -> Any:
         xp = case.xp
-        losses = _poisoned(case, losses)
-        if case.weight is not None:
-            losses = losses * case.weight
+        losses = _counted(case, losses)
         if case.reduction == "none":
             return losses
         result = total(xp, losses)
@@ -356,38 +337,81 @@ class Loss:
 
     def _scaled(self, case: Case, slope: Array, value: Any) -> Any:
         """The gradient of the reduced loss from the slopes of the unreduced one."""
-        xp = case.xp
-        slope = _poisoned(case, slope)
-        if case.weight is not None:
-            slope = slope * (case.weight[..., None] if self.rows else case.weight)
+        slope = _counted(case, slope)
         if case.reduction == "mean":
             count = case.count
             known = isinstance(count, float)
-            slope = slope / (count if known else cast(xp, count, slope.dtype))
+            slope = slope / (count if known else cast(case.xp, count, slope.dtype))
         return slope
 
 
 class ClassLoss(Loss):
     """A loss of rows whose target is a label, or a weight for each class.
 
-    The formulas get the target as `Classes`.
+    The formulas get the target as `Classes`. An ``adjustable`` loss takes the options
+    ``class_weight``, ``label_smoothing`` and ``ignore_index`` beside its own, and its
+    formulas know nothing of them.
     """
 
-    def __init__(self, value: Formula, /, *, prediction: Domain = REAL) -> None:
-        super().__init__(value, rows=True, prediction=prediction, target=SOFT_TARGET)
+    def __init__(
+        self,
+        value: Formula,
+        /,
+        *,
+        adjustable: bool = False,
+        prediction: Domain = REAL,
+        options: Mapping[str, Number | Entries] = MappingProxyType({}),
+    ) -> None:
+        self.adjustable = adjustable
+        super().__init__(
+            value,
+            rows=True,
+            prediction=prediction,
+            target=SOFT_TARGET,
+            options=options,
+        )
+
+    def _public_signature(self) -> inspect.Signature:
+        signature = super()._public_signature()
+        if not self.adjustable:
+            return signature
+        own = [*signature.parameters.values(), *Adjustment.parameters()]
+        return signature.replace(parameters=own)
+
+    def _arrays(self, options: dict[str, Any]) -> dict[str, Any]:
+        arrays = super()._arrays(options)
+        return arrays | {n: v for n, v in options.items() if n == "class_weight"}
+
+    def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {n: v for n, v in options.items() if n not in Adjustment.names()}
 
     def _goal(
-        self, xp: Any, values: Array, target: Any, check: bool
-    ) -> tuple[Any, list[Check], Array | None]:
-        if target.shape == values.shape:
-            weights = _as_target(xp, target, values.dtype)
-            checks = self.target.checks(xp, "target", weights, target) if check else []
-            return Classes(xp, values.shape[-1], weights=weights), checks, None
-        if target.shape != values.shape[:-1]:
-            raise ValueError(_misshapen_classes(values, target))
-        index, in_range = as_labels(xp, "target", target, values.shape[-1])
-        labels = Classes(xp, values.shape[-1], index=index)
-        return labels, [in_range], in_range.bad
+        self,
+        xp: Any,
+        values: Array,
+        target: Any,
+        weight: Array | None,
+        guard: Guard,
+        options: dict[str, Any],
+    ) -> Goal:
+        chosen = Adjustment.among(options).checked(xp, values, guard)
+        classes, ignored = as_classes(xp, values, target, guard, chosen.ignore_index)
+        known = None if guard.active else classes.known()
+        factor = weight
+        if ignored is not None:
+            known = None if known is None else known | ignored
+            ones = xp.ones_like(values[..., 0]) if weight is None else weight
+            factor = xp.where(ignored, 0.0, ones)
+        measure = factor
+        if chosen.class_weight is not None:
+            share = classes.pick(chosen.class_weight)
+            measure = share if measure is None else measure * share
+        if classes.labels is not None and not chosen.label_smoothing:
+            # The weight of a class is one of all rows that have its label.
+            factor = measure
+        else:
+            classes = chosen.applied(classes, values.dtype)
+        return Goal(classes, factor, measure, known)
 
 
 class RootLoss(Loss):
@@ -408,14 +432,6 @@ class RootLoss(Loss):
 # The steps of `Loss`, in the order of their use.
 
 
-def _public_signature(value: Formula) -> inspect.Signature:
-    """Signature of a call: the formula's options after those of every loss."""
-    own = inspect.signature(Loss.__call__).parameters
-    shared = [own[name] for name in ("reduction", "weight", "check")]
-    _, prediction, target, *options = inspect.signature(value).parameters.values()
-    return inspect.Signature([prediction, target, *shared, *options])
-
-
 def _refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
     if (
         prediction.ndim == 1
@@ -430,44 +446,21 @@ def _refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
         )
 
 
-def _as_target(xp: Any, target: Array, dtype: Any) -> Array:
-    """Floats, integers or booleans as floats of the prediction's dtype."""
-    if xp.isdtype(target.dtype, ("real floating", "integral", "bool")):
-        return cast(xp, target, dtype)
-    raise TypeError(
-        f"`target` must hold real numbers, but its dtype is {target.dtype}: "
-        "convert it, for example with `xp.astype(target, xp.float64)`"
-    )
-
-
-def _misshapen_classes(values: Array, target: Array) -> str:
-    shape, given = tuple(values.shape), tuple(target.shape)
-    fix = (
-        f"; reshape it: `target.reshape({shape[:-1]})`"
-        if math.prod(given) == math.prod(shape[:-1])
-        else ""
-    )
-    return (
-        f"`prediction` has shape {shape} but `target` has shape {given}: it must be "
-        f"{shape[:-1]} (integer labels) or {shape} (weights of the classes){fix}"
-    )
-
-
 def _as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) -> Array:
     if tuple(weight.shape) != shape:
         raise ValueError(
             f"`weight` has shape {tuple(weight.shape)}, but must have that of the "
             f"unreduced loss, {shape}: give one weight for each loss"
         )
-    if not xp.isdtype(weight.dtype, ("real floating", "integral", "bool")):
-        raise TypeError(
-            f"`weight` must hold real numbers, but its dtype is {weight.dtype}"
-        )
-    return cast(xp, weight, values.dtype)
+    return as_real(xp, "weight", weight, values.dtype)
 
 
 def _count(
-    xp: Any, shape: tuple[int, ...], reduction: str, weight: Array | None
+    xp: Any,
+    shape: tuple[int, ...],
+    reduction: str,
+    measure: Array | None,
+    guard: Guard,
 ) -> Any:
     """What a mean divides by: the number of losses, or the sum of their weights."""
     if reduction != "mean":
@@ -477,24 +470,35 @@ def _count(
             f"the mean over no losses is undefined (their shape is {shape}): "
             'skip the empty batch, or use reduction="sum"'
         )
-    return float(math.prod(shape)) if weight is None else total(xp, weight)
+    if measure is None:
+        return float(math.prod(shape))
+    count = total(xp, measure)
+    return guard(count, _weightless_checks(count))
 
 
-def _not_weightless(count: Array) -> Check:
-    return Check(
+def _weightless_checks(count: Array) -> Iterator[Check]:
+    yield Check(
         "weight",
         count,
         count == 0,
-        rule="not sum to 0 (the sum is shown)",
-        remedy='a weighted mean divides by that sum; use reduction="sum"',
+        rule="not sum to 0 (the sum is shown; ignored rows weigh nothing)",
+        remedy="a weighted mean divides by that sum: skip the batch, or use "
+        'reduction="sum"',
     )
 
 
-def _poisoned(case: Case, values: Array) -> Array:
-    """nan in each row whose label is out of range, so that no number looks right."""
-    if case.poison is None:
-        return values
-    bad = case.poison
-    return case.xp.where(
-        bad if bad.ndim == values.ndim else bad[..., None], NAN, values
-    )
+def _counted(case: Case, values: Array) -> Array:
+    """Losses or slopes, as often as they count; nan where a label is none.
+
+    What weighs nothing adds nothing, not even if it is infinite or nan.
+    """
+    xp = case.xp
+    if case.factor is not None:
+        values = product(xp, _beside(case.factor, values), values)
+    if case.known is not None:
+        values = xp.where(_beside(case.known, values), values, NAN)
+    return values
+
+
+def _beside(rows: Array, values: Array) -> Array:
+    return rows if rows.ndim == values.ndim else rows[..., None]

@@ -8,6 +8,8 @@ from xgrad._array import Array, is_numpy
 
 # NumPy walks along a short last axis slowly, up to this length at least.
 SHORT = 32
+# Up to this length its products with ones are as accurate as a sum in pairs.
+EXACT = 256
 
 
 def shifted(xp: Any, x: Array, axis: int = -1) -> tuple[Array, Array]:
@@ -20,6 +22,11 @@ def shifted(xp: Any, x: Array, axis: int = -1) -> tuple[Array, Array]:
     largest = maximum(xp, x, axis)
     largest = xp.where(xp.isfinite(largest), largest, 0.0)
     return x - largest, largest
+
+
+def below_maximum(xp: Any, x: Array) -> Array:
+    """``x - max`` along the last axis; nan in rows without a finite maximum."""
+    return x - maximum(xp, x)
 
 
 def softmax(xp: Any, x: Array, axis: int = -1) -> Array:
@@ -71,6 +78,8 @@ def product(xp: Any, factor: Array, value: Array) -> Array:
 def maximum(xp: Any, x: Array, axis: int = -1) -> Array:
     """Largest entry along the axis, which is kept."""
     width = x.shape[axis]
+    if 0 in x.shape:  # Dask refuses to compare no entries
+        return xp.zeros_like(xp.sum(x, axis=axis, keepdims=True))
     if not (is_numpy(xp) and axis == -1 and width <= SHORT):
         return xp.max(x, axis=axis, keepdims=True)
     while width > 1:  # fold the axis in halves: 2 to 20 times faster
@@ -83,7 +92,34 @@ def maximum(xp: Any, x: Array, axis: int = -1) -> Array:
 
 def total(xp: Any, x: Array, axis: int = -1) -> Array:
     """Sum along the axis, which is kept."""
-    if is_numpy(xp) and axis == -1 and x.ndim > 1:
-        # A product with ones is 2 to 16 times faster than a sum along the last axis.
-        return xp.matmul(x, xp.ones((x.shape[-1], 1), dtype=x.dtype))
+    if is_numpy(xp) and x.ndim > 1:
+        if axis == -1 and x.shape[-1] <= EXACT:
+            # A product with ones is 2 to 4 times faster than a sum along the last axis.
+            return xp.matmul(x, xp.ones((x.shape[-1], 1), dtype=x.dtype))
+        if x.strides[axis] != x.itemsize:
+            # NumPy adds in pairs along contiguous memory, one after another elsewhere.
+            wide = xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64)
+            return wide.astype(x.dtype, copy=False)
     return xp.sum(x, axis=axis, keepdims=True)
+
+
+def row_sum(xp: Any, x: Array) -> Array:
+    """Sum along the last axis, without it."""
+    return xp.squeeze(total(xp, x), axis=-1)
+
+
+def divided(xp: Any, x: Array, divisor: Array) -> Array:
+    """``x / divisor``, and 0 where the divisor is 0."""
+    return xp.where(divisor == 0, 0.0, x / xp.where(divisor == 0, 1.0, divisor))
+
+
+def unit_rows(xp: Any, x: Array) -> tuple[Array, Array]:
+    """Rows of length 1, or of zeros, and the length of each (kept dims).
+
+    Entries are divided by the largest one before they are squared, so that no length
+    overflows or vanishes.
+    """
+    largest = maximum(xp, xp.abs(x))
+    scaled = divided(xp, x, largest)
+    relative = xp.sqrt(total(xp, scaled**2))
+    return divided(xp, scaled, relative), largest * relative

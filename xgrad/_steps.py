@@ -9,13 +9,12 @@ from typing import Any
 
 from xgrad._array import (
     Array,
-    Check,
     as_complex,
-    enforce,
     float_info,
     is_lazy,
     quiet,
 )
+from xgrad._guard import Check, enforce
 from xgrad._noise import noise_offsets
 from xgrad._plan import Plan, Scheme, beside
 from xgrad._points import Points, floored_size, own_size, random_direction

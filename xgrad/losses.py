@@ -19,19 +19,26 @@ a wrong value or shape. Nothing broadcasts. Sums over rows accumulate in float64
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
 from xgrad import _math
 from xgrad._array import Array
-from xgrad._loss import (
+from xgrad._classes import Classes
+from xgrad._domains import (
+    ABOVE_MINUS_ONE,
+    COUNTS,
     DISTRIBUTION,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SIGNS,
     UNIT_INTERVAL,
-    Classes,
-    ClassLoss,
-    Loss,
-    RootLoss,
+    VARIANCE,
+    Entries,
 )
+from xgrad._loss import ClassLoss, Loss, RootLoss
 
 # Regression
 
@@ -53,7 +60,7 @@ def half_squared_error(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> half_squared_error.grad(p, t)
     array([ 0.1, -0.2,  0.1])
     """
-    return xp.sum((prediction - target) ** 2, axis=-1) / 2
+    return _math.row_sum(xp, (prediction - target) ** 2) / 2
 
 
 @half_squared_error.slope
@@ -122,10 +129,189 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     return 2 * (prediction - target)
 
 
+@partial(Loss, prediction=ABOVE_MINUS_ONE, target=ABOVE_MINUS_ONE)
+def mean_squared_log_error(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Squared error of the logarithms, ``(log(1 + p) - log(1 + t))**2``.
+
+    Prediction and target have one shape, and every value is above -1. Relative errors
+    count, whatever the size of the values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_squared_log_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    np.float64(0.2402)
+    """
+    return (xp.log1p(prediction) - xp.log1p(target)) ** 2
+
+
+@mean_squared_log_error.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return 2 * (xp.log1p(prediction) - xp.log1p(target)) / (1 + prediction)
+
+
+@partial(Loss, options={"delta": POSITIVE})
+def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Array:
+    """Half the squared error within ``delta`` of the target, linear beyond.
+
+    ``e**2 / 2`` where ``abs(e) <= delta``, else ``delta * (abs(e) - delta / 2)``, with
+    ``e = p - t`` (Huber, Annals of Mathematical Statistics 35(1), 1964). Prediction and
+    target have one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> huber(np.array([0.5, 3.0]), np.array([0.0, 0.0]), reduction="none")
+    array([0.125, 2.5  ])
+    """
+    size = xp.abs(prediction - target)
+    inner = xp.clip(size, max=delta)
+    return inner**2 / 2 + delta * (size - inner)
+
+
+@huber.slope
+def _(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Array:
+    return xp.clip(prediction - target, -delta, delta)
+
+
+@partial(Loss, options={"beta": POSITIVE})
+def smooth_l1(
+    xp: Any, prediction: Array, target: Array, /, *, beta: float = 1.0
+) -> Array:
+    """Absolute error, rounded off within ``beta`` of the target: ``huber / beta``.
+
+    ``e**2 / (2 * beta)`` where ``abs(e) <= beta``, else ``abs(e) - beta / 2``
+    (Girshick, Fast R-CNN, ICCV 2015, eq. 3, where ``beta`` is 1). Prediction and target
+    have one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth_l1(np.array([0.5, 3.0]), np.array([0.0, 0.0]), beta=2, reduction="none")
+    array([0.0625, 2.    ])
+    """
+    size = xp.abs(prediction - target)
+    inner = xp.clip(size, max=beta)
+    return inner * (inner / (2 * beta)) + (size - inner)
+
+
+@smooth_l1.slope
+def _(xp: Any, prediction: Array, target: Array, /, *, beta: float = 1.0) -> Array:
+    return xp.clip((prediction - target) / beta, -1.0, 1.0)
+
+
+@Loss
+def log_cosh(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Logarithm of the hyperbolic cosine of the error, ``log(cosh(p - t))``.
+
+    Half the squared error where that is small, ``abs(e) - log(2)`` where it is large,
+    and accurate in between: ``log1p(2 * sinh(e / 2)**2)`` below 1, which cancels
+    nothing. Prediction and target have one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = np.array([1e-6, 1000.0], dtype=np.float32)
+    >>> log_cosh(p, np.zeros_like(p), reduction="none")
+    array([5.0e-13, 9.993e+02], dtype=float32)
+    """
+    size = xp.abs(prediction - target)
+    near = xp.log1p(2 * xp.sinh(size / 2) ** 2)
+    far = size + xp.log1p(xp.exp(-2 * size)) - math.log(2)
+    return xp.where(size < 1, near, far)
+
+
+@log_cosh.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return xp.tanh(prediction - target)
+
+
+@partial(Loss, options={"quantile": FRACTION})
+def pinball(
+    xp: Any, prediction: Array, target: Array, /, *, quantile: float = 0.5
+) -> Array:
+    """Loss whose best constant prediction is a quantile of the targets.
+
+    ``quantile * (t - p)`` where the prediction is too low, ``(1 - quantile) * (p - t)``
+    where it is too high (Koenker and Bassett, Econometrica 46(1), 1978). The slope at a
+    tie is 0. Prediction and target have one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.array([0.0, 2.0]), np.array([1.0, 1.0])
+    >>> pinball(p, t, quantile=0.9, reduction="none")
+    array([0.9, 0.1])
+    """
+    missing = target - prediction
+    return xp.where(missing > 0, quantile * missing, (quantile - 1) * missing)
+
+
+@pinball.slope
+def _(xp: Any, prediction: Array, target: Array, /, *, quantile: float = 0.5) -> Array:
+    missing = target - prediction
+    level = 0 * missing  # nan stays nan
+    return xp.where(missing > 0, -quantile, xp.where(missing < 0, 1 - quantile, level))
+
+
+@partial(Loss, target=COUNTS)
+def poisson_nll(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Negative log likelihood of counts, ``exp(x) - t * x``, x the logarithm of a rate.
+
+    The term ``log(t!)``, which does not depend on the prediction, is left out
+    (McCullagh and Nelder, Generalized Linear Models, table 2.1). The target has the
+    prediction's shape and is not negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> poisson_nll(np.log(np.array([2.0, 5.0])), np.array([2, 4]), reduction="none")
+    array([ 0.614, -1.438])
+    """
+    return xp.exp(prediction) - _math.product(xp, target, prediction)
+
+
+@poisson_nll.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return xp.exp(prediction) - target
+
+
+@poisson_nll.value_and_slope
+def _(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
+    rate = xp.exp(prediction)
+    return rate - _math.product(xp, target, prediction), rate - target
+
+
+@partial(Loss, options={"variance": Entries(VARIANCE, POSITIVE)})
+def gaussian_nll(
+    xp: Any, prediction: Array, target: Array, /, *, variance: Any
+) -> Array:
+    """Negative log likelihood of a normal distribution around the prediction.
+
+    ``(log(variance) + (p - t)**2 / variance) / 2``, without the constant
+    ``log(2 * pi) / 2``. Prediction and target have one shape; ``variance`` is a
+    positive number, or an array in that shape (Nix and Weigend, ICNN 1994, eq. 2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gaussian_nll(np.array([1.0, 2.0]), np.array([1.0, 4.0]), variance=4.0)
+    np.float64(0.943)
+    """
+    error = prediction - target
+    spread = variance if hasattr(variance, "shape") else xp.full_like(error, variance)
+    return (xp.log(spread) + error / spread * error) / 2
+
+
+@gaussian_nll.slope
+def _(xp: Any, prediction: Array, target: Array, /, *, variance: Any) -> Array:
+    return (prediction - target) / variance
+
+
 # Classification: rows of classes
 
 
-@partial(ClassLoss, prediction=DISTRIBUTION)
+@partial(ClassLoss, prediction=DISTRIBUTION, options={"delta": NOT_NEGATIVE})
 def cross_entropy(
     xp: Any, prediction: Array, target: Classes, /, *, delta: float = 0.0
 ) -> Array:
@@ -145,17 +331,16 @@ def cross_entropy(
     >>> cross_entropy(p, np.asarray(2), delta=1e-7)
     np.float64(0.510825457099338)
     """
-    logarithm = xp.log(prediction + _not_negative("delta", delta))
     # A nan of any class reaches the loss of its row, not only that of the target's.
-    return 0 * _math.total(xp, prediction)[..., 0] - target.pick(logarithm)
+    return 0 * _math.row_sum(xp, prediction) - target.pick(xp.log(prediction + delta))
 
 
 @cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Classes, /, *, delta: float = 0.0) -> Array:
-    return -target.times(1 / (prediction + _not_negative("delta", delta)))
+    return 0 * prediction - target.times(1 / (prediction + delta))
 
 
-@ClassLoss
+@partial(ClassLoss, adjustable=True)
 def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Array:
     """Cross entropy of each row of logits, ``-sum_k t_k log softmax(x)_k``.
 
@@ -164,7 +349,19 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Arr
     ``(..., C)`` (one-hot or soft, finite and not negative). The maximum of a row is
     subtracted first, so that a common offset of any size changes nothing. The slope is
     ``sum(t) softmax(x) - t`` (Bishop, Pattern Recognition and Machine Learning,
-    eq. 4.109).
+    eq. 4.109). A row with ``nan``, with ``inf``, or of ``-inf`` alone is ``nan``.
+
+    Parameters
+    ----------
+    class_weight : array of shape (C,), optional
+        Weights of the classes, finite and not negative. A mean divides by the sum of
+        the weights of the targets.
+    label_smoothing : float
+        The part of each target, in [0, 1], that is spread over all classes alike:
+        ``(1 - s) t + s / C``. A mean divides by the weights of the targets before that.
+    ignore_index : int, optional
+        Rows with this label cost nothing and are not counted; it need not be the number
+        of a class. Of weights, those rows that lie on this class alone.
 
     Examples
     --------
@@ -176,19 +373,20 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Arr
     array([[-0.335,  0.245,  0.090],
            [ 0.333,  0.333, -0.667]])
     """
-    shift, _ = _math.shifted(xp, prediction)
+    shift = _math.below_maximum(xp, prediction)
     normaliser = _math.total(xp, xp.exp(shift))
     return _row_loss(xp, shift, normaliser, target)
 
 
 @softmax_cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Classes, /) -> Array:
-    return _row_slope(_math.softmax(xp, prediction), target)
+    exponential = xp.exp(_math.below_maximum(xp, prediction))
+    return _row_slope(exponential / _math.total(xp, exponential), target)
 
 
 @softmax_cross_entropy.value_and_slope
 def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
-    shift, _ = _math.shifted(xp, prediction)
+    shift = _math.below_maximum(xp, prediction)
     exponential = xp.exp(shift)
     normaliser = _math.total(xp, exponential)
     slope = _row_slope(exponential / normaliser, target)
@@ -202,6 +400,133 @@ def _row_loss(xp: Any, shift: Array, normaliser: Array, target: Classes) -> Arra
 
 def _row_slope(probability: Array, target: Classes) -> Array:
     return target.scale(probability) - target.dense(probability.dtype)
+
+
+@partial(Loss, rows=True, prediction=DISTRIBUTION, target=DISTRIBUTION)
+def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Divergence of each row from its target, ``sum_k t_k (log t_k - log p_k)``.
+
+    Prediction and target hold probabilities in one shape ``(..., C)``, and their rows
+    sum to 1 within ``sqrt(eps)``. ``0 log 0`` is 0, and ``p = 0`` where the target is
+    not costs ``inf`` (Kullback and Leibler, Annals of Mathematical Statistics 22(1),
+    1951). The slope is ``-t / p``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.array([[0.5, 0.5], [0.2, 0.8]]), np.array([[0.0, 1.0], [0.2, 0.8]])
+    >>> kl_divergence(p, t, reduction="none")
+    array([0.693, 0.   ])
+    """
+    gap = _math.product(xp, target, xp.log(target) - xp.log(prediction))
+    return _math.row_sum(xp, gap) + 0 * _math.row_sum(xp, prediction)
+
+
+@kl_divergence.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return 0 * prediction - _math.product(xp, target, 1 / prediction)
+
+
+@partial(ClassLoss, options={"gamma": NOT_NEGATIVE})
+def focal(
+    xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0
+) -> Array:
+    """Cross entropy of logits that counts easy rows less, ``-(1 - q)**gamma * log(q)``.
+
+    q is the softmax probability of the target's class (Lin et al., Focal Loss for Dense
+    Object Detection, ICCV 2017, eq. 4); ``gamma=0`` is `softmax_cross_entropy`. The
+    prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks a class. The
+    target holds labels ``(...)`` of any integer dtype, or weights of the classes
+    ``(..., C)``, over which the losses of the classes are added up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.array([[2.0, 0.0], [2.0, 0.0]])
+    >>> focal(logits, np.array([0, 1]), reduction="none")
+    array([0.002, 1.650])
+    """
+    return _focal_loss(target, *_focal_terms(xp, prediction), gamma)
+
+
+@focal.slope
+def _(xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0) -> Array:
+    return _focal_slope(xp, target, *_focal_terms(xp, prediction), gamma)
+
+
+@focal.value_and_slope
+def _(
+    xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0
+) -> tuple[Array, Array]:
+    terms = _focal_terms(xp, prediction)
+    slope = _focal_slope(xp, target, *terms, gamma)
+    return _focal_loss(target, *terms, gamma), slope
+
+
+def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
+    """Probabilities, their logarithms, and what they miss of 1."""
+    shift = _math.below_maximum(xp, logits)
+    exponential = xp.exp(shift)
+    normaliser = _math.total(xp, exponential)
+    probability = exponential / normaliser
+    return probability, shift - xp.log(normaliser), 1 - probability
+
+
+def _focal_loss(
+    target: Classes, probability: Array, logarithm: Array, miss: Array, gamma: float
+) -> Array:
+    return -target.pick(miss**gamma * logarithm)
+
+
+def _focal_slope(
+    xp: Any,
+    target: Classes,
+    probability: Array,
+    logarithm: Array,
+    miss: Array,
+    gamma: float,
+) -> Array:
+    # q times the derivative by q. Where q rounds to 0 or 1, a factor of 0 meets an
+    # infinite one, and the limit is 0.
+    bend = _math.product(xp, probability * logarithm, miss ** (gamma - 1))
+    steepness = target.times(gamma * bend - miss**gamma)
+    return steepness - probability * _math.total(xp, steepness)
+
+
+@partial(Loss, rows=True)
+def cosine_distance(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """One minus the cosine of the angle between each row and its target.
+
+    ``1 - p . t / (norm(p) * norm(t))``, from 0 to 2, computed as half the squared
+    distance of the rows at unit length, which is accurate for small angles and of any
+    scale. A row of zeros is at a right angle to everything: its distance is 1 and its
+    slope 0. Prediction and target have one shape ``(..., K)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 2.0], [-3.0, 0.0]])
+    >>> cosine_distance(p, t, reduction="none")
+    array([1., 2.])
+    """
+    return _cosine(xp, prediction, target)[0]
+
+
+@cosine_distance.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return _cosine(xp, prediction, target)[1]
+
+
+@cosine_distance.value_and_slope
+def _cosine(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
+    unit, length = _math.unit_rows(xp, prediction)
+    goal, goal_length = _math.unit_rows(xp, target)
+    apart = unit - goal
+    distance = _math.total(xp, apart**2) / 2
+    distance = xp.where((length == 0) | (goal_length == 0), 1.0, distance)
+    slope = _math.divided(xp, apart - distance * unit, length)
+    slope = xp.where(goal_length == 0, 0.0, slope)
+    return xp.squeeze(distance, axis=-1), slope
 
 
 # Classification: two classes
@@ -234,7 +559,7 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     return negative - _math.product(xp, target, 1 / prediction)
 
 
-@partial(Loss, target=UNIT_INTERVAL)
+@partial(Loss, target=UNIT_INTERVAL, options={"positive_weight": NOT_NEGATIVE})
 def sigmoid_binary_cross_entropy(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:
@@ -252,7 +577,6 @@ def sigmoid_binary_cross_entropy(
     >>> sigmoid_binary_cross_entropy(x, t, reduction="none")
     array([  0.693, 100.   ,   0.   ])
     """
-    positive_weight = _not_negative("positive_weight", positive_weight)
     if_positive, if_negative = _math.softpluses(xp, prediction)
     positive = positive_weight * _math.product(xp, target, if_positive)
     return positive + _math.product(xp, 1 - target, if_negative)
@@ -262,13 +586,47 @@ def sigmoid_binary_cross_entropy(
 def _(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:
-    positive_weight = _not_negative("positive_weight", positive_weight)
     left, right = _math.sigmoids(xp, prediction)
     return (1 - target) * right - positive_weight * target * left
 
 
-def _not_negative(name: str, value: float) -> float:
-    number = float(value)
-    if not number >= 0:
-        raise ValueError(f"`{name}` must not be negative; got {value!r}")
-    return number
+@partial(Loss, target=SIGNS)
+def hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """How far a score is from the right side of its margin, ``max(0, 1 - t * p)``.
+
+    The target has the prediction's shape and holds -1 and 1 (Cortes and Vapnik, Machine
+    Learning 20, 1995). The slope is ``-t`` within the margin and 0 outside of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
+    array([0. , 1.5])
+    """
+    return xp.clip(1 - target * prediction, min=0.0)
+
+
+@hinge.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    margin = 1 - target * prediction
+    return xp.where(margin > 0, -target, xp.clip(margin, min=0.0))  # nan stays nan
+
+
+@partial(Loss, target=SIGNS)
+def squared_hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Square of the `hinge` loss, ``max(0, 1 - t * p)**2``.
+
+    The target has the prediction's shape and holds -1 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squared_hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
+    array([0.  , 2.25])
+    """
+    return xp.clip(1 - target * prediction, min=0.0) ** 2
+
+
+@squared_hinge.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return -2 * target * xp.clip(1 - target * prediction, min=0.0)

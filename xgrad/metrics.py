@@ -33,15 +33,11 @@ from typing import Any, Literal
 from xgrad._array import (
     Array,
     ArrayT,
-    Check,
     as_float,
     as_index,
-    as_labels,
     cast,
     common_namespace,
-    confusion_counts,
     default_dtype,
-    enforce,
     integer,
     is_floating,
     is_integral,
@@ -49,6 +45,8 @@ from xgrad._array import (
     quiet,
     wide_dtype,
 )
+from xgrad._guard import Check, enforce
+from xgrad._labels import as_labels, confusion_counts
 from xgrad.losses import mean_absolute_error as mean_absolute_error
 from xgrad.losses import mean_squared_error as mean_squared_error
 from xgrad.losses import root_mean_squared_error as root_mean_squared_error

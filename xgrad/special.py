@@ -9,15 +9,14 @@ from xgrad._array import (
     Array,
     ArrayT,
     as_float,
-    as_labels,
     common_namespace,
     default_dtype,
-    enforce,
     integer,
     is_floating,
-    label_mask,
     quiet,
 )
+from xgrad._guard import enforce
+from xgrad._labels import as_labels, label_mask
 
 
 def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:

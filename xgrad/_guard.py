@@ -1,0 +1,121 @@
+"""Rules for values, and when they are enforced: at once, or when an array is computed.
+
+An array whose values are at hand is checked before anything is computed from it, all
+arguments of a call together, so that the host waits for the device once. A Dask array
+carries the check along, block by block, and raises when it is computed.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xgrad._array import Array, as_index, hides_points, is_dask, is_integral, is_lazy
+
+
+@dataclass(frozen=True)
+class Check:
+    """Where an argument breaks a rule: ``bad`` is a boolean mask over ``values``."""
+
+    argument: str
+    values: Array
+    bad: Array
+    rule: str
+    remedy: str
+
+    def error(self, xp: Any) -> ValueError:
+        """The message, with the first bad index and its value."""
+        flat = xp.reshape(as_index(xp, self.bad), (-1,))
+        position = int(xp.argmax(flat))
+        index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
+        value = self.values[index] if index else self.values
+        number = int(value) if is_integral(xp, value) else float(value)
+        return ValueError(self.message(index, number))
+
+    def message(self, index: tuple[int, ...], number: Any) -> str:
+        """What the caller is told of one bad value."""
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        return (
+            f"`{self.argument}` must {self.rule}, but {self.argument}{where} is "
+            f"{number}: {self.remedy}"
+        )
+
+
+def enforce(xp: Any, checks: Iterable[Check]) -> None:
+    """Raise the first broken check. The host waits for the device once.
+
+    At points that the caller did not choose nothing is raised.
+    """
+    checks = tuple(check for check in checks if not hides_points(check.bad))
+    for check in checks:
+        if is_lazy(xp, check.bad):
+            raise TypeError(
+                f"`{check.argument}` has no values yet, so they cannot be checked: "
+                "pass check=False under `jax.jit` and other transformations"
+            )
+    flags = [xp.any(check.bad) for check in checks]
+    if flags and bool(functools.reduce(operator.or_, flags)):
+        raise next(c.error(xp) for c, flag in zip(checks, flags, strict=True) if flag)
+
+
+class Guard:
+    """The checks of one call, or none of them if it is not ``active``.
+
+    ``guard(array, checks)`` notes the checks and returns the array, from which to go
+    on: that of Dask raises when it is computed. `enforce` looks at all others.
+    """
+
+    def __init__(self, xp: Any, active: bool) -> None:
+        self.xp = xp
+        self.active = active
+        self._noted: list[Check] = []
+
+    def __call__(self, array: Array, checks: Iterable[Check]) -> Array:
+        """The array; what is iterated over to make checks is not if none are made."""
+        if not self.active:
+            return array
+        if not is_dask(self.xp):
+            self._noted.extend(checks)
+            return array
+        for check in checks:
+            array = _guarded(array, check)
+        return array
+
+    def enforce(self) -> None:
+        """Raise the first broken check; once for each call."""
+        enforce(self.xp, self._noted)
+
+
+def _guarded(array: Array, check: Check) -> Array:
+    """A Dask array, the blocks of which raise where the check is broken."""
+    import dask.array as da
+
+    values, bad = check.values, check.bad
+    if bad.ndim < array.ndim:  # a rule for rows
+        values, bad = values[..., None], bad[..., None]
+    return da.map_blocks(
+        _block_or_error,
+        array,
+        values,
+        bad,
+        message=Check(check.argument, None, None, check.rule, check.remedy).message,
+        axes=check.bad.ndim,
+        dtype=array.dtype,
+        meta=array._meta,
+    )
+
+
+def _block_or_error(
+    block: Any, values: Any, bad: Any, message: Any, axes: int, block_info: Any = None
+) -> Any:
+    if bad.any():
+        inside = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        first = [start for start, _ in block_info[2]["array-location"]]
+        index = tuple(int(i + j) for i, j in zip(first, inside, strict=True))[:axes]
+        raise ValueError(message(index, values[inside].item()))
+    return block

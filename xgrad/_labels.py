@@ -1,0 +1,138 @@
+"""Class labels: their check, reading entries by them, and counting them in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from xgrad._array import (
+    Array,
+    as_index,
+    default_dtype,
+    device_of,
+    is_cupy,
+    is_dask,
+    is_integral,
+    is_jax,
+    is_numpy,
+    is_torch,
+)
+from xgrad._guard import Check
+
+# From this many classes on, a label's entry is read by its index. Below, a mask over
+# all classes takes fewer operations, and each is a launch on a GPU.
+MANY = 64
+
+
+def require_labels(xp: Any, name: str, labels: Array) -> None:
+    """Raise unless they are integers: floats and booleans are no numbers of classes."""
+    if not is_integral(xp, labels):
+        raise TypeError(
+            f"`{name}` must hold integer class labels, but its dtype is "
+            f"{labels.dtype}: convert it, for example with "
+            f"`xp.astype({name}, xp.int64)`"
+        )
+
+
+def range_checks(
+    xp: Any, name: str, labels: Array, num_classes: int, ignored: Array | None = None
+) -> Iterator[Check]:
+    """That each label is the number of a class, apart from those to ignore."""
+    bad = ~in_range(xp, labels, num_classes)
+    yield Check(
+        name,
+        labels,
+        bad if ignored is None else bad & ~ignored,
+        rule=f"hold class labels in [0, {num_classes})",
+        remedy="number the classes from 0, or give as many classes as there are",
+    )
+
+
+def in_range(xp: Any, labels: Array, num_classes: int) -> Array:
+    """Booleans, true where a label is the number of a class."""
+    # Narrow integers first become wide ones: 300 classes do not fit into uint8.
+    index = as_index(xp, labels)
+    return (index >= 0) & (index < num_classes)
+
+
+def equals(xp: Any, labels: Array, number: int) -> Array:
+    """Booleans, true where a label is this number, which may fit into no label."""
+    limits = xp.iinfo(labels.dtype)
+    if limits.min <= number <= limits.max:
+        return labels == number
+    return xp.zeros(labels.shape, dtype=xp.bool, device=device_of(labels))
+
+
+def as_labels(
+    xp: Any, name: str, labels: Array, num_classes: int
+) -> tuple[Array, Check]:
+    """Labels ready to index with, and the check that each is the number of a class."""
+    require_labels(xp, name, labels)
+    (check,) = range_checks(xp, name, labels, num_classes)
+    return as_index(xp, labels), check
+
+
+def label_mask(xp: Any, labels: Array, num_classes: int) -> Array:
+    """Booleans ``(..., num_classes)``, true at the label; a bad label marks nothing."""
+    if labels.dtype in (xp.uint16, xp.uint32, xp.uint64):
+        # Not every library compares them with signed integers.
+        labels = as_index(xp, labels)
+    index = default_dtype(xp, "indexing", labels)
+    classes = xp.arange(num_classes, dtype=index, device=device_of(labels))
+    return labels[..., None] == classes
+
+
+def gathers(xp: Any, num_classes: int) -> bool:
+    """Whether entries are better read by an index than by a mask over all classes."""
+    if is_dask(xp):  # cannot read by an index that is yet to be computed
+        return False
+    return is_numpy(xp) or num_classes > MANY
+
+
+def gather_labels(xp: Any, values: Array, labels: Array) -> Array:
+    """``values[..., label]`` of each row; anything where a label is out of range.
+
+    One row of values stands for all rows.
+    """
+    num_classes = values.shape[-1]
+    # One flat index costs one pass. Libraries disagree about indices out of range
+    # (an error, a wrap, a clamp), so none reaches them.
+    index = xp.clip(as_index(xp, labels), 0, num_classes - 1)
+    flat = xp.reshape(index, (-1,))
+    if values.ndim > 1:
+        first = xp.arange(flat.shape[0], dtype=flat.dtype, device=device_of(flat))
+        flat = first * num_classes + flat
+    picked = xp.take(xp.reshape(values, (-1,)), flat, axis=0)
+    return xp.reshape(picked, labels.shape)
+
+
+def confusion_counts(
+    xp: Any, rows: Array, columns: Array, num_classes: int, weight: Array | None
+) -> Array:
+    """How often each pair of labels occurs: ``(num_classes, num_classes)``.
+
+    Labels must be in range. The counts are integers, or floats where there are weights.
+    """
+    size = num_classes * num_classes
+    pairs = rows * num_classes + columns
+    shape = (num_classes, num_classes)
+    if is_cupy(xp):
+        import cupyx
+
+        # `cupy.bincount` would wait for the device twice to look at its argument.
+        dtype = xp.uint64 if weight is None else xp.float64
+        counts = xp.zeros(size, dtype=dtype)
+        cupyx.scatter_add(counts, pairs, 1 if weight is None else weight)
+        return xp.reshape(counts, shape)
+    if is_numpy(xp) or is_torch(xp):
+        counts = xp.bincount(pairs, weights=weight, minlength=size)
+        return xp.reshape(counts, shape)
+    if is_jax(xp):
+        counts = xp.bincount(pairs, weights=weight, length=size)
+        return xp.reshape(counts, shape)
+    ones = default_dtype(xp, "real floating", rows)
+    left = xp.astype(label_mask(xp, rows, num_classes), ones)
+    right = xp.astype(label_mask(xp, columns, num_classes), ones)
+    if weight is not None:
+        left = left * weight[:, None]
+    return xp.matmul(xp.matrix_transpose(left), right)
