@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from xgrad._array import Array, as_index, hides_points, is_dask, is_integral, is_lazy
+
+NOWHERE: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,15 @@ class Check:
     rule: str
     remedy: str
 
-    def error(self, xp: Any) -> ValueError:
-        """The message, with the first bad index and its value."""
+    def error(self, xp: Any, start: tuple[int, ...] = ()) -> ValueError:
+        """The message, with the first bad index (from ``start`` on) and its value."""
         flat = xp.reshape(as_index(xp, self.bad), (-1,))
         position = int(xp.argmax(flat))
         index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
         value = self.values[index] if index else self.values
-        number = int(value) if is_integral(xp, value) else float(value)
-        return ValueError(self.message(index, number))
+        number = _integer(xp, value) if is_integral(xp, value) else float(value)
+        padded = (*start, *(0 for _ in index))
+        return ValueError(self.message(tuple(map(operator.add, index, padded)), number))
 
     def message(self, index: tuple[int, ...], number: Any) -> str:
         """What the caller is told of one bad value."""
@@ -46,10 +50,20 @@ class Check:
         )
 
 
-def enforce(xp: Any, checks: Iterable[Check]) -> None:
+def _integer(xp: Any, value: Array) -> int:
+    """An integer of Python; not every library turns the largest ones into it."""
+    limits = xp.iinfo(value.dtype)
+    number = int(as_index(xp, value))
+    return number if limits.min else number % (int(limits.max) + 1)
+
+
+def enforce(
+    xp: Any, checks: Iterable[Check], starts: Mapping[str, tuple[int, ...]] = NOWHERE
+) -> None:
     """Raise the first broken check. The host waits for the device once.
 
-    At points that the caller did not choose nothing is raised.
+    At points that the caller did not choose nothing is raised. Indices are counted from
+    where an argument ``starts``.
     """
     checks = tuple(check for check in checks if not hides_points(check.bad))
     for check in checks:
@@ -60,19 +74,27 @@ def enforce(xp: Any, checks: Iterable[Check]) -> None:
             )
     flags = [xp.any(check.bad) for check in checks]
     if flags and bool(functools.reduce(operator.or_, flags)):
-        raise next(c.error(xp) for c, flag in zip(checks, flags, strict=True) if flag)
+        first = next(c for c, flag in zip(checks, flags, strict=True) if flag)
+        raise first.error(xp, starts.get(first.argument, ()))
 
 
 class Guard:
     """The checks of one call, or none of them if it is not ``active``.
 
     ``guard(array, checks)`` notes the checks and returns the array, from which to go
-    on: that of Dask raises when it is computed. `enforce` looks at all others.
+    on: that of Dask raises when it is computed. `enforce` looks at all others, which
+    may be parts of larger arrays that begin at ``starts``.
     """
 
-    def __init__(self, xp: Any, active: bool) -> None:
+    def __init__(
+        self,
+        xp: Any,
+        active: bool,
+        starts: Mapping[str, tuple[int, ...]] = NOWHERE,
+    ) -> None:
         self.xp = xp
         self.active = active
+        self._starts = starts
         self._noted: list[Check] = []
 
     def __call__(self, array: Array, checks: Iterable[Check]) -> Array:
@@ -88,7 +110,7 @@ class Guard:
 
     def enforce(self) -> None:
         """Raise the first broken check; once for each call."""
-        enforce(self.xp, self._noted)
+        enforce(self.xp, self._noted, self._starts)
 
 
 def _guarded(array: Array, check: Check) -> Array:

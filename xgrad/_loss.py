@@ -21,6 +21,7 @@ from xgrad._array import (
     as_float,
     cast,
     common_namespace,
+    is_dask,
     is_floating,
     is_integral,
     one_of,
@@ -29,14 +30,38 @@ from xgrad._array import (
     require_same_shape,
     total,
 )
+from xgrad._blocks import Starts, over_blocks
 from xgrad._classes import Adjustment, as_classes, as_real
 from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
-from xgrad._guard import Check, Guard
+from xgrad._guard import NOWHERE, Check, Guard
 from xgrad._math import product
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
 NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one call, as they came; the options complete."""
+
+    prediction: Any
+    target: Any
+    weight: Any
+    reduction: str
+    check: bool
+    options: dict[str, Any]
+
+    def of(self, arrays: dict[str, Any]) -> Call:
+        """The call without a reduction, with these arrays and no others."""
+        return Call(
+            arrays["prediction"],
+            arrays["target"],
+            arrays.get("weight"),
+            "none",
+            self.check,
+            {name: arrays.get(name, value) for name, value in self.options.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -62,6 +87,7 @@ class Case:
     count: Any  # what a mean divides by: a number, or the sum of the weights
     reduction: str
     dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
+    call: Call
 
 
 class Loss:
@@ -106,6 +132,8 @@ class Loss:
         self._value_and_slope: Formula = self._one_after_the_other
         functools.update_wrapper(self, value)
         self.__signature__ = self._public_signature()
+        own = list(self.__signature__.parameters.values())[5:]
+        self._own = {parameter.name: parameter.default for parameter in own}
 
     def __repr__(self) -> str:
         return f"<loss {self.__module__}.{self.__name__}>"
@@ -160,8 +188,10 @@ class Loss:
     ) -> ArrayT:
         """The loss, reduced as asked."""
         with quiet():
-            case = self._case(prediction, target, reduction, weight, check, options)
-            return self._reduced(case, self._of(case, self._value))
+            call = self._call(prediction, target, weight, reduction, check, options)
+            case = self._case(call)
+            losses, _ = self._unreduced(case, "value")
+            return self._reduced(case, losses)
 
     def grad(
         self,
@@ -179,10 +209,11 @@ class Loss:
         With ``reduction="none"`` it holds each entry's own slope.
         """
         with quiet():
-            case = self._case(prediction, target, reduction, weight, check, options)
+            call = self._call(prediction, target, weight, reduction, check, options)
+            case = self._case(call)
             if self.slope_needs_value:
                 return self._both(case)[1]
-            slope = self._of(case, self._slopes)
+            _, slope = self._unreduced(case, "slope")
             return cast(case.xp, self._scaled(case, slope, None), case.dtype)
 
     def value_and_grad(
@@ -198,14 +229,12 @@ class Loss:
     ) -> tuple[ArrayT, ArrayT]:
         """The loss and its gradient; what both need is computed once."""
         with quiet():
-            case = self._case(prediction, target, reduction, weight, check, options)
+            call = self._call(prediction, target, weight, reduction, check, options)
+            case = self._case(call)
             return self._both(case)
 
-    def _of(self, case: Case, function: Formula) -> Any:
-        return function(case.xp, case.prediction, case.target, **case.options)
-
     def _both(self, case: Case) -> tuple[Any, Any]:
-        losses, slope = self._of(case, self._value_and_slope)
+        losses, slope = self._unreduced(case, "both")
         value = self._reduced(case, losses)
         return value, cast(case.xp, self._scaled(case, slope, value), case.dtype)
 
@@ -218,30 +247,43 @@ class Loss:
         common = [shared[name] for name in ("reduction", "weight", "check")]
         return inspect.Signature([prediction, target, *common, *own])
 
-    def _chosen(self, options: dict[str, Any]) -> dict[str, Any]:
-        """All options of this loss, by their names, in their order."""
-        own = list(self.__signature__.parameters.values())[5:]
-        names = [parameter.name for parameter in own]
-        for name in options:
-            if name not in names:
-                listed = ", ".join(map(repr, names)) or "none of its own"
+    def _call(
+        self,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        reduction: Any,
+        check: bool,
+        options: dict[str, Any],
+    ) -> Call:
+        """The arguments, with every option of this loss and no other."""
+        for name in options.keys() - self._own.keys():
+            listed = ", ".join(map(repr, self._own)) or "none of its own"
+            raise TypeError(
+                f"`{self.__name__}` got an unexpected keyword argument {name!r}: its "
+                f"options are {listed}, beside reduction, weight and check"
+            )
+        for name, default in self._own.items():
+            if default is inspect.Parameter.empty and name not in options:
                 raise TypeError(
-                    f"`{self.__name__}` has an unexpected keyword argument {name!r}: "
-                    f"its options are {listed}, beside reduction, weight and check"
+                    f"`{self.__name__}` needs the keyword argument {name!r}"
                 )
-        for parameter in own:
-            if parameter.default is parameter.empty and parameter.name not in options:
-                raise TypeError(
-                    f"`{self.__name__}` needs the keyword argument {parameter.name!r}"
-                )
-        return {p.name: options.get(p.name, p.default) for p in own}
+        one_of("reduction", reduction, self.reductions)
+        chosen = self._own | options
+        return Call(prediction, target, weight, reduction, bool(check), chosen)
 
-    def _arrays(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options that are arrays."""
-        return {
-            name: options[name]
+    def _arrays(self, call: Call) -> dict[str, Any]:
+        """All arguments that are arrays, or None."""
+        own = {
+            name: call.options[name]
             for name, rule in self.rules.items()
-            if isinstance(rule, Entries) and not isinstance(options[name], Real)
+            if isinstance(rule, Entries) and not isinstance(call.options[name], Real)
+        }
+        return {
+            "prediction": call.prediction,
+            "target": call.target,
+            "weight": call.weight,
+            **own,
         }
 
     def _checked_options(
@@ -262,23 +304,10 @@ class Loss:
 
     # Checks.
 
-    def _case(
-        self,
-        prediction: Any,
-        target: Any,
-        reduction: Any,
-        weight: Any,
-        check: bool,
-        options: dict[str, Any],
-    ) -> Case:
-        options = self._chosen(options)
-        xp = common_namespace(
-            prediction=prediction,
-            target=target,
-            weight=weight,
-            **self._arrays(options),
-        )
-        one_of("reduction", reduction, self.reductions)
+    def _case(self, call: Call, starts: Starts = NOWHERE) -> Case:
+        """The call with its arguments checked; parts of arrays begin at ``starts``."""
+        xp = common_namespace(**self._arrays(call))
+        prediction, target, options = call.prediction, call.target, call.options
         _refuse_swapped(xp, prediction, target)
         values = as_float(xp, "prediction", prediction)
         if self.rows and (values.ndim == 0 or values.shape[-1] == 0):
@@ -287,11 +316,14 @@ class Loss:
                 "needs a last axis of at least one entry: a single row is 1-d"
             )
         shape = tuple(values.shape[:-1] if self.rows else values.shape)
-        guard = Guard(xp, check)
-        weights = None if weight is None else _as_weight(xp, weight, shape, values)
+        # What is lazy looks at the values of its blocks when they are computed.
+        guard = Guard(xp, call.check and not is_dask(xp), starts)
+        weight = call.weight
+        if weight is not None:
+            weight = _as_weight(xp, weight, shape, values)
         options = self._checked_options(xp, options, values, guard)
-        goal = self._goal(xp, values, target, weights, guard, options)
-        count = _count(xp, shape, reduction, goal.measure, guard)
+        goal = self._goal(xp, values, target, weight, guard, options)
+        count = _count(xp, shape, call, goal.measure, guard)
         if not perturbed.get():
             rules = self.prediction.checks(xp, "prediction", values, prediction)
             values = guard(values, rules)
@@ -302,10 +334,11 @@ class Loss:
             target=goal.target,
             options=self._of_formulas(options),
             factor=goal.factor,
-            known=None if check else goal.known,
+            known=None if call.check else goal.known,
             count=count,
-            reduction=reduction,
+            reduction=call.reduction,
             dtype=prediction.dtype if is_floating(xp, prediction) else values.dtype,
+            call=call,
         )
 
     def _goal(
@@ -323,11 +356,42 @@ class Loss:
         numbers = guard(numbers, self.target.checks(xp, "target", numbers, target))
         return Goal(numbers, factor=weight, measure=weight)
 
+    # Losses and slopes.
+
+    def _unreduced(self, case: Case, wanted: str) -> tuple[Any, Any]:
+        """Losses and slopes as often as they count, or one of them."""
+        if is_dask(case.xp):
+            named = self._arrays(case.call).items()
+            arrays = {name: array for name, array in named if array is not None}
+            bare = case.call.of(dict.fromkeys(arrays))
+            return over_blocks(
+                functools.partial(self._of_block, bare, wanted),
+                arrays,
+                rows=self.rows,
+                wanted=wanted,
+                dtype=case.prediction.dtype,
+            )
+        arguments = (case.xp, case.prediction, case.target)
+        losses = slope = None
+        if wanted == "value":
+            losses = self._value(*arguments, **case.options)
+        elif wanted == "slope":
+            slope = self._slopes(*arguments, **case.options)
+        else:
+            losses, slope = self._value_and_slope(*arguments, **case.options)
+        return _counted(case, losses), _counted(case, slope)
+
+    def _of_block(
+        self, call: Call, wanted: str, arrays: dict[str, Any], starts: Starts
+    ) -> tuple[Any, Any]:
+        """Losses and slopes of the blocks of Dask arrays."""
+        with quiet():
+            return self._unreduced(self._case(call.of(arrays), starts), wanted)
+
     # Reduction.
 
     def _reduced(self, case: Case, losses: Array) -> Any:
         xp = case.xp
-        losses = _counted(case, losses)
         if case.reduction == "none":
             return losses
         result = total(xp, losses)
@@ -337,7 +401,6 @@ class Loss:
 
     def _scaled(self, case: Case, slope: Array, value: Any) -> Any:
         """The gradient of the reduced loss from the slopes of the unreduced one."""
-        slope = _counted(case, slope)
         if case.reduction == "mean":
             count = case.count
             known = isinstance(count, float)
@@ -378,9 +441,9 @@ class ClassLoss(Loss):
         own = [*signature.parameters.values(), *Adjustment.parameters()]
         return signature.replace(parameters=own)
 
-    def _arrays(self, options: dict[str, Any]) -> dict[str, Any]:
-        arrays = super()._arrays(options)
-        return arrays | {n: v for n, v in options.items() if n == "class_weight"}
+    def _arrays(self, call: Call) -> dict[str, Any]:
+        own = {n: v for n, v in call.options.items() if n == "class_weight"}
+        return super()._arrays(call) | own
 
     def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in options.items() if n not in Adjustment.names()}
@@ -456,14 +519,10 @@ def _as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) ->
 
 
 def _count(
-    xp: Any,
-    shape: tuple[int, ...],
-    reduction: str,
-    measure: Array | None,
-    guard: Guard,
+    xp: Any, shape: tuple[int, ...], call: Call, measure: Array | None, guard: Guard
 ) -> Any:
     """What a mean divides by: the number of losses, or the sum of their weights."""
-    if reduction != "mean":
+    if call.reduction != "mean":
         return 1.0
     if 0 in shape:
         raise ValueError(
@@ -473,6 +532,10 @@ def _count(
     if measure is None:
         return float(math.prod(shape))
     count = total(xp, measure)
+    if not call.check:
+        return xp.where(count == 0, NAN, count)
+    if is_dask(xp):
+        guard = Guard(xp, call.check)
     return guard(count, _weightless_checks(count))
 
 
@@ -487,11 +550,13 @@ def _weightless_checks(count: Array) -> Iterator[Check]:
     )
 
 
-def _counted(case: Case, values: Array) -> Array:
+def _counted(case: Case, values: Array | None) -> Array | None:
     """Losses or slopes, as often as they count; nan where a label is none.
 
     What weighs nothing adds nothing, not even if it is infinite or nan.
     """
+    if values is None:
+        return None
     xp = case.xp
     if case.factor is not None:
         values = product(xp, _beside(case.factor, values), values)

@@ -15,8 +15,8 @@ from xgrad._array import (
     is_floating,
     quiet,
 )
-from xgrad._guard import enforce
-from xgrad._labels import as_labels, label_mask
+from xgrad._guard import Guard
+from xgrad._labels import in_range, label_mask, range_checks, require_labels
 
 
 def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
@@ -151,14 +151,17 @@ def one_hot(
     """
     xp = common_namespace(labels=labels)
     num_classes = integer("num_classes", num_classes, least=1)
-    index, in_range = as_labels(xp, "labels", labels, num_classes)
-    if check:
-        enforce(xp, [in_range])
+    require_labels(xp, "labels", labels)
+    guard = Guard(xp, check)
+    checks = range_checks(xp, "labels", labels, num_classes)
+    mask = label_mask(xp, guard(labels, checks), num_classes)
+    guard.enforce()
     if dtype is None:
         dtype = default_dtype(xp, "real floating", labels)
-    rows = xp.astype(label_mask(xp, index, num_classes), dtype)
+    rows = xp.astype(mask, dtype)
     if not check and is_floating(xp, rows):
-        rows = xp.where(in_range.bad[..., None], float("nan"), rows)
+        known = in_range(xp, labels, num_classes)
+        rows = xp.where(known[..., None], rows, float("nan"))
     return rows
 
 

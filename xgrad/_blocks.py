@@ -1,0 +1,80 @@
+"""Losses of Dask arrays: one task for each block, which looks at its values by itself.
+
+Nothing is computed before it is asked for, and then one block after the other. Within
+its task a loss sees plain arrays: its checks, its fast paths and its silence about
+overflow are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xgrad._array import Array, common_namespace
+
+Starts = Mapping[str, tuple[int, ...]]
+# Of the blocks of all arrays, and where they start: losses and slopes, or one of them.
+Terms = Callable[[dict[str, Any], Starts], tuple[Any, Any]]
+
+
+def over_blocks(
+    terms: Terms, arrays: dict[str, Array], *, rows: bool, wanted: str, dtype: Any
+) -> tuple[Any, Any]:
+    """Losses and slopes of Dask arrays, or one of them; rows are kept whole.
+
+    Both come from one task, side by side along the last axis of one array.
+    """
+    import dask.array as da
+
+    first = arrays["prediction"]
+    if rows:
+        first = first.rechunk({first.ndim - 1: -1})
+    blocks, thin = [], []
+    for name, array in arrays.items():
+        beside = array.shape != first.shape and name in ("target", "weight")
+        thin.append(beside)
+        if beside:  # labels and weights of rows
+            blocks.append(array.rechunk(first.chunks[:-1])[..., None])
+        elif array.shape == first.shape:
+            blocks.append(array.rechunk(first.chunks))
+        else:  # the same for every block
+            blocks.append(array.rechunk(-1))
+    has_losses, has_slopes = wanted != "slope", wanted != "value"
+    width = has_losses + (has_slopes and (first.shape[-1] if rows else 1))
+    packed = da.map_blocks(
+        _block,
+        *blocks,
+        terms=terms,
+        names=list(arrays),
+        thin=thin,
+        rows=rows,
+        chunks=(*(first.chunks[:-1] if rows else first.chunks), (width,)),
+        new_axis=None if rows else first.ndim,
+        dtype=dtype,
+        meta=(first._meta if rows else first._meta[..., None]).astype(dtype),
+    )
+    losses = packed[..., 0] if has_losses else None
+    if not has_slopes:
+        return losses, None
+    return losses, packed[..., int(has_losses) :] if rows else packed[..., -1]
+
+
+def _block(
+    *blocks: Any,
+    terms: Terms,
+    names: list[str],
+    thin: list[bool],
+    rows: bool,
+    block_info: Any = None,
+) -> Any:
+    arrays, starts = {}, {}
+    for i, (name, block) in enumerate(zip(names, blocks, strict=True)):
+        start = tuple(begin for begin, _ in block_info[i]["array-location"])
+        arrays[name] = block[..., 0] if thin[i] else block
+        starts[name] = start[:-1] if thin[i] else start
+    losses, slopes = terms(arrays, starts)
+    columns = [] if losses is None else [losses[..., None]]
+    if slopes is not None:
+        columns.append(slopes if rows else slopes[..., None])
+    xp = common_namespace(x=columns[0])
+    return xp.concat(columns, axis=-1)
