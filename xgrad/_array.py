@@ -350,6 +350,16 @@ def cast(xp: Any, x: Array, dtype: Any) -> Array:
 # shapes and values
 
 
+def require_known_shapes(**arrays: Any) -> None:
+    """Raise where Dask does not know yet how many entries there are."""
+    for name, x in arrays.items():
+        if any(length != length for length in x.shape):
+            raise ValueError(
+                f"`{name}` has the unknown shape {tuple(x.shape)}: call its method "
+                "`compute_chunk_sizes` first"
+            )
+
+
 def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> None:
     """Raise unless both shapes are equal: nothing broadcasts."""
     if x.shape == other.shape:

@@ -27,6 +27,7 @@ from xgrad._array import (
     one_of,
     perturbed,
     quiet,
+    require_known_shapes,
     require_same_shape,
     total,
 )
@@ -34,7 +35,7 @@ from xgrad._blocks import Starts, over_blocks
 from xgrad._classes import Adjustment, as_classes, as_real
 from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
 from xgrad._guard import NOWHERE, Check, Guard
-from xgrad._math import product
+from xgrad._math import divided, product
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
@@ -308,6 +309,7 @@ class Loss:
         """The call with its arguments checked; parts of arrays begin at ``starts``."""
         xp = common_namespace(**self._arrays(call))
         prediction, target, options = call.prediction, call.target, call.options
+        require_known_shapes(prediction=prediction, target=target)
         _refuse_swapped(xp, prediction, target)
         values = as_float(xp, "prediction", prediction)
         if self.rows and (values.ndim == 0 or values.shape[-1] == 0):
@@ -489,7 +491,7 @@ class RootLoss(Loss):
     def _scaled(self, case: Case, slope: Array, value: Any) -> Any:
         """By the chain rule over the root; 0 where the loss is 0."""
         inner = super()._scaled(case, slope, value)
-        return case.xp.where(value == 0, 0.0, inner / (2 * value))
+        return divided(case.xp, inner, 2 * value)
 
 
 # The steps of `Loss`, in the order of their use.

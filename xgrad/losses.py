@@ -488,7 +488,8 @@ def _focal_slope(
 ) -> Array:
     # q times the derivative by q. Where q rounds to 0 or 1, a factor of 0 meets an
     # infinite one, and the limit is 0.
-    bend = _math.product(xp, probability * logarithm, miss ** (gamma - 1))
+    bend = _math.product(xp, probability, logarithm)
+    bend = _math.product(xp, bend, miss ** (gamma - 1))
     steepness = target.times(gamma * bend - miss**gamma)
     return steepness - probability * _math.total(xp, steepness)
 
