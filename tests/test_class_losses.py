@@ -49,7 +49,7 @@ def test_labels_of_any_width_agree_with_one_hot(xp, rng, loss, dtype):
             assert_close(left, to_numpy(right), rtol=8 * EPS, atol=EPS)
 
 
-@pytest.mark.parametrize("classes", [10, 65, 300])
+@pytest.mark.parametrize("classes", [10, 256, 300])
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_labels_do_not_wrap_with_many_classes(xp, rng, loss, dtype, classes):
     """Few classes are read by a mask, many by an index; 300 do not fit into uint8."""
@@ -64,9 +64,9 @@ def test_labels_do_not_wrap_with_many_classes(xp, rng, loss, dtype, classes):
 
 
 @pytest.mark.parametrize("bad", [-1, 4, -(2**31), 2**31 - 1])
-@pytest.mark.parametrize("classes", [4, 100])
+@pytest.mark.parametrize("classes", [4, 300])
 def test_bad_labels_are_named_or_poison_their_row(xp, rng, loss, bad, classes):
-    bad = 100 if (bad, classes) == (4, 100) else bad
+    bad = classes if bad == 4 else bad
     p, t = sample(loss, rng, (5, classes))
     t[2] = bad
     prediction, target = xp.asarray(p), xp.asarray(t)
@@ -81,10 +81,10 @@ def test_bad_labels_are_named_or_poison_their_row(xp, rng, loss, bad, classes):
     assert np.isnan(to_numpy(loss(prediction, target, check=False)))
 
 
-@pytest.mark.parametrize("classes", [4, 100])
+@pytest.mark.parametrize("classes", [4, 256, 300])
 def test_unsigned_labels_are_not_taken_for_negative_ones(xp, rng, loss, classes):
     p, t = sample(loss, rng, (5, classes))
-    for dtype in ("uint8", "uint64"):
+    for dtype in ("uint16", "uint32", "uint64"):
         labels = t.astype(dtype)
         labels[3] = bad = np.iinfo(dtype).max
         target = xp.asarray(labels)

@@ -8,14 +8,13 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from xgrad._array import Array, cast, integer, is_real
+from xgrad._array import Array, as_index, cast, integer, is_real
 from xgrad._domains import CLASS_WEIGHT, FRACTION, SOFT_TARGET
 from xgrad._guard import Guard
 from xgrad._labels import (
     equals,
     gather_labels,
     gathers,
-    in_range,
     label_mask,
     range_checks,
     require_labels,
@@ -41,6 +40,15 @@ class Classes:
         """Booleans, true at the label."""
         return label_mask(self.xp, self.labels, self.num_classes)
 
+    @functools.cached_property
+    def _numbers(self) -> Array:
+        return as_index(self.xp, self.labels)
+
+    @functools.cached_property
+    def _index(self) -> Array:
+        """The labels, within the range of the classes whatever they are."""
+        return self.xp.clip(self._numbers, 0, self.num_classes - 1)
+
     def times(self, values: Array) -> Array:
         """Target times values, entry by entry, with ``0 * inf = 0``."""
         if self.weights is None:
@@ -50,7 +58,7 @@ class Classes:
     def pick(self, values: Array) -> Array:
         """Sum of target times values over the classes."""
         if self.weights is None and gathers(self.xp, self.num_classes):
-            return gather_labels(self.xp, values, self.labels)
+            return gather_labels(self.xp, values, self._index)
         return self.xp.sum(self.times(values), axis=-1)
 
     def scale(self, values: Array) -> Array:
@@ -70,7 +78,7 @@ class Classes:
         if self.labels is None:
             return None
         if gathers(self.xp, self.num_classes):
-            return in_range(self.xp, self.labels, self.num_classes)
+            return self._index == self._numbers
         return self.xp.any(self.mask, axis=-1)
 
     def all_on(self, number: int) -> Array:

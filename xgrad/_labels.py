@@ -21,7 +21,7 @@ from xgrad._guard import Check
 
 # From this many classes on, a label's entry is read by its index. Below, a mask over
 # all classes takes fewer operations, and each is a launch on a GPU.
-MANY = 64
+MANY = 256
 
 
 def require_labels(xp: Any, name: str, labels: Array) -> None:
@@ -89,21 +89,15 @@ def gathers(xp: Any, num_classes: int) -> bool:
     return is_numpy(xp) or num_classes > MANY
 
 
-def gather_labels(xp: Any, values: Array, labels: Array) -> Array:
-    """``values[..., label]`` of each row; anything where a label is out of range.
+def gather_labels(xp: Any, values: Array, index: Array) -> Array:
+    """``values[..., index]`` of each row; one row of values stands for all rows.
 
-    One row of values stands for all rows.
+    The index must be in range: libraries disagree about what to do where it is not (an
+    error, a wrap, a clamp).
     """
-    num_classes = values.shape[-1]
-    # One flat index costs one pass. Libraries disagree about indices out of range
-    # (an error, a wrap, a clamp), so none reaches them.
-    index = xp.clip(as_index(xp, labels), 0, num_classes - 1)
-    flat = xp.reshape(index, (-1,))
-    if values.ndim > 1:
-        first = xp.arange(flat.shape[0], dtype=flat.dtype, device=device_of(flat))
-        flat = first * num_classes + flat
-    picked = xp.take(xp.reshape(values, (-1,)), flat, axis=0)
-    return xp.reshape(picked, labels.shape)
+    if values.ndim > index.ndim:
+        return xp.take_along_axis(values, index[..., None], axis=-1)[..., 0]
+    return xp.reshape(xp.take(values, xp.reshape(index, (-1,))), index.shape)
 
 
 def confusion_counts(

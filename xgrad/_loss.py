@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal
@@ -23,7 +21,6 @@ from xgrad._array import (
     common_namespace,
     is_dask,
     is_floating,
-    is_integral,
     one_of,
     perturbed,
     quiet,
@@ -32,63 +29,22 @@ from xgrad._array import (
     total,
 )
 from xgrad._blocks import Starts, over_blocks
+from xgrad._case import (
+    Call,
+    Case,
+    Goal,
+    as_weight,
+    counted,
+    mean_divisor,
+    refuse_swapped,
+)
 from xgrad._classes import Adjustment, as_classes, as_real
 from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
-from xgrad._guard import NOWHERE, Check, Guard
-from xgrad._math import divided, product
+from xgrad._guard import NOWHERE, Guard
+from xgrad._math import divided
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
-NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class Call:
-    """The arguments of one call, as they came; the options complete."""
-
-    prediction: Any
-    target: Any
-    weight: Any
-    reduction: str
-    check: bool
-    options: dict[str, Any]
-
-    def of(self, arrays: dict[str, Any]) -> Call:
-        """The call without a reduction, with these arrays and no others."""
-        return Call(
-            arrays["prediction"],
-            arrays["target"],
-            arrays.get("weight"),
-            "none",
-            self.check,
-            {name: arrays.get(name, value) for name, value in self.options.items()},
-        )
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What one call aims at, and how much each loss counts; ``None`` is 1, or all."""
-
-    target: Any
-    factor: Array | None = None  # what the losses are multiplied by
-    measure: Array | None = None  # what a mean divides by the sum of
-    known: Array | None = None  # false where labels that nobody checked are bad
-
-
-@dataclass(frozen=True)
-class Case:
-    """The checked arguments of one call."""
-
-    xp: Any
-    prediction: Array
-    target: Any
-    options: dict[str, Any]  # of the formulas
-    factor: Array | None
-    known: Array | None
-    count: Any  # what a mean divides by: a number, or the sum of the weights
-    reduction: str
-    dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
-    call: Call
 
 
 class Loss:
@@ -191,8 +147,7 @@ class Loss:
         with quiet():
             call = self._call(prediction, target, weight, reduction, check, options)
             case = self._case(call)
-            losses, _ = self._unreduced(case, "value")
-            return self._reduced(case, losses)
+            return self._reduced(case, self._unreduced(case, "value")[0])
 
     def grad(
         self,
@@ -310,7 +265,7 @@ class Loss:
         xp = common_namespace(**self._arrays(call))
         prediction, target, options = call.prediction, call.target, call.options
         require_known_shapes(prediction=prediction, target=target)
-        _refuse_swapped(xp, prediction, target)
+        refuse_swapped(xp, prediction, target)
         values = as_float(xp, "prediction", prediction)
         if self.rows and (values.ndim == 0 or values.shape[-1] == 0):
             raise ValueError(
@@ -322,25 +277,22 @@ class Loss:
         guard = Guard(xp, call.check and not is_dask(xp), starts)
         weight = call.weight
         if weight is not None:
-            weight = _as_weight(xp, weight, shape, values)
+            weight = as_weight(xp, weight, shape, values)
         options = self._checked_options(xp, options, values, guard)
         goal = self._goal(xp, values, target, weight, guard, options)
-        count = _count(xp, shape, call, goal.measure, guard)
+        divisor = mean_divisor(xp, shape, call, goal.measure, guard)
         if not perturbed.get():
             rules = self.prediction.checks(xp, "prediction", values, prediction)
             values = guard(values, rules)
         guard.enforce()
         return Case(
             xp=xp,
-            prediction=values,
-            target=goal.target,
-            options=self._of_formulas(options),
-            factor=goal.factor,
-            known=None if call.check else goal.known,
-            count=count,
-            reduction=call.reduction,
-            dtype=prediction.dtype if is_floating(xp, prediction) else values.dtype,
             call=call,
+            prediction=values,
+            goal=goal,
+            options=self._of_formulas(options),
+            divisor=divisor,
+            dtype=prediction.dtype if is_floating(xp, prediction) else values.dtype,
         )
 
     def _goal(
@@ -373,7 +325,7 @@ class Loss:
                 wanted=wanted,
                 dtype=case.prediction.dtype,
             )
-        arguments = (case.xp, case.prediction, case.target)
+        arguments = (case.xp, case.prediction, case.goal.target)
         losses = slope = None
         if wanted == "value":
             losses = self._value(*arguments, **case.options)
@@ -381,7 +333,7 @@ class Loss:
             slope = self._slopes(*arguments, **case.options)
         else:
             losses, slope = self._value_and_slope(*arguments, **case.options)
-        return _counted(case, losses), _counted(case, slope)
+        return counted(case, losses), counted(case, slope)
 
     def _of_block(
         self, call: Call, wanted: str, arrays: dict[str, Any], starts: Starts
@@ -394,20 +346,20 @@ class Loss:
 
     def _reduced(self, case: Case, losses: Array) -> Any:
         xp = case.xp
-        if case.reduction == "none":
+        if case.call.reduction == "none":
             return losses
         result = total(xp, losses)
-        if case.reduction == "mean":
-            result = result / case.count
+        if case.call.reduction == "mean":
+            result = result / case.divisor
         return cast(xp, result, losses.dtype)
 
     def _scaled(self, case: Case, slope: Array, value: Any) -> Any:
         """The gradient of the reduced loss from the slopes of the unreduced one."""
-        if case.reduction == "mean":
-            count = case.count
-            known = isinstance(count, float)
-            slope = slope / (count if known else cast(case.xp, count, slope.dtype))
-        return slope
+        if case.call.reduction != "mean":
+            return slope
+        if isinstance(case.divisor, float):
+            return slope / case.divisor
+        return slope / cast(case.xp, case.divisor, slope.dtype)
 
 
 class ClassLoss(Loss):
@@ -492,80 +444,3 @@ class RootLoss(Loss):
         """By the chain rule over the root; 0 where the loss is 0."""
         inner = super()._scaled(case, slope, value)
         return divided(case.xp, inner, 2 * value)
-
-
-# The steps of `Loss`, in the order of their use.
-
-
-def _refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
-    if (
-        prediction.ndim == 1
-        and target.ndim == 2
-        and is_integral(xp, prediction)
-        and is_floating(xp, target)
-    ):
-        raise ValueError(
-            f"the arguments look swapped: `prediction` holds {prediction.shape[0]} "
-            f"integers and `target` is a float array of shape {tuple(target.shape)}; "
-            "predictions come first: loss(prediction, target)"
-        )
-
-
-def _as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) -> Array:
-    if tuple(weight.shape) != shape:
-        raise ValueError(
-            f"`weight` has shape {tuple(weight.shape)}, but must have that of the "
-            f"unreduced loss, {shape}: give one weight for each loss"
-        )
-    return as_real(xp, "weight", weight, values.dtype)
-
-
-def _count(
-    xp: Any, shape: tuple[int, ...], call: Call, measure: Array | None, guard: Guard
-) -> Any:
-    """What a mean divides by: the number of losses, or the sum of their weights."""
-    if call.reduction != "mean":
-        return 1.0
-    if 0 in shape:
-        raise ValueError(
-            f"the mean over no losses is undefined (their shape is {shape}): "
-            'skip the empty batch, or use reduction="sum"'
-        )
-    if measure is None:
-        return float(math.prod(shape))
-    count = total(xp, measure)
-    if not call.check:
-        return xp.where(count == 0, NAN, count)
-    if is_dask(xp):
-        guard = Guard(xp, call.check)
-    return guard(count, _weightless_checks(count))
-
-
-def _weightless_checks(count: Array) -> Iterator[Check]:
-    yield Check(
-        "weight",
-        count,
-        count == 0,
-        rule="not sum to 0 (the sum is shown; ignored rows weigh nothing)",
-        remedy="a weighted mean divides by that sum: skip the batch, or use "
-        'reduction="sum"',
-    )
-
-
-def _counted(case: Case, values: Array | None) -> Array | None:
-    """Losses or slopes, as often as they count; nan where a label is none.
-
-    What weighs nothing adds nothing, not even if it is infinite or nan.
-    """
-    if values is None:
-        return None
-    xp = case.xp
-    if case.factor is not None:
-        values = product(xp, _beside(case.factor, values), values)
-    if case.known is not None:
-        values = xp.where(_beside(case.known, values), values, NAN)
-    return values
-
-
-def _beside(rows: Array, values: Array) -> Array:
-    return rows if rows.ndim == values.ndim else rows[..., None]

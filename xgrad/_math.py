@@ -49,24 +49,27 @@ def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
 
 def sigmoid(xp: Any, x: Array) -> Array:
     """``1 / (1 + exp(-x))``, without overflow on either side."""
-    return sigmoids(xp, x)[1]
+    return sigmoids(xp, x, decayed(xp, x))[1]
 
 
-def sigmoids(xp: Any, x: Array) -> tuple[Array, Array]:
+def decayed(xp: Any, x: Array) -> Array:
+    """``exp(-abs(x))``, which sigmoids and softpluses are made of."""
+    return xp.exp(-xp.abs(x))
+
+
+def sigmoids(xp: Any, x: Array, decay: Array) -> tuple[Array, Array]:
     """``sigmoid(-x)`` and ``sigmoid(x)``: neither is 1 minus the other, to rounding."""
-    decay = xp.exp(-xp.abs(x))
     larger = 1 / (1 + decay)
     smaller = decay * larger
     right = x >= 0
     return xp.where(right, smaller, larger), xp.where(right, larger, smaller)
 
 
-def softpluses(xp: Any, x: Array) -> tuple[Array, Array]:
+def softpluses(xp: Any, x: Array, decay: Array) -> tuple[Array, Array]:
     """``log(1 + exp(-x))`` and ``log(1 + exp(x))``, without overflow."""
-    size = xp.abs(x)
-    tail = xp.log1p(xp.exp(-size))
+    tail = xp.log1p(decay)
     right = x >= 0
-    larger = size + tail
+    larger = xp.abs(x) + tail
     return xp.where(right, tail, larger), xp.where(right, larger, tail)
 
 

@@ -150,6 +150,12 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     return 2 * (xp.log1p(prediction) - xp.log1p(target)) / (1 + prediction)
 
 
+@mean_squared_log_error.value_and_slope
+def _(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
+    ratio = xp.log1p(prediction) - xp.log1p(target)
+    return ratio**2, 2 * ratio / (1 + prediction)
+
+
 @partial(Loss, options={"delta": POSITIVE})
 def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Array:
     """Half the squared error within ``delta`` of the target, linear beyond.
@@ -578,16 +584,38 @@ def sigmoid_binary_cross_entropy(
     >>> sigmoid_binary_cross_entropy(x, t, reduction="none")
     array([  0.693, 100.   ,   0.   ])
     """
-    if_positive, if_negative = _math.softpluses(xp, prediction)
-    positive = positive_weight * _math.product(xp, target, if_positive)
-    return positive + _math.product(xp, 1 - target, if_negative)
+    decay = _math.decayed(xp, prediction)
+    return _logistic_loss(xp, prediction, decay, target, positive_weight)
 
 
 @sigmoid_binary_cross_entropy.slope
 def _(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:
-    left, right = _math.sigmoids(xp, prediction)
+    decay = _math.decayed(xp, prediction)
+    return _logistic_slope(xp, prediction, decay, target, positive_weight)
+
+
+@sigmoid_binary_cross_entropy.value_and_slope
+def _(
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+) -> tuple[Array, Array]:
+    arguments = prediction, _math.decayed(xp, prediction), target, positive_weight
+    return _logistic_loss(xp, *arguments), _logistic_slope(xp, *arguments)
+
+
+def _logistic_loss(
+    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
+) -> Array:
+    if_positive, if_negative = _math.softpluses(xp, logits, decay)
+    positive = positive_weight * _math.product(xp, target, if_positive)
+    return positive + _math.product(xp, 1 - target, if_negative)
+
+
+def _logistic_slope(
+    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
+) -> Array:
+    left, right = _math.sigmoids(xp, logits, decay)
     return (1 - target) * right - positive_weight * target * left
 
 

@@ -1,0 +1,143 @@
+"""One call of a loss: its arguments, checked, and how much each of its losses counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xgrad._array import (
+    Array,
+    is_dask,
+    is_floating,
+    is_integral,
+    total,
+)
+from xgrad._classes import as_real
+from xgrad._guard import Check, Guard
+from xgrad._math import product
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one call, as they came; the options complete."""
+
+    prediction: Any
+    target: Any
+    weight: Any
+    reduction: str
+    check: bool
+    options: dict[str, Any]
+
+    def of(self, arrays: dict[str, Any]) -> Call:
+        """The call without a reduction, with these arrays and no others."""
+        return Call(
+            arrays["prediction"],
+            arrays["target"],
+            arrays.get("weight"),
+            "none",
+            self.check,
+            {name: arrays.get(name, value) for name, value in self.options.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one call aims at, and how much each loss counts; ``None`` is 1, or all."""
+
+    target: Any
+    factor: Array | None = None  # what the losses are multiplied by
+    measure: Array | None = None  # what a mean divides by the sum of
+    known: Array | None = None  # false where labels that nobody checked are bad
+
+
+@dataclass(frozen=True)
+class Case:
+    """The checked arguments of one call."""
+
+    xp: Any
+    call: Call
+    prediction: Array
+    goal: Goal
+    options: dict[str, Any]  # of the formulas
+    divisor: Any  # of a mean: the number of losses, or the sum of their weights
+    dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
+
+
+def refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
+    """Raise where labels come first and scores second."""
+    if (
+        prediction.ndim == 1
+        and target.ndim == 2
+        and is_integral(xp, prediction)
+        and is_floating(xp, target)
+    ):
+        raise ValueError(
+            f"the arguments look swapped: `prediction` holds {prediction.shape[0]} "
+            f"integers and `target` is a float array of shape {tuple(target.shape)}; "
+            "predictions come first: loss(prediction, target)"
+        )
+
+
+def as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) -> Array:
+    """Weights of the losses, which have this shape, as floats like the prediction."""
+    if tuple(weight.shape) != shape:
+        raise ValueError(
+            f"`weight` has shape {tuple(weight.shape)}, but must have that of the "
+            f"unreduced loss, {shape}: give one weight for each loss"
+        )
+    return as_real(xp, "weight", weight, values.dtype)
+
+
+def mean_divisor(
+    xp: Any, shape: tuple[int, ...], call: Call, measure: Array | None, guard: Guard
+) -> Any:
+    """What a mean divides by; 1 for other reductions."""
+    if call.reduction != "mean":
+        return 1.0
+    if 0 in shape:
+        raise ValueError(
+            f"the mean over no losses is undefined (their shape is {shape}): "
+            'skip the empty batch, or use reduction="sum"'
+        )
+    if measure is None:
+        return float(math.prod(shape))
+    whole = total(xp, measure)
+    if not call.check:
+        return xp.where(whole == 0, NAN, whole)
+    if is_dask(xp):
+        guard = Guard(xp, call.check)
+    return guard(whole, _weightless_checks(whole))
+
+
+def _weightless_checks(whole: Array) -> Iterator[Check]:
+    yield Check(
+        "weight",
+        whole,
+        whole == 0,
+        rule="not sum to 0 (the sum is shown; ignored rows weigh nothing)",
+        remedy="a weighted mean divides by that sum: skip the batch, or use "
+        'reduction="sum"',
+    )
+
+
+def counted(case: Case, values: Array | None) -> Array | None:
+    """Losses or slopes, as often as they count; nan where a label is none.
+
+    What weighs nothing adds nothing, not even if it is infinite or nan.
+    """
+    if values is None:
+        return None
+    factor, known = case.goal.factor, case.goal.known
+    if factor is not None:
+        values = product(case.xp, _beside(factor, values), values)
+    if known is not None:
+        values = case.xp.where(_beside(known, values), values, NAN)
+    return values
+
+
+def _beside(rows: Array, values: Array) -> Array:
+    return rows if rows.ndim == values.ndim else rows[..., None]
