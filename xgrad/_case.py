@@ -1,4 +1,4 @@
-"""One call of a loss: its arguments, checked, and how much each of its losses counts."""
+"""One call of a loss: its arguments, checked, and how much each loss counts."""
 
 from __future__ import annotations
 
