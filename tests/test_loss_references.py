@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers import LOSSES, assert_close, needed, sample
 
+from benchmarks.losses import CASES, answer, with_xgrad
 from xgrad import losses, special
 
 EPS = 2.0**-52
@@ -189,6 +190,12 @@ def test_positive_weight_agrees_with_torch(rng):
     value.backward()
     found = losses.sigmoid_binary_cross_entropy.value_and_grad(p, t, positive_weight=3)
     _assert_agree(found, (value.detach().numpy(), prediction.grad.numpy()))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_hard_input_is_right_where_others_are_wrong(case):
+    found = answer(with_xgrad()[case.kind], case.arguments)
+    assert found == (case.right if case.right == "raises" else f"{case.right:.4g}")
 
 
 def test_logarithms_of_sums_agree_with_scipy(rng):
