@@ -10,7 +10,7 @@ from formulas import FORMULAS, exact
 from helpers import LOSSES, assert_close, central, chosen, needed, on, sample
 from libraries import WITH_LAZY
 
-from xgrad import check_gradient, to_numpy
+from xgrad import check_gradient, gradient, to_numpy
 from xgrad._loss import ClassLoss
 
 EPS = 2.0**-52
@@ -89,6 +89,17 @@ def test_gradients_pass_their_check(rng, name, options):
 
     report = check_gradient(value, loss.grad(p, t, **options), p)
     assert report, str(report)
+
+
+@pytest.mark.parametrize("library", ["numpy", "strict"])
+def test_a_derivative_needs_no_loop_over_points(rng, name, options, library):
+    """A loop would warn, and the suite turns warnings into errors."""
+    loss, xp = LOSSES[name], WITH_LAZY[library]()
+    p, t = sample(loss, rng)
+    settings, target = on(xp, options), xp.asarray(t)
+    slopes = gradient(lambda q: loss(q, target, **settings), xp.asarray(p))
+    exact_slopes = loss.grad(p, t, **options)
+    assert_close(slopes, exact_slopes, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

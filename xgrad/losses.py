@@ -6,7 +6,8 @@ A prediction comes first and a target second; everything else is a keyword:
 ``reduction``           ``"mean"`` (default), ``"sum"``, or ``"none"`` for the loss of
                         each element (or row)
 ``weight``              array in the shape of the unreduced loss; a weighted mean
-                        divides by the sum of the weights
+                        divides by the sum of the weights, and what weighs 0 is left
+                        out, whatever it is
 ``check``               ``False`` leaves the values unchecked, so that nothing waits
                         for the device; a label out of range then gives ``nan``
 ======================  ==============================================================
@@ -305,8 +306,9 @@ def gaussian_nll(
     np.float64(0.943)
     """
     error = prediction - target
-    spread = variance if hasattr(variance, "shape") else xp.full_like(error, variance)
-    return (xp.log(spread) + error / spread * error) / 2
+    is_number = isinstance(variance, float)
+    logarithm = math.log(variance) if is_number else xp.log(variance)
+    return (logarithm + error / variance * error) / 2
 
 
 @gaussian_nll.slope
