@@ -236,20 +236,23 @@ def test_a_number_that_labels_cannot_hold_ignores_nothing(xp, rng, name):
 
 @pytest.mark.parametrize("name", ADJUSTABLE)
 @pytest.mark.parametrize(
-    "options",
+    ("options", "message"),
     [
-        {"ignore_index": 1},
-        {"class_weight": np.array([1.0, 0.0, 1.0])},
-        {"class_weight": np.array([1.0, 0.0, 1.0]), "label_smoothing": 0.1},
-        {"weight": np.array([0.0, 0.0])},
+        ({"ignore_index": 1}, "`target` must not be ignored altogether"),
+        ({"class_weight": np.array([1.0, 0, 1])}, "`class_weight` must not be 0 for"),
+        (
+            {"class_weight": np.array([1.0, 0, 1]), "label_smoothing": 0.1},
+            "`class_weight` must not be 0 for all targets",
+        ),
+        ({"weight": np.array([0.0, 0.0])}, "`weight` must not sum to 0"),
     ],
     ids=["ignored", "class without weight", "and smoothed", "rows without weight"],
 )
-def test_a_mean_over_nothing_is_refused_or_nan(xp, rng, name, options):
+def test_a_mean_over_nothing_is_refused_or_nan(xp, rng, name, options, message):
     loss = LOSSES[name]
     p, t = xp.asarray(rng.normal(size=(2, 3))), xp.asarray([1, 1])
     options = on(xp, options)
-    with pytest.raises(ValueError, match=r'must not sum to 0.*reduction="sum"'):
+    with pytest.raises(ValueError, match=f'{message}.*reduction="sum"'):
         to_numpy(loss(p, t, **options))
     value, slope = loss.value_and_grad(p, t, check=False, **options)
     assert np.isnan(to_numpy(value))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import LOSSES, assert_close, chosen, needed, on, sample
 
-from xgrad import losses, special, to_numpy
+from xgrad import gradient, losses, special, to_numpy
 
 EPS = 2.0**-52
 SUMMABLE = [name for name, loss in LOSSES.items() if "sum" in loss.reductions]
@@ -114,7 +114,7 @@ def test_bad_values_are_named_by_their_place_in_the_whole_array(da, rng):
 def test_what_only_values_reveal_is_an_error_when_computed(da):
     p, t = da.ones((4, 3), chunks=2), da.zeros(4, chunks=2, dtype=int)
     ignored = losses.softmax_cross_entropy(p, t, ignore_index=0)
-    with pytest.raises(ValueError, match="must not sum to 0"):
+    with pytest.raises(ValueError, match="must not be ignored altogether"):
         ignored.compute()
     unchecked = losses.softmax_cross_entropy(p, t, ignore_index=0, check=False)
     assert np.isnan(unchecked.compute())
@@ -141,6 +141,19 @@ def test_overflow_in_a_task_is_silent(da):
     x = da.from_array(np.array([np.inf, -np.inf]), chunks=1)
     each = losses.sigmoid_binary_cross_entropy(x, 1.0 * (x > 0), reduction="none")
     np.testing.assert_array_equal(each.compute(), [0, 0])
+
+
+def test_a_derivative_moves_probabilities_off_the_simplex(da, rng):
+    """Checks of the prediction are off there, also in the tasks of Dask."""
+    p, t = sample(losses.cross_entropy, rng)
+    lazy, labels = da.from_array(p, chunks=(2, 4)), da.from_array(t, chunks=2)
+
+    def loss(q):
+        return losses.cross_entropy(q, labels, reduction="sum")
+
+    slopes = gradient(loss, lazy, vectorized=False)
+    expected = losses.cross_entropy.grad(p, t, reduction="sum")
+    assert_close(slopes, expected, rtol=1e-8, atol=1e-8)
 
 
 def test_one_hot_rows_are_checked_when_they_are_computed(da):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import LOSSES, needed, sample
 
-from xgrad import losses
+from xgrad import losses, metrics
 from xgrad._domains import ABOVE_MINUS_ONE, POSITIVE
 from xgrad._loss import Loss
 
@@ -50,15 +50,30 @@ BAD = [
     (lambda: losses.poisson_nll(A, -A), r"not be negative, but target\[0, 0\]"),
     (lambda: losses.hinge(A, A > 0.4), r"be -1 or 1.*\[0, 0\] is 0.0.*2 \* target - 1"),
     (lambda: losses.squared_hinge(A, 2 * SIGNS), r"be -1 or 1.*\[0, 0\] is 2.0"),
-    (lambda: losses.cross_entropy(A, L, delta=-1), "`delta` must not be negative"),
+    (
+        lambda: losses.cross_entropy(A, L, delta=-1),
+        "`delta` must be finite and not negative",
+    ),
     (lambda: losses.huber(A, A, delta=0), "`delta` must be positive and finite; got 0"),
     (lambda: losses.huber(A, A, delta=np.inf), "`delta` must be positive and finite"),
+    (
+        lambda: losses.huber(A.astype("f4"), A, delta=1e39),
+        "got 1e.39, which float32 holds as inf",
+    ),
+    (
+        lambda: losses.gaussian_nll(A.astype("f4"), A, variance=1e-50),
+        "got 1e-50, which float32 holds as 0.0",
+    ),
+    (
+        lambda: losses.gaussian_nll(A, A, variance=np.where(A > 0.5, np.nan, 1.0)),
+        r"finite, but variance\[0, 1\] is nan",
+    ),
     (lambda: losses.smooth_l1(A, A, beta=-1.0), "`beta` must be positive"),
     (lambda: losses.pinball(A, A, quantile=1.5), r"`quantile` must lie in \[0, 1\]"),
-    (lambda: losses.focal(A, L, gamma=-1), "`gamma` must not be negative"),
+    (lambda: losses.focal(A, L, gamma=-1), "`gamma` must be finite and not"),
     (
         lambda: losses.sigmoid_binary_cross_entropy(A, A, positive_weight=np.nan),
-        "`positive_weight` must not be",
+        "`positive_weight` must be finite",
     ),
     (lambda: losses.gaussian_nll(A, A, variance=0), "`variance` must be positive"),
     (lambda: losses.gaussian_nll(A, A, variance=A - 0.5), r"variance\[0, 0\] is -0.3"),
@@ -74,6 +89,10 @@ BAD = [
 WRONG_KIND = [
     (lambda: losses.mean_squared_error([1.0], A), "`prediction` must be an array"),
     (lambda: losses.mean_squared_error(A, 1.0), "`target` must be an array"),
+    (lambda: losses.huber(A, None), "`target` must be an array"),
+    (lambda: losses.huber.grad(None, A), "`prediction` must be an array"),
+    (lambda: losses.gaussian_nll(A, A, variance=None), "`variance` must be an array"),
+    (lambda: metrics.accuracy(None, L), "`prediction` must be an array"),
     (lambda: losses.mean_squared_error(A * 1j, A), "`prediction` must hold real"),
     (lambda: losses.mean_squared_error(A, A * 1j), "`target` must hold real"),
     (lambda: losses.mean_squared_error(A > 0, A), "`prediction` must hold real"),
@@ -89,7 +108,8 @@ WRONG_KIND = [
     (lambda: losses.gaussian_nll(A, A), "`gaussian_nll` needs .* 'variance'"),
     (lambda: losses.gaussian_nll(A, A, variance=[1.0]), "`variance` must be an array"),
     (lambda: losses.gaussian_nll(A, A, variance=A * 1j), "`variance` must hold real"),
-    (lambda: losses.huber(A, A, delta=A), "`delta` must be a number"),
+    (lambda: losses.huber(A, A, delta=A), "(?s)`delta` must be a number.*`float`"),
+    (lambda: losses.huber(A, A, delta="1"), "`delta` must be a number; got '1'$"),
     (lambda: losses.huber(A, A, delta=True), "`delta` must be a number; got True"),
     (lambda: softmax(class_weight=[1.0, 2.0]), "`class_weight` must be an array"),
     (lambda: softmax(class_weight=A[0] * 1j), "`class_weight` must hold real"),
@@ -177,6 +197,20 @@ def test_a_slope_with_other_options_is_refused():
         scaled.grad(np.ones(2), np.ones(2))
 
 
+def test_a_formula_of_another_shape_than_promised_is_refused():
+    @Loss
+    def of_rows(xp, prediction, target, /, *, power=2.0):
+        """A loss of rows that does not say so."""
+        return xp.sum(xp.abs(prediction - target) ** power, axis=-1)
+
+    with pytest.raises(
+        ValueError, match=r"shape \(2,\) instead of \(2, 2\).*rows=True"
+    ):
+        of_rows(A, A)
+    with pytest.raises(ValueError, match="`power` must be finite"):
+        of_rows(A, A, power=np.inf)
+
+
 def test_a_loss_of_ones_own_gets_everything_from_the_wrapper():
     def log_ratio(xp, prediction, target, /, *, power=1.0):
         """Size of the logarithm of a ratio."""
@@ -189,6 +223,8 @@ def test_a_loss_of_ones_own_gets_everything_from_the_wrapper():
         options={"power": POSITIVE},
     )
     assert repr(loss).endswith("log_ratio>")
+    with pytest.raises(TypeError, match=r"has rules for .'pwer'.*options are .'power'"):
+        Loss(log_ratio, options={"pwer": POSITIVE})
     p, t = np.array([1.0, 3.0]), np.array([1.0, 1.0])
     assert loss(p, t, power=2, reduction="sum") == pytest.approx(np.log(2) ** 2)
     with pytest.raises(ValueError, match="`power` must be positive"):

@@ -145,6 +145,39 @@ def test_rows_that_nearly_sum_to_one_are_accepted_as_they_are(xp):
             to_numpy(losses.cross_entropy(further, xp.asarray([1])))
 
 
+@pytest.mark.parametrize("gap", [1e-2, 1e-5, 1e-7])
+def test_close_distributions_have_a_small_divergence(xp, rng, gap):
+    t = rng.dirichlet(np.ones(6), 20)
+    shift = gap * t * rng.normal(size=t.shape)
+    p = t + shift - t * shift.sum(axis=1, keepdims=True)
+    each = to_numpy(
+        losses.kl_divergence(xp.asarray(p), xp.asarray(t), reduction="none")
+    )
+    with mpmath.workdps(40):
+        exact = [
+            float(mpmath.fsum(b * mpmath.log(b / a) for a, b in zip(q, u, strict=True)))
+            for q, u in zip(
+                np.vectorize(mpmath.mpf, otypes=[object])(p), t, strict=True
+            )
+        ]
+    # Each relative difference is known to eps, and the rows sum to 1 to a few eps.
+    assert_close(each, exact, rtol=0, atol=4 * EPS)
+
+
+def test_easy_rows_of_focal_loss_are_accurate(xp):
+    logits = xp.asarray(np.array([[20, 0, 0], [10, 0, 0], [5, 5, -9]], np.float32))
+    value, slope = _each(losses.focal, logits, xp.asarray([0, 0, 1]))
+    with mpmath.workdps(40):
+        misses = [mpmath.mpf(2) / (mpmath.exp(x) + 2) for x in (20, 10)]
+        exact = [float(-(m**2) * mpmath.log(1 - m)) for m in misses]
+        steep = [float(m * (2 * (1 - m) * mpmath.log(1 - m) - m)) for m in misses]
+        expected = [float(k * m) for k, m in zip(steep, misses, strict=True)]
+    assert_close(value[:2], exact, rtol=8 * SINGLE)
+    assert_close(slope[:2, 0], expected, rtol=16 * SINGLE)
+    tied = float(0.5**2 * math.log(2))
+    assert_close(value[2], tied, rtol=1e-5)
+
+
 # Errors
 
 
@@ -161,6 +194,19 @@ def test_log_cosh_is_accurate_at_every_size(xp):
     assert_close(slope, slopes, rtol=1e-6)
     largest = _each(losses.log_cosh, xp.asarray([1e300, -INF]), xp.asarray([0.0, 0.0]))
     np.testing.assert_array_equal(largest, [[1e300, INF], [1.0, -1.0]])
+
+
+def test_log_errors_of_close_values_are_accurate(xp):
+    p = np.array([1e6 + 1, 2.0, 1e-7, 3.0], np.float32)
+    t = np.array([1e6, 2.0, 0.0, 1e20], np.float32)
+    value, slope = _each(losses.mean_squared_log_error, xp.asarray(p), xp.asarray(t))
+    with mpmath.workdps(40):
+        big = [[mpmath.mpf(float(v)) for v in row] for row in (p, t)]
+        logs = [mpmath.log((1 + a) / (1 + b)) for a, b in zip(*big, strict=True)]
+        exact = [float(v**2) for v in logs]
+        slopes = [float(2 * v / (1 + a)) for v, a in zip(logs, big[0], strict=True)]
+    assert_close(value, exact, rtol=4 * SINGLE)
+    assert_close(slope, slopes, rtol=4 * SINGLE)
 
 
 CORNERS = {

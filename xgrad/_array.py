@@ -27,22 +27,24 @@ perturbed: ContextVar[bool] = ContextVar("xgrad_perturbed", default=False)
 
 
 def common_namespace(**arrays: Any) -> Any:
-    """The namespace that all arrays share, on one device; ``None`` is skipped."""
-    given = {name: array for name, array in arrays.items() if array is not None}
-    if not given:
-        require_array(next(iter(arrays)), None)
-    for name, array in given.items():
+    """The namespace that all arrays share, on one device."""
+    for name, array in arrays.items():
         require_array(name, array)
-    hidden = [bare(a) for a in given.values() if hides_points(a)]
+    hidden = [bare(a) for a in arrays.values() if hides_points(a)]
     if hidden:
         # An array at many points: what holds for its base holds for all of it.
         bases = {
             name: array.base if hides_points(type(array)) else array
-            for name, array in given.items()
+            for name, array in arrays.items()
         }
         xp = _common_namespace(bases)
         return hidden[0].namespace(xp)
-    return _common_namespace(given)
+    return _common_namespace(arrays)
+
+
+def present(**arrays: Any) -> dict[str, Any]:
+    """Those of some optional arrays that are not None."""
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _common_namespace(given: dict[str, Any]) -> Any:
@@ -229,11 +231,6 @@ def is_integral(xp: Any, x: Array) -> bool:
     return _is_kind(xp, x.dtype, "integral")
 
 
-def is_real(xp: Any, x: Array) -> bool:
-    """Whether it holds real numbers of any kind; booleans count as 0 and 1."""
-    return any(_is_kind(xp, x.dtype, k) for k in ("real floating", "integral", "bool"))
-
-
 class FloatInfo(NamedTuple):
     """What a floating dtype can hold, as Python numbers."""
 
@@ -280,6 +277,13 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
     )
 
 
+def as_real(xp: Any, name: str, x: Array, dtype: Any) -> Array:
+    """Floats, integers or booleans in a floating dtype."""
+    if _is_kind(xp, x.dtype, "bool"):
+        return xp.astype(x, dtype)
+    return cast(xp, as_float(xp, name, x), dtype)
+
+
 def real_dtype(xp: Any, x: Array) -> Any:
     """The floating dtype itself, or that of the parts of complex numbers."""
     if not is_complex(xp, x):
@@ -293,7 +297,7 @@ def as_complex(xp: Any, x: Array) -> Array:
 
 
 def as_index(xp: Any, x: Array) -> Array:
-    """Integers of any width in the dtype that the namespace indexes with."""
+    """Integers of any width, or booleans, in the dtype that is indexed with."""
     return xp.astype(x, default_dtype(xp, "indexing", x), copy=False)
 
 
@@ -344,7 +348,9 @@ def is_dask(xp: Any) -> bool:
 
 def cast(xp: Any, x: Array, dtype: Any) -> Array:
     """``x`` in another dtype; a scalar of NumPy counts as a 0-d array."""
-    return x if x.dtype == dtype else xp.astype(xp.asarray(x), dtype)
+    if x.dtype == dtype:
+        return x
+    return xp.astype(np.asarray(x) if isinstance(x, np.generic) else x, dtype)
 
 
 # shapes and values

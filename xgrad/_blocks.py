@@ -13,7 +13,8 @@ from typing import Any
 from xgrad._array import Array, common_namespace
 
 Starts = Mapping[str, tuple[int, ...]]
-# Of the blocks of all arrays, and where they start: losses and slopes, or one of them.
+# Called with one block of each array and where these blocks start in their arrays;
+# returns losses and slopes, one of them None where it is not wanted.
 Terms = Callable[[dict[str, Any], Starts], tuple[Any, Any]]
 
 
@@ -40,7 +41,8 @@ def over_blocks(
         else:  # the same for every block
             blocks.append(array.rechunk(-1))
     has_losses, has_slopes = wanted != "slope", wanted != "value"
-    width = has_losses + (has_slopes and (first.shape[-1] if rows else 1))
+    slope_width = first.shape[-1] if rows else 1
+    width = (1 if has_losses else 0) + (slope_width if has_slopes else 0)
     packed = da.map_blocks(
         _block,
         *blocks,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xgrad._array import (
     Array,
-    is_dask,
+    as_real,
     is_floating,
     is_integral,
     total,
 )
-from xgrad._classes import as_real
 from xgrad._guard import Check, Guard
 from xgrad._math import product
 
@@ -30,17 +29,19 @@ class Call:
     weight: Any
     reduction: str
     check: bool
+    check_prediction: bool  # not at points that the caller did not choose
     options: dict[str, Any]
 
-    def of(self, arrays: dict[str, Any]) -> Call:
-        """The call without a reduction, with these arrays and no others."""
-        return Call(
-            arrays["prediction"],
-            arrays["target"],
-            arrays.get("weight"),
-            "none",
-            self.check,
-            {name: arrays.get(name, value) for name, value in self.options.items()},
+    def on(self, arrays: dict[str, Any]) -> Call:
+        """The call with these arrays in place of its own, and without a reduction."""
+        options = self.options | {n: arrays[n] for n in self.options if n in arrays}
+        return replace(
+            self,
+            prediction=arrays["prediction"],
+            target=arrays["target"],
+            weight=arrays.get("weight"),
+            reduction="none",
+            options=options,
         )
 
 
@@ -95,7 +96,7 @@ def as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) -> 
 def mean_divisor(
     xp: Any, shape: tuple[int, ...], call: Call, measure: Array | None, guard: Guard
 ) -> Any:
-    """What a mean divides by; 1 for other reductions."""
+    """What a mean divides by: a number, or a 0-d array; 1 for other reductions."""
     if call.reduction != "mean":
         return 1.0
     if 0 in shape:
@@ -108,24 +109,27 @@ def mean_divisor(
     whole = total(xp, measure)
     if not call.check:
         return xp.where(whole == 0, NAN, whole)
-    if is_dask(xp):
-        guard = Guard(xp, call.check)
-    return guard(whole, _weightless_checks(whole))
+    return guard(whole, _weightless_checks(call, whole))
 
 
-def _weightless_checks(whole: Array) -> Iterator[Check]:
-    yield Check(
-        "weight",
-        whole,
-        whole == 0,
-        rule="not sum to 0 (the sum is shown; ignored rows weigh nothing)",
-        remedy="a weighted mean divides by that sum: skip the batch, or use "
-        'reduction="sum"',
+def _weightless_checks(call: Call, whole: Array) -> Iterator[Check]:
+    remedy = (
+        "a weighted mean divides by the sum of the weights: skip the batch, or use "
+        'reduction="sum"'
     )
+    if call.weight is not None:
+        argument, rule = "weight", "not sum to 0 (the sum is shown)"
+    elif call.options.get("class_weight") is not None:
+        argument = "class_weight"
+        rule = "not be 0 for all targets (the sum of their weights is shown)"
+    else:
+        argument = "target"
+        rule = "not be ignored altogether (the number of rows that count is shown)"
+    yield Check(argument, whole, whole == 0, rule, remedy)
 
 
 def counted(case: Case, values: Array | None) -> Array | None:
-    """Losses or slopes, as often as they count; nan where a label is none.
+    """Losses or slopes times their weights; nan where a label is out of range.
 
     What weighs nothing adds nothing, not even if it is infinite or nan.
     """

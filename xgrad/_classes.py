@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from xgrad._array import Array, as_index, cast, integer, is_real
+from xgrad._array import Array, as_index, as_real, integer
 from xgrad._domains import CLASS_WEIGHT, FRACTION, SOFT_TARGET
 from xgrad._guard import Guard
 from xgrad._labels import (
@@ -55,11 +56,18 @@ class Classes:
             return self.xp.where(self.mask, values, 0.0)
         return product(self.xp, self.weights, values)
 
-    def pick(self, values: Array) -> Array:
-        """Sum of target times values over the classes."""
-        if self.weights is None and gathers(self.xp, self.num_classes):
-            return gather_labels(self.xp, values, self._index)
-        return self.xp.sum(self.times(values), axis=-1)
+    def pick(self, values: Array, of: Callable[[Array], Array] | None = None) -> Array:
+        """Sum of target times values over the classes, or of a function of the values.
+
+        At labels the function sees their values alone.
+        """
+        if self.weights is None:
+            if gathers(self.xp, self.num_classes):
+                picked = gather_labels(self.xp, values, self._index)
+            else:
+                picked = self.xp.sum(self.times(values), axis=-1)
+            return picked if of is None else of(picked)
+        return self.xp.sum(self.times(values if of is None else of(values)), axis=-1)
 
     def scale(self, values: Array) -> Array:
         """Values of each row, times the sum of the target over the classes."""
@@ -131,7 +139,9 @@ class Adjustment:
             weight = guard(floats, rules)
         if ignored is not None:
             ignored = integer("ignore_index", ignored, least=None)
-        smoothing = FRACTION.checked("label_smoothing", self.label_smoothing)
+        smoothing = FRACTION.checked(
+            xp, "label_smoothing", self.label_smoothing, values.dtype
+        )
         return Adjustment(weight, smoothing, ignored)
 
     def applied(self, classes: Classes, dtype: Any) -> Classes:
@@ -162,16 +172,6 @@ def as_classes(
     ignored = None if ignore_index is None else goal.all_on(ignore_index)
     checks = range_checks(xp, "target", target, num_classes, ignored)
     return replace(goal, labels=guard(target, checks)), ignored
-
-
-def as_real(xp: Any, name: str, x: Array, dtype: Any) -> Array:
-    """Floats, integers or booleans as floats of the prediction's dtype."""
-    if is_real(xp, x):
-        return cast(xp, x, dtype)
-    raise TypeError(
-        f"`{name}` must hold real numbers, but its dtype is {x.dtype}: "
-        f"convert it, for example with `xp.astype({name}, xp.float64)`"
-    )
 
 
 def _misshapen(values: Array, target: Array) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 from xgrad._array import (
     Array,
-    as_float,
-    cast,
+    as_real,
     float_info,
     is_floating,
     require_same_shape,
@@ -67,7 +66,7 @@ def _not_negative(xp: Any, values: Array, tolerance: float) -> list[Broken]:
 
 
 def _positive(xp: Any, values: Array, tolerance: float) -> list[Broken]:
-    return [(values, values <= 0, "be positive")]
+    return [(values, ~((values > 0) & xp.isfinite(values)), "be positive and finite")]
 
 
 def _signs(xp: Any, values: Array, tolerance: float) -> list[Broken]:
@@ -101,21 +100,32 @@ class Number:
     rule: str
     holds: Callable[[float], bool]
 
-    def checked(self, name: str, value: Any) -> float:
-        """The number, as a float of Python."""
+    def checked(self, xp: Any, name: str, value: Any, dtype: Any) -> float:
+        """The number as a float of Python, which obeys the rule in this dtype, too."""
         if not isinstance(value, Real) or isinstance(value, bool):
+            is_array = hasattr(value, "shape")
             raise TypeError(
-                f"`{name}` must be a number; got {value!r}: an array would have to be "
-                "read from its device first, for example with `float`"
+                f"`{name}` must be a number; got {value!r}"
+                + (": read it from its array first, with `float`" if is_array else "")
             )
         number = float(value)
         if not self.holds(number):
             raise ValueError(f"`{name}` must {self.rule}; got {value!r}")
+        info = float_info(xp, dtype)
+        rounded = 0.0 if abs(number) < info.tiny * info.eps else number
+        if abs(number) > info.largest:
+            rounded = math.copysign(math.inf, number)
+        if not self.holds(rounded):
+            raise ValueError(
+                f"`{name}` must {self.rule}; got {value!r}, which {dtype} holds "
+                f"as {rounded}"
+            )
         return number
 
 
+FINITE = Number("be finite", math.isfinite)
 POSITIVE = Number("be positive and finite", lambda v: 0 < v < math.inf)
-NOT_NEGATIVE = Number("not be negative, and finite", lambda v: 0 <= v < math.inf)
+NOT_NEGATIVE = Number("be finite and not negative", lambda v: 0 <= v < math.inf)
 FRACTION = Number("lie in [0, 1]", lambda v: 0 <= v <= 1)
 
 
@@ -131,8 +141,8 @@ class Entries:
     ) -> Any:
         """A float of Python, or floats in the prediction's shape and dtype."""
         if isinstance(value, Real):
-            return self.number.checked(name, value)
+            return self.number.checked(xp, name, value, prediction.dtype)
         if value.ndim:
             require_same_shape("prediction", prediction, name, value)
-        values = cast(xp, as_float(xp, name, value), prediction.dtype)
+        values = as_real(xp, name, value, prediction.dtype)
         return guard(values, self.domain.checks(xp, name, values, value))

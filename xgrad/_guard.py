@@ -16,8 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, as_index, hides_points, is_dask, is_integral, is_lazy
+from xgrad._array import (
+    Array,
+    as_index,
+    common_namespace,
+    hides_points,
+    is_dask,
+    is_integral,
+    is_lazy,
+)
 
+TRACED = "pass check=False under `jax.jit` and other transformations"
 NOWHERE: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
@@ -39,12 +48,9 @@ class Check:
         value = self.values[index] if index else self.values
         number = _integer(xp, value) if is_integral(xp, value) else float(value)
         padded = (*start, *(0 for _ in index))
-        return ValueError(self.message(tuple(map(operator.add, index, padded)), number))
-
-    def message(self, index: tuple[int, ...], number: Any) -> str:
-        """What the caller is told of one bad value."""
+        index = tuple(map(operator.add, index, padded))
         where = f"[{', '.join(map(str, index))}]" if index else ""
-        return (
+        return ValueError(
             f"`{self.argument}` must {self.rule}, but {self.argument}{where} is "
             f"{number}: {self.remedy}"
         )
@@ -70,7 +76,7 @@ def enforce(
         if is_lazy(xp, check.bad):
             raise TypeError(
                 f"`{check.argument}` has no values yet, so they cannot be checked: "
-                "pass check=False under `jax.jit` and other transformations"
+                + ("compute it first" if is_dask(xp) else TRACED)
             )
     flags = [xp.any(check.bad) for check in checks]
     if flags and bool(functools.reduce(operator.or_, flags)):
@@ -98,7 +104,7 @@ class Guard:
         self._noted: list[Check] = []
 
     def __call__(self, array: Array, checks: Iterable[Check]) -> Array:
-        """The array; what is iterated over to make checks is not if none are made."""
+        """The array; a generator of checks is left alone if there is nothing to do."""
         if not self.active:
             return array
         if not is_dask(self.xp):
@@ -125,19 +131,25 @@ def _guarded(array: Array, check: Check) -> Array:
         array,
         values,
         bad,
-        message=Check(check.argument, None, None, check.rule, check.remedy).message,
         axes=check.bad.ndim,
+        words=(check.argument, check.rule, check.remedy),
         dtype=array.dtype,
         meta=array._meta,
     )
 
 
 def _block_or_error(
-    block: Any, values: Any, bad: Any, message: Any, axes: int, block_info: Any = None
+    block: Any,
+    values: Any,
+    bad: Any,
+    axes: int,
+    words: tuple[str, str, str],
+    block_info: Any = None,
 ) -> Any:
-    if bad.any():
-        inside = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        first = [start for start, _ in block_info[2]["array-location"]]
-        index = tuple(int(i + j) for i, j in zip(first, inside, strict=True))[:axes]
-        raise ValueError(message(index, values[inside].item()))
+    argument, rule, remedy = words
+    if bad.ndim > axes:
+        values, bad = values[..., 0], bad[..., 0]
+    starts = {argument: tuple(a for a, _ in block_info[2]["array-location"])}
+    check = Check(argument, values, bad, rule, remedy)
+    enforce(common_namespace(block=block), [check], starts)
     return block

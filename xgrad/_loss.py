@@ -17,12 +17,14 @@ from xgrad._array import (
     Array,
     ArrayT,
     as_float,
+    as_real,
     cast,
     common_namespace,
     is_dask,
     is_floating,
     one_of,
     perturbed,
+    present,
     quiet,
     require_known_shapes,
     require_same_shape,
@@ -38,8 +40,8 @@ from xgrad._case import (
     mean_divisor,
     refuse_swapped,
 )
-from xgrad._classes import Adjustment, as_classes, as_real
-from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
+from xgrad._classes import Adjustment, as_classes
+from xgrad._domains import FINITE, REAL, SOFT_TARGET, Domain, Entries, Number
 from xgrad._guard import NOWHERE, Guard
 from xgrad._math import divided
 
@@ -83,14 +85,16 @@ class Loss:
         self.rows = rows
         self.prediction = prediction
         self.target = target
-        self.rules = options
         self._value = value
         self._slope: Formula | None = None
         self._value_and_slope: Formula = self._one_after_the_other
         functools.update_wrapper(self, value)
-        self.__signature__ = self._public_signature()
-        own = list(self.__signature__.parameters.values())[5:]
-        self._own = {parameter.name: parameter.default for parameter in own}
+        own = self._own_parameters()
+        self._defaults = {parameter.name: parameter.default for parameter in own}
+        self.rules = self._rules(options)
+        shared = inspect.signature(Loss.__call__)
+        common = [p for p in shared.parameters.values() if p.kind != p.VAR_KEYWORD]
+        self.__signature__ = shared.replace(parameters=[*common[1:], *own])
 
     def __repr__(self) -> str:
         return f"<loss {self.__module__}.{self.__name__}>"
@@ -196,12 +200,26 @@ class Loss:
 
     # Options.
 
-    def _public_signature(self) -> inspect.Signature:
-        """Signature of a call: the options of this loss after those of every loss."""
-        _, prediction, target, *own = inspect.signature(self._value).parameters.values()
-        shared = inspect.signature(Loss.__call__).parameters
-        common = [shared[name] for name in ("reduction", "weight", "check")]
-        return inspect.Signature([prediction, target, *common, *own])
+    def _own_parameters(self) -> list[inspect.Parameter]:
+        """The options of this loss, beside those of every loss."""
+        return list(inspect.signature(self._value).parameters.values())[3:]
+
+    def _rules(
+        self, options: Mapping[str, Number | Entries]
+    ) -> dict[str, Number | Entries]:
+        """A rule for each option; a number without one must be finite."""
+        unknown = options.keys() - self._defaults.keys()
+        if unknown:
+            raise TypeError(
+                f"`{self.__name__}` has rules for {sorted(unknown)}, but its options "
+                f"are {list(self._defaults)}"
+            )
+        numbers = {
+            name: FINITE
+            for name, default in self._defaults.items()
+            if isinstance(default, Real) and not isinstance(default, bool)
+        }
+        return numbers | dict(options)
 
     def _call(
         self,
@@ -213,34 +231,37 @@ class Loss:
         options: dict[str, Any],
     ) -> Call:
         """The arguments, with every option of this loss and no other."""
-        for name in options.keys() - self._own.keys():
-            listed = ", ".join(map(repr, self._own)) or "none of its own"
+        for name in options.keys() - self._defaults.keys():
+            listed = ", ".join(map(repr, self._defaults)) or "none of its own"
             raise TypeError(
                 f"`{self.__name__}` got an unexpected keyword argument {name!r}: its "
                 f"options are {listed}, beside reduction, weight and check"
             )
-        for name, default in self._own.items():
+        for name, default in self._defaults.items():
             if default is inspect.Parameter.empty and name not in options:
                 raise TypeError(
                     f"`{self.__name__}` needs the keyword argument {name!r}"
                 )
         one_of("reduction", reduction, self.reductions)
-        chosen = self._own | options
-        return Call(prediction, target, weight, reduction, bool(check), chosen)
+        return Call(
+            prediction,
+            target,
+            weight,
+            reduction,
+            check=bool(check),
+            check_prediction=bool(check) and not perturbed.get(),
+            options=self._defaults | options,
+        )
 
     def _arrays(self, call: Call) -> dict[str, Any]:
-        """All arguments that are arrays, or None."""
+        """All arguments that are arrays, or should be."""
         own = {
             name: call.options[name]
             for name, rule in self.rules.items()
             if isinstance(rule, Entries) and not isinstance(call.options[name], Real)
         }
-        return {
-            "prediction": call.prediction,
-            "target": call.target,
-            "weight": call.weight,
-            **own,
-        }
+        arrays = {"prediction": call.prediction, "target": call.target}
+        return arrays | own | present(weight=call.weight)
 
     def _checked_options(
         self, xp: Any, options: dict[str, Any], values: Array, guard: Guard
@@ -249,7 +270,7 @@ class Loss:
         checked = dict(options)
         for name, rule in self.rules.items():
             if isinstance(rule, Number):
-                checked[name] = rule.checked(name, options[name])
+                checked[name] = rule.checked(xp, name, options[name], values.dtype)
             else:
                 checked[name] = rule.checked(xp, name, options[name], values, guard)
         return checked
@@ -273,15 +294,18 @@ class Loss:
                 "needs a last axis of at least one entry: a single row is 1-d"
             )
         shape = tuple(values.shape[:-1] if self.rows else values.shape)
-        # What is lazy looks at the values of its blocks when they are computed.
-        guard = Guard(xp, call.check and not is_dask(xp), starts)
+        # Blocks of a lazy array look at their values when they are computed, and only
+        # the sum of all weights is looked at beside them.
+        lazy = is_dask(xp)
+        guard = Guard(xp, call.check and not lazy, starts)
         weight = call.weight
         if weight is not None:
             weight = as_weight(xp, weight, shape, values)
         options = self._checked_options(xp, options, values, guard)
         goal = self._goal(xp, values, target, weight, guard, options)
-        divisor = mean_divisor(xp, shape, call, goal.measure, guard)
-        if not perturbed.get():
+        for_sum = Guard(xp, call.check) if lazy else guard
+        divisor = mean_divisor(xp, shape, call, goal.measure, for_sum)
+        if call.check_prediction:
             rules = self.prediction.checks(xp, "prediction", values, prediction)
             values = guard(values, rules)
         guard.enforce()
@@ -315,11 +339,10 @@ class Loss:
     def _unreduced(self, case: Case, wanted: str) -> tuple[Any, Any]:
         """Losses and slopes as often as they count, or one of them."""
         if is_dask(case.xp):
-            named = self._arrays(case.call).items()
-            arrays = {name: array for name, array in named if array is not None}
-            bare = case.call.of(dict.fromkeys(arrays))
+            arrays = self._arrays(case.call)
+            without = case.call.on(dict.fromkeys(arrays))  # tasks must not carry them
             return over_blocks(
-                functools.partial(self._of_block, bare, wanted),
+                functools.partial(self._of_block, without, wanted),
                 arrays,
                 rows=self.rows,
                 wanted=wanted,
@@ -333,14 +356,26 @@ class Loss:
             slope = self._slopes(*arguments, **case.options)
         else:
             losses, slope = self._value_and_slope(*arguments, **case.options)
+        shape = case.prediction.shape
+        self._require_shape("loss", losses, shape[:-1] if self.rows else shape)
+        self._require_shape("slope", slope, shape)
         return counted(case, losses), counted(case, slope)
+
+    def _require_shape(self, kind: str, result: Any, shape: tuple[int, ...]) -> None:
+        """Raise where a formula does not return what was promised of it."""
+        if result is not None and tuple(result.shape) != tuple(shape):
+            raise ValueError(
+                f"the {kind} of `{self.__name__}` has shape {tuple(result.shape)} "
+                f"instead of {tuple(shape)}: a loss of rows takes `rows=True`, and its "
+                "slope has the prediction's shape"
+            )
 
     def _of_block(
         self, call: Call, wanted: str, arrays: dict[str, Any], starts: Starts
     ) -> tuple[Any, Any]:
         """Losses and slopes of the blocks of Dask arrays."""
         with quiet():
-            return self._unreduced(self._case(call.of(arrays), starts), wanted)
+            return self._unreduced(self._case(call.on(arrays), starts), wanted)
 
     # Reduction.
 
@@ -357,8 +392,9 @@ class Loss:
         """The gradient of the reduced loss from the slopes of the unreduced one."""
         if case.call.reduction != "mean":
             return slope
-        if isinstance(case.divisor, float):
+        if case.goal.measure is None:
             return slope / case.divisor
+        # In the dtype of the slope: a wide number would widen all of it.
         return slope / cast(case.xp, case.divisor, slope.dtype)
 
 
@@ -388,16 +424,19 @@ class ClassLoss(Loss):
             options=options,
         )
 
-    def _public_signature(self) -> inspect.Signature:
-        signature = super()._public_signature()
-        if not self.adjustable:
-            return signature
-        own = [*signature.parameters.values(), *Adjustment.parameters()]
-        return signature.replace(parameters=own)
+    def _own_parameters(self) -> list[inspect.Parameter]:
+        own = super()._own_parameters()
+        return [*own, *Adjustment.parameters()] if self.adjustable else own
+
+    def _rules(
+        self, options: Mapping[str, Number | Entries]
+    ) -> dict[str, Number | Entries]:
+        rules = super()._rules(options).items()
+        return {n: rule for n, rule in rules if n not in Adjustment.names()}
 
     def _arrays(self, call: Call) -> dict[str, Any]:
-        own = {n: v for n, v in call.options.items() if n == "class_weight"}
-        return super()._arrays(call) | own
+        class_weight = call.options.get("class_weight")
+        return super()._arrays(call) | present(class_weight=class_weight)
 
     def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in options.items() if n not in Adjustment.names()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from xgrad._array import Array, is_numpy
 
-# NumPy walks along a short last axis slowly, up to this length at least.
+# Up to this length NumPy reduces the last axis slowly.
 SHORT = 32
 # Up to this length its products with ones are as accurate as a sum in pairs.
 EXACT = 256
@@ -24,6 +24,12 @@ def shifted(xp: Any, x: Array, axis: int = -1) -> tuple[Array, Array]:
     return x - largest, largest
 
 
+def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
+    """``log(a / b)`` of ``(a - b) / b`` near 0, and else of ``log(a) - log(b)``."""
+    near = xp.abs(relative) < 0.5
+    return xp.where(near, xp.log1p(xp.where(near, relative, 0.0)), difference)
+
+
 def below_maximum(xp: Any, x: Array) -> Array:
     """``x - max`` along the last axis; nan in rows without a finite maximum."""
     return x - maximum(xp, x)
@@ -32,19 +38,19 @@ def below_maximum(xp: Any, x: Array) -> Array:
 def softmax(xp: Any, x: Array, axis: int = -1) -> Array:
     """``exp(x) / sum(exp(x))``."""
     exponential = xp.exp(shifted(xp, x, axis)[0])
-    return exponential / total(xp, exponential, axis)
+    return exponential / sum_along(xp, exponential, axis)
 
 
 def log_softmax(xp: Any, x: Array, axis: int = -1) -> Array:
     """``x - log(sum(exp(x)))``."""
     shift, _ = shifted(xp, x, axis)
-    return shift - xp.log(total(xp, xp.exp(shift), axis))
+    return shift - xp.log(sum_along(xp, xp.exp(shift), axis))
 
 
 def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
     """``log(sum(exp(x)))``, without the axis."""
     shift, largest = shifted(xp, x, axis)
-    return xp.squeeze(xp.log(total(xp, xp.exp(shift), axis)) + largest, axis=axis)
+    return xp.squeeze(xp.log(sum_along(xp, xp.exp(shift), axis)) + largest, axis=axis)
 
 
 def sigmoid(xp: Any, x: Array) -> Array:
@@ -93,7 +99,7 @@ def maximum(xp: Any, x: Array, axis: int = -1) -> Array:
     return x
 
 
-def total(xp: Any, x: Array, axis: int = -1) -> Array:
+def sum_along(xp: Any, x: Array, axis: int = -1) -> Array:
     """Sum along the axis, which is kept."""
     if is_numpy(xp) and x.ndim > 1:
         if axis == -1 and x.shape[-1] <= EXACT:
@@ -108,7 +114,7 @@ def total(xp: Any, x: Array, axis: int = -1) -> Array:
 
 def row_sum(xp: Any, x: Array) -> Array:
     """Sum along the last axis, without it."""
-    return xp.squeeze(total(xp, x), axis=-1)
+    return xp.squeeze(sum_along(xp, x), axis=-1)
 
 
 def divided(xp: Any, x: Array, divisor: Array) -> Array:
@@ -124,5 +130,5 @@ def unit_rows(xp: Any, x: Array) -> tuple[Array, Array]:
     """
     largest = maximum(xp, xp.abs(x))
     scaled = divided(xp, x, largest)
-    relative = xp.sqrt(total(xp, scaled**2))
+    relative = xp.sqrt(sum_along(xp, scaled**2))
     return divided(xp, scaled, relative), largest * relative

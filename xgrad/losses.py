@@ -143,18 +143,23 @@ def mean_squared_log_error(xp: Any, prediction: Array, target: Array, /) -> Arra
     >>> mean_squared_log_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     np.float64(0.2402)
     """
-    return (xp.log1p(prediction) - xp.log1p(target)) ** 2
+    return _log_error(xp, prediction, target) ** 2
 
 
 @mean_squared_log_error.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    return 2 * (xp.log1p(prediction) - xp.log1p(target)) / (1 + prediction)
+    return 2 * _log_error(xp, prediction, target) / (1 + prediction)
 
 
 @mean_squared_log_error.value_and_slope
 def _(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
-    ratio = xp.log1p(prediction) - xp.log1p(target)
-    return ratio**2, 2 * ratio / (1 + prediction)
+    error = _log_error(xp, prediction, target)
+    return error**2, 2 * error / (1 + prediction)
+
+
+def _log_error(xp: Any, prediction: Array, target: Array) -> Array:
+    relative = (prediction - target) / (1 + target)
+    return _math.log_ratio(xp, relative, xp.log1p(prediction) - xp.log1p(target))
 
 
 @partial(Loss, options={"delta": POSITIVE})
@@ -340,7 +345,8 @@ def cross_entropy(
     np.float64(0.510825457099338)
     """
     # A nan of any class reaches the loss of its row, not only that of the target's.
-    return 0 * _math.row_sum(xp, prediction) - target.pick(xp.log(prediction + delta))
+    rows = 0 * _math.row_sum(xp, prediction)
+    return rows - target.pick(prediction, lambda p: xp.log(p + delta))
 
 
 @cross_entropy.slope
@@ -382,21 +388,21 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Arr
            [ 0.333,  0.333, -0.667]])
     """
     shift = _math.below_maximum(xp, prediction)
-    normaliser = _math.total(xp, xp.exp(shift))
+    normaliser = _math.sum_along(xp, xp.exp(shift))
     return _row_loss(xp, shift, normaliser, target)
 
 
 @softmax_cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Classes, /) -> Array:
     exponential = xp.exp(_math.below_maximum(xp, prediction))
-    return _row_slope(exponential / _math.total(xp, exponential), target)
+    return _row_slope(exponential / _math.sum_along(xp, exponential), target)
 
 
 @softmax_cross_entropy.value_and_slope
 def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
     shift = _math.below_maximum(xp, prediction)
     exponential = xp.exp(shift)
-    normaliser = _math.total(xp, exponential)
+    normaliser = _math.sum_along(xp, exponential)
     slope = _row_slope(exponential / normaliser, target)
     return _row_loss(xp, shift, normaliser, target), slope
 
@@ -426,8 +432,10 @@ def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> kl_divergence(p, t, reduction="none")
     array([0.693, 0.   ])
     """
-    gap = _math.product(xp, target, xp.log(target) - xp.log(prediction))
-    return _math.row_sum(xp, gap) + 0 * _math.row_sum(xp, prediction)
+    relative = (target - prediction) / prediction
+    gap = _math.log_ratio(xp, relative, xp.log(target) - xp.log(prediction))
+    terms = _math.product(xp, target, gap)
+    return _math.row_sum(xp, terms + 0 * prediction)  # nan reaches its row
 
 
 @kl_divergence.slope
@@ -472,12 +480,19 @@ def _(
 
 
 def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
-    """Probabilities, their logarithms, and what they miss of 1."""
+    """Probabilities, their logarithms, and what they miss of 1.
+
+    The largest class is left out of the sum: what it misses is the share of the others,
+    and is known where its own share rounds to 1.
+    """
     shift = _math.below_maximum(xp, logits)
     exponential = xp.exp(shift)
-    normaliser = _math.total(xp, exponential)
-    probability = exponential / normaliser
-    return probability, shift - xp.log(normaliser), 1 - probability
+    first = shift == 0
+    ties = _math.sum_along(xp, xp.astype(first, shift.dtype))
+    others = _math.sum_along(xp, xp.where(first, 0.0, exponential)) + (ties - 1)
+    probability = exponential / (1 + others)
+    miss = xp.where(first, others / (1 + others), 1 - probability)
+    return probability, shift - xp.log1p(others), miss
 
 
 def _focal_loss(
@@ -499,7 +514,8 @@ def _focal_slope(
     bend = _math.product(xp, probability, logarithm)
     bend = _math.product(xp, bend, miss ** (gamma - 1))
     steepness = target.times(gamma * bend - miss**gamma)
-    return steepness - probability * _math.total(xp, steepness)
+    others = _math.sum_along(xp, steepness) - steepness
+    return steepness * miss - probability * others
 
 
 @partial(Loss, rows=True)
@@ -531,7 +547,7 @@ def _cosine(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]
     unit, length = _math.unit_rows(xp, prediction)
     goal, goal_length = _math.unit_rows(xp, target)
     apart = unit - goal
-    distance = _math.total(xp, apart**2) / 2
+    distance = _math.sum_along(xp, apart**2) / 2
     distance = xp.where((length == 0) | (goal_length == 0), 1.0, distance)
     slope = _math.divided(xp, apart - distance * unit, length)
     slope = xp.where(goal_length == 0, 0.0, slope)

@@ -42,6 +42,7 @@ from xgrad._array import (
     is_floating,
     is_integral,
     one_of,
+    present,
     quiet,
     wide_dtype,
 )
@@ -247,7 +248,9 @@ def _rows(
 ) -> Rows:
     """Check the arguments that all metrics share; the host waits at most twice."""
     one_of("average", average, AVERAGES)
-    xp = common_namespace(prediction=prediction, target=target, weight=weight)
+    xp = common_namespace(
+        prediction=prediction, target=target, **present(weight=weight)
+    )
     scores = _require_shapes(xp, prediction, target, weight)
     if at_least_one and target.shape[0] == 0:
         raise ValueError("the share of right rows is undefined where there are no rows")

@@ -55,7 +55,7 @@ def summed(
     free = region.free
     inner = tuple([2 + free.index(axis) for axis in axes if axis in free])
     if inner == (diff.ndim - 1,) and diff.shape[-1] <= _math.SHORT:
-        diff = _math.total(xp, diff)
+        diff = _math.sum_along(xp, diff)
     elif inner:
         diff = xp.sum(diff, axis=inner, dtype=diff.dtype)
     if len(axes) == len(region.shape):
