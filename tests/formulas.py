@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 from helpers import LOSSES
 
-from xgrad._loss import ClassLoss
+from xgrad._kinds import ClassLoss
 
 DIGITS = 50
 STEP = mpmath.mpf("1e-20")

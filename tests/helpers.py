@@ -18,7 +18,8 @@ from xgrad._domains import (
     Entries,
     Number,
 )
-from xgrad._loss import ClassLoss, Loss
+from xgrad._kinds import ClassLoss
+from xgrad._loss import Loss
 
 # Every loss of the library: a new one is tested unasked.
 LOSSES = {

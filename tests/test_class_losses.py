@@ -11,7 +11,7 @@ from helpers import LOSSES, assert_close, needed, on, sample
 from libraries import WITH_LAZY
 
 from xgrad import losses, special, to_numpy
-from xgrad._loss import ClassLoss
+from xgrad._kinds import ClassLoss
 
 EPS = 2.0**-52
 CLASSES = [name for name, loss in LOSSES.items() if isinstance(loss, ClassLoss)]
@@ -213,6 +213,18 @@ def test_ignored_labels_may_be_any_number(xp, rng, name):
 
 
 @pytest.mark.parametrize("name", ADJUSTABLE)
+@pytest.mark.parametrize(("dtype", "number"), [("uint32", 2**31), ("uint64", 2**63)])
+def test_large_unsigned_labels_are_ignored_by_their_number(
+    xp, rng, name, dtype, number
+):
+    if xp.name == "torch" and number > 2**62:
+        pytest.skip("torch fills no array with such a number")
+    p, t = rng.normal(size=(2, 3)), np.array([number, 1], dtype)
+    found = LOSSES[name](xp.asarray(p), xp.asarray(t), ignore_index=number)
+    assert_close(found, LOSSES[name](p[1:], np.array([1])), rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("name", ADJUSTABLE)
 def test_only_the_ignored_label_is_excused(xp, rng, name):
     p, t = xp.asarray(rng.normal(size=(3, 3))), xp.asarray([-100, -1, 0])
     loss = LOSSES[name]
@@ -226,7 +238,7 @@ def test_only_the_ignored_label_is_excused(xp, rng, name):
 @pytest.mark.parametrize("name", ADJUSTABLE)
 def test_a_number_that_labels_cannot_hold_ignores_nothing(xp, rng, name):
     p, t = rng.normal(size=(3, 3)), np.array([0, 1, 2], np.uint8)
-    for number in (-100, 256, 2**70, -(2**64) + 1):
+    for number in (-100, 256, 2**31, 2**70, -(2**64) + 1):
         found = LOSSES[name](xp.asarray(p), xp.asarray(t), ignore_index=number)
         assert_close(found, LOSSES[name](p, t), rtol=4 * EPS)
     wide = np.array([0, 2**64 - 100, 2], np.uint64)
@@ -274,6 +286,22 @@ def test_masked_logits_keep_the_options_right(xp, name):
     assert_close(found[0], value * 2 / 3, rtol=8 * EPS)
     assert_close(to_numpy(found[1])[:, [0, 2]], slope * 2 / 3, rtol=16 * EPS)
     np.testing.assert_array_equal(to_numpy(found[1])[:, 1], 0)
+
+
+@pytest.mark.parametrize("name", ADJUSTABLE)
+@pytest.mark.parametrize("kind", ["labels", "one-hot"])
+def test_a_class_without_weight_leaves_its_rows_out(xp, name, kind):
+    logits = np.array([[0.0, 1.0, math.nan], [0.0, 1.0, 2.0], [math.inf, 0.0, 0.0]])
+    labels = np.array([0, 1, 0])
+    target = labels if kind == "labels" else np.eye(3)[labels]
+    value, slope = LOSSES[name].value_and_grad(
+        xp.asarray(logits),
+        xp.asarray(target),
+        class_weight=xp.asarray([0.0, 1.0, 2.0]),
+    )
+    expected, slopes = LOSSES[name].value_and_grad(logits[1:2], labels[1:2])
+    assert_close(value, expected, rtol=4 * EPS)
+    assert_close(slope, np.stack([0 * slopes[0], slopes[0], 0 * slopes[0]]), rtol=EPS)
 
 
 def test_focal_without_gamma_is_the_cross_entropy(xp, rng):

@@ -11,11 +11,10 @@ PACKAGE = Path(xgrad.__file__).parent
 LAYERS = [
     {"_stencil", "_tree"},
     {"_array"},
-    {"_guard", "_math"},
+    {"_blocks", "_guard", "_math"},
     {"_backends", "_batched", "_device", "_domains", "_labels", "_noise", "_points"},
     {
         "special",
-        "_blocks",
         "_classes",
         "_coloring",
         "_execution",
@@ -24,6 +23,7 @@ LAYERS = [
     },
     {"_case", "_function", "_ladder", "_readout"},
     {"_loss"},
+    {"_kinds"},
     {"losses"},
     {"metrics", "_evaluate", "_plan"},
     {"_hidden"},

@@ -143,6 +143,36 @@ def test_overflow_in_a_task_is_silent(da):
     np.testing.assert_array_equal(each.compute(), [0, 0])
 
 
+def test_last_steps_are_silent_too(da):
+    half = da.from_array(np.array([6e4, 6e4], np.float16), chunks=1)
+    slope = losses.mean_squared_error.grad(half, -half, reduction="sum")
+    assert np.isposinf(slope.compute()).all()
+    single = da.from_array(np.array([1e19, 1e19], np.float32), chunks=1)
+    value = losses.mean_squared_error(single, -single, reduction="sum")
+    assert value.compute() == np.inf
+    p = da.from_array(np.array([np.inf, 1.0]), chunks=1)
+    weight = da.from_array(np.array([1.0, np.inf]), chunks=1)
+    ones = da.ones(2, chunks=1)
+    slope = losses.mean_squared_error.grad(p, ones, weight=weight)
+    assert np.isnan(slope.compute()).all()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "sigmoid"])
+def test_special_functions_of_blocks(da, name):
+    function = getattr(special, name)
+    x = np.array([[-np.inf, -np.inf, -np.inf], [1e4, 0.0, -np.inf]])
+    lazy = da.from_array(x, chunks=(1, 2))
+    np.testing.assert_allclose(function(lazy).compute(), function(x), rtol=1e-15)
+    half = function(lazy.astype(np.float16))
+    assert half.dtype == half.compute().dtype == np.float16
+    if name != "sigmoid":
+        for axis in (0, -1):
+            along = function(lazy, axis=axis)
+            expected = function(x, axis=axis)
+            assert along.shape == expected.shape
+            np.testing.assert_allclose(along.compute(), expected, rtol=1e-15)
+
+
 def test_a_derivative_moves_probabilities_off_the_simplex(da, rng):
     """Checks of the prediction are off there, also in the tasks of Dask."""
     p, t = sample(losses.cross_entropy, rng)
@@ -205,3 +235,22 @@ def test_slopes_are_those_that_jax_derives(jax, rng, name):
     derived = jax.grad(lambda q: loss(q, t, check=False, **options))(p)
     given = to_numpy(loss.grad(p, t, **options))
     assert_close(derived, given, rtol=16 * EPS, atol=4 * EPS)
+
+
+# PyTorch
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tensors_that_record_are_differentiated_by_torch(rng, name, dtype):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    loss = LOSSES[name]
+    p, t = sample(loss, rng)
+    x = torch.tensor(p, dtype=getattr(torch, dtype), requires_grad=True)
+    settings = on(torch, needed(loss))
+    loss(x, torch.asarray(t), **settings).backward()
+    given = loss.grad(p, t, **needed(loss))
+    tolerance = 1e-5 if dtype == "float32" else 16 * EPS
+    assert_close(x.grad, given, rtol=tolerance, atol=tolerance)
+    with pytest.raises(ValueError, match=r"prediction\[0\]|prediction\[0, 0\]"):
+        losses.cross_entropy(3 + x, torch.zeros(5, dtype=torch.int64))

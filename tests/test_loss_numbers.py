@@ -267,6 +267,24 @@ def test_a_variance_is_a_number_or_one_for_each_entry(xp, rng):
         assert_close(slope, (p - t) / used, rtol=4 * EPS)
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-19, 1e20, 1e37])
+def test_root_mean_squared_error_of_any_size_in_float32(xp, size):
+    p = np.array([size, -size], np.float32)
+    found = losses.root_mean_squared_error.value_and_grad(
+        xp.asarray(p), xp.asarray(0 * p)
+    )
+    assert_close(found[0], p[0], rtol=2 * SINGLE)
+    assert_close(found[1], [0.5, -0.5], rtol=4 * SINGLE)
+    assert found[0].dtype == found[1].dtype == xp.float32
+
+
+def test_root_mean_squared_error_has_no_slope_where_it_is_infinite(xp):
+    p = xp.asarray([math.inf, 1.0])
+    value, slope = losses.root_mean_squared_error.value_and_grad(p, xp.asarray([1, 1]))
+    assert to_numpy(value) == math.inf
+    assert np.isnan(to_numpy(slope)).all()
+
+
 def test_root_mean_squared_error_is_flat_where_it_is_zero(xp):
     p = xp.asarray([1.0, 2.0])
     value, gradient = losses.root_mean_squared_error.value_and_grad(p, p)
@@ -339,6 +357,10 @@ def test_long_rows_are_added_up_accurately(rng, width, order):
     assert_close(value, exact, rtol=4 * SINGLE)
     flat = losses.softmax_cross_entropy(0 * p, np.zeros(4, int), reduction="none")
     assert_close(flat, np.full(4, math.log(width)), rtol=4 * SINGLE)
+    even = np.asarray(np.full((4, width), 1 / width, np.float32), order=order)
+    assert_close(losses.cross_entropy(even, even), math.log(width), rtol=8 * SINGLE)
+    soft = losses.softmax_cross_entropy(0 * p, even, reduction="none")
+    assert_close(soft, np.full(4, math.log(width)), rtol=8 * SINGLE)
 
 
 BFLOATS = ["ml_dtypes", "torch", "jax"]
@@ -399,6 +421,18 @@ def test_boolean_weights_are_a_mask(xp):
     p, t = xp.asarray([1.0, 5.0]), xp.asarray([0.0, 0.0])
     value = losses.mean_squared_error(p, t, weight=xp.asarray([True, False]))
     assert to_numpy(value) == 1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "longdouble"])
+def test_other_floats_of_numpy_keep_their_dtype(rng, name, dtype):
+    p, t = sample(LOSSES[name], rng)
+    options = dict.fromkeys(needed(LOSSES[name]), 0.5)
+    found = LOSSES[name].value_and_grad(p.astype(dtype), t, **options)
+    expected = LOSSES[name].value_and_grad(p, t, **options)
+    for actual, right in zip(found, expected, strict=True):
+        assert actual.dtype == np.dtype(dtype)
+        assert_close(actual.astype(float), right, rtol=1e-5, atol=1e-5)
 
 
 def test_what_weighs_nothing_hides_an_infinite_loss(xp):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from formulas import FORMULAS, exact
 from helpers import LOSSES, assert_close, central, chosen, needed, on, sample
-from libraries import WITH_LAZY
+from libraries import LIBRARIES, WITH_LAZY
 
-from xgrad import check_gradient, gradient, to_numpy
-from xgrad._loss import ClassLoss
+from xgrad import check_gradient, gradient, losses, special, to_numpy
+from xgrad._kinds import ClassLoss
 
 EPS = 2.0**-52
 CLASSES = {name for name, loss in LOSSES.items() if isinstance(loss, ClassLoss)}
@@ -89,6 +89,37 @@ def test_gradients_pass_their_check(rng, name, options):
 
     report = check_gradient(value, loss.grad(p, t, **options), p)
     assert report, str(report)
+
+
+VARIED = {
+    "class_weight": lambda x, y, w: losses.softmax_cross_entropy(x, y, class_weight=w),
+    "variance": lambda x, y, w: losses.gaussian_nll(x, 0 * x, variance=1 + x**2 + w),
+    "weight": lambda x, y, w: losses.mean_squared_error(x, 0 * x, weight=x**2 * w),
+    "a soft target": lambda x, y, w: losses.softmax_cross_entropy(x, w * x**2),
+    "divergence": lambda x, y, w: losses.kl_divergence(
+        special.softmax(x), special.softmax(x * w)
+    ),
+}
+
+
+@pytest.mark.parametrize("which", VARIED)
+@pytest.mark.parametrize("library", [*LIBRARIES])
+def test_derivatives_by_other_arguments_than_the_prediction(rng, which, library):
+    """At the end of what is allowed, too: a step beyond it is xgrad's own."""
+    xp = LIBRARIES[library]()
+    x, y = xp.asarray(rng.uniform(0.5, 2, (3, 4))), xp.asarray([0, 1, 3])
+    w = np.array([0.0, 1.0, 2.0, 0.5])
+    slope = gradient(lambda w: VARIED[which](x, y, w), xp.asarray(w))
+    expected = central(lambda w: float(to_numpy(_plain(which, x, y, w, xp))), w, 1e-6)
+    assert np.ptp(expected) > 0
+    assert_close(slope, expected, rtol=1e-6, atol=1e-7)
+
+
+def _plain(which, x, y, w, xp):
+    x, y = np.asarray(to_numpy(x)), np.asarray(to_numpy(y))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xgrad._guard.enforce", lambda *arguments: None)
+        return VARIED[which](x, y, w)
 
 
 @pytest.mark.parametrize("library", ["numpy", "strict"])

@@ -58,7 +58,7 @@ LAUNCHES = {
     "half_squared_error": (6, 2, 8),
     "mean_squared_error": (4, 3, 7),
     "mean_absolute_error": (4, 3, 7),
-    "root_mean_squared_error": (5, 14, 14),
+    "root_mean_squared_error": (5, 16, 16),
     "mean_squared_log_error": (14, 15, 18),
     "huber": (10, 3, 13),
     "smooth_l1": (9, 4, 13),

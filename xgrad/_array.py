@@ -263,7 +263,8 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
     if x.dtype in (xp.float64, xp.float32):
         return x
     if is_floating(xp, x):
-        narrow = float_info(xp, x.dtype).size < 4
+        # float32 in the other order of bytes is not equal to float32.
+        narrow = float_info(xp, x.dtype).size <= 4
         return xp.astype(x, xp.float32 if narrow else xp.float64)
     if is_integral(xp, x):
         return xp.astype(x, default_dtype(xp, "real floating", x))

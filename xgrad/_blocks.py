@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xgrad._array import Array, common_namespace
+from xgrad._array import Array, common_namespace, quiet
 
 Starts = Mapping[str, tuple[int, ...]]
 # Called with one block of each array and where these blocks start in their arrays;
@@ -59,6 +59,25 @@ def over_blocks(
     if not has_slopes:
         return losses, None
     return losses, packed[..., int(has_losses) :] if rows else packed[..., -1]
+
+
+def each_block(
+    function: Callable[..., Array],
+    *arguments: Any,
+    dtype: Any,
+    drop_axis: int | None = None,
+) -> Array:
+    """``function(xp, *arguments)`` of each block, where overflow raises no warning."""
+    import dask.array as da
+
+    return da.map_blocks(
+        _quietly, *arguments, function=function, dtype=dtype, drop_axis=drop_axis
+    )
+
+
+def _quietly(*blocks: Any, function: Callable[..., Array]) -> Array:
+    with quiet():
+        return function(common_namespace(x=blocks[0]), *blocks)
 
 
 def _block(

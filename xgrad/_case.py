@@ -29,7 +29,7 @@ class Call:
     weight: Any
     reduction: str
     check: bool
-    check_prediction: bool  # not at points that the caller did not choose
+    moved: bool  # to a point that the caller did not choose
     options: dict[str, Any]
 
     def on(self, arrays: dict[str, Any]) -> Call:
@@ -65,6 +65,7 @@ class Case:
     goal: Goal
     options: dict[str, Any]  # of the formulas
     divisor: Any  # of a mean: the number of losses, or the sum of their weights
+    value_dtype: Any  # that of the caller's prediction, or float32 for half precision
     dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
 
 
@@ -96,9 +97,9 @@ def as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) -> 
 def mean_divisor(
     xp: Any, shape: tuple[int, ...], call: Call, measure: Array | None, guard: Guard
 ) -> Any:
-    """What a mean divides by: a number, or a 0-d array; 1 for other reductions."""
+    """What a mean divides by: a number, or a 0-d array; None for other reductions."""
     if call.reduction != "mean":
-        return 1.0
+        return None
     if 0 in shape:
         raise ValueError(
             f"the mean over no losses is undefined (their shape is {shape}): "
@@ -109,7 +110,7 @@ def mean_divisor(
     whole = total(xp, measure)
     if not call.check:
         return xp.where(whole == 0, NAN, whole)
-    return guard(whole, _weightless_checks(call, whole))
+    return guard.domain(whole, _weightless_checks(call, whole))
 
 
 def _weightless_checks(call: Call, whole: Array) -> Iterator[Check]:
@@ -126,6 +127,11 @@ def _weightless_checks(call: Call, whole: Array) -> Iterator[Check]:
         argument = "target"
         rule = "not be ignored altogether (the number of rows that count is shown)"
     yield Check(argument, whole, whole == 0, rule, remedy)
+
+
+def only(xp: Any, kept: Array, factor: Array | None, dtype: Any) -> Array:
+    """Factors of the losses, 0 where they are not kept."""
+    return xp.astype(kept, dtype) if factor is None else xp.where(kept, factor, 0.0)
 
 
 def counted(case: Case, values: Array | None) -> Array | None:

@@ -20,7 +20,7 @@ from xgrad._labels import (
     range_checks,
     require_labels,
 )
-from xgrad._math import product
+from xgrad._math import product, row_sum, sum_along
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class Classes:
             if gathers(self.xp, self.num_classes):
                 picked = gather_labels(self.xp, values, self._index)
             else:
-                picked = self.xp.sum(self.times(values), axis=-1)
+                picked = row_sum(self.xp, self.times(values))
             return picked if of is None else of(picked)
-        return self.xp.sum(self.times(values if of is None else of(values)), axis=-1)
+        return row_sum(self.xp, self.times(values if of is None else of(values)))
 
     def scale(self, values: Array) -> Array:
         """Values of each row, times the sum of the target over the classes."""
         if self.weights is None:
             return values
-        return self.xp.sum(self.weights, axis=-1, keepdims=True) * values
+        return sum_along(self.xp, self.weights) * values
 
     def dense(self, dtype: Any) -> Array:
         """The target as a weight for each class."""
@@ -136,7 +136,7 @@ class Adjustment:
                 )
             floats = as_real(xp, "class_weight", weight, values.dtype)
             rules = CLASS_WEIGHT.checks(xp, "class_weight", floats, weight)
-            weight = guard(floats, rules)
+            weight = guard.domain(floats, rules)
         if ignored is not None:
             ignored = integer("ignore_index", ignored, least=None)
         smoothing = FRACTION.checked(
@@ -162,7 +162,9 @@ def as_classes(
     num_classes = values.shape[-1]
     if target.shape == values.shape:
         weights = as_real(xp, "target", target, values.dtype)
-        weights = guard(weights, SOFT_TARGET.checks(xp, "target", weights, target))
+        weights = guard.domain(
+            weights, SOFT_TARGET.checks(xp, "target", weights, target)
+        )
         goal = Classes(xp, num_classes, weights=weights)
         return goal, None if ignore_index is None else goal.all_on(ignore_index)
     if target.shape != values.shape[:-1]:

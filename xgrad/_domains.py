@@ -16,6 +16,7 @@ from xgrad._array import (
     require_same_shape,
 )
 from xgrad._guard import Check, Guard
+from xgrad._math import row_sum
 
 # Values to show, a mask of the bad ones, the rule in words.
 Broken = tuple[Array, Array, str]
@@ -46,7 +47,7 @@ def _unit_interval(xp: Any, values: Array, tolerance: float) -> list[Broken]:
 
 
 def _distribution(xp: Any, values: Array, tolerance: float) -> list[Broken]:
-    sums = xp.sum(values, axis=-1)
+    sums = row_sum(xp, values)
     bad = xp.abs(sums - 1) > tolerance
     rule = "hold rows that sum to 1 (the sum of the row is shown)"
     return [*_unit_interval(xp, values, tolerance), (sums, bad, rule)]
@@ -108,7 +109,10 @@ class Number:
                 f"`{name}` must be a number; got {value!r}"
                 + (": read it from its array first, with `float`" if is_array else "")
             )
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
         if not self.holds(number):
             raise ValueError(f"`{name}` must {self.rule}; got {value!r}")
         info = float_info(xp, dtype)
@@ -145,4 +149,4 @@ class Entries:
         if value.ndim:
             require_same_shape("prediction", prediction, name, value)
         values = as_real(xp, name, value, prediction.dtype)
-        return guard(values, self.domain.checks(xp, name, values, value))
+        return guard.domain(values, self.domain.checks(xp, name, values, value))

@@ -46,6 +46,8 @@ class Check:
         position = int(xp.argmax(flat))
         index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
         value = self.values[index] if index else self.values
+        if hasattr(value, "detach"):  # PyTorch warns where it would lose a gradient
+            value = value.detach()
         number = _integer(xp, value) if is_integral(xp, value) else float(value)
         padded = (*start, *(0 for _ in index))
         index = tuple(map(operator.add, index, padded))
@@ -89,7 +91,8 @@ class Guard:
 
     ``guard(array, checks)`` notes the checks and returns the array, from which to go
     on: that of Dask raises when it is computed. `enforce` looks at all others, which
-    may be parts of larger arrays that begin at ``starts``.
+    may be parts of larger arrays that begin at ``starts``. Where the arguments are
+    ``moved``, at points that the caller did not choose, `domain` checks nothing.
     """
 
     def __init__(
@@ -97,10 +100,13 @@ class Guard:
         xp: Any,
         active: bool,
         starts: Mapping[str, tuple[int, ...]] = NOWHERE,
+        *,
+        moved: bool = False,
     ) -> None:
         self.xp = xp
         self.active = active
         self._starts = starts
+        self._moved = moved
         self._noted: list[Check] = []
 
     def __call__(self, array: Array, checks: Iterable[Check]) -> Array:
@@ -113,6 +119,10 @@ class Guard:
         for check in checks:
             array = _guarded(array, check)
         return array
+
+    def domain(self, array: Array, checks: Iterable[Check]) -> Array:
+        """The same for rules that a small step may break."""
+        return array if self._moved else self(array, checks)
 
     def enforce(self) -> None:
         """Raise the first broken check; once for each call."""

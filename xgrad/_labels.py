@@ -58,9 +58,11 @@ def in_range(xp: Any, labels: Array, num_classes: int) -> Array:
 def equals(xp: Any, labels: Array, number: int) -> Array:
     """Booleans, true where a label is this number, which may fit into no label."""
     limits = xp.iinfo(labels.dtype)
-    if limits.min <= number <= limits.max:
-        return labels == number
-    return xp.zeros(labels.shape, dtype=xp.bool, device=device_of(labels))
+    if not limits.min <= number <= limits.max:
+        return xp.zeros(labels.shape, dtype=xp.bool, device=device_of(labels))
+    if number > 2**31 - 1:  # JAX takes a number of Python for an int32
+        return labels == xp.full_like(labels, number)
+    return labels == number
 
 
 def as_labels(

@@ -6,9 +6,9 @@ around them, so that no loss can forget it.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial, update_wrapper
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from xgrad._array import (
     as_real,
     cast,
     common_namespace,
+    float_info,
     is_dask,
     is_floating,
     one_of,
@@ -30,7 +31,7 @@ from xgrad._array import (
     require_same_shape,
     total,
 )
-from xgrad._blocks import Starts, over_blocks
+from xgrad._blocks import Starts, each_block, over_blocks
 from xgrad._case import (
     Call,
     Case,
@@ -40,10 +41,8 @@ from xgrad._case import (
     mean_divisor,
     refuse_swapped,
 )
-from xgrad._classes import Adjustment, as_classes
-from xgrad._domains import FINITE, REAL, SOFT_TARGET, Domain, Entries, Number
+from xgrad._domains import FINITE, REAL, Domain, Entries, Number
 from xgrad._guard import NOWHERE, Guard
-from xgrad._math import divided
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
@@ -88,7 +87,7 @@ class Loss:
         self._value = value
         self._slope: Formula | None = None
         self._value_and_slope: Formula = self._one_after_the_other
-        functools.update_wrapper(self, value)
+        update_wrapper(self, value)
         own = self._own_parameters()
         self._defaults = {parameter.name: parameter.default for parameter in own}
         self.rules = self._rules(options)
@@ -173,8 +172,7 @@ class Loss:
             case = self._case(call)
             if self.slope_needs_value:
                 return self._both(case)[1]
-            _, slope = self._unreduced(case, "slope")
-            return cast(case.xp, self._scaled(case, slope, None), case.dtype)
+            return self._scaled(case, self._unreduced(case, "slope")[1], None)
 
     def value_and_grad(
         self,
@@ -196,7 +194,7 @@ class Loss:
     def _both(self, case: Case) -> tuple[Any, Any]:
         losses, slope = self._unreduced(case, "both")
         value = self._reduced(case, losses)
-        return value, cast(case.xp, self._scaled(case, slope, value), case.dtype)
+        return value, self._scaled(case, slope, value)
 
     # Options.
 
@@ -249,7 +247,7 @@ class Loss:
             weight,
             reduction,
             check=bool(check),
-            check_prediction=bool(check) and not perturbed.get(),
+            moved=perturbed.get(),
             options=self._defaults | options,
         )
 
@@ -297,18 +295,19 @@ class Loss:
         # Blocks of a lazy array look at their values when they are computed, and only
         # the sum of all weights is looked at beside them.
         lazy = is_dask(xp)
-        guard = Guard(xp, call.check and not lazy, starts)
+        guard = Guard(xp, call.check and not lazy, starts, moved=call.moved)
         weight = call.weight
         if weight is not None:
             weight = as_weight(xp, weight, shape, values)
         options = self._checked_options(xp, options, values, guard)
         goal = self._goal(xp, values, target, weight, guard, options)
-        for_sum = Guard(xp, call.check) if lazy else guard
+        for_sum = Guard(xp, call.check, moved=call.moved) if lazy else guard
         divisor = mean_divisor(xp, shape, call, goal.measure, for_sum)
-        if call.check_prediction:
-            rules = self.prediction.checks(xp, "prediction", values, prediction)
-            values = guard(values, rules)
+        rules = self.prediction.checks(xp, "prediction", values, prediction)
+        values = guard.domain(values, rules)
         guard.enforce()
+        floating = is_floating(xp, prediction)
+        half = floating and float_info(xp, prediction.dtype).size < 4
         return Case(
             xp=xp,
             call=call,
@@ -316,7 +315,8 @@ class Loss:
             goal=goal,
             options=self._of_formulas(options),
             divisor=divisor,
-            dtype=prediction.dtype if is_floating(xp, prediction) else values.dtype,
+            value_dtype=prediction.dtype if floating and not half else values.dtype,
+            dtype=prediction.dtype if floating else values.dtype,
         )
 
     def _goal(
@@ -331,7 +331,9 @@ class Loss:
         """The target to compute with, and the weights of the losses."""
         require_same_shape("prediction", values, "target", target)
         numbers = as_real(xp, "target", target, values.dtype)
-        numbers = guard(numbers, self.target.checks(xp, "target", numbers, target))
+        numbers = guard.domain(
+            numbers, self.target.checks(xp, "target", numbers, target)
+        )
         return Goal(numbers, factor=weight, measure=weight)
 
     # Losses and slopes.
@@ -342,11 +344,11 @@ class Loss:
             arrays = self._arrays(case.call)
             without = case.call.on(dict.fromkeys(arrays))  # tasks must not carry them
             return over_blocks(
-                functools.partial(self._of_block, without, wanted),
+                partial(self._of_block, without, wanted),
                 arrays,
                 rows=self.rows,
                 wanted=wanted,
-                dtype=case.prediction.dtype,
+                dtype=self._dtype_of_losses(case.xp, case.prediction),
             )
         arguments = (case.xp, case.prediction, case.goal.target)
         losses = slope = None
@@ -360,6 +362,10 @@ class Loss:
         self._require_shape("loss", losses, shape[:-1] if self.rows else shape)
         self._require_shape("slope", slope, shape)
         return counted(case, losses), counted(case, slope)
+
+    def _dtype_of_losses(self, xp: Any, prediction: Array) -> Any:
+        """What the formulas compute in."""
+        return prediction.dtype
 
     def _require_shape(self, kind: str, result: Any, shape: tuple[int, ...]) -> None:
         """Raise where a formula does not return what was promised of it."""
@@ -382,104 +388,33 @@ class Loss:
     def _reduced(self, case: Case, losses: Array) -> Any:
         xp = case.xp
         if case.call.reduction == "none":
-            return losses
-        result = total(xp, losses)
-        if case.call.reduction == "mean":
-            result = result / case.divisor
-        return cast(xp, result, losses.dtype)
+            return cast(xp, losses, case.value_dtype)
+        whole = total(xp, losses)
+        final = self._final_value
+        return _finished(final, xp, whole, case.divisor, dtype=case.value_dtype)
 
     def _scaled(self, case: Case, slope: Array, value: Any) -> Any:
         """The gradient of the reduced loss from the slopes of the unreduced one."""
-        if case.call.reduction != "mean":
-            return slope
-        if case.goal.measure is None:
-            return slope / case.divisor
-        # In the dtype of the slope: a wide number would widen all of it.
-        return slope / cast(case.xp, case.divisor, slope.dtype)
+        arguments = slope, case.divisor, value if self.slope_needs_value else None
+        return _finished(self._final_slope, case.xp, *arguments, dtype=case.dtype)
+
+    def _final_value(self, xp: Any, whole: Array, divisor: Any, dtype: Any) -> Any:
+        return cast(xp, whole if divisor is None else whole / divisor, dtype)
+
+    def _final_slope(
+        self, xp: Any, slope: Array, divisor: Any, value: Any, dtype: Any
+    ) -> Any:
+        if divisor is None:
+            return cast(xp, slope, dtype)
+        if type(divisor) is not float:  # a wide array would widen all of the slope
+            divisor = cast(xp, divisor, slope.dtype)
+        return cast(xp, slope / divisor, dtype)
 
 
-class ClassLoss(Loss):
-    """A loss of rows whose target is a label, or a weight for each class.
-
-    The formulas get the target as `Classes`. An ``adjustable`` loss takes the options
-    ``class_weight``, ``label_smoothing`` and ``ignore_index`` beside its own, and its
-    formulas know nothing of them.
-    """
-
-    def __init__(
-        self,
-        value: Formula,
-        /,
-        *,
-        adjustable: bool = False,
-        prediction: Domain = REAL,
-        options: Mapping[str, Number | Entries] = MappingProxyType({}),
-    ) -> None:
-        self.adjustable = adjustable
-        super().__init__(
-            value,
-            rows=True,
-            prediction=prediction,
-            target=SOFT_TARGET,
-            options=options,
-        )
-
-    def _own_parameters(self) -> list[inspect.Parameter]:
-        own = super()._own_parameters()
-        return [*own, *Adjustment.parameters()] if self.adjustable else own
-
-    def _rules(
-        self, options: Mapping[str, Number | Entries]
-    ) -> dict[str, Number | Entries]:
-        rules = super()._rules(options).items()
-        return {n: rule for n, rule in rules if n not in Adjustment.names()}
-
-    def _arrays(self, call: Call) -> dict[str, Any]:
-        class_weight = call.options.get("class_weight")
-        return super()._arrays(call) | present(class_weight=class_weight)
-
-    def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {n: v for n, v in options.items() if n not in Adjustment.names()}
-
-    def _goal(
-        self,
-        xp: Any,
-        values: Array,
-        target: Any,
-        weight: Array | None,
-        guard: Guard,
-        options: dict[str, Any],
-    ) -> Goal:
-        chosen = Adjustment.among(options).checked(xp, values, guard)
-        classes, ignored = as_classes(xp, values, target, guard, chosen.ignore_index)
-        known = None if guard.active else classes.known()
-        factor = weight
-        if ignored is not None:
-            known = None if known is None else known | ignored
-            ones = xp.ones_like(values[..., 0]) if weight is None else weight
-            factor = xp.where(ignored, 0.0, ones)
-        measure = factor
-        if chosen.class_weight is not None:
-            share = classes.pick(chosen.class_weight)
-            measure = share if measure is None else measure * share
-        if classes.labels is not None and not chosen.label_smoothing:
-            # The weight of a class is one of all rows that have its label.
-            factor = measure
-        else:
-            classes = chosen.applied(classes, values.dtype)
-        return Goal(classes, factor, measure, known)
-
-
-class RootLoss(Loss):
-    """The square root of a mean; its gradient needs the value."""
-
-    reductions = ("mean",)
-    slope_needs_value = True
-
-    def _reduced(self, case: Case, losses: Array) -> Any:
-        return super()._reduced(case, losses) ** 0.5
-
-    def _scaled(self, case: Case, slope: Array, value: Any) -> Any:
-        """By the chain rule over the root; 0 where the loss is 0."""
-        inner = super()._scaled(case, slope, value)
-        return divided(case.xp, inner, 2 * value)
+def _finished(
+    function: Callable[..., Any], xp: Any, *arguments: Any, dtype: Any
+) -> Any:
+    """The last step of a value or a gradient; of Dask arrays when they are computed."""
+    if is_dask(xp):
+        return each_block(partial(function, dtype=dtype), *arguments, dtype=dtype)
+    return function(xp, *arguments, dtype=dtype)

@@ -25,7 +25,7 @@ from functools import partial
 from typing import Any
 
 from xgrad import _math
-from xgrad._array import Array
+from xgrad._array import Array, cast, wide_dtype
 from xgrad._classes import Classes
 from xgrad._domains import (
     ABOVE_MINUS_ONE,
@@ -39,7 +39,8 @@ from xgrad._domains import (
     VARIANCE,
     Entries,
 )
-from xgrad._loss import ClassLoss, Loss, RootLoss
+from xgrad._kinds import ClassLoss, RootLoss
+from xgrad._loss import Loss
 
 # Regression
 
@@ -122,7 +123,8 @@ def root_mean_squared_error(xp: Any, prediction: Array, target: Array, /) -> Arr
     >>> root_mean_squared_error(np.array([0.0, 0.0]), np.array([1.0, 7.0]))
     np.float64(5.0)
     """
-    return (prediction - target) ** 2
+    error = prediction - target
+    return cast(xp, error, wide_dtype(xp, error)) ** 2
 
 
 @root_mean_squared_error.slope
@@ -626,7 +628,7 @@ def _logistic_loss(
     xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
 ) -> Array:
     if_positive, if_negative = _math.softpluses(xp, logits, decay)
-    positive = positive_weight * _math.product(xp, target, if_positive)
+    positive = _math.product(xp, positive_weight * target, if_positive)
     return positive + _math.product(xp, 1 - target, if_negative)
 
 

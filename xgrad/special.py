@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from xgrad import _math
@@ -9,12 +10,16 @@ from xgrad._array import (
     Array,
     ArrayT,
     as_float,
+    cast,
     common_namespace,
     default_dtype,
     integer,
+    is_complex,
+    is_dask,
     is_floating,
     quiet,
 )
+from xgrad._blocks import each_block
 from xgrad._guard import Guard
 from xgrad._labels import in_range, label_mask, range_checks, require_labels
 
@@ -83,7 +88,7 @@ def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     >>> logsumexp(np.array([[1000.0, 1000.0], [0.0, 0.0]]))
     array([1000.693,    0.693])
     """
-    return _along_axis(_math.logsumexp, x, axis)
+    return _along_axis(_math.logsumexp, x, axis, drop=True)
 
 
 def sigmoid(x: ArrayT, /) -> ArrayT:
@@ -110,9 +115,7 @@ def sigmoid(x: ArrayT, /) -> ArrayT:
     >>> sigmoid(np.array([-1000.0, 0.0, 2.0]))
     array([0.   , 0.5  , 0.881])
     """
-    xp = common_namespace(x=x)
-    with quiet():
-        return _like(xp, _math.sigmoid(xp, as_float(xp, "x", x)), x)
+    return _applied(_math.sigmoid, x)
 
 
 def one_hot(
@@ -130,7 +133,8 @@ def one_hot(
         Dtype of the result; by default the default float of the namespace.
     check : bool
         False skips the check of the values, so that nothing waits for the device; a
-        label out of range then gives a row of ``nan`` (of zeros for an integer dtype).
+        label out of range then gives a row of ``nan`` (of zeros where the dtype has no
+        ``nan``).
 
     Returns
     -------
@@ -159,25 +163,45 @@ def one_hot(
     if dtype is None:
         dtype = default_dtype(xp, "real floating", labels)
     rows = xp.astype(mask, dtype)
-    if not check and is_floating(xp, rows):
+    if not check and (is_floating(xp, rows) or is_complex(xp, rows)):
         known = in_range(xp, labels, num_classes)
         rows = xp.where(known[..., None], rows, float("nan"))
     return rows
 
 
-def _along_axis(function: Any, x: Any, axis: int) -> Any:
-    xp = common_namespace(x=x)
-    values = as_float(xp, "x", x)
-    if not -values.ndim <= axis < values.ndim:
+def _along_axis(function: Any, x: Any, axis: int, *, drop: bool = False) -> Any:
+    common_namespace(x=x)
+    axis = integer("axis", axis, least=None)
+    if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"`axis` is {axis}, but `x` has shape {tuple(x.shape)}")
-    if values.shape[axis] == 0:
+    if x.shape[axis] == 0:
         raise ValueError(
             f"`x` has shape {tuple(x.shape)}: axis {axis} must hold at least one entry"
         )
-    with quiet():
-        return _like(xp, function(xp, values, axis), x)
+    return _applied(partial(function, axis=axis), x, axis % x.ndim, drop=drop)
+
+
+def _applied(
+    function: Any, x: Any, axis: int | None = None, *, drop: bool = False
+) -> Any:
+    """A function of floats, without warnings; of Dask arrays along whole axes."""
+    xp = common_namespace(x=x)
+    values = as_float(xp, "x", x)
+    if not is_dask(xp):
+        with quiet():
+            return _of_floats(xp, x, function=function)
+    return each_block(
+        partial(_of_floats, function=function),
+        x if axis is None else x.rechunk({axis: -1}),
+        dtype=_like(xp, values, x).dtype,
+        drop_axis=axis if drop else None,
+    )
+
+
+def _of_floats(xp: Any, x: Array, *, function: Any) -> Array:
+    return _like(xp, function(xp, as_float(xp, "x", x)), x)
 
 
 def _like(xp: Any, values: Array, x: Array) -> Array:
     """Values in the dtype of ``x`` where that is a float."""
-    return xp.astype(values, x.dtype, copy=False) if is_floating(xp, x) else values
+    return cast(xp, values, x.dtype) if is_floating(xp, x) else values

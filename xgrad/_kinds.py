@@ -1,0 +1,121 @@
+"""Losses with a wrapper of their own: those of classes, and roots of means."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from xgrad._array import (
+    Array,
+    cast,
+    present,
+    wide_dtype,
+)
+from xgrad._case import Call, Goal, only
+from xgrad._classes import Adjustment, as_classes
+from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
+from xgrad._guard import Guard
+from xgrad._loss import Formula, Loss
+from xgrad._math import divided
+
+
+class ClassLoss(Loss):
+    """A loss of rows whose target is a label, or a weight for each class.
+
+    The formulas get the target as `Classes`. An ``adjustable`` loss takes the options
+    ``class_weight``, ``label_smoothing`` and ``ignore_index`` beside its own, and its
+    formulas know nothing of them.
+    """
+
+    def __init__(
+        self,
+        value: Formula,
+        /,
+        *,
+        adjustable: bool = False,
+        prediction: Domain = REAL,
+        options: Mapping[str, Number | Entries] = MappingProxyType({}),
+    ) -> None:
+        self.adjustable = adjustable
+        super().__init__(
+            value,
+            rows=True,
+            prediction=prediction,
+            target=SOFT_TARGET,
+            options=options,
+        )
+
+    def _own_parameters(self) -> list[inspect.Parameter]:
+        own = super()._own_parameters()
+        return [*own, *Adjustment.parameters()] if self.adjustable else own
+
+    def _rules(
+        self, options: Mapping[str, Number | Entries]
+    ) -> dict[str, Number | Entries]:
+        rules = super()._rules(options).items()
+        return {n: rule for n, rule in rules if n not in Adjustment.names()}
+
+    def _arrays(self, call: Call) -> dict[str, Any]:
+        class_weight = call.options.get("class_weight")
+        return super()._arrays(call) | present(class_weight=class_weight)
+
+    def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {n: v for n, v in options.items() if n not in Adjustment.names()}
+
+    def _goal(
+        self,
+        xp: Any,
+        values: Array,
+        target: Any,
+        weight: Array | None,
+        guard: Guard,
+        options: dict[str, Any],
+    ) -> Goal:
+        chosen = Adjustment.among(options).checked(xp, values, guard)
+        classes, ignored = as_classes(xp, values, target, guard, chosen.ignore_index)
+        known = None if guard.active else classes.known()
+        factor, share = weight, None
+        if ignored is not None:
+            known = None if known is None else known | ignored
+            factor = only(xp, ~ignored, factor, values.dtype)
+        if chosen.class_weight is not None:
+            share = classes.pick(chosen.class_weight)
+        measure = (
+            share if factor is None else factor if share is None else factor * share
+        )
+        if chosen.label_smoothing:
+            classes = chosen.applied(classes, values.dtype)
+        elif classes.labels is not None:
+            # The weight of a class is that of all rows with its label.
+            factor = measure
+        elif share is not None:
+            # Rows of classes that weigh nothing are left out, whatever their logits.
+            classes = chosen.applied(classes, values.dtype)
+            factor = only(xp, share != 0, factor, values.dtype)
+        return Goal(classes, factor, measure, known)
+
+
+class RootLoss(Loss):
+    """The square root of a mean; its gradient needs the value.
+
+    The formula returns squares in the widest dtype of the device: those of float32
+    numbers overflow or vanish in float32 while their root does not.
+    """
+
+    reductions = ("mean",)
+    slope_needs_value = True
+
+    def _dtype_of_losses(self, xp: Any, prediction: Array) -> Any:
+        return wide_dtype(xp, prediction)
+
+    def _final_value(self, xp: Any, whole: Array, divisor: Any, dtype: Any) -> Any:
+        return cast(xp, (whole / divisor) ** 0.5, dtype)
+
+    def _final_slope(
+        self, xp: Any, slope: Array, divisor: Any, value: Any, dtype: Any
+    ) -> Any:
+        """By the chain rule: 0 where the loss is 0, and nan where it is infinite."""
+        inner = super()._final_slope(xp, slope, divisor, None, slope.dtype)
+        return cast(xp, divided(xp, inner, 2 * value) + 0 * value, dtype)
