@@ -27,19 +27,7 @@ def over_blocks(
     """
     import dask.array as da
 
-    first = arrays["prediction"]
-    if rows:
-        first = first.rechunk({first.ndim - 1: -1})
-    blocks, thin = [], []
-    for name, array in arrays.items():
-        beside = array.shape != first.shape and name in ("target", "weight")
-        thin.append(beside)
-        if beside:  # labels and weights of rows
-            blocks.append(array.rechunk(first.chunks[:-1])[..., None])
-        elif array.shape == first.shape:
-            blocks.append(array.rechunk(first.chunks))
-        else:  # the same for every block
-            blocks.append(array.rechunk(-1))
+    first, blocks, thin = _aligned(arrays, rows)
     has_losses, has_slopes = wanted != "slope", wanted != "value"
     slope_width = first.shape[-1] if rows else 1
     width = (1 if has_losses else 0) + (slope_width if has_slopes else 0)
@@ -59,6 +47,62 @@ def over_blocks(
     if not has_slopes:
         return losses, None
     return losses, packed[..., int(has_losses) :] if rows else packed[..., -1]
+
+
+def _aligned(
+    arrays: dict[str, Array], rows: bool
+) -> tuple[Array, list[Array], list[bool]]:
+    """The prediction, and arrays with its blocks; ``thin`` ones lack its last axis."""
+    first = arrays["prediction"]
+    if rows:
+        first = first.rechunk({first.ndim - 1: -1})
+    blocks, thin = [], []
+    for name, array in arrays.items():
+        beside = array.shape != first.shape and name in ("target", "weight")
+        thin.append(beside)
+        if beside:  # labels and weights of rows
+            blocks.append(array.rechunk(first.chunks[:-1])[..., None])
+        elif array.shape == first.shape:
+            blocks.append(array.rechunk(first.chunks))
+        else:  # the same for every block
+            blocks.append(array.rechunk(-1))
+    return first, blocks, thin
+
+
+def summaries(
+    function: Callable[[dict[str, Any], Starts], Array],
+    arrays: dict[str, Array],
+    *,
+    shape: tuple[int, ...],
+    dtype: Any,
+) -> Array:
+    """What a function makes of each block of rows, one after the other."""
+    import dask
+    import dask.array as da
+
+    first = arrays["prediction"]
+    whole = {
+        name: a.rechunk((first.chunks[0], *a.shape[1:])) for name, a in arrays.items()
+    }
+    pieces = zip(*(a.to_delayed().ravel() for a in whole.values()), strict=True)
+    summarise, start, found = dask.delayed(_summary, pure=True), 0, []
+    for length, blocks in zip(first.chunks[0], pieces, strict=True):
+        part = summarise(function, list(whole), start, *blocks)
+        found.append(da.from_delayed(part, shape=shape, dtype=dtype))
+        start += length
+    return da.stack(found)
+
+
+def _summary(
+    function: Callable[[dict[str, Any], Starts], Array],
+    names: list[str],
+    start: int,
+    *blocks: Any,
+) -> Array:
+    arrays = dict(zip(names, blocks, strict=True))
+    starts = {n: (start, *(0,) * (a.ndim - 1)) for n, a in arrays.items()}
+    with quiet():
+        return function(arrays, starts)
 
 
 def each_block(

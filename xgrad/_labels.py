@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from xgrad._array import (
     Array,
     as_index,
@@ -22,6 +24,8 @@ from xgrad._guard import Check
 # From this many classes on, a label's entry is read by its index. Below, a mask over
 # all classes takes fewer operations, and each is a launch on a GPU.
 MANY = 256
+# Rows of labels that are counted at once: their pairs stay in a cache of 512 KiB.
+BLOCK = 2**15
 
 
 def require_labels(xp: Any, name: str, labels: Array) -> None:
@@ -37,7 +41,12 @@ def require_labels(xp: Any, name: str, labels: Array) -> None:
 def range_checks(
     xp: Any, name: str, labels: Array, num_classes: int, ignored: Array | None = None
 ) -> Iterator[Check]:
-    """That each label is the number of a class, apart from those to ignore."""
+    """That each label is the number of a class, apart from those to ignore.
+
+    Of NumPy nothing is yielded where all are.
+    """
+    if is_numpy(xp) and _all_in_range(labels, num_classes):
+        return
     bad = ~in_range(xp, labels, num_classes)
     yield Check(
         name,
@@ -65,13 +74,16 @@ def equals(xp: Any, labels: Array, number: int) -> Array:
     return labels == number
 
 
-def as_labels(
-    xp: Any, name: str, labels: Array, num_classes: int
-) -> tuple[Array, Check]:
-    """Labels ready to index with, and the check that each is the number of a class."""
-    require_labels(xp, name, labels)
-    (check,) = range_checks(xp, name, labels, num_classes)
-    return as_index(xp, labels), check
+def _all_in_range(labels: Array, num_classes: int) -> bool:
+    """The same for all of NumPy's labels in one pass, several times faster."""
+    if labels.size == 0:
+        return True
+    if labels.dtype.kind == "u":
+        return bool(labels.max() < num_classes)
+    # Read without their sign, negative labels are above the middle of the range.
+    middle = 1 << (8 * labels.dtype.itemsize - 1)
+    unsigned = np.dtype(f"{labels.dtype.byteorder}u{labels.dtype.itemsize}")
+    return bool(labels.view(unsigned).max() < min(num_classes, middle))
 
 
 def label_mask(xp: Any, labels: Array, num_classes: int) -> Array:
@@ -110,8 +122,10 @@ def confusion_counts(
     Labels must be in range. The counts are integers, or floats where there are weights.
     """
     size = num_classes * num_classes
-    pairs = rows * num_classes + columns
     shape = (num_classes, num_classes)
+    if is_numpy(xp):
+        return _in_blocks(rows, columns, num_classes, weight).reshape(shape)
+    pairs = rows * num_classes + columns
     if is_cupy(xp):
         import cupyx
 
@@ -120,7 +134,7 @@ def confusion_counts(
         counts = xp.zeros(size, dtype=dtype)
         cupyx.scatter_add(counts, pairs, 1 if weight is None else weight)
         return xp.reshape(counts, shape)
-    if is_numpy(xp) or is_torch(xp):
+    if is_torch(xp):
         counts = xp.bincount(pairs, weights=weight, minlength=size)
         return xp.reshape(counts, shape)
     if is_jax(xp):
@@ -132,3 +146,21 @@ def confusion_counts(
     if weight is not None:
         left = left * weight[:, None]
     return xp.matmul(xp.matrix_transpose(left), right)
+
+
+def _in_blocks(
+    rows: np.ndarray, columns: np.ndarray, num_classes: int, weight: Any
+) -> np.ndarray:
+    """The counts of NumPy's labels, a block at a time that stays in the cache."""
+    size = num_classes * num_classes
+    length = max(BLOCK, 4 * size)
+    counts = np.zeros(size, dtype=np.int64 if weight is None else np.float64)
+    pairs = np.empty(min(length, len(rows)), dtype=np.intp)
+    for start in range(0, len(rows), length):
+        part = slice(start, start + length)
+        pair = pairs[: len(rows[part])]
+        np.multiply(rows[part], num_classes, out=pair)
+        pair += columns[part]
+        weights = None if weight is None else weight[part]
+        counts += np.bincount(pair, weights=weights, minlength=size)
+    return counts

@@ -1,8 +1,8 @@
-"""Metrics of classification, all from one confusion count, and of regression.
+"""Metrics of classification and of regression, and their states for many batches.
 
-A prediction comes first and a target second. Predictions are labels ``(N,)`` of any
-integer dtype, or scores ``(N, C)`` whose largest entry (the first of equals) is the
-label; targets are labels ``(N,)``. Labels are always checked, which waits for the
+A prediction comes first and a target second. Predictions of classes are labels ``(N,)``
+of any integer dtype, or scores ``(N, C)`` whose largest entry (the first of equals) is
+the label; targets are labels ``(N,)``. Labels are always checked, which waits for the
 device once; with ``num_classes=`` (or scores) nothing else does. Everywhere:
 
 ==================  ==================================================================
@@ -18,43 +18,56 @@ device once; with ``num_classes=`` (or scores) nothing else does. Everywhere:
                     left out of averages
 ==================  ==================================================================
 
-Results are 0-d arrays of the same library and device: of the dtype of the scores, or of
-the default float for labels. ``TypeError`` is raised for a wrong dtype or a mixture of
-libraries, ``ValueError`` for a wrong shape, a label out of range or a ``nan`` score.
+Predictions of numbers, and their targets, are ``(N,)`` or ``(N, K)``; of K outputs the
+mean is taken (``average="uniform"``), or all are given (``average=None``). The losses
+of regression are here under their own names, too.
+
+Results are 0-d arrays of the same library and device: of the dtype of the prediction
+(float32 for half precision), or of the default float for labels. ``TypeError`` is
+raised for a wrong dtype or a mixture of libraries, ``ValueError`` for a wrong shape, a
+label out of range or a ``nan`` score. Dask arrays give lazy results, and need
+``num_classes=``; wrong values are then an error when the result is computed.
+
+`Classification`, `Regression` and `Mean` are the same for rows that come in batches.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from xgrad import _ratios
 from xgrad._array import (
     Array,
     ArrayT,
-    as_float,
-    as_index,
     cast,
-    common_namespace,
-    default_dtype,
     integer,
-    is_floating,
-    is_integral,
-    one_of,
-    present,
+    is_dask,
     quiet,
-    wide_dtype,
 )
+from xgrad._classification import Classification as Classification
+from xgrad._classification import of_rows
 from xgrad._guard import Check, enforce
-from xgrad._labels import as_labels, confusion_counts
+from xgrad._ranks import median_absolute_error as median_absolute_error
+from xgrad._ranks import roc_auc as roc_auc
+from xgrad._ratios import CONFIDENCE, Average, Normalize
+from xgrad._regression import Mean as Mean
+from xgrad._regression import Regression as Regression
+from xgrad._regression import as_computed, compared
+from xgrad._rows import Rows, as_rows
+from xgrad.losses import gaussian_nll as gaussian_nll
+from xgrad.losses import half_squared_error as half_squared_error
+from xgrad.losses import huber as huber
+from xgrad.losses import log_cosh as log_cosh
 from xgrad.losses import mean_absolute_error as mean_absolute_error
 from xgrad.losses import mean_squared_error as mean_squared_error
+from xgrad.losses import mean_squared_log_error as mean_squared_log_error
+from xgrad.losses import pinball as pinball
+from xgrad.losses import poisson_nll as poisson_nll
 from xgrad.losses import root_mean_squared_error as root_mean_squared_error
+from xgrad.losses import smooth_l1 as smooth_l1
 
-Average = Literal["macro", "micro", "weighted", "binary"] | None
-Normalize = Literal["true", "pred", "all"] | None
-AVERAGES = ("macro", "micro", "weighted", "binary", None)
+# Classification
 
 
 def accuracy(
@@ -76,15 +89,63 @@ def accuracy(
     >>> accuracy(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]))
     np.float64(0.5)
     """
-    rows = _rows(prediction, target, num_classes, weight, at_least_one=True)
+    rows = as_rows(prediction, target, weight, num_classes)
+    return _share(rows, rows.hits())
+
+
+def accuracy_interval(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    num_classes: int | None = None,
+    confidence: float = 0.95,
+) -> tuple[ArrayT, ArrayT]:
+    """Lower and upper end of Wilson's interval for the `accuracy` of all rows.
+
+    The rows are taken for a random sample; the interval holds the accuracy of all
+    others with the given ``confidence``, between 0 and 1, and never leaves [0, 1]
+    (Wilson, Journal of the American Statistical Association 22, 1927).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> low, high = accuracy_interval(np.array([0, 1, 1]), np.array([0, 1, 1]))
+    >>> print(f"{low:.3f} to {high:.3f}")
+    0.439 to 1.000
+    """
+    rows = as_rows(prediction, target, None, num_classes)
     xp = rows.xp
+    level = CONFIDENCE.checked(xp, "confidence", confidence, rows.wide)
+    share = cast(xp, _share(rows, rows.hits()), rows.wide)
+    total = xp.full_like(share, float(rows.count))
     with quiet():
-        right = cast(xp, rows.prediction == rows.target, rows.wide)
-        if rows.weight is None:
-            share = xp.sum(right) / right.shape[0]
-        else:
-            share = xp.sum(right * rows.weight) / xp.sum(rows.weight)
-        return cast(xp, share, rows.dtype)
+        low, high = _ratios.wilson(xp, share, total, level)
+    return cast(xp, low, rows.dtype), cast(xp, high, rows.dtype)
+
+
+def top_k_accuracy(
+    prediction: ArrayT, target: Any, /, *, k: int, weight: Any = None
+) -> ArrayT:
+    """Share of the rows whose true class is among the ``k`` largest scores.
+
+    The prediction holds scores ``(N, C)``, and ``k`` is at most C. Of equal scores the
+    smaller class comes first, as it does for `accuracy`, which is ``k=1``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2]]), np.array([1]), k=2)
+    np.float64(1.0)
+    """
+    rows = as_rows(prediction, target, weight)
+    if not rows.scores:
+        raise ValueError(
+            "labels have no second choice: `prediction` must hold scores (N, C)"
+        )
+    if integer("k", k, least=1) > rows.num_classes:
+        raise ValueError(f"`k` is {k}, but there are only {rows.num_classes} classes")
+    return _share(rows, rows.hits(k))
 
 
 def confusion_matrix(
@@ -118,17 +179,9 @@ def confusion_matrix(
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]))
     array([[1, 1], [0, 1]])
     """
-    one_of("normalize", normalize, (None, "true", "pred", "all"))
-    rows = _rows(prediction, target, num_classes, weight)
-    xp = rows.xp
-    with quiet():
-        counts = rows.counts()
-        if normalize is None:
-            return counts if weight is not None else as_index(xp, counts)
-        counts = cast(xp, counts, rows.wide)
-        axis = {"true": 1, "pred": 0, "all": None}[normalize]
-        shares = _ratio(xp, counts, xp.sum(counts, axis=axis, keepdims=True), 0.0)
-        return cast(xp, shares, rows.dtype)
+    rows = as_rows(prediction, target, weight, num_classes)
+    found = of_rows(rows).confusion_matrix(normalize=normalize)
+    return found if normalize is None else cast(rows.xp, found, rows.dtype)
 
 
 def precision(
@@ -152,10 +205,11 @@ def precision(
     >>> precision(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([1. , 0.5])
     """
-    rows = _rows(prediction, target, num_classes, weight, average, positive)
-    return _averaged(
-        rows, lambda tp, fp, fn: (tp, tp + fp), average, positive, zero_division
+    state, rows = _counted(prediction, target, num_classes, weight, average)
+    found = state.precision(
+        average=average, positive=positive, zero_division=zero_division
     )
+    return cast(rows.xp, found, rows.dtype)
 
 
 def recall(
@@ -179,10 +233,11 @@ def recall(
     >>> recall(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([0.5, 1. ])
     """
-    rows = _rows(prediction, target, num_classes, weight, average, positive)
-    return _averaged(
-        rows, lambda tp, fp, fn: (tp, tp + fn), average, positive, zero_division
+    state, rows = _counted(prediction, target, num_classes, weight, average)
+    found = state.recall(
+        average=average, positive=positive, zero_division=zero_division
     )
+    return cast(rows.xp, found, rows.dtype)
 
 
 def f1(
@@ -207,163 +262,269 @@ def f1(
     >>> f1(np.array([0, 1, 1]), np.array([0, 0, 1]))
     array(0.667)
     """
-    rows = _rows(prediction, target, num_classes, weight, average, positive)
-    return _averaged(
-        rows,
-        lambda tp, fp, fn: (2 * tp, 2 * tp + fp + fn),
-        average,
-        positive,
-        zero_division,
+    return f_beta(
+        prediction,
+        target,
+        beta=1.0,
+        num_classes=num_classes,
+        weight=weight,
+        average=average,
+        positive=positive,
+        zero_division=zero_division,
     )
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Checked labels of a call, ready to count."""
+def f_beta(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    beta: float,
+    num_classes: int | None = None,
+    weight: Any = None,
+    average: Average = "macro",
+    positive: int = 1,
+    zero_division: float = 0.0,
+) -> ArrayT:
+    """Precision and recall together, recall ``beta`` times as important.
 
-    xp: Any
-    prediction: Array  # labels to index with, (N,)
-    target: Array
-    num_classes: int
-    weight: Array | None  # in the wide dtype
-    dtype: Any  # of the result
-    wide: Any  # to sum in
+    ``(1 + b**2) tp / ((1 + b**2) tp + b**2 fn + fp)``; 0 is the precision, infinity the
+    recall, 1 is `f1` (van Rijsbergen, Information Retrieval, 2nd ed., chapter 7).
 
-    def counts(self) -> Array:
-        """Confusion matrix: rows are true classes, columns predicted ones."""
-        return confusion_counts(
-            self.xp, self.target, self.prediction, self.num_classes, self.weight
-        )
+    Examples
+    --------
+    >>> import numpy as np
+    >>> f_beta(np.array([0, 1, 1]), np.array([0, 0, 1]), beta=2, average=None)
+    array([0.556, 0.833])
+    """
+    state, rows = _counted(prediction, target, num_classes, weight, average)
+    found = state.f_beta(
+        beta=beta, average=average, positive=positive, zero_division=zero_division
+    )
+    return cast(rows.xp, found, rows.dtype)
 
 
-def _rows(
+def specificity(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    num_classes: int | None = None,
+    weight: Any = None,
+    average: Average = "macro",
+    positive: int = 1,
+    zero_division: float = 0.0,
+) -> ArrayT:
+    """Share of the rows of other classes without the label, ``tn / (tn + fp)``.
+
+    Parameters, errors and result are described at the top of this module.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> specificity(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
+    array([1. , 0.5])
+    """
+    state, rows = _counted(prediction, target, num_classes, weight, average)
+    found = state.specificity(
+        average=average, positive=positive, zero_division=zero_division
+    )
+    return cast(rows.xp, found, rows.dtype)
+
+
+def balanced_accuracy(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    num_classes: int | None = None,
+    weight: Any = None,
+    zero_division: float = math.nan,
+) -> ArrayT:
+    """Mean of the recalls of the classes.
+
+    A class without rows has no recall: with the default it is left out, with
+    ``zero_division=0.0`` it counts as never found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+    array(0.75)
+    """
+    state, rows = _counted(prediction, target, num_classes, weight)
+    found = state.balanced_accuracy(zero_division=zero_division)
+    return cast(rows.xp, found, rows.dtype)
+
+
+def matthews(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    num_classes: int | None = None,
+    weight: Any = None,
+    zero_division: float = 0.0,
+) -> ArrayT:
+    """Matthews' correlation coefficient of predicted and true labels, of any classes.
+
+    From -1 to 1; undefined where all predictions, or all targets, are one class
+    (Gorodkin, Computational Biology and Chemistry 28, 2004, eq. 8).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> matthews(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+    array(0.577)
+    """
+    state, rows = _counted(prediction, target, num_classes, weight)
+    found = state.matthews(zero_division=zero_division)
+    return cast(rows.xp, found, rows.dtype)
+
+
+def cohen_kappa(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    num_classes: int | None = None,
+    weight: Any = None,
+    zero_division: float = 0.0,
+) -> ArrayT:
+    """Agreement of predicted and true labels beyond that of labels given at random.
+
+    From -1 to 1; undefined where all labels, predicted and true, are one class (Cohen,
+    Educational and Psychological Measurement 20(1), 1960).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cohen_kappa(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+    array(0.5)
+    """
+    state, rows = _counted(prediction, target, num_classes, weight)
+    found = state.cohen_kappa(zero_division=zero_division)
+    return cast(rows.xp, found, rows.dtype)
+
+
+# Regression
+
+
+def r2_score(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    weight: Any = None,
+    average: str | None = "uniform",
+) -> ArrayT:
+    """The part of the target's variance that is predicted, ``1 - sum e**2 / sum d**2``.
+
+    ``d`` is the target minus its mean. Of a constant target it is 1 where there is no
+    error and else 0, of less than two rows ``nan``. Parameters, errors and result are
+    described at the top of this module.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> r2_score(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    np.float64(0.5)
+    """
+    state = compared(prediction, target, weight)
+    return as_computed(state.r2_score(average=average), prediction)
+
+
+def explained_variance(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    weight: Any = None,
+    average: str | None = "uniform",
+) -> ArrayT:
+    """`r2_score` where a constant error does not count, ``1 - var(e) / var(t)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> explained_variance(np.array([2.0, 3.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    np.float64(1.0)
+    """
+    state = compared(prediction, target, weight)
+    return as_computed(state.explained_variance(average=average), prediction)
+
+
+def mean_absolute_percentage_error(
+    prediction: ArrayT,
+    target: Any,
+    /,
+    *,
+    weight: Any = None,
+    average: str | None = "uniform",
+) -> ArrayT:
+    """Mean of the errors relative to the target, ``abs(p - t) / abs(t)``.
+
+    A share, not a percentage: 0.1 is 10 %. A target of 0 gives ``inf`` unless it is
+    predicted exactly; nothing is clipped.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_absolute_percentage_error(np.array([1.1, 4.0]), np.array([1.0, 5.0]))
+    np.float64(0.15)
+    """
+    state = compared(prediction, target, weight)
+    return as_computed(
+        state.mean_absolute_percentage_error(average=average), prediction
+    )
+
+
+def max_error(prediction: ArrayT, target: Any, /, *, weight: Any = None) -> ArrayT:
+    """The largest absolute error; rows of weight 0 do not count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> max_error(np.array([1.0, 2.0]), np.array([1.0, 5.0]))
+    np.float64(3.0)
+    """
+    return as_computed(compared(prediction, target, weight).max_error(), prediction)
+
+
+# What they share
+
+
+def _counted(
     prediction: Any,
     target: Any,
     num_classes: int | None,
     weight: Any,
     average: Average = None,
-    positive: int = 0,
-    *,
-    at_least_one: bool = False,
-) -> Rows:
-    """Check the arguments that all metrics share; the host waits at most twice."""
-    one_of("average", average, AVERAGES)
-    xp = common_namespace(
-        prediction=prediction, target=target, **present(weight=weight)
-    )
-    scores = _require_shapes(xp, prediction, target, weight)
-    if at_least_one and target.shape[0] == 0:
-        raise ValueError("the share of right rows is undefined where there are no rows")
+) -> tuple[Classification, Rows]:
     least = 2 if average == "binary" else 1
-    classes = _number_of_classes(xp, prediction, target, num_classes, scores, least)
-    _require_two(average, classes, positive)
-    goal, in_range = as_labels(xp, "target", target, classes)
-    checks = [in_range]
-    if scores:
-        checks.append(_no_nan(xp, prediction))
-        labels = as_index(xp, xp.argmax(prediction, axis=-1))
-    else:
-        labels, in_range = as_labels(xp, "prediction", prediction, classes)
-        checks.append(in_range)
-    dtype = default_dtype(xp, "real floating", target)
-    if is_floating(xp, prediction):
-        dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
-    wide = wide_dtype(xp, cast(xp, target[:0], dtype))
-    if weight is not None:
-        weight = cast(xp, weight, wide)
-        if at_least_one:
-            checks.append(_not_weightless(xp, weight))
-    enforce(xp, checks)
-    return Rows(xp, labels, goal, classes, weight, dtype, wide)
+    rows = as_rows(prediction, target, weight, num_classes, least=least)
+    return of_rows(rows), rows
 
 
-def _require_shapes(xp: Any, prediction: Array, target: Array, weight: Any) -> bool:
-    """Check shapes and kinds; true where the prediction holds scores."""
-    shape, given = tuple(prediction.shape), tuple(target.shape)
-    if len(given) == 2 and len(shape) == 1 and is_integral(xp, prediction):
-        raise ValueError(
-            f"the arguments look swapped: `prediction` has shape {shape} and `target` "
-            f"{given}; predictions come first: metric(prediction, target)"
-        )
-    if len(given) != 1 or len(shape) not in (1, 2) or shape[0] != given[0]:
-        raise ValueError(
-            f"`prediction` has shape {shape} and `target` {given}, but they must be "
-            "labels (N,) or scores (N, C), and labels (N,): reshape or cut them to fit"
-        )
-    if len(shape) == 2 and not (
-        shape[1] and xp.isdtype(prediction.dtype, ("real floating", "integral"))
-    ):
-        raise TypeError(
-            f"`prediction` has shape {shape} and dtype {prediction.dtype}, but scores "
-            "are real numbers (N, C) with a column for each class"
-        )
-    if weight is not None:
-        if tuple(weight.shape) != given:
-            raise ValueError(
-                f"`weight` has shape {tuple(weight.shape)}, but must have one entry "
-                f"for each row, {given}"
-            )
-        if not xp.isdtype(weight.dtype, ("real floating", "integral", "bool")):
-            raise TypeError(
-                f"`weight` must hold real numbers, but its dtype is {weight.dtype}"
-            )
-    return len(shape) == 2
+def _share(rows: Rows, hits: Array) -> Any:
+    """Weighted share of right rows."""
+    if rows.count == 0:
+        raise ValueError("the share of right rows is undefined where there are no rows")
+    xp, weight = rows.xp, rows.weight()
+    with quiet():
+        if weight is not None:
+            whole = xp.sum(weight)
+            if not is_dask(xp):
+                enforce(xp, [_not_weightless(whole)])
+            share = xp.sum(cast(xp, hits, rows.wide) * weight) / whole
+        elif is_dask(xp):
+            share = xp.sum(hits) / rows.count
+        else:
+            share = cast(xp, xp.count_nonzero(hits), rows.wide) / rows.count
+        return cast(xp, share, rows.dtype)
 
 
-def _number_of_classes(
-    xp: Any,
-    prediction: Array,
-    target: Array,
-    num_classes: int | None,
-    scores: bool,
-    least: int,
-) -> int:
-    if num_classes is not None:
-        num_classes = integer("num_classes", num_classes, least=1)
-    if scores:
-        columns = int(prediction.shape[1])
-        if num_classes not in (None, columns):
-            raise ValueError(
-                f"`num_classes` is {num_classes}, but `prediction` has {columns} "
-                "columns of scores: leave `num_classes` out"
-            )
-        return columns
-    if num_classes is not None:
-        return num_classes
-    if target.shape[0] == 0:
-        raise ValueError(
-            "there are no labels to count the classes by: give `num_classes`"
-        )
-    for name, labels in (("prediction", prediction), ("target", target)):
-        as_labels(xp, name, labels, 1)  # refuse floats before they are counted
-    largest = xp.maximum(xp.max(as_index(xp, prediction)), xp.max(as_index(xp, target)))
-    return max(int(largest) + 1, least)
-
-
-def _require_two(average: Average, classes: int, positive: Any) -> None:
-    if average != "binary":
-        return
-    if classes != 2:
-        raise ValueError(
-            f'average="binary" is for two classes, but there are {classes}: '
-            'take "macro", "micro", "weighted" or None'
-        )
-    one_of("positive", positive, (0, 1))
-
-
-def _no_nan(xp: Any, scores: Array) -> Check:
-    # NaN is the only value unlike itself; integers have none.
-    return Check(
-        "prediction",
-        scores,
-        scores != scores,
-        rule="hold no nan",
-        remedy="the largest of scores with nan is undefined",
-    )
-
-
-def _not_weightless(xp: Any, weight: Array) -> Check:
-    whole = xp.sum(weight)
+def _not_weightless(whole: Array) -> Check:
     return Check(
         "weight",
         whole,
@@ -371,43 +532,3 @@ def _not_weightless(xp: Any, weight: Array) -> Check:
         rule="not sum to 0 (the sum is shown)",
         remedy="a weighted share divides by that sum",
     )
-
-
-def _ratio(xp: Any, part: Array, whole: Array, otherwise: float) -> Array:
-    """``part / whole``, and ``otherwise`` where the whole is 0."""
-    empty = whole == 0
-    return xp.where(empty, otherwise, part / xp.where(empty, 1.0, whole))
-
-
-def _averaged(
-    rows: Rows,
-    parts: Callable[[Array, Array, Array], tuple[Array, Array]],
-    average: Average,
-    positive: int,
-    zero_division: float,
-) -> Any:
-    """A ratio of counts for each class, averaged as asked."""
-    if not (zero_division in (0.0, 1.0) or math.isnan(zero_division)):
-        raise ValueError(
-            f"`zero_division` must be 0.0, 1.0 or nan; got {zero_division!r}"
-        )
-    xp = rows.xp
-    with quiet():
-        counts = cast(xp, rows.counts(), rows.wide)
-        hits = xp.reshape(counts, (-1,))[:: rows.num_classes + 1]
-        support = xp.sum(counts, axis=1)
-        misses = support - hits
-        false_alarms = xp.sum(counts, axis=0) - hits
-        tallies = (hits, false_alarms, misses)
-        if average == "micro":
-            tallies = tuple(xp.sum(tally) for tally in tallies)
-        result = _ratio(xp, *parts(*tallies), float(zero_division))
-        if average == "binary":
-            result = result[positive]
-        elif average in ("macro", "weighted"):
-            weights = support if average == "weighted" else xp.ones_like(support)
-            undefined = xp.isnan(result)
-            weights = xp.where(undefined, 0.0, weights)
-            summed = xp.sum(xp.where(undefined, 0.0, result) * weights)
-            result = _ratio(xp, summed, xp.sum(weights), float(zero_division))
-        return cast(xp, result, rows.dtype)

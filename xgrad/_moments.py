@@ -1,0 +1,134 @@
+"""Sums of regression and of means that can be merged, in float64.
+
+Means and squares around them are kept instead of sums of squares, and merged by the
+formula of Chan, Golub and LeVeque (Algorithms for Computing the Sample Variance, The
+American Statistician 37(3), 1983), so that a large mean does not swallow the spread.
+
+Moments are an array whose first axis has the entries named below; the others, if any,
+are the outputs of a prediction with several columns.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xgrad._array import Array, cast, wide_dtype
+
+# Rows, their weight, and of one quantity its mean and the squares around it.
+ROWS, WEIGHT, MEAN, SQUARES = 0, 1, 2, 3
+# Of regression the quantity above is the target, and these follow: the mean of the
+# errors and the squares around it, sums of absolute and of relative ones, the largest.
+ERROR, ERROR_SQUARES, ABSOLUTE, RELATIVE, LARGEST = 4, 5, 6, 7, 8
+
+
+def mean_moments(xp: Any, values: Array, weight: Array | None) -> Array:
+    """Rows, weight, mean and squares of values along the first axis."""
+    wide = wide_dtype(xp, values)
+    values = cast(xp, values, wide)
+    count = xp.full_like(xp.sum(values, axis=0), float(values.shape[0]))
+    if values.shape[0] == 0:
+        return xp.stack([count, count, count, count])
+    weight = _weights(xp, values, weight)
+    total = xp.sum(weight, axis=0)
+    mean, squares = _around_mean(xp, values, weight, total)
+    return xp.stack([count, total, mean, squares])
+
+
+def regression_moments(
+    xp: Any, prediction: Array, target: Array, weight: Array | None
+) -> Array:
+    """All moments of rows of predictions and targets."""
+    wide = wide_dtype(xp, prediction)
+    target = cast(xp, target, wide)
+    error = cast(xp, prediction, wide) - target
+    of_target = mean_moments(xp, target, weight)
+    if target.shape[0] == 0:
+        return xp.concat([of_target, xp.zeros_like(of_target), of_target[:1]])
+    weight = _weights(xp, target, weight)
+    of_error = _around_mean(xp, error, weight, of_target[WEIGHT])
+    size = xp.abs(error)
+    # An exact prediction of 0 is right; any other one is infinitely wrong.
+    relative = xp.where(size == 0, 0.0, size / xp.abs(target))
+    counted = xp.where(weight > 0, size, 0.0)
+    sums = [xp.sum(_times(xp, weight, part), axis=0) for part in (size, relative)]
+    rest = xp.stack([*of_error, *sums, xp.max(counted, axis=0)])
+    return xp.concat([of_target, rest])
+
+
+def _weights(xp: Any, values: Array, weight: Array | None) -> Array:
+    """The weights of rows, for each entry."""
+    if weight is None:
+        return xp.ones_like(values)
+    weight = cast(xp, weight, values.dtype)
+    column = xp.reshape(weight, (-1, *(1 for _ in values.shape[1:])))
+    return xp.broadcast_to(column, values.shape)
+
+
+def _times(xp: Any, weight: Array, values: Array) -> Array:
+    return weight * xp.where(weight == 0, 0.0, values)
+
+
+def _around_mean(
+    xp: Any, values: Array, weight: Array, total: Array
+) -> tuple[Array, Array]:
+    """Weighted mean and the sum of squares around it, exact for constant values."""
+    # A row that weighs nothing may hold anything, also as the first one.
+    values = xp.where((weight == 0) & ~xp.isfinite(values), 0.0, values)
+    first = values[:1, ...]
+    mean = first[0, ...] + _over(
+        xp, xp.sum(_times(xp, weight, values - first), 0), total
+    )
+    return mean, xp.sum(_times(xp, weight, (values - mean) ** 2), axis=0)
+
+
+def _over(xp: Any, part: Array, whole: Array) -> Array:
+    """``part / whole``, and 0 where the whole is 0."""
+    return xp.where(whole == 0, 0.0, part / xp.where(whole == 0, 1.0, whole))
+
+
+def merged(xp: Any, moments: Array) -> Array:
+    """The moments of all rows from those of several groups, along the first axis."""
+    weight = moments[:, WEIGHT, ...]
+    total = xp.sum(weight, axis=0)
+    parts = [xp.sum(moments[:, ROWS, ...], axis=0), total]
+    for mean in (MEAN, ERROR)[: 1 if moments.shape[1] == 4 else 2]:
+        means = moments[:, mean, ...]
+        first = means[:1, ...]
+        middle = first[0, ...] + _over(xp, xp.sum(weight * (means - first), 0), total)
+        between = xp.sum(weight * (means - middle) ** 2, axis=0)
+        parts += [middle, xp.sum(moments[:, mean + 1, ...], axis=0) + between]
+    if moments.shape[1] > 4:
+        parts += [xp.sum(moments[:, i, ...], axis=0) for i in (ABSOLUTE, RELATIVE)]
+        parts.append(xp.max(moments[:, LARGEST, ...], axis=0))
+    return xp.stack(parts)
+
+
+def variance(xp: Any, moments: Array) -> Array:
+    """Of the values, with one degree of freedom less; nan for a single one."""
+    freedom = moments[WEIGHT, ...] - 1
+    known = freedom > 0
+    whole = xp.where(known, freedom, 1.0)
+    return xp.where(known, moments[SQUARES, ...] / whole, math.nan)
+
+
+def mean_square(xp: Any, moments: Array) -> Array:
+    """Mean of the squared errors."""
+    spread = _over(xp, moments[ERROR_SQUARES, ...], moments[WEIGHT, ...])
+    return spread + moments[ERROR, ...] ** 2
+
+
+def explained(xp: Any, moments: Array, *, biased: bool) -> Array:
+    """The part of the target's squares that errors leave; ``biased`` errors count.
+
+    Of a constant target it is 1 where there is no error and else 0; of less than two
+    rows it is nan.
+    """
+    left = moments[ERROR_SQUARES, ...]
+    if biased:
+        left = left + moments[WEIGHT, ...] * moments[ERROR, ...] ** 2
+    whole = moments[SQUARES, ...]
+    constant = whole == 0
+    part = 1 - left / xp.where(constant, 1.0, whole)
+    part = xp.where(constant & (left != 0), 0.0, part)
+    return xp.where(moments[ROWS, ...] < 2, math.nan, part)

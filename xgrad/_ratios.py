@@ -1,0 +1,165 @@
+"""Metrics of classification, from the counts of a confusion matrix alone.
+
+Rows of the matrix are true classes and columns predicted ones. A class has hits (tp),
+misses (fn: its rows with another label), false alarms (fp: its label on other rows).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Any, Literal
+
+from xgrad._array import Array, one_of
+from xgrad._domains import Number
+
+Average = Literal["macro", "micro", "weighted", "binary"] | None
+Normalize = Literal["true", "pred", "all"] | None
+AVERAGES = ("macro", "micro", "weighted", "binary", None)
+# Of hits, false alarms, misses and all rows: what is divided by what.
+Parts = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+
+
+def precision(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+    """Hits among the rows that were given the label."""
+    return tp, tp + fp
+
+
+def recall(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+    """Hits among the rows of the class."""
+    return tp, tp + fn
+
+
+def specificity(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+    """Rows without the label among those of other classes."""
+    negatives = total - tp - fn
+    return negatives - fp, negatives
+
+
+def f_beta(beta: float) -> Parts:
+    """Precision and recall together, recall ``beta`` times as important."""
+
+    def parts(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+        if math.isinf(beta):
+            return tp, tp + fn
+        hits = (1 + beta**2) * tp
+        return hits, hits + beta**2 * fn + fp
+
+    return parts
+
+
+def require_average(average: Average, num_classes: int, positive: Any) -> None:
+    """Raise unless the average is known and there are classes for it."""
+    one_of("average", average, AVERAGES)
+    if average != "binary":
+        return
+    if num_classes != 2:
+        raise ValueError(
+            f'average="binary" is for two classes, but there are {num_classes}: '
+            'take "macro", "micro", "weighted" or None'
+        )
+    one_of("positive", positive, (0, 1))
+
+
+def averaged(
+    xp: Any,
+    matrix: Array,
+    parts: Parts,
+    average: Average,
+    positive: int,
+    zero_division: float,
+) -> Any:
+    """A ratio of counts for each class, averaged as asked."""
+    fill = undefined_value(zero_division)
+    hits = diagonal(xp, matrix)
+    support = xp.sum(matrix, axis=1)
+    misses = support - hits
+    false_alarms = xp.sum(matrix, axis=0) - hits
+    total = xp.sum(matrix)
+    tallies = (hits, false_alarms, misses)
+    if average == "micro":
+        # Every class has all rows: each counts once for every class.
+        tallies = tuple(xp.sum(tally) for tally in tallies)
+        total = total * matrix.shape[0]
+    result = ratio(xp, *parts(*tallies, total), fill)
+    if average == "binary":
+        return result[positive]
+    if average in ("macro", "weighted"):
+        weights = support if average == "weighted" else xp.ones_like(support)
+        undefined = xp.isnan(result)
+        weights = xp.where(undefined, 0.0, weights)
+        summed = xp.sum(xp.where(undefined, 0.0, result) * weights)
+        return ratio(xp, summed, xp.sum(weights), fill)
+    return result
+
+
+def accuracy(xp: Any, matrix: Array, zero_division: float) -> Array:
+    """Share of the rows with the right label."""
+    right = xp.sum(diagonal(xp, matrix))
+    return ratio(xp, right, xp.sum(matrix), undefined_value(zero_division))
+
+
+def matthews(xp: Any, matrix: Array, zero_division: float) -> Array:
+    """Correlation of predicted and true labels."""
+    true, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
+    total, right = xp.sum(matrix), xp.sum(diagonal(xp, matrix))
+    covariance = right * total - xp.sum(true * predicted)
+    spreads = (total**2 - xp.sum(predicted**2), total**2 - xp.sum(true**2))
+    # The roots first: a product of squares of counts may overflow in float32.
+    whole = spreads[0] ** 0.5 * spreads[1] ** 0.5
+    return ratio(xp, covariance, whole, undefined_value(zero_division))
+
+
+def cohen_kappa(xp: Any, matrix: Array, zero_division: float) -> Array:
+    """Agreement beyond that of labels given at random."""
+    true, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
+    total, right = xp.sum(matrix), xp.sum(diagonal(xp, matrix))
+    wrong = (total - right) * total
+    by_chance = total**2 - xp.sum(true * predicted)
+    undefined = undefined_value(zero_division)
+    return xp.where(by_chance == 0, undefined, 1 - ratio(xp, wrong, by_chance, 0.0))
+
+
+def normalized(xp: Any, matrix: Array, normalize: Normalize) -> Array:
+    """Counts as shares of the true classes, of the predicted ones, or of all rows."""
+    one_of("normalize", normalize, (None, "true", "pred", "all"))
+    if normalize is None:
+        return matrix
+    axis = {"true": 1, "pred": 0, "all": None}[normalize]
+    return ratio(xp, matrix, xp.sum(matrix, axis=axis, keepdims=True), 0.0)
+
+
+CONFIDENCE = Number("lie between 0 and 1", lambda v: 0 < v < 1)
+
+
+def wilson(
+    xp: Any, share: Array, total: Array, confidence: float
+) -> tuple[Array, Array]:
+    """Interval for the probability behind a share of ``total`` rows."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    spread = z**2 / total
+    centre = share + spread / 2
+    half = z * (share * (1 - share) / total + (z / (2 * total)) ** 2) ** 0.5
+    low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+    return xp.clip(low, 0.0, 1.0), xp.clip(high, 0.0, 1.0)
+
+
+def ratio(xp: Any, part: Array, whole: Array, otherwise: float) -> Array:
+    """``part / whole``, and ``otherwise`` where the whole is 0."""
+    empty = whole == 0
+    return xp.where(empty, otherwise, part / xp.where(empty, 1.0, whole))
+
+
+def undefined_value(zero_division: Any) -> float:
+    """The value of 0/0: 0.0, 1.0 or nan."""
+    if isinstance(zero_division, (int, float)) and (
+        zero_division in (0.0, 1.0) or math.isnan(zero_division)
+    ):
+        return float(zero_division)
+    raise ValueError(f"`zero_division` must be 0.0, 1.0 or nan; got {zero_division!r}")
+
+
+def diagonal(xp: Any, matrix: Array) -> Array:
+    """The entries ``[k, k]``."""
+    return xp.reshape(matrix, (-1,))[:: matrix.shape[0] + 1]

@@ -1,0 +1,251 @@
+"""Regression and means of many batches: frozen values, updated and added."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from xgrad import _moments
+from xgrad._array import (
+    Array,
+    as_float,
+    as_real,
+    cast,
+    common_namespace,
+    integer,
+    is_dask,
+    present,
+    quiet,
+    require_known_shapes,
+    require_same_shape,
+    wide_dtype,
+)
+from xgrad._blocks import Starts, each_block, summaries
+
+
+class _Mergeable:
+    """States that hold moments: an array with the sums of all rows seen."""
+
+    moments: Any
+
+    def __add__(self, other: Any) -> Any:
+        """The state of the rows of both."""
+        if type(other) is not type(self):
+            return NotImplemented
+        if self.moments is None or other.moments is None:
+            return self if other.moments is None else other
+        xp = common_namespace(moments=self.moments, other=other.moments)
+        if tuple(self.moments.shape) != tuple(other.moments.shape):
+            raise ValueError(
+                "states of different numbers of outputs cannot be added: "
+                f"{tuple(self.moments.shape[1:])} and {tuple(other.moments.shape[1:])}"
+            )
+        with quiet():
+            both = xp.stack([self.moments, other.moments])
+            return type(self)(_merged(xp, both))  # type: ignore[call-arg]
+
+    def __radd__(self, other: Any) -> Any:
+        """So that ``sum(states)`` works, which starts at 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def _seen(self) -> tuple[Any, Array]:
+        if self.moments is None:
+            raise ValueError("the state has seen no rows: `update` it first")
+        return common_namespace(moments=self.moments), self.moments
+
+
+def _merged(xp: Any, groups: Array) -> Array:
+    if not is_dask(xp):
+        return _moments.merged(xp, groups)
+    whole = groups.rechunk(-1)
+    return each_block(_moments.merged, whole, dtype=groups.dtype, drop_axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(_Mergeable):
+    """Mean, variance and standard error of numbers, over any number of batches.
+
+    Weights count rows: one of 2 is a number seen twice. ``update`` and ``+`` return new
+    states, with sums in float64 where the device has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = Mean().update(np.array([1.0, 2.0])).update(np.array([6.0]))
+    >>> state.mean()
+    array(3.)
+    """
+
+    moments: Any = None
+
+    def update(self, values: Any, /, *, weight: Any = None) -> Mean:
+        """The state after more numbers, an array ``(n,)``, with weights ``(n,)``."""
+        xp = common_namespace(values=values, **present(weight=weight))
+        require_known_shapes(values=values)
+        if values.ndim != 1:
+            raise ValueError(
+                f"`values` has shape {tuple(values.shape)}, but must be 1-d: give one "
+                'number for each row, for example a loss with reduction="none"'
+            )
+        floats = as_float(xp, "values", values)
+        arrays = {"prediction": floats, **_weight(xp, weight, floats)}
+        return self + Mean(_summed(xp, arrays, _mean_of_block, (4,)))
+
+    def mean(self) -> Any:
+        """Weighted mean; nan of no weight."""
+        xp, moments = self._seen()
+        known = moments[_moments.WEIGHT] != 0
+        return xp.where(known, moments[_moments.MEAN], math.nan)
+
+    def variance(self) -> Any:
+        """Variance with one degree of freedom less; nan for a single number."""
+        xp, moments = self._seen()
+        return _moments.variance(xp, moments)
+
+    def standard_error(self, *, population: int | None = None) -> Any:
+        """How far the mean may be from that of all rows, as `xgrad.batch_mean` says."""
+        xp, moments = self._seen()
+        weight = moments[_moments.WEIGHT]
+        left = 1.0
+        if population is not None:
+            left = 1 - weight / integer("population", population, least=1)
+            left = xp.clip(left, min=0.0)
+        return (_moments.variance(xp, moments) / weight * left) ** 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Regression(_Mergeable):
+    """Errors of predicted numbers, over any number of batches.
+
+    Squares are kept around their means, which are merged without a loss of digits: R2
+    of float32 targets around 1e4 is right. ``update`` and ``+`` return new states, with
+    sums in float64 where the device has it. Predictions of shape ``(N, K)`` have K
+    outputs, of which metrics give the mean, or all with ``average=None``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = Regression().update(np.array([1.0, 2.0]), np.array([1.0, 3.0]))
+    >>> state.r2_score()
+    np.float64(0.5)
+    """
+
+    moments: Any = None
+
+    def update(
+        self, prediction: Any, target: Any, /, *, weight: Any = None
+    ) -> Regression:
+        """The state after more rows, ``(N,)`` or ``(N, K)``, with weights ``(N,)``."""
+        xp = common_namespace(
+            prediction=prediction, target=target, **present(weight=weight)
+        )
+        require_known_shapes(prediction=prediction, target=target)
+        require_same_shape("prediction", prediction, "target", target)
+        if prediction.ndim not in (1, 2):
+            raise ValueError(
+                f"`prediction` has shape {tuple(prediction.shape)}, but must be (N,), "
+                "or (N, K) with a column for each output"
+            )
+        values = as_float(xp, "prediction", prediction)
+        arrays = {
+            "prediction": values,
+            "target": as_real(xp, "target", target, values.dtype),
+            **_weight(xp, weight, values),
+        }
+        shape = (9, *values.shape[1:])
+        return self + Regression(_summed(xp, arrays, _regression_of_block, shape))
+
+    def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
+        """Mean of the squared errors."""
+        xp, moments = self._seen()
+        return _outputs(xp, _moments.mean_square(xp, moments), average)
+
+    def root_mean_squared_error(self) -> Any:
+        """Root of the mean of the squared errors."""
+        return self.mean_squared_error() ** 0.5
+
+    def mean_absolute_error(self, *, average: str | None = "uniform") -> Any:
+        """Mean of the absolute errors."""
+        return self._share(_moments.ABSOLUTE, average)
+
+    def mean_absolute_percentage_error(self, *, average: str | None = "uniform") -> Any:
+        """Mean of the errors relative to the target, ``abs(e / t)``."""
+        return self._share(_moments.RELATIVE, average)
+
+    def max_error(self) -> Any:
+        """The largest absolute error."""
+        xp, moments = self._seen()
+        return xp.max(moments[_moments.LARGEST, ...])
+
+    def r2_score(self, *, average: str | None = "uniform") -> Any:
+        """The part of the target's variance that is predicted."""
+        xp, moments = self._seen()
+        with quiet():
+            found = _moments.explained(xp, moments, biased=True)
+        return _outputs(xp, found, average)
+
+    def explained_variance(self, *, average: str | None = "uniform") -> Any:
+        """The same, where a constant error does not count."""
+        xp, moments = self._seen()
+        with quiet():
+            found = _moments.explained(xp, moments, biased=False)
+        return _outputs(xp, found, average)
+
+    def _share(self, part: int, average: str | None) -> Any:
+        xp, moments = self._seen()
+        with quiet():
+            weight = moments[_moments.WEIGHT, ...]
+            return _outputs(xp, moments[part, ...] / weight, average)
+
+
+def _outputs(xp: Any, values: Array, average: str | None) -> Any:
+    if average not in ("uniform", None):
+        raise ValueError(f"`average` must be 'uniform' or None; got {average!r}")
+    return values if average is None else xp.mean(values)
+
+
+def _weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
+    if weight is None:
+        return {}
+    if tuple(weight.shape) != tuple(values.shape[:1]):
+        raise ValueError(
+            f"`weight` has shape {tuple(weight.shape)}, but must have one entry for "
+            f"each row, {tuple(values.shape[:1])}"
+        )
+    return {"weight": as_real(xp, "weight", weight, values.dtype)}
+
+
+def _summed(xp: Any, arrays: dict[str, Any], function: Any, shape: Any) -> Array:
+    """Moments of all rows; of Dask arrays those of their blocks, merged."""
+    if not is_dask(xp):
+        with quiet():
+            return function(arrays, {})
+    dtype = wide_dtype(xp, arrays["prediction"])
+    groups = summaries(function, arrays, shape=tuple(shape), dtype=dtype)
+    return _merged(xp, groups)
+
+
+def _mean_of_block(arrays: dict[str, Any], starts: Starts) -> Array:
+    xp = common_namespace(**arrays)
+    return _moments.mean_moments(xp, arrays["prediction"], arrays.get("weight"))
+
+
+def _regression_of_block(arrays: dict[str, Any], starts: Starts) -> Array:
+    xp = common_namespace(**arrays)
+    prediction, target = arrays["prediction"], arrays["target"]
+    return _moments.regression_moments(xp, prediction, target, arrays.get("weight"))
+
+
+def compared(prediction: Any, target: Any, weight: Any) -> Regression:
+    """The state of the rows of one call, of which there must be some."""
+    state = Regression().update(prediction, target, weight=weight)
+    if prediction.shape[0] == 0:
+        raise ValueError("there are no rows to compare: skip the empty batch")
+    return state
+
+
+def as_computed(value: Any, prediction: Any) -> Any:
+    """In the dtype that the prediction is computed in."""
+    xp = common_namespace(prediction=prediction)
+    return cast(xp, value, as_float(xp, "prediction", prediction[:0, ...]).dtype)
