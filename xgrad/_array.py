@@ -28,6 +28,8 @@ perturbed: ContextVar[bool] = ContextVar("xgrad_perturbed", default=False)
 
 def common_namespace(**arrays: Any) -> Any:
     """The namespace that all arrays share, on one device."""
+    if all(type(array) is np.ndarray for array in arrays.values()):
+        return _numpy()
     for name, array in arrays.items():
         require_array(name, array)
     hidden = [bare(a) for a in arrays.values() if hides_points(a)]
@@ -45,6 +47,11 @@ def common_namespace(**arrays: Any) -> Any:
 def present(**arrays: Any) -> dict[str, Any]:
     """Those of some optional arrays that are not None."""
     return {name: array for name, array in arrays.items() if array is not None}
+
+
+@functools.cache
+def _numpy() -> Any:
+    return array_api_compat.array_namespace(np.empty(0))
 
 
 def _common_namespace(given: dict[str, Any]) -> Any:
@@ -201,7 +208,14 @@ def is_lazy(xp: Any, x: Array) -> bool:
 
 def default_dtype(xp: Any, kind: str, like: Array) -> Any:
     """Default dtype of the namespace for ``"real floating"``, ``"indexing"``, ..."""
+    if is_numpy(xp):
+        return _defaults_of_numpy()[kind]
     return xp.__array_namespace_info__().default_dtypes(device=device_of(like))[kind]
+
+
+@functools.cache
+def _defaults_of_numpy() -> Any:
+    return _numpy().__array_namespace_info__().default_dtypes()
 
 
 @functools.lru_cache(maxsize=256)
@@ -302,13 +316,17 @@ def as_index(xp: Any, x: Array) -> Array:
     return xp.astype(x, default_dtype(xp, "indexing", x), copy=False)
 
 
-def wide_dtype(xp: Any, x: Array) -> Any:
-    """float64 where the device of ``x`` has it, else the dtype of ``x``."""
+def wide_dtype(xp: Any, x: Array, narrow: Any = None) -> Any:
+    """float64 where the device of ``x`` has it, else ``narrow``, or the dtype of it."""
+    if is_numpy(xp):
+        return xp.float64
     if is_jax(xp):
         import jax
 
-        return xp.float64 if jax.config.jax_enable_x64 else x.dtype
-    return xp.float64 if _has_float64(xp, device_of(x)) else x.dtype
+        has_float64 = jax.config.jax_enable_x64
+    else:
+        has_float64 = _has_float64(xp, device_of(x))
+    return xp.float64 if has_float64 else narrow or x.dtype
 
 
 @functools.lru_cache(maxsize=64)

@@ -233,17 +233,15 @@ class Classification:
         else:
             counts = self.counts
         xp = common_namespace(counts=counts)
-        return xp, cast(xp, counts, _float_dtype(xp, counts)) if wide else counts
+        return xp, cast(
+            xp, counts, wide_dtype(xp, counts, xp.float32)
+        ) if wide else counts
 
 
 def of_rows(rows: Rows) -> Classification:
     """The state of the rows of one call."""
     with quiet():
         return Classification(rows.num_classes, rows.confusion())
-
-
-def _float_dtype(xp: Any, counts: Array) -> Any:
-    return wide_dtype(xp, xp.astype(counts[:0, ...], xp.float32))
 
 
 def _table(data: dict[str, Any]) -> str:

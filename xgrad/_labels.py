@@ -24,8 +24,8 @@ from xgrad._guard import Check
 # From this many classes on, a label's entry is read by its index. Below, a mask over
 # all classes takes fewer operations, and each is a launch on a GPU.
 MANY = 256
-# Rows of labels that are counted at once: their pairs stay in a cache of 512 KiB.
-BLOCK = 2**15
+# Rows of labels at once: what is made of them stays in the cache.
+BLOCK = 2**17
 
 
 def require_labels(xp: Any, name: str, labels: Array) -> None:
@@ -123,8 +123,6 @@ def confusion_counts(
     """
     size = num_classes * num_classes
     shape = (num_classes, num_classes)
-    if is_numpy(xp):
-        return _in_blocks(rows, columns, num_classes, weight).reshape(shape)
     pairs = rows * num_classes + columns
     if is_cupy(xp):
         import cupyx
@@ -134,7 +132,7 @@ def confusion_counts(
         counts = xp.zeros(size, dtype=dtype)
         cupyx.scatter_add(counts, pairs, 1 if weight is None else weight)
         return xp.reshape(counts, shape)
-    if is_torch(xp):
+    if is_numpy(xp) or is_torch(xp):
         counts = xp.bincount(pairs, weights=weight, minlength=size)
         return xp.reshape(counts, shape)
     if is_jax(xp):
@@ -148,19 +146,35 @@ def confusion_counts(
     return xp.matmul(xp.matrix_transpose(left), right)
 
 
-def _in_blocks(
-    rows: np.ndarray, columns: np.ndarray, num_classes: int, weight: Any
-) -> np.ndarray:
-    """The counts of NumPy's labels, a block at a time that stays in the cache."""
+# NumPy, a block of rows at a time that stays in the cache. Both return None where a
+# label is out of range.
+
+
+def matches(rows: np.ndarray, columns: np.ndarray, num_classes: int) -> int | None:
+    """How many labels are equal."""
+    found = 0
+    for start in range(0, len(rows), BLOCK):
+        row, column = rows[start : start + BLOCK], columns[start : start + BLOCK]
+        if not (_all_in_range(row, num_classes) and _all_in_range(column, num_classes)):
+            return None
+        found += int(np.count_nonzero(row == column))
+    return found
+
+
+def counts_of_pairs(
+    rows: np.ndarray, columns: np.ndarray, num_classes: int
+) -> np.ndarray | None:
+    """How often each pair of labels occurs, as `confusion_counts`."""
     size = num_classes * num_classes
     length = max(BLOCK, 4 * size)
-    counts = np.zeros(size, dtype=np.int64 if weight is None else np.float64)
+    counts = np.zeros(size, dtype=np.int64)
     pairs = np.empty(min(length, len(rows)), dtype=np.intp)
     for start in range(0, len(rows), length):
-        part = slice(start, start + length)
-        pair = pairs[: len(rows[part])]
-        np.multiply(rows[part], num_classes, out=pair)
-        pair += columns[part]
-        weights = None if weight is None else weight[part]
-        counts += np.bincount(pair, weights=weights, minlength=size)
-    return counts
+        row, column = rows[start : start + length], columns[start : start + length]
+        if not (_all_in_range(row, num_classes) and _all_in_range(column, num_classes)):
+            return None
+        pair = pairs[: len(row)]
+        np.multiply(row, num_classes, out=pair, dtype=np.intp, casting="unsafe")
+        np.add(pair, column, out=pair, dtype=np.intp, casting="unsafe")
+        counts += np.bincount(pair, minlength=size)
+    return counts.reshape(num_classes, num_classes)

@@ -20,13 +20,21 @@ from xgrad._array import (
     total,
     wide_dtype,
 )
+from xgrad._backends import to_numpy
+from xgrad._labels import require_labels
 
 
 class Batches:
     """Iterator over the mini-batches of one epoch, with the number left as `len`."""
 
     def __init__(
-        self, xp: Any, arrays: tuple[Array, ...], size: int, order: Any, drop_last: bool
+        self,
+        xp: Any,
+        arrays: tuple[Array, ...],
+        size: int,
+        order: Any,
+        drop_last: bool,
+        first: int,
     ) -> None:
         self._xp = xp
         self._arrays = arrays
@@ -34,13 +42,13 @@ class Batches:
         self._order = order
         count = arrays[0].shape[0]
         self._stop = count - count % size if drop_last else count
-        self._start = 0
+        self._start = first * size
 
     def __iter__(self) -> Batches:
         return self
 
     def __len__(self) -> int:
-        return math.ceil((self._stop - self._start) / self._size)
+        return max(math.ceil((self._stop - self._start) / self._size), 0)
 
     def __next__(self) -> tuple[Any, ...]:
         if self._start >= self._stop:
@@ -59,6 +67,8 @@ def batches(
     epoch: int = 0,
     shuffle: bool = True,
     drop_last: bool = False,
+    stratify: Any = None,
+    start: int = 0,
 ) -> Batches:
     """Mini-batches of arrays with the same number of rows, each row once.
 
@@ -78,6 +88,12 @@ def batches(
         False keeps the order; the batches are then views where the library has views.
     drop_last : bool
         Leave a shorter last batch out.
+    stratify : array of integers, shape (N,), optional
+        Labels of the rows, which are then spread so that each batch has every label as
+        often as all rows have it, to about one row. They are copied to the host once.
+    start : int
+        Number of batches to leave out at the beginning: with the same seed and epoch
+        an interrupted epoch goes on where it was.
 
     Returns
     -------
@@ -89,8 +105,13 @@ def batches(
     TypeError
         If something is not an array, or libraries are mixed.
     ValueError
-        If the arrays differ in rows, ``size`` exceeds them, or ``epoch`` comes
-        without ``seed``.
+        If the arrays differ in rows, ``size`` exceeds them, or ``epoch`` or ``start``
+        comes without ``seed``.
+
+    Notes
+    -----
+    Nothing is fetched ahead and nothing but the order is held: a batch is a view of
+    unshuffled arrays, and else one indexing operation on their device.
 
     Examples
     --------
@@ -106,18 +127,34 @@ def batches(
             f"`epoch` is {epoch} but `seed` is not given: without a seed no order "
             "belongs to an epoch; give a seed"
         )
+    if integer("start", start, least=0) and shuffle and seed is None:
+        raise ValueError(
+            f"`start` is {start} but `seed` is not given: another order would begin; "
+            "give the seed of the order to go on with"
+        )
     if size > count:
         raise ValueError(_too_few_rows(size, count))
     if not shuffle:
-        return Batches(xp, arrays, size, None, drop_last)
+        if stratify is not None:
+            raise ValueError(
+                "`stratify` decides the order, and `shuffle=False` keeps it"
+            )
+        return Batches(xp, arrays, size, None, drop_last, start)
     entropy = None if seed is None else [seed, epoch]
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
-    order = _index(xp, arrays[0], rng.permutation(count))
-    return Batches(xp, arrays, size, order, drop_last)
+    if stratify is None:
+        order = rng.permutation(count)
+    else:
+        order = _spread(_host_labels(stratify, count), rng)
+    return Batches(xp, arrays, size, _index(xp, arrays[0], order), drop_last, start)
 
 
 def random_batch(
-    *arrays: Any, size: int, seed: int | None = None, replace: bool = False
+    *arrays: Any,
+    size: int,
+    seed: int | None = None,
+    replace: bool = False,
+    stratify: Any = None,
 ) -> tuple[Any, ...]:
     """One random mini-batch, the same rows of every array.
 
@@ -132,6 +169,9 @@ def random_batch(
     replace : bool
         Whether a row may be drawn more than once, as the textbook's
         ``numpy.random.choice(60000, 100)`` does.
+    stratify : array of integers, shape (N,), optional
+        Labels of the rows: each is drawn as often as all rows have it, to the nearest
+        row. They are copied to the host.
 
     Returns
     -------
@@ -155,9 +195,11 @@ def random_batch(
     if size > count and (not replace or count == 0):
         raise ValueError(_too_few_rows(size, count))
     rng = np.random.default_rng(_seed(seed))
-    return _taken(
-        xp, arrays, _index(xp, arrays[0], rng.choice(count, size, replace=replace))
-    )
+    if stratify is None:
+        chosen = rng.choice(count, size, replace=replace)
+    else:
+        chosen = _drawn(_host_labels(stratify, count), size, rng, replace)
+    return _taken(xp, arrays, _index(xp, arrays[0], chosen))
 
 
 def batch_mean(
@@ -244,6 +286,45 @@ def _checked(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
 
 def _seed(seed: Any) -> int | None:
     return None if seed is None else integer("seed", seed, least=0)
+
+
+def _host_labels(labels: Any, count: int) -> np.ndarray:
+    xp = common_namespace(stratify=labels)
+    require_labels(xp, "stratify", labels)
+    if tuple(labels.shape) != (count,):
+        raise ValueError(
+            f"`stratify` has shape {tuple(labels.shape)}, but must have one label for "
+            f"each row, ({count},)"
+        )
+    return to_numpy(labels)
+
+
+def _spread(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which every label comes at even distances."""
+    shuffled = rng.permutation(len(labels))
+    grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    _, counts = np.unique(labels, return_counts=True)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    # The i-th of n rows of a label comes somewhere in the i-th n-th of the order.
+    place = np.arange(len(labels)) - first + rng.random(len(labels))
+    return grouped[np.argsort(place / np.repeat(counts, counts), kind="stable")]
+
+
+def _drawn(
+    labels: np.ndarray, size: int, rng: np.random.Generator, replace: bool
+) -> np.ndarray:
+    """Rows in a random order, of each label its share by the largest remainders."""
+    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    exact = counts * size / len(labels)
+    shares = np.floor(exact).astype(int)
+    # Equal remainders are told apart by chance, not by the number of the label.
+    rest = np.lexsort((rng.random(len(counts)), shares - exact))
+    shares[rest[: size - shares.sum()]] += 1
+    chosen = [
+        rng.choice(np.flatnonzero(inverse == k), share, replace=replace)
+        for k, share in enumerate(shares)
+    ]
+    return rng.permutation(np.concatenate(chosen))
 
 
 def _too_few_rows(size: int, count: int) -> str:

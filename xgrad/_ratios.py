@@ -86,11 +86,15 @@ def averaged(
     if average == "binary":
         return result[positive]
     if average in ("macro", "weighted"):
-        weights = support if average == "weighted" else xp.ones_like(support)
-        undefined = xp.isnan(result)
-        weights = xp.where(undefined, 0.0, weights)
-        summed = xp.sum(xp.where(undefined, 0.0, result) * weights)
-        return ratio(xp, summed, xp.sum(weights), fill)
+        weights = support if average == "weighted" else None
+        if math.isnan(fill):
+            undefined = xp.isnan(result)
+            kept = xp.ones_like(result) if weights is None else weights
+            weights = xp.where(undefined, 0.0, kept)
+            result = xp.where(undefined, 0.0, result)
+        if weights is None:
+            return xp.mean(result)
+        return ratio(xp, xp.sum(result * weights), xp.sum(weights), fill)
     return result
 
 

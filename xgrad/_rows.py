@@ -18,13 +18,21 @@ from xgrad._array import (
     is_dask,
     is_floating,
     is_integral,
+    is_numpy,
     present,
     require_known_shapes,
     wide_dtype,
 )
 from xgrad._blocks import Starts, over_blocks, summaries
 from xgrad._guard import NOWHERE, Check, enforce
-from xgrad._labels import confusion_counts, gather_labels, range_checks, require_labels
+from xgrad._labels import (
+    confusion_counts,
+    counts_of_pairs,
+    gather_labels,
+    matches,
+    range_checks,
+    require_labels,
+)
 
 Arrays = dict[str, Any]
 
@@ -62,11 +70,34 @@ class Rows:
                 dtype=dtype,
             )
             return self.xp.sum(parts, axis=0)
+        if is_numpy(self.xp) and not weighted:
+            found = counts_of_pairs(*self._plain(), classes)
+            if found is not None:
+                return found
         labels = self.labels(starts)
         counts = confusion_counts(
             self.xp, labels["target"], labels["prediction"], classes, self.weight()
         )
         return counts if weighted else as_index(self.xp, counts)
+
+    def right(self) -> Any:
+        """The number of rows whose label is right."""
+        if is_numpy(self.xp):
+            found = matches(*self._plain(), self.num_classes)
+            if found is not None:
+                return self.xp.asarray(float(found))
+        hits = self.hits()
+        if is_dask(self.xp):
+            return self.xp.sum(hits)
+        return cast(self.xp, self.xp.count_nonzero(hits), self.wide)
+
+    def _plain(self) -> tuple[Array, Array]:
+        """True and predicted labels; none of them is checked yet, unlike the scores."""
+        target, prediction = self.arrays["target"], self.arrays["prediction"]
+        if self.scores:
+            enforce(self.xp, [_no_nan(prediction)])
+            prediction = self.xp.argmax(prediction, axis=-1)
+        return target, prediction
 
     def hits(self, k: int | None = None, starts: Starts = NOWHERE) -> Array:
         """True (1.0 of Dask) where the label is right, or has one of ``k`` scores."""
@@ -131,7 +162,7 @@ def as_rows(
         num_classes=classes,
         scores=scores,
         dtype=dtype,
-        wide=wide_dtype(xp, xp.astype(target[:0], dtype)),
+        wide=wide_dtype(xp, target, dtype),
     )
 
 

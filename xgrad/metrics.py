@@ -34,6 +34,7 @@ label out of range or a ``nan`` score. Dask arrays give lazy results, and need
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from xgrad import _ratios
@@ -42,12 +43,11 @@ from xgrad._array import (
     ArrayT,
     cast,
     integer,
-    is_dask,
     quiet,
 )
 from xgrad._classification import Classification as Classification
 from xgrad._classification import of_rows
-from xgrad._guard import Check, enforce
+from xgrad._guard import Check, Guard
 from xgrad._ranks import median_absolute_error as median_absolute_error
 from xgrad._ranks import roc_auc as roc_auc
 from xgrad._ratios import CONFIDENCE, Average, Normalize
@@ -90,7 +90,7 @@ def accuracy(
     np.float64(0.5)
     """
     rows = as_rows(prediction, target, weight, num_classes)
-    return _share(rows, rows.hits())
+    return _share(rows)
 
 
 def accuracy_interval(
@@ -117,7 +117,7 @@ def accuracy_interval(
     rows = as_rows(prediction, target, None, num_classes)
     xp = rows.xp
     level = CONFIDENCE.checked(xp, "confidence", confidence, rows.wide)
-    share = cast(xp, _share(rows, rows.hits()), rows.wide)
+    share = cast(xp, _share(rows), rows.wide)
     total = xp.full_like(share, float(rows.count))
     with quiet():
         low, high = _ratios.wilson(xp, share, total, level)
@@ -145,7 +145,7 @@ def top_k_accuracy(
         )
     if integer("k", k, least=1) > rows.num_classes:
         raise ValueError(f"`k` is {k}, but there are only {rows.num_classes} classes")
-    return _share(rows, rows.hits(k))
+    return _share(rows, k)
 
 
 def confusion_matrix(
@@ -506,26 +506,26 @@ def _counted(
     return of_rows(rows), rows
 
 
-def _share(rows: Rows, hits: Array) -> Any:
-    """Weighted share of right rows."""
+def _share(rows: Rows, k: int | None = None) -> Any:
+    """Weighted share of right rows: those with one of the ``k`` largest scores."""
     if rows.count == 0:
         raise ValueError("the share of right rows is undefined where there are no rows")
     xp, weight = rows.xp, rows.weight()
     with quiet():
-        if weight is not None:
-            whole = xp.sum(weight)
-            if not is_dask(xp):
-                enforce(xp, [_not_weightless(whole)])
-            share = xp.sum(cast(xp, hits, rows.wide) * weight) / whole
-        elif is_dask(xp):
-            share = xp.sum(hits) / rows.count
-        else:
-            share = cast(xp, xp.count_nonzero(hits), rows.wide) / rows.count
-        return cast(xp, share, rows.dtype)
+        if weight is None and k is None:
+            return cast(xp, rows.right() / rows.count, rows.dtype)
+        hits = cast(xp, rows.hits(k), rows.wide)
+        if weight is None:
+            return cast(xp, xp.sum(hits) / rows.count, rows.dtype)
+        whole = xp.sum(weight)
+        guard = Guard(xp, active=True)
+        whole = guard(whole, _weightless_checks(whole))
+        guard.enforce()
+        return cast(xp, xp.sum(hits * weight) / whole, rows.dtype)
 
 
-def _not_weightless(whole: Array) -> Check:
-    return Check(
+def _weightless_checks(whole: Array) -> Iterator[Check]:
+    yield Check(
         "weight",
         whole,
         whole == 0,
