@@ -44,9 +44,9 @@ def regression_moments(
     error = cast(xp, prediction, wide) - target
     of_target = mean_moments(xp, target, weight)
     if target.shape[0] == 0:
-        return xp.concat([of_target, xp.zeros_like(of_target), of_target[:1]])
+        return xp.concat([of_target, xp.zeros_like(of_target), of_target[:1, ...]])
     weight = _weights(xp, target, weight)
-    of_error = _around_mean(xp, error, weight, of_target[WEIGHT])
+    of_error = _around_mean(xp, error, weight, of_target[WEIGHT, ...])
     size = xp.abs(error)
     # An exact prediction of 0 is right; any other one is infinitely wrong.
     relative = xp.where(size == 0, 0.0, size / xp.abs(target))
@@ -77,7 +77,7 @@ def _around_mean(
     values = xp.where((weight == 0) & ~xp.isfinite(values), 0.0, values)
     first = values[:1, ...]
     mean = first[0, ...] + _over(
-        xp, xp.sum(_times(xp, weight, values - first), 0), total
+        xp, xp.sum(_times(xp, weight, values - first), axis=0), total
     )
     return mean, xp.sum(_times(xp, weight, (values - mean) ** 2), axis=0)
 
@@ -95,7 +95,9 @@ def merged(xp: Any, moments: Array) -> Array:
     for mean in (MEAN, ERROR)[: 1 if moments.shape[1] == 4 else 2]:
         means = moments[:, mean, ...]
         first = means[:1, ...]
-        middle = first[0, ...] + _over(xp, xp.sum(weight * (means - first), 0), total)
+        middle = first[0, ...] + _over(
+            xp, xp.sum(weight * (means - first), axis=0), total
+        )
         between = xp.sum(weight * (means - middle) ** 2, axis=0)
         parts += [middle, xp.sum(moments[:, mean + 1, ...], axis=0) + between]
     if moments.shape[1] > 4:

@@ -43,12 +43,11 @@ def roc_auc(
     Parameters
     ----------
     prediction : array of real numbers, shape (N,) or (N, 2)
-        Scores of the class 1, or of both classes; the column ``positive`` is taken.
+        Scores of the class ``positive``, or of both classes.
     target : array of integers, shape (N,)
         Labels 0 and 1.
     positive : {1, 0}
-        The class whose score is meant to be larger. Of ``(N,)`` scores the order is
-        reversed for 0.
+        The class that the scores speak for.
     weight : array, shape (N,), optional
         Weights of the rows.
     zero_division : {nan, 0.0, 1.0}
@@ -76,8 +75,6 @@ def roc_auc(
         )
     if scores.ndim == 2:
         scores = scores[:, positive]
-    elif positive == 0:
-        scores = -scores
     wide = wide_dtype(xp, scores)
     if weight is not None:
         require_same_shape("weight", weight, "target", target)
