@@ -60,6 +60,17 @@ def test_a_user_tests_code_on_both_backends():
     assert "2 passed" in done.stdout or "4 passed" in done.stdout
 
 
+def test_rows_out_of_core_agree_on_a_cluster_and_in_batches(tmp_path):
+    pytest.importorskip("dask.distributed", reason="distributed is not installed")
+    sizes = ["--rows", "30001", "--chunk", "8000", "--workers", "1"]
+    command = [sys.executable, str(EXAMPLES / "out_of_core.py"), *sizes]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "30,001 rows on a cluster" in done.stdout
+    assert "equal to 1e-10" in done.stdout
+
+
 def test_the_test_digits_are_never_trained_on(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     from digits import grown_digits, split_digits

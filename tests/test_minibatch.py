@@ -78,6 +78,66 @@ def test_the_iterator_tells_how_many_are_left():
     assert len(iterator) == 0
 
 
+def test_an_interrupted_epoch_goes_on(xp):
+    rows = xp.asarray(np.arange(23))
+    whole = _rows(batches(rows, size=5, seed=3, epoch=1))
+    for start in range(7):
+        rest = batches(rows, size=5, seed=3, epoch=1, start=start)
+        assert len(rest) == max(5 - start, 0)
+        assert _rows(rest) == whole[start:]
+    plain = _rows(batches(rows, size=5, shuffle=False, start=2))
+    assert plain == _rows(batches(rows, size=5, shuffle=False))[2:]
+
+
+@given(
+    counts=st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    size=st.integers(1, 50),
+    seed=st.integers(0, 9),
+)
+def test_stratified_batches_have_every_label_at_its_share(counts, size, seed):
+    labels = np.repeat(np.arange(len(counts)) * 3 - 4, counts)
+    size = min(size, len(labels))
+    rows = np.arange(len(labels))
+    found = _rows(batches(rows, size=size, seed=seed, stratify=labels))
+    assert sorted(chain.from_iterable(found)) == rows.tolist()
+    for batch in found:
+        for label, count in zip(np.unique(labels), counts, strict=True):
+            expected = len(batch) * count / len(labels)
+            # One row at each end of the batch, and half a row for each label.
+            found_here = np.sum(labels[batch] == label)
+            assert abs(found_here - expected) < 2 + len(counts) / 2
+    other = _rows(batches(rows, size=size, seed=seed + 10, stratify=labels))
+    assert len(rows) < 10 or max(counts) < 10 or found != other
+
+
+@given(
+    counts=st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    size=st.integers(1, 200),
+    replace=st.booleans(),
+)
+def test_stratified_draws_have_every_label_at_its_share(counts, size, replace):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    size = size if replace else min(size, len(labels))
+    rows = np.arange(len(labels))
+    options = {"seed": 1, "replace": replace, "stratify": labels}
+    (drawn,) = random_batch(rows, size=size, **options)
+    assert len(drawn) == size
+    assert replace or len(set(drawn.tolist())) == size
+    shares = np.bincount(labels[drawn], minlength=len(counts))
+    assert np.all(np.abs(shares - size * np.array(counts) / len(labels)) < 1)
+
+
+def test_stratified_orders_are_the_same_on_every_backend(xp, rng):
+    rows, labels = np.arange(40), rng.integers(0, 3, 40).astype(np.uint8)
+    options = {"size": 7, "seed": 3}
+    here = _rows(batches(rows, stratify=labels, **options))
+    there = batches(xp.asarray(rows), stratify=xp.asarray(labels), **options)
+    assert _rows(there) == here
+    drawn = random_batch(xp.asarray(rows), stratify=xp.asarray(labels), **options)
+    expected = random_batch(rows, stratify=labels, **options)
+    np.testing.assert_array_equal(to_numpy(drawn[0]), expected[0])
+
+
 def test_drawing_with_replacement_repeats_rows():
     (rows,) = random_batch(np.arange(5), size=100, seed=0, replace=True)
     assert rows.shape == (100,)
@@ -141,6 +201,11 @@ ROWS = np.arange(4)
         (lambda: batches(ROWS, size=2, epoch=1), "`seed` is not given"),
         (lambda: batches(ROWS, size=2, seed=-1), "`seed` must be at least 0"),
         (lambda: batches(ROWS, size=2, seed=0, epoch=-1), "`epoch` must be at least"),
+        (lambda: batches(ROWS, size=2, start=1), "`seed` is not given"),
+        (lambda: batches(ROWS, size=2, seed=0, start=-1), "`start` must be at least 0"),
+        (lambda: batches(ROWS, size=2, stratify=ROWS[:3]), r"`stratify` has shape"),
+        (lambda: batches(ROWS, size=2, stratify=ROWS, shuffle=False), "decides the"),
+        (lambda: random_batch(ROWS, size=2, stratify=ROWS[:3]), r"one label for each"),
         (lambda: batches(ROWS, ROWS[:3], size=2), r"have \[4, 3\] rows"),
         (lambda: batches(np.array(1.0), size=1), r"`arrays\[0\]` is 0-d"),
         (lambda: batch_mean(np.ones((2, 2))), "must be 1-d and not empty"),
@@ -161,6 +226,7 @@ def test_bad_values_say_what_to_change(call, message):
         (lambda: batches(ROWS, size=2.0), "`size` must be an integer"),
         (lambda: batches(ROWS, size=True), "`size` must be an integer"),
         (lambda: batches(ROWS, size=2, seed="a"), "`seed` must be an integer"),
+        (lambda: batches(ROWS, size=2, stratify=ROWS / 2), "`stratify` must hold int"),
         (lambda: batch_mean([1.0]), "`values` must be an array"),
     ],
 )

@@ -102,10 +102,50 @@ def test_softmax_cross_entropy_with_gradient_takes_20_operations(rng, dtype, lab
 
 def test_metrics_wait_once_where_the_classes_are_known(rng):
     labels, target = _arrays(rng.integers(0, 3, 20), rng.integers(0, 3, 20))
-    for metric in (metrics.accuracy, metrics.confusion_matrix, metrics.f1):
+    for metric in (
+        metrics.accuracy,
+        metrics.confusion_matrix,
+        metrics.precision,
+        metrics.recall,
+        metrics.f1,
+        metrics.specificity,
+        metrics.balanced_accuracy,
+        metrics.matthews,
+        metrics.cohen_kappa,
+        metrics.Classification(3).update,
+    ):
+        options = {} if "update" in repr(metric) else {"num_classes": 3}
         with counting() as count:
-            metric(labels, target, num_classes=3)
+            metric(labels, target, **options)
         assert len(count.syncs) == 1
+
+
+def test_metrics_of_scores_wait_once(rng):
+    scores, target = _arrays(rng.normal(size=(20, 3)), rng.integers(0, 3, 20))
+    both = _arrays(rng.integers(0, 2, 20))[0]
+    for call in (
+        lambda: metrics.f1(scores, target),
+        lambda: metrics.accuracy(scores, target),
+        lambda: metrics.top_k_accuracy(scores, target, k=2),
+        lambda: metrics.roc_auc(scores[:, 0], both),
+    ):
+        with counting() as count:
+            call()
+        assert len(count.syncs) == 1
+
+
+def test_metrics_of_numbers_never_wait(rng):
+    p, t, values = _arrays(rng.normal(size=30), rng.normal(size=30), rng.normal(size=9))
+    with counting(forbid_syncs=True) as count:
+        metrics.r2_score(p, t)
+        metrics.explained_variance(p, t)
+        metrics.max_error(p, t)
+        metrics.median_absolute_error(p, t)
+        metrics.mean_absolute_percentage_error(p, t)
+        state = metrics.Regression().update(p, t)
+        (state + state).r2_score()
+        metrics.Mean().update(values).standard_error(population=100)
+    assert count.launches > 0
 
 
 def test_gradients_of_a_batched_function_never_wait(rng):

@@ -89,8 +89,8 @@ def batches(
     drop_last : bool
         Leave a shorter last batch out.
     stratify : array of integers, shape (N,), optional
-        Labels of the rows, which are then spread so that each batch has every label as
-        often as all rows have it, to about one row. They are copied to the host once.
+        Labels of the rows, which are then spread evenly: each batch has every label
+        about as often as all rows have it. They are copied to the host once.
     start : int
         Number of batches to leave out at the beginning: with the same seed and epoch
         an interrupted epoch goes on where it was.
