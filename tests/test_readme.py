@@ -34,11 +34,18 @@ def test_the_table_of_a_check_is_the_one_shown(capsys):
     assert printed[-3] == shown[-3]
 
 
+def test_the_report_of_classes_is_the_one_shown(capsys):
+    (code,) = (code for code in CODE if ".report(" in code)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed in PRINTED
+
+
 def test_errors_and_statuses_are_those_shown(capsys):
     (code,) = (code for code in CODE if "full_output" in code)
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    shown = PRINTED[0].splitlines()
+    (shown,) = (text.splitlines() for text in PRINTED if "±" in text)
     assert len(printed) == len(shown) == 3
     for line, expected in zip(printed, shown, strict=True):
         value, _, bound, status = line.split()
