@@ -342,6 +342,11 @@ def test_what_dask_cannot_do_is_said():
         lazy = metric(labels, bad, num_classes=2)
         with pytest.raises(ValueError, match=r"target\[3\] is 7"):
             lazy.compute()
+    scores = da.from_array(np.array([[0.0, 1], [1, 0], [np.nan, 1], [1, 0]]), chunks=1)
+    for metric in (metrics.f1, metrics.accuracy):
+        lazy = metric(scores, labels)
+        with pytest.raises(ValueError, match=r"prediction\[2, 0\] is nan"):
+            lazy.compute()
     nothing = metrics.accuracy(labels, labels, num_classes=1, weight=0 * labels)
     with pytest.raises(ValueError, match="not sum to 0"):
         nothing.compute()

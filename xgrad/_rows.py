@@ -14,6 +14,7 @@ from xgrad._array import (
     cast,
     common_namespace,
     default_dtype,
+    device_of,
     integer,
     is_dask,
     is_floating,
@@ -71,7 +72,7 @@ class Rows:
             )
             return self.xp.sum(parts, axis=0)
         if is_numpy(self.xp) and not weighted:
-            found = counts_of_pairs(*self._plain(), classes)
+            found = counts_of_pairs(*self._plain(starts), classes)
             if found is not None:
                 return found
         labels = self.labels(starts)
@@ -83,7 +84,7 @@ class Rows:
     def right(self) -> Any:
         """The number of rows whose label is right."""
         if is_numpy(self.xp):
-            found = matches(*self._plain(), self.num_classes)
+            found = matches(*self._plain(NOWHERE), self.num_classes)
             if found is not None:
                 return self.xp.asarray(float(found))
         hits = self.hits()
@@ -91,11 +92,11 @@ class Rows:
             return self.xp.sum(hits)
         return cast(self.xp, self.xp.count_nonzero(hits), self.wide)
 
-    def _plain(self) -> tuple[Array, Array]:
-        """True and predicted labels; none of them is checked yet, unlike the scores."""
+    def _plain(self, starts: Starts) -> tuple[Array, Array]:
+        """True and predicted labels; only scores are checked yet."""
         target, prediction = self.arrays["target"], self.arrays["prediction"]
         if self.scores:
-            enforce(self.xp, [_no_nan(prediction)])
+            enforce(self.xp, [_no_nan(prediction)], starts)
             prediction = self.xp.argmax(prediction, axis=-1)
         return target, prediction
 
@@ -190,7 +191,7 @@ def _among(xp: Any, scores: Array, target: Array, k: int) -> Array:
     in which `argmax` would find them.
     """
     own = gather_labels(xp, scores, target)[:, None]
-    number = xp.arange(scores.shape[1], dtype=target.dtype, device=target.device)
+    number = xp.arange(scores.shape[1], dtype=target.dtype, device=device_of(target))
     before = (scores > own) | ((scores == own) & (number < target[:, None]))
     return xp.sum(as_index(xp, before), axis=-1) < k
 
