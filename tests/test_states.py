@@ -211,10 +211,11 @@ def test_scores_update_a_state_too(rng):
         Classification(5).update(scores, t)
 
 
-def test_weights_and_counts_can_be_added(rng):
+def test_weights_and_counts_can_be_added(xp, rng):
     p, t = rng.integers(0, 3, (2, 10))
-    weighted = Classification(3).update(p, t, weight=np.full(10, 0.5))
-    both = weighted + Classification(3).update(p, t)
+    arrays = xp.asarray(p), xp.asarray(t)
+    weighted = Classification(3).update(*arrays, weight=xp.asarray(np.full(10, 0.5)))
+    both = weighted + Classification(3).update(*arrays)
     expected = 1.5 * metrics.confusion_matrix(p, t, num_classes=3)
     assert_close(both.confusion_matrix(), expected, rtol=1e-14)
 

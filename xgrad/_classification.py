@@ -76,8 +76,12 @@ class Classification:
         if self.counts is None or other.counts is None:
             counts = self.counts if other.counts is None else other.counts
             return replace(self, counts=counts)
-        common_namespace(counts=self.counts, other=other.counts)
-        return replace(self, counts=self.counts + other.counts)
+        xp = common_namespace(counts=self.counts, other=other.counts)
+        counts, more = self.counts, other.counts
+        if counts.dtype != more.dtype:  # one of them has weights
+            wide = wide_dtype(xp, counts, xp.float32)
+            counts, more = cast(xp, counts, wide), cast(xp, more, wide)
+        return replace(self, counts=counts + more)
 
     def __radd__(self, other: Any) -> Any:
         """So that ``sum(states)`` works, which starts at 0."""
