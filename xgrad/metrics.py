@@ -260,7 +260,7 @@ def f1(
     --------
     >>> import numpy as np
     >>> f1(np.array([0, 1, 1]), np.array([0, 0, 1]))
-    array(0.667)
+    np.float64(0.667)
     """
     return f_beta(
         prediction,
