@@ -347,7 +347,35 @@ def test_f_beta_ends_in_precision_and_recall(rng):
     p, t = rng.integers(0, 3, (2, 20))
     assert metrics.f_beta(p, t, beta=0) == metrics.precision(p, t)
     assert metrics.f_beta(p, t, beta=math.inf) == metrics.recall(p, t)
-    assert metrics.f_beta(p, t, beta=1) == metrics.f1(p, t)
+    assert metrics.f_beta(p, t, beta=np.float32(1)) == metrics.f1(p, t)
+    for beta in (1e20, 1e154, 1e200, 10**400):
+        assert metrics.f_beta(p, t, beta=beta) == metrics.recall(p, t)
+
+
+def test_what_is_undefined_is_so_with_weights_too():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        t, weight = rng.integers(0, 4, 11), rng.uniform(size=11)
+        one = np.zeros(11, int)
+        options = {"weight": weight, "num_classes": 4}
+        assert metrics.matthews(one, t, **options) == 0
+        assert metrics.matthews(t, one, **options) == 0
+        assert metrics.cohen_kappa(one, one, **options, zero_division=1.0) == 1
+        each = metrics.specificity(t, one, average=None, **options)
+        assert each[0] == 0
+
+
+def test_areas_do_not_depend_on_the_scale_of_weights():
+    for weight in (1e-170, 1.0, 1e170):
+        p, t = np.array([0.0, 1.0, 1.0]), np.array([0, 0, 1])
+        assert metrics.roc_auc(p, t, weight=np.full(3, weight)) == 0.75
+
+
+def test_the_positive_class_may_be_any_number_that_is_it(rng):
+    p, t = rng.integers(0, 2, (2, 20))
+    expected = metrics.f1(p, t, average="binary", positive=1)
+    assert metrics.f1(p, t, average="binary", positive=np.int64(1)) == expected
+    assert metrics.f1(p, t, average="binary", positive=1.0) == expected
 
 
 def test_wilson_intervals_hold_the_share(xp):
@@ -400,7 +428,12 @@ BAD = [
     (lambda: metrics.f1(P, T, zero_division=0.5), "`zero_division` must be"),
     (lambda: metrics.matthews(P, T, zero_division="0"), "`zero_division` must be"),
     (lambda: metrics.confusion_matrix(P, T, normalize="rows"), "`normalize` must be"),
-    (lambda: metrics.f_beta(P, T, beta=-1), "`beta` must be a number of at least 0"),
+    (lambda: metrics.f_beta(P, T, beta=-1), "`beta` must be at least 0"),
+    (lambda: metrics.accuracy(P[:, None], T), r"reshape it, `prediction.reshape"),
+    (lambda: metrics.f1(S[:, None], T), r"reshape it, `prediction.reshape\(\(3,\)\)`"),
+    (lambda: metrics.f1(P, T[:, None]), r"reshape it, `target.reshape\(\(3,\)\)`"),
+    (lambda: metrics.f1(P + 10**7, T), "too many for a confusion matrix"),
+    (lambda: metrics.roc_auc(T, S), "look swapped"),
     (lambda: metrics.top_k_accuracy(P, T, k=1), "must hold scores"),
     (lambda: metrics.top_k_accuracy(np.eye(3), T, k=4), "only 3 classes"),
     (lambda: metrics.top_k_accuracy(np.eye(3), T, k=0), "`k` must be at least 1"),
@@ -417,6 +450,7 @@ WRONG_KIND = [
     (lambda: metrics.accuracy(P, T, num_classes=2.5), "`num_classes` must be an int"),
     (lambda: metrics.accuracy(P, T, weight=T * 1j), "`weight` must hold real"),
     (lambda: metrics.accuracy(list(P), T), "`prediction` must be an array"),
+    (lambda: metrics.f_beta(P, T, beta="2"), "`beta` must be a number"),
     (lambda: metrics.roc_auc(S * 1j, T), "`prediction` must hold real"),
     (lambda: metrics.roc_auc(S, T > 0), "`target` must hold integer"),
 ]

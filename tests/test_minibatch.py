@@ -188,6 +188,19 @@ def test_a_large_mean_does_not_swallow_the_spread(xp):
     assert_close(error, 1 / math.sqrt(3), rtol=1e-6)
 
 
+def test_rows_that_dask_has_not_counted_are_asked_for():
+    da = pytest.importorskip("dask.array", reason="Dask is not installed")
+    values = da.arange(9, chunks=2)
+    unknown = values[values > 3]
+    for call in (
+        lambda: batch_mean(1.0 * unknown),
+        lambda: batches(unknown, size=2, seed=0),
+        lambda: random_batch(unknown, size=2),
+    ):
+        with pytest.raises(ValueError, match="compute_chunk_sizes"):
+            call()
+
+
 ROWS = np.arange(4)
 
 

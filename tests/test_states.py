@@ -143,6 +143,68 @@ def test_regression_agrees_with_scikit_learn(xp):
             assert_close(each, expected if len(shape) > 1 else expected[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("first", [1e20, -9999.0, math.nan, math.inf])
+def test_a_first_row_without_weight_decides_nothing(xp, first):
+    weight = xp.asarray([0.0, 1.0, 1.0, 1.0])
+    p, t = xp.asarray([0.0, 1.1, 2.0, 3.0]), xp.asarray([first, 1.0, 2.0, 3.0])
+    assert_close(metrics.r2_score(p, t, weight=weight), 0.995, rtol=1e-12)
+    assert_close(Mean().update(t, weight=weight).mean(), 2.0, rtol=1e-14)
+    alone = Mean().update(t[:1], weight=weight[:1])
+    assert_close((alone + Mean().update(t[1:])).mean(), 2.0, rtol=1e-14)
+    if math.isfinite(first):
+        assert_close(metrics.max_error(p, t, weight=weight), 0.1, rtol=1e-12)
+
+
+def test_infinite_values_are_infinite_in_any_order(xp):
+    for values in ([math.inf, 1.0], [1.0, math.inf]):
+        p, t = xp.asarray(values), xp.asarray([0.0, 1.0])
+        assert to_numpy(Mean().update(p).mean()) == math.inf
+        state = Regression().update(p, t)
+        assert to_numpy(state.mean_squared_error()) == math.inf
+        parts = Mean().update(p[:1]) + Mean().update(p[1:])
+        assert to_numpy(parts.mean()) == math.inf
+
+
+def test_no_weight_at_all_is_refused_or_unknown(xp):
+    p, t, none = (xp.asarray(a) for a in ([1.0, 2, 4], [1.5, 3, 9], [0.0, 0, 0]))
+    state = Regression().update(p, t, weight=none)
+    for name in ERRORS:
+        assert np.isnan(to_numpy(getattr(state, name)())), name
+        if name not in LOSSES:
+            with pytest.raises(ValueError, match="`weight` must not sum to 0"):
+                to_numpy(getattr(metrics, name)(p, t, weight=none))
+    empty = Regression().update(p[:0], t[:0])
+    for name in ERRORS:
+        assert np.isnan(to_numpy(getattr(empty, name)())), name
+    assert_close((empty + Regression().update(p, t)).max_error(), 5.0, rtol=0)
+
+
+def test_targets_and_weights_stay_wide_beside_narrow_predictions(xp):
+    p = xp.asarray(np.array([16777216.0, 1.0], np.float32))
+    assert to_numpy(metrics.max_error(p, xp.asarray([16777217.0, 1.0]))) == 1
+    state = Mean().update(p, weight=xp.asarray([2.0**24, 2.0**24 + 1]))
+    assert to_numpy(state.moments)[1] == 2.0**25 + 1
+
+
+def test_large_errors_raise_no_warning(xp):
+    huge = xp.asarray(np.array([3e38, 1.0], np.float32))
+    assert to_numpy(metrics.max_error(huge, -huge)) == math.inf
+    tiny = xp.asarray(np.array([1e-38, 1.0], np.float32))
+    assert to_numpy(metrics.mean_absolute_percentage_error(huge, tiny)) == math.inf
+    state = Regression().update(xp.asarray([1e200, 1.0]), xp.asarray([0.0, 1.0]))
+    assert to_numpy(state.mean_squared_error()) == math.inf
+
+
+def test_the_scale_of_weights_is_none_of_a_median(rng):
+    p = np.array([1.0, 2, 3, 4, 5, 6])
+    for weight in (0.1, 1 / 3, 7.7):
+        found = metrics.median_absolute_error(p, 0 * p, weight=np.full(6, weight))
+        assert found == 3.5
+    unknown = np.array([math.nan, 1.0, 2.0])
+    weight = np.array([0.0, 1.0, 1.0])
+    assert metrics.median_absolute_error(unknown, 0 * p[:3], weight=weight) == 1.5
+
+
 def test_medians_count_rows_by_weight(rng):
     p, weight = rng.normal(size=20), rng.integers(0, 4, 20)
     t = np.zeros(20)
@@ -280,8 +342,9 @@ def test_reports_are_printed_and_returned(capsys, xp):
     assert len(printed.splitlines()) == 7
     assert "dog     0.5000     1.0000     0.6667          1" in printed
     assert state.report()["0"] == data["cat"]
-    with pytest.raises(ValueError, match="3 different names"):
-        state.report(names=["a", "a", "b"])
+    for names in (["a", "a", "b"], ["a", "b", "macro"], ["a", "b"]):
+        with pytest.raises(ValueError, match="3 different names"):
+            state.report(names=names)
 
 
 # Dask
@@ -356,7 +419,8 @@ def test_what_dask_cannot_do_is_said():
 BAD = [
     (lambda: Classification(0), "`num_classes` must be at least 1"),
     (lambda: Classification(2) + Classification(3), "2 and 3 classes"),
-    (lambda: Classification(2).f_beta(beta=-1), "`beta` must be a number"),
+    (lambda: Classification(2).f_beta(beta=-1), "`beta` must be at least 0"),
+    (lambda: metrics.r2_score(np.ones((3, 0)), np.ones((3, 0))), "at least one column"),
     (lambda: Classification(3).f1(average="binary"), "two classes"),
     (lambda: Mean().update(np.ones((2, 2))), "must be 1-d"),
     (lambda: Mean().update(np.ones(2), weight=np.ones(3)), "one entry for each row"),

@@ -128,6 +128,8 @@ def test_metrics_of_scores_wait_once(rng):
         lambda: metrics.accuracy(scores, target),
         lambda: metrics.top_k_accuracy(scores, target, k=2),
         lambda: metrics.roc_auc(scores[:, 0], both),
+        lambda: metrics.accuracy(scores, target, weight=scores[:, 0]),
+        lambda: metrics.r2_score(scores, scores**2, weight=scores[:, 0]),
     ):
         with counting() as count:
             call()

@@ -139,9 +139,7 @@ class Adjustment:
             weight = guard.domain(floats, rules)
         if ignored is not None:
             ignored = integer("ignore_index", ignored, least=None)
-        smoothing = FRACTION.checked(
-            xp, "label_smoothing", self.label_smoothing, values.dtype
-        )
+        smoothing = FRACTION.checked("label_smoothing", self.label_smoothing)
         return Adjustment(weight, smoothing, ignored)
 
     def applied(self, classes: Classes, dtype: Any) -> Classes:

@@ -16,7 +16,7 @@ from xgrad._array import (
     wide_dtype,
 )
 from xgrad._backends import to_numpy
-from xgrad._ratios import CONFIDENCE, Average, Normalize
+from xgrad._ratios import BETA, CONFIDENCE, Average, Normalize
 from xgrad._rows import Rows, as_rows
 
 AVERAGED: tuple[Literal["macro", "weighted"], ...] = ("macro", "weighted")
@@ -102,7 +102,7 @@ class Classification:
     def accuracy_interval(self, *, confidence: float = 0.95) -> tuple[Any, Any]:
         """Lower and upper end of Wilson's interval for the accuracy."""
         xp, matrix = self._matrix()
-        level = CONFIDENCE.checked(xp, "confidence", confidence, matrix.dtype)
+        level = CONFIDENCE.checked("confidence", confidence)
         with quiet():
             share = _ratios.accuracy(xp, matrix, math.nan)
             return _ratios.wilson(xp, share, xp.sum(matrix), level)
@@ -161,9 +161,7 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Precision and recall together, recall ``beta`` times as important."""
-        if not (isinstance(beta, (int, float)) and beta >= 0):
-            raise ValueError(f"`beta` must be a number of at least 0; got {beta!r}")
-        parts = _ratios.f_beta(float(beta))
+        parts = _ratios.f_beta(BETA.checked("beta", beta))
         return self._averaged(parts, average, positive, zero_division)
 
     def matthews(self, *, zero_division: float = 0.0) -> Any:
@@ -194,9 +192,11 @@ class Classification:
             weight), and the ``"accuracy"``: numbers of Python.
         """
         labels = [str(n) for n in (range(self.num_classes) if names is None else names)]
-        if len(labels) != self.num_classes or len(set(labels)) != len(labels):
+        taken = {*AVERAGED, "accuracy"}
+        if len({*labels} - taken) != self.num_classes or len(labels) > self.num_classes:
             raise ValueError(
-                f"`names` must be {self.num_classes} different names; got {names!r}"
+                f"`names` must be {self.num_classes} different names, none of which is "
+                f"one of {sorted(taken)}; got {names!r}"
             )
         host = replace(
             self, counts=None if self.counts is None else to_numpy(self.counts)
@@ -223,7 +223,7 @@ class Classification:
     def _averaged(
         self, parts: _ratios.Parts, average: Average, positive: int, fill: float
     ) -> Any:
-        _ratios.require_average(average, self.num_classes, positive)
+        positive = _ratios.require_average(average, self.num_classes, positive)
         xp, matrix = self._matrix()
         with quiet():
             return _ratios.averaged(xp, matrix, parts, average, positive, fill)

@@ -101,8 +101,8 @@ class Number:
     rule: str
     holds: Callable[[float], bool]
 
-    def checked(self, xp: Any, name: str, value: Any, dtype: Any) -> float:
-        """The number as a float of Python, which obeys the rule in this dtype, too."""
+    def checked(self, name: str, value: Any) -> float:
+        """The number as a float of Python."""
         if not isinstance(value, Real) or isinstance(value, bool):
             is_array = hasattr(value, "shape")
             raise TypeError(
@@ -115,6 +115,11 @@ class Number:
             number = math.inf
         if not self.holds(number):
             raise ValueError(f"`{name}` must {self.rule}; got {value!r}")
+        return number
+
+    def checked_in(self, xp: Any, name: str, value: Any, dtype: Any) -> float:
+        """The same, which obeys the rule when it is rounded to this dtype, too."""
+        number = self.checked(name, value)
         info = float_info(xp, dtype)
         rounded = 0.0 if abs(number) < info.tiny * info.eps else number
         if abs(number) > info.largest:
@@ -145,7 +150,7 @@ class Entries:
     ) -> Any:
         """A float of Python, or floats in the prediction's shape and dtype."""
         if isinstance(value, Real):
-            return self.number.checked(xp, name, value, prediction.dtype)
+            return self.number.checked_in(xp, name, value, prediction.dtype)
         if value.ndim:
             require_same_shape("prediction", prediction, name, value)
         values = as_real(xp, name, value, prediction.dtype)

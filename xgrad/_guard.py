@@ -26,7 +26,7 @@ from xgrad._array import (
     is_lazy,
 )
 
-TRACED = "pass check=False under `jax.jit` and other transformations"
+TRACED = "pass check=False under `jax.jit`, or leave it where there is no such option"
 NOWHERE: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
@@ -56,6 +56,17 @@ class Check:
             f"`{self.argument}` must {self.rule}, but {self.argument}{where} is "
             f"{number}: {self.remedy}"
         )
+
+
+def weightless(whole: Array) -> Check:
+    """That weights, the sum of which this is, can be divided by."""
+    return Check(
+        "weight",
+        whole,
+        whole == 0,
+        rule="not sum to 0 (the sum is shown)",
+        remedy="a weighted mean divides by that sum",
+    )
 
 
 def _integer(xp: Any, value: Array) -> int:
@@ -107,14 +118,14 @@ class Guard:
         self.active = active
         self._starts = starts
         self._moved = moved
-        self._noted: list[Check] = []
+        self.noted: list[Check] = []
 
     def __call__(self, array: Array, checks: Iterable[Check]) -> Array:
         """The array; a generator of checks is left alone if there is nothing to do."""
         if not self.active:
             return array
         if not is_dask(self.xp):
-            self._noted.extend(checks)
+            self.noted.extend(checks)
             return array
         for check in checks:
             array = _guarded(array, check)
@@ -126,7 +137,7 @@ class Guard:
 
     def enforce(self) -> None:
         """Raise the first broken check; once for each call."""
-        enforce(self.xp, self._noted, self._starts)
+        enforce(self.xp, self.noted, self._starts)
 
 
 def _guarded(array: Array, check: Check) -> Array:

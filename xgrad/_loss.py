@@ -268,7 +268,7 @@ class Loss:
         checked = dict(options)
         for name, rule in self.rules.items():
             if isinstance(rule, Number):
-                checked[name] = rule.checked(xp, name, options[name], values.dtype)
+                checked[name] = rule.checked_in(xp, name, options[name], values.dtype)
             else:
                 checked[name] = rule.checked(xp, name, options[name], values, guard)
         return checked

@@ -17,6 +17,7 @@ from xgrad._array import (
     from_host,
     integer,
     quiet,
+    require_known_shapes,
     total,
     wide_dtype,
 )
@@ -241,6 +242,7 @@ def batch_mean(
     (np.float64(2.5), np.float64(0.6455))
     """
     xp = common_namespace(values=values)
+    require_known_shapes(values=values)
     losses = as_float(xp, "values", values)
     if losses.ndim != 1 or losses.shape[0] == 0:
         raise ValueError(
@@ -272,6 +274,7 @@ def _checked(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
         raise TypeError("give at least one array to cut into batches")
     names = {f"arrays[{i}]": array for i, array in enumerate(arrays)}
     xp = common_namespace(**names)
+    require_known_shapes(**names)
     size = integer("size", size, least=1)
     flat = [name for name, array in names.items() if array.ndim == 0]
     if flat:

@@ -72,14 +72,17 @@ def _times(xp: Any, weight: Array, values: Array) -> Array:
 def _around_mean(
     xp: Any, values: Array, weight: Array, total: Array
 ) -> tuple[Array, Array]:
-    """Weighted mean and the sum of squares around it, exact for constant values."""
-    # A row that weighs nothing may hold anything, also as the first one.
-    values = xp.where((weight == 0) & ~xp.isfinite(values), 0.0, values)
-    first = values[:1, ...]
-    mean = first[0, ...] + _over(
-        xp, xp.sum(_times(xp, weight, values - first), axis=0), total
-    )
-    return mean, xp.sum(_times(xp, weight, (values - mean) ** 2), axis=0)
+    """Weighted mean along the first axis, and the sum of squares around it.
+
+    In two passes, the first one corrected by the second: exact for constant values. Of
+    infinite values both are infinite.
+    """
+    rough = _over(xp, xp.sum(_times(xp, weight, values), axis=0), total)
+    known = xp.isfinite(rough)
+    rest = _over(xp, xp.sum(_times(xp, weight, values - rough), axis=0), total)
+    mean = xp.where(known, rough + rest, rough)
+    squares = xp.sum(_times(xp, weight, (values - mean) ** 2), axis=0)
+    return mean, xp.where(known, squares, xp.abs(mean))
 
 
 def _over(xp: Any, part: Array, whole: Array) -> Array:
@@ -93,17 +96,17 @@ def merged(xp: Any, moments: Array) -> Array:
     total = xp.sum(weight, axis=0)
     parts = [xp.sum(moments[:, ROWS, ...], axis=0), total]
     for mean in (MEAN, ERROR)[: 1 if moments.shape[1] == 4 else 2]:
-        means = moments[:, mean, ...]
-        first = means[:1, ...]
-        middle = first[0, ...] + _over(
-            xp, xp.sum(weight * (means - first), axis=0), total
-        )
-        between = xp.sum(weight * (means - middle) ** 2, axis=0)
+        middle, between = _around_mean(xp, moments[:, mean, ...], weight, total)
         parts += [middle, xp.sum(moments[:, mean + 1, ...], axis=0) + between]
     if moments.shape[1] > 4:
         parts += [xp.sum(moments[:, i, ...], axis=0) for i in (ABSOLUTE, RELATIVE)]
         parts.append(xp.max(moments[:, LARGEST, ...], axis=0))
     return xp.stack(parts)
+
+
+def _weightless(xp: Any, moments: Array, values: Array) -> Array:
+    """The values, and nan where nothing was weighed."""
+    return xp.where(moments[WEIGHT, ...] == 0, math.nan, values)
 
 
 def variance(xp: Any, moments: Array) -> Array:
@@ -117,7 +120,25 @@ def variance(xp: Any, moments: Array) -> Array:
 def mean_square(xp: Any, moments: Array) -> Array:
     """Mean of the squared errors."""
     spread = _over(xp, moments[ERROR_SQUARES, ...], moments[WEIGHT, ...])
-    return spread + moments[ERROR, ...] ** 2
+    return _weightless(xp, moments, spread + moments[ERROR, ...] ** 2)
+
+
+def standard_error(xp: Any, moments: Array, *, population: int | None) -> Array:
+    """Of the mean; nan for more than the population."""
+    weight = moments[WEIGHT, ...]
+    square = variance(xp, moments) / weight
+    if population is not None:
+        left = 1 - weight / population
+        square = xp.where(left == 0, 0.0, square * left)
+    return square**0.5
+
+
+def share(xp: Any, moments: Array, *, part: int) -> Array:
+    """Mean of what was added up, or what is known as it is; nan of no weight."""
+    found = moments[part, ...]
+    if part in (ABSOLUTE, RELATIVE):
+        found = _over(xp, found, moments[WEIGHT, ...])
+    return _weightless(xp, moments, found)
 
 
 def explained(xp: Any, moments: Array, *, biased: bool) -> Array:
@@ -133,4 +154,5 @@ def explained(xp: Any, moments: Array, *, biased: bool) -> Array:
     constant = whole == 0
     part = 1 - left / xp.where(constant, 1.0, whole)
     part = xp.where(constant & (left != 0), 0.0, part)
-    return xp.where(moments[ROWS, ...] < 2, math.nan, part)
+    few = (moments[ROWS, ...] < 2) | (moments[WEIGHT, ...] == 0)
+    return xp.where(few, math.nan, part)

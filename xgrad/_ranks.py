@@ -15,6 +15,9 @@ from xgrad._array import (
     cast,
     common_namespace,
     is_dask,
+    is_floating,
+    is_integral,
+    one_of,
     present,
     quiet,
     require_same_shape,
@@ -59,12 +62,16 @@ def roc_auc(
     >>> roc_auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
     array(0.75)
     """
-    if positive not in (0, 1):
-        raise ValueError(f"`positive` must be one of 0, 1; got {positive!r}")
+    positive = int(one_of("positive", positive, (0, 1)))
     fill = _ratios.undefined_value(zero_division)
     optional = present(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     _refuse_lazy(xp, "roc_auc")
+    if is_integral(xp, prediction) and is_floating(xp, target):
+        raise ValueError(
+            "the arguments look swapped: `prediction` holds integers and `target` "
+            "floats; predictions come first: roc_auc(scores, labels)"
+        )
     scores: Any = as_float(xp, "prediction", prediction)
     require_labels(xp, "target", target)
     shape = tuple(scores.shape)
@@ -105,8 +112,11 @@ def _rank_area(
     # Weight of the other class below each score, and of those not above it.
     below = xp.take(sums, xp.searchsorted(scores, scores, side="left"))
     not_above = xp.take(sums, xp.searchsorted(scores, scores, side="right"))
-    wins = xp.sum(hits * (below + not_above)) / 2
-    return _ratios.ratio(xp, wins, xp.sum(hits) * xp.sum(misses), fill)
+    # One sum after the other: their product may overflow, or vanish.
+    wins = _ratios.ratio(xp, below + not_above, xp.sum(misses), math.nan) / 2
+    area = _ratios.ratio(xp, xp.sum(hits * wins), xp.sum(hits), math.nan)
+    undefined = (xp.sum(hits) == 0) | (xp.sum(misses) == 0)
+    return xp.where(undefined, fill, area)
 
 
 def median_absolute_error(
@@ -148,7 +158,8 @@ def median_absolute_error(
             xp.take_along_axis(errors, order, axis=0),
             xp.take_along_axis(weight, order, axis=0),
         )
-        found = xp.where(xp.any(xp.isnan(errors), axis=0), math.nan, found)
+        unknown = xp.any(xp.isnan(errors) & (weight != 0), axis=0)
+        found = xp.where(unknown, math.nan, found)
         if average is not None:
             found = xp.mean(found)
     return as_computed(found, prediction)
@@ -159,8 +170,10 @@ def _middle(xp: Any, sizes: Array, weight: Array) -> Array:
     sums = xp.cumulative_sum(weight, axis=0)
     half = sums[-1:, ...] / 2
     last = sizes.shape[0] - 1
+    # Sums of n weights that meet at the half are equal to n units of rounding.
+    slack = half * (sizes.shape[0] * float(xp.finfo(sums.dtype).eps))
     found = []
-    for reached in (sums < half, sums <= half):
+    for reached in (sums < half - slack, sums <= half + slack):
         index = xp.sum(as_index(xp, reached), axis=0, keepdims=True)
         index = xp.clip(index, 0, last)
         found.append(xp.take_along_axis(sizes, index, axis=0)[0, ...])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -17,49 +18,56 @@ from xgrad._domains import Number
 Average = Literal["macro", "micro", "weighted", "binary"] | None
 Normalize = Literal["true", "pred", "all"] | None
 AVERAGES = ("macro", "micro", "weighted", "binary", None)
-# Of hits, false alarms, misses and all rows: what is divided by what.
+# Of hits, rows given the label, rows of the class and all: what is divided by what.
 Parts = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
 
 
-def precision(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+def precision(
+    hits: Array, predicted: Array, support: Array, total: Array
+) -> tuple[Array, Array]:
     """Hits among the rows that were given the label."""
-    return tp, tp + fp
+    return hits, predicted
 
 
-def recall(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+def recall(
+    hits: Array, predicted: Array, support: Array, total: Array
+) -> tuple[Array, Array]:
     """Hits among the rows of the class."""
-    return tp, tp + fn
+    return hits, support
 
 
-def specificity(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
+def specificity(
+    hits: Array, predicted: Array, support: Array, total: Array
+) -> tuple[Array, Array]:
     """Rows without the label among those of other classes."""
-    negatives = total - tp - fn
-    return negatives - fp, negatives
+    others = total - support
+    return others - (predicted - hits), others
 
 
 def f_beta(beta: float) -> Parts:
     """Precision and recall together, recall ``beta`` times as important."""
+    # Shares of recall and precision: no square overflows.
+    share = 1 / (1 + 1 / beta / beta) if beta > 1 else beta**2 / (1 + beta**2)
 
-    def parts(tp: Array, fp: Array, fn: Array, total: Array) -> tuple[Array, Array]:
-        if math.isinf(beta):
-            return tp, tp + fn
-        hits = (1 + beta**2) * tp
-        return hits, hits + beta**2 * fn + fp
+    def parts(
+        hits: Array, predicted: Array, support: Array, total: Array
+    ) -> tuple[Array, Array]:
+        return hits, share * support + (1 - share) * predicted
 
     return parts
 
 
-def require_average(average: Average, num_classes: int, positive: Any) -> None:
-    """Raise unless the average is known and there are classes for it."""
+def require_average(average: Average, num_classes: int, positive: Any) -> int:
+    """The number of the positive class, if there are classes for the average."""
     one_of("average", average, AVERAGES)
     if average != "binary":
-        return
+        return 0
     if num_classes != 2:
         raise ValueError(
             f'average="binary" is for two classes, but there are {num_classes}: '
             'take "macro", "micro", "weighted" or None'
         )
-    one_of("positive", positive, (0, 1))
+    return int(one_of("positive", positive, (0, 1)))
 
 
 def averaged(
@@ -73,11 +81,10 @@ def averaged(
     """A ratio of counts for each class, averaged as asked."""
     fill = undefined_value(zero_division)
     hits = diagonal(xp, matrix)
-    support = xp.sum(matrix, axis=1)
-    misses = support - hits
-    false_alarms = xp.sum(matrix, axis=0) - hits
-    total = xp.sum(matrix)
-    tallies = (hits, false_alarms, misses)
+    predicted, support = xp.sum(matrix, axis=0), xp.sum(matrix, axis=1)
+    # Of the support, so that a class with all rows leaves exactly none of the weight.
+    total = xp.sum(support)
+    tallies = (hits, predicted, support)
     if average == "micro":
         # Every class has all rows: each counts once for every class.
         tallies = tuple(xp.sum(tally) for tally in tallies)
@@ -107,9 +114,10 @@ def accuracy(xp: Any, matrix: Array, zero_division: float) -> Array:
 def matthews(xp: Any, matrix: Array, zero_division: float) -> Array:
     """Correlation of predicted and true labels."""
     true, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
-    total, right = xp.sum(matrix), xp.sum(diagonal(xp, matrix))
-    covariance = right * total - xp.sum(true * predicted)
-    spreads = (total**2 - xp.sum(predicted**2), total**2 - xp.sum(true**2))
+    hits = diagonal(xp, matrix)
+    covariance = xp.sum(hits) * xp.sum(true) - xp.sum(true * predicted)
+    # Sums of products without a sign: exactly 0 where all rows are of one class.
+    spreads = [xp.sum(part * (xp.sum(part) - part)) for part in (predicted, true)]
     # The roots first: a product of squares of counts may overflow in float32.
     whole = spreads[0] ** 0.5 * spreads[1] ** 0.5
     return ratio(xp, covariance, whole, undefined_value(zero_division))
@@ -118,9 +126,9 @@ def matthews(xp: Any, matrix: Array, zero_division: float) -> Array:
 def cohen_kappa(xp: Any, matrix: Array, zero_division: float) -> Array:
     """Agreement beyond that of labels given at random."""
     true, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
-    total, right = xp.sum(matrix), xp.sum(diagonal(xp, matrix))
-    wrong = (total - right) * total
-    by_chance = total**2 - xp.sum(true * predicted)
+    total, hits = xp.sum(true), diagonal(xp, matrix)
+    wrong = xp.sum(true - hits) * total
+    by_chance = xp.sum(true * (xp.sum(predicted) - predicted))
     undefined = undefined_value(zero_division)
     return xp.where(by_chance == 0, undefined, 1 - ratio(xp, wrong, by_chance, 0.0))
 
@@ -134,7 +142,9 @@ def normalized(xp: Any, matrix: Array, normalize: Normalize) -> Array:
     return ratio(xp, matrix, xp.sum(matrix, axis=axis, keepdims=True), 0.0)
 
 
-CONFIDENCE = Number("lie between 0 and 1", lambda v: 0 < v < 1)
+# The quantile of what rounds to 1 is infinite.
+CONFIDENCE = Number("lie between 0 and 1", lambda v: v > 0 and (1 + v) / 2 < 1)
+BETA = Number("be at least 0", lambda v: v >= 0)
 
 
 def wilson(
@@ -142,6 +152,7 @@ def wilson(
 ) -> tuple[Array, Array]:
     """Interval for the probability behind a share of ``total`` rows."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
+    total = xp.where(total == 0, math.nan, total)
     spread = z**2 / total
     centre = share + spread / 2
     half = z * (share * (1 - share) / total + (z / (2 * total)) ** 2) ** 0.5
@@ -157,10 +168,10 @@ def ratio(xp: Any, part: Array, whole: Array, otherwise: float) -> Array:
 
 def undefined_value(zero_division: Any) -> float:
     """The value of 0/0: 0.0, 1.0 or nan."""
-    if isinstance(zero_division, (int, float)) and (
-        zero_division in (0.0, 1.0) or math.isnan(zero_division)
-    ):
-        return float(zero_division)
+    if isinstance(zero_division, Real) and not isinstance(zero_division, bool):
+        value = float(zero_division)
+        if value in (0.0, 1.0) or math.isnan(value):
+            return value
     raise ValueError(f"`zero_division` must be 0.0, 1.0 or nan; got {zero_division!r}")
 
 

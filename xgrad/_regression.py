@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from xgrad import _moments
@@ -22,6 +22,7 @@ from xgrad._array import (
     wide_dtype,
 )
 from xgrad._blocks import Starts, each_block, summaries
+from xgrad._guard import Guard, weightless
 
 
 class _Mergeable:
@@ -48,6 +49,15 @@ class _Mergeable:
     def __radd__(self, other: Any) -> Any:
         """So that ``sum(states)`` works, which starts at 0."""
         return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def _of_moments(self, function: Any, **options: Any) -> Any:
+        """A function of the moments, without warnings; of Dask's when computed."""
+        xp, moments = self._seen()
+        if is_dask(xp):
+            step = partial(function, **options)
+            return each_block(step, moments, dtype=moments.dtype, drop_axis=0)
+        with quiet():
+            return function(xp, moments, **options)
 
     def _seen(self) -> tuple[Any, Array]:
         if self.moments is None:
@@ -94,24 +104,20 @@ class Mean(_Mergeable):
 
     def mean(self) -> Any:
         """Weighted mean; nan of no weight."""
-        xp, moments = self._seen()
-        known = moments[_moments.WEIGHT] != 0
-        return xp.where(known, moments[_moments.MEAN], math.nan)
+        return self._of_moments(_moments.share, part=_moments.MEAN)
 
     def variance(self) -> Any:
         """Variance with one degree of freedom less; nan for a single number."""
-        xp, moments = self._seen()
-        return _moments.variance(xp, moments)
+        return self._of_moments(_moments.variance)
 
     def standard_error(self, *, population: int | None = None) -> Any:
-        """How far the mean may be from that of all rows, as `xgrad.batch_mean` says."""
-        xp, moments = self._seen()
-        weight = moments[_moments.WEIGHT]
-        left = 1.0
+        """How far the mean may be from that of all rows, as `xgrad.batch_mean` says.
+
+        It is 0 for the whole population, and nan for more than that.
+        """
         if population is not None:
-            left = 1 - weight / integer("population", population, least=1)
-            left = xp.clip(left, min=0.0)
-        return (_moments.variance(xp, moments) / weight * left) ** 0.5
+            population = integer("population", population, least=1)
+        return self._of_moments(_moments.standard_error, population=population)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,19 +153,25 @@ class Regression(_Mergeable):
                 f"`prediction` has shape {tuple(prediction.shape)}, but must be (N,), "
                 "or (N, K) with a column for each output"
             )
+        if 0 in prediction.shape[1:]:
+            raise ValueError(
+                f"`prediction` has shape {tuple(prediction.shape)}: give at least one "
+                "column of outputs"
+            )
         values = as_float(xp, "prediction", prediction)
-        arrays = {
-            "prediction": values,
-            "target": as_real(xp, "target", target, values.dtype),
-            **_weight(xp, weight, values),
-        }
+        wide = wide_dtype(xp, values)
+        with quiet():
+            arrays = {
+                "prediction": values,
+                "target": as_real(xp, "target", target, wide),
+                **_weight(xp, weight, values),
+            }
         shape = (9, *values.shape[1:])
         return self + Regression(_summed(xp, arrays, _regression_of_block, shape))
 
     def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
         """Mean of the squared errors."""
-        xp, moments = self._seen()
-        return _outputs(xp, _moments.mean_square(xp, moments), average)
+        return self._outputs(average, _moments.mean_square)
 
     def root_mean_squared_error(self) -> Any:
         """Root of the mean of the squared errors."""
@@ -167,42 +179,31 @@ class Regression(_Mergeable):
 
     def mean_absolute_error(self, *, average: str | None = "uniform") -> Any:
         """Mean of the absolute errors."""
-        return self._share(_moments.ABSOLUTE, average)
+        return self._outputs(average, _moments.share, part=_moments.ABSOLUTE)
 
     def mean_absolute_percentage_error(self, *, average: str | None = "uniform") -> Any:
         """Mean of the errors relative to the target, ``abs(e / t)``."""
-        return self._share(_moments.RELATIVE, average)
+        return self._outputs(average, _moments.share, part=_moments.RELATIVE)
 
     def max_error(self) -> Any:
         """The largest absolute error."""
-        xp, moments = self._seen()
-        return xp.max(moments[_moments.LARGEST, ...])
+        xp, _ = self._seen()
+        return xp.max(self._of_moments(_moments.share, part=_moments.LARGEST))
 
     def r2_score(self, *, average: str | None = "uniform") -> Any:
         """The part of the target's variance that is predicted."""
-        xp, moments = self._seen()
-        with quiet():
-            found = _moments.explained(xp, moments, biased=True)
-        return _outputs(xp, found, average)
+        return self._outputs(average, _moments.explained, biased=True)
 
     def explained_variance(self, *, average: str | None = "uniform") -> Any:
         """The same, where a constant error does not count."""
-        xp, moments = self._seen()
-        with quiet():
-            found = _moments.explained(xp, moments, biased=False)
-        return _outputs(xp, found, average)
+        return self._outputs(average, _moments.explained, biased=False)
 
-    def _share(self, part: int, average: str | None) -> Any:
-        xp, moments = self._seen()
-        with quiet():
-            weight = moments[_moments.WEIGHT, ...]
-            return _outputs(xp, moments[part, ...] / weight, average)
-
-
-def _outputs(xp: Any, values: Array, average: str | None) -> Any:
-    if average not in ("uniform", None):
-        raise ValueError(f"`average` must be 'uniform' or None; got {average!r}")
-    return values if average is None else xp.mean(values)
+    def _outputs(self, average: str | None, function: Any, **options: Any) -> Any:
+        if average not in ("uniform", None):
+            raise ValueError(f"`average` must be 'uniform' or None; got {average!r}")
+        xp, _ = self._seen()
+        values = self._of_moments(function, **options)
+        return values if average is None else xp.mean(values)
 
 
 def _weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
@@ -213,7 +214,7 @@ def _weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
             f"`weight` has shape {tuple(weight.shape)}, but must have one entry for "
             f"each row, {tuple(values.shape[:1])}"
         )
-    return {"weight": as_real(xp, "weight", weight, values.dtype)}
+    return {"weight": as_real(xp, "weight", weight, wide_dtype(xp, values))}
 
 
 def _summed(xp: Any, arrays: dict[str, Any], function: Any, shape: Any) -> Array:
@@ -242,10 +243,22 @@ def compared(prediction: Any, target: Any, weight: Any) -> Regression:
     state = Regression().update(prediction, target, weight=weight)
     if prediction.shape[0] == 0:
         raise ValueError("there are no rows to compare: skip the empty batch")
-    return state
+    if weight is None:
+        return state
+    xp, moments = state._seen()
+    whole = xp.max(moments[_moments.WEIGHT, ...])
+    guard = Guard(xp, active=True)
+    whole = guard(whole, [weightless(whole)])
+    guard.enforce()
+    # Of Dask arrays the check goes along with what is computed.
+    return Regression(moments + 0 * whole) if is_dask(xp) else state
 
 
 def as_computed(value: Any, prediction: Any) -> Any:
     """In the dtype that the prediction is computed in."""
     xp = common_namespace(prediction=prediction)
-    return cast(xp, value, as_float(xp, "prediction", prediction[:0, ...]).dtype)
+    dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
+    if is_dask(xp):
+        return each_block(partial(cast, dtype=dtype), value, dtype=dtype)
+    with quiet():
+        return cast(xp, value, dtype)

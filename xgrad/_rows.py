@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,6 +37,8 @@ from xgrad._labels import (
 )
 
 Arrays = dict[str, Any]
+# A matrix of so many classes has 2**31 entries.
+TOO_MANY = 46_340
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Rows:
     def confusion(self, starts: Starts = NOWHERE) -> Array:
         """Confusion matrix: rows are true classes, columns predicted ones."""
         classes = self.num_classes
+        if classes > TOO_MANY:
+            raise ValueError(
+                f"there are {classes} classes, too many for a confusion matrix: number "
+                "the classes from 0 without gaps, or give a smaller `num_classes`"
+            )
         weighted = "weight" in self.arrays
         if is_dask(self.xp):
             shape = (classes, classes)
@@ -100,7 +108,12 @@ class Rows:
             prediction = self.xp.argmax(prediction, axis=-1)
         return target, prediction
 
-    def hits(self, k: int | None = None, starts: Starts = NOWHERE) -> Array:
+    def hits(
+        self,
+        k: int | None = None,
+        starts: Starts = NOWHERE,
+        also: Iterable[Check] = (),
+    ) -> Array:
         """True (1.0 of Dask) where the label is right, or has one of ``k`` scores."""
         if is_dask(self.xp):
             found, _ = over_blocks(
@@ -111,7 +124,7 @@ class Rows:
                 dtype=self.wide,
             )
             return found
-        labels = self.labels(starts, ranked=k is not None)
+        labels = self.labels(starts, also, ranked=k is not None)
         if k is None:
             return labels["prediction"] == labels["target"]
         return _among(self.xp, labels["prediction"], labels["target"], k)
@@ -121,7 +134,9 @@ class Rows:
         weight = self.arrays.get("weight")
         return None if weight is None else cast(self.xp, weight, self.wide)
 
-    def labels(self, starts: Starts = NOWHERE, *, ranked: bool = False) -> Arrays:
+    def labels(
+        self, starts: Starts, also: Iterable[Check] = (), *, ranked: bool = False
+    ) -> Arrays:
         """Labels to index with, after their check; scores stay if they are ranked."""
         xp, classes = self.xp, self.num_classes
         prediction, target = self.arrays["prediction"], self.arrays["target"]
@@ -130,7 +145,7 @@ class Rows:
             checks.append(_no_nan(prediction))
         else:
             checks += range_checks(xp, "prediction", prediction, classes)
-        enforce(xp, checks, starts)
+        enforce(xp, [*checks, *also], starts)
         if self.scores and not ranked:
             prediction = xp.argmax(prediction, axis=-1)
         if not ranked:
@@ -199,6 +214,13 @@ def _among(xp: Any, scores: Array, target: Array, k: int) -> Array:
 def _require_shapes(xp: Any, prediction: Array, target: Array) -> bool:
     """Check shapes and kinds; true where the prediction holds scores."""
     shape, given = tuple(prediction.shape), tuple(target.shape)
+    columns = {"prediction": shape, "target": given}
+    for name, column in columns.items():
+        if len(column) == 2 and column[1] == 1:
+            raise ValueError(
+                f"`prediction` has shape {shape} and `target` {given}, but a column is "
+                f"no list of labels: reshape it, `{name}.reshape({column[:1]})`"
+            )
     if len(given) == 2 and len(shape) == 1 and is_integral(xp, prediction):
         raise ValueError(
             f"the arguments look swapped: `prediction` has shape {shape} and `target` "

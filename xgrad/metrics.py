@@ -34,12 +34,10 @@ label out of range or a ``nan`` score. Dask arrays give lazy results, and need
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from xgrad import _ratios
 from xgrad._array import (
-    Array,
     ArrayT,
     cast,
     integer,
@@ -47,7 +45,7 @@ from xgrad._array import (
 )
 from xgrad._classification import Classification as Classification
 from xgrad._classification import of_rows
-from xgrad._guard import Check, Guard
+from xgrad._guard import Guard, weightless
 from xgrad._ranks import median_absolute_error as median_absolute_error
 from xgrad._ranks import roc_auc as roc_auc
 from xgrad._ratios import CONFIDENCE, Average, Normalize
@@ -116,7 +114,7 @@ def accuracy_interval(
     """
     rows = as_rows(prediction, target, None, num_classes)
     xp = rows.xp
-    level = CONFIDENCE.checked(xp, "confidence", confidence, rows.wide)
+    level = CONFIDENCE.checked("confidence", confidence)
     share = cast(xp, _share(rows), rows.wide)
     total = xp.full_like(share, float(rows.count))
     with quiet():
@@ -514,21 +512,11 @@ def _share(rows: Rows, k: int | None = None) -> Any:
     with quiet():
         if weight is None and k is None:
             return cast(xp, rows.right() / rows.count, rows.dtype)
-        hits = cast(xp, rows.hits(k), rows.wide)
         if weight is None:
+            hits = cast(xp, rows.hits(k), rows.wide)
             return cast(xp, xp.sum(hits) / rows.count, rows.dtype)
-        whole = xp.sum(weight)
         guard = Guard(xp, active=True)
-        whole = guard(whole, _weightless_checks(whole))
-        guard.enforce()
+        whole = xp.sum(weight)
+        whole = guard(whole, [weightless(whole)])
+        hits = cast(xp, rows.hits(k, also=guard.noted), rows.wide)
         return cast(xp, xp.sum(hits * weight) / whole, rows.dtype)
-
-
-def _weightless_checks(whole: Array) -> Iterator[Check]:
-    yield Check(
-        "weight",
-        whole,
-        whole == 0,
-        rule="not sum to 0 (the sum is shown)",
-        remedy="a weighted share divides by that sum",
-    )
