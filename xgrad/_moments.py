@@ -4,6 +4,9 @@ Means and squares around them are kept instead of sums of squares, and merged by
 formula of Chan, Golub and LeVeque (Algorithms for Computing the Sample Variance, The
 American Statistician 37(3), 1983), so that a large mean does not swallow the spread.
 
+A mean is kept as a number and its rest, which does not fit into the number beside a
+large offset: merging costs no digits there.
+
 Moments are an array whose first axis has the entries named below; the others, if any,
 are the outputs of a prediction with several columns.
 """
@@ -15,11 +18,13 @@ from typing import Any
 
 from xgrad._array import Array, cast, wide_dtype
 
-# Rows, their weight, and of one quantity its mean and the squares around it.
-ROWS, WEIGHT, MEAN, SQUARES = 0, 1, 2, 3
-# Of regression the quantity above is the target, and these follow: the mean of the
-# errors and the squares around it, sums of absolute and of relative ones, the largest.
-ERROR, ERROR_SQUARES, ABSOLUTE, RELATIVE, LARGEST = 4, 5, 6, 7, 8
+# Rows, their weight, and of one quantity its mean, what is left of that, and the squares
+# around it.
+ROWS, WEIGHT, MEAN, REST, SQUARES = range(5)
+# Of regression the quantity above is the target, and these follow: the same of the
+# errors, sums of absolute and of relative ones, the largest.
+ERROR, ERROR_REST, ERROR_SQUARES, ABSOLUTE, RELATIVE, LARGEST = range(5, 11)
+OF_MEAN, OF_REGRESSION = 5, 11  # their numbers
 
 
 def mean_moments(xp: Any, values: Array, weight: Array | None) -> Array:
@@ -28,11 +33,10 @@ def mean_moments(xp: Any, values: Array, weight: Array | None) -> Array:
     values = cast(xp, values, wide)
     count = xp.full_like(xp.sum(values, axis=0), float(values.shape[0]))
     if values.shape[0] == 0:
-        return xp.stack([count, count, count, count])
+        return xp.stack([count] * OF_MEAN)
     weight = _weights(xp, values, weight)
     total = xp.sum(weight, axis=0)
-    mean, squares = _around_mean(xp, values, weight, total)
-    return xp.stack([count, total, mean, squares])
+    return xp.stack([count, total, *_around_mean(xp, values, None, weight, total)])
 
 
 def regression_moments(
@@ -46,7 +50,7 @@ def regression_moments(
     if target.shape[0] == 0:
         return xp.concat([of_target, xp.zeros_like(of_target), of_target[:1, ...]])
     weight = _weights(xp, target, weight)
-    of_error = _around_mean(xp, error, weight, of_target[WEIGHT, ...])
+    of_error = _around_mean(xp, error, None, weight, of_target[WEIGHT, ...])
     size = xp.abs(error)
     # An exact prediction of 0 is right; any other one is infinitely wrong.
     relative = xp.where(size == 0, 0.0, size / xp.abs(target))
@@ -70,19 +74,26 @@ def _times(xp: Any, weight: Array, values: Array) -> Array:
 
 
 def _around_mean(
-    xp: Any, values: Array, weight: Array, total: Array
-) -> tuple[Array, Array]:
-    """Weighted mean along the first axis, and the sum of squares around it.
+    xp: Any, values: Array, rests: Array | None, weight: Array, total: Array
+) -> tuple[Array, Array, Array]:
+    """Weighted mean along the first axis, its rest, and the squares around it.
 
     In two passes, the first one corrected by the second: exact for constant values. Of
-    infinite values both are infinite.
+    infinite values the mean and the squares are infinite.
     """
     rough = _over(xp, xp.sum(_times(xp, weight, values), axis=0), total)
     known = xp.isfinite(rough)
-    rest = _over(xp, xp.sum(_times(xp, weight, values - rough), axis=0), total)
-    mean = xp.where(known, rough + rest, rough)
-    squares = xp.sum(_times(xp, weight, (values - mean) ** 2), axis=0)
-    return mean, xp.where(known, squares, xp.abs(mean))
+    apart = values - rough
+    if rests is not None:
+        apart = apart + rests
+    shift = _over(xp, xp.sum(_times(xp, weight, apart), axis=0), total)
+    mean = xp.where(known, rough + shift, rough)
+    rest = xp.where(known, (rough - mean) + shift, 0.0)
+    apart = (
+        (values - mean) - rest if rests is None else (values - mean) + (rests - rest)
+    )
+    squares = xp.sum(_times(xp, weight, apart**2), axis=0)
+    return mean, rest, xp.where(known, squares, xp.abs(mean))
 
 
 def _over(xp: Any, part: Array, whole: Array) -> Array:
@@ -95,10 +106,12 @@ def merged(xp: Any, moments: Array) -> Array:
     weight = moments[:, WEIGHT, ...]
     total = xp.sum(weight, axis=0)
     parts = [xp.sum(moments[:, ROWS, ...], axis=0), total]
-    for mean in (MEAN, ERROR)[: 1 if moments.shape[1] == 4 else 2]:
-        middle, between = _around_mean(xp, moments[:, mean, ...], weight, total)
-        parts += [middle, xp.sum(moments[:, mean + 1, ...], axis=0) + between]
-    if moments.shape[1] > 4:
+    whole = moments.shape[1] == OF_REGRESSION
+    for mean in (MEAN, ERROR) if whole else (MEAN,):
+        means, rests, squares = (moments[:, mean + i, ...] for i in range(3))
+        middle, rest, between = _around_mean(xp, means, rests, weight, total)
+        parts += [middle, rest, xp.sum(squares, axis=0) + between]
+    if whole:
         parts += [xp.sum(moments[:, i, ...], axis=0) for i in (ABSOLUTE, RELATIVE)]
         parts.append(xp.max(moments[:, LARGEST, ...], axis=0))
     return xp.stack(parts)

@@ -100,7 +100,8 @@ class Mean(_Mergeable):
             )
         floats = as_float(xp, "values", values)
         arrays = {"prediction": floats, **_weight(xp, weight, floats)}
-        return self + Mean(_summed(xp, arrays, _mean_of_block, (4,)))
+        shape = (_moments.OF_MEAN,)
+        return self + Mean(_summed(xp, arrays, _mean_of_block, shape))
 
     def mean(self) -> Any:
         """Weighted mean; nan of no weight."""
@@ -166,7 +167,7 @@ class Regression(_Mergeable):
                 "target": as_real(xp, "target", target, wide),
                 **_weight(xp, weight, values),
             }
-        shape = (9, *values.shape[1:])
+        shape = (_moments.OF_REGRESSION, *values.shape[1:])
         return self + Regression(_summed(xp, arrays, _regression_of_block, shape))
 
     def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
