@@ -18,7 +18,7 @@ from typing import Any
 
 from xgrad._array import Array, cast, wide_dtype
 
-# Rows, their weight, and of one quantity its mean, what is left of that, and the squares
+# Rows, their weight, and of one quantity its mean with the rest of it and the squares
 # around it.
 ROWS, WEIGHT, MEAN, REST, SQUARES = range(5)
 # Of regression the quantity above is the target, and these follow: the same of the

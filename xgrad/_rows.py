@@ -114,7 +114,7 @@ class Rows:
         starts: Starts = NOWHERE,
         also: Iterable[Check] = (),
     ) -> Array:
-        """True (1.0 of Dask) where the label is right, or has one of ``k`` scores."""
+        """True (1.0 of Dask) where the label, or one of the ``k`` best, is right."""
         if is_dask(self.xp):
             found, _ = over_blocks(
                 partial(_hits_of_block, num_classes=self.num_classes, k=k),
