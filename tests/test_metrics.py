@@ -444,7 +444,8 @@ BAD = [
     (lambda: metrics.accuracy_interval(P, T, confidence=1), "`confidence` must lie"),
 ]
 WRONG_KIND = [
-    (lambda: metrics.accuracy(P.astype(float), T), "`prediction` must hold integer"),
+    (lambda: metrics.accuracy(P.astype(float), T), "must hold integer.*threshold"),
+    (lambda: metrics.accuracy(P > 0, T), "`prediction` must hold integer"),
     (lambda: metrics.accuracy(P, T.astype(float)), "`target` must hold integer"),
     (lambda: metrics.accuracy(np.eye(3) * 1j, T), "scores are real"),
     (lambda: metrics.accuracy(P, T, num_classes=2.5), "`num_classes` must be an int"),

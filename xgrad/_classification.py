@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from xgrad import _ratios
 from xgrad._array import (
     Array,
@@ -231,8 +233,6 @@ class Classification:
     def _matrix(self, *, wide: bool = True) -> tuple[Any, Array]:
         """The counts and their namespace; as floats to divide."""
         if self.counts is None:
-            import numpy as np
-
             counts = np.zeros((self.num_classes, self.num_classes), dtype=np.int64)
         else:
             counts = self.counts

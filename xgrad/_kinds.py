@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Mapping
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from xgrad._array import (
-    Array,
-    cast,
-    present,
-    wide_dtype,
-)
+from xgrad._array import Array, cast, present, wide_dtype
 from xgrad._case import Call, Goal, only
 from xgrad._classes import Adjustment, as_classes
 from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
@@ -82,9 +79,8 @@ class ClassLoss(Loss):
             factor = only(xp, ~ignored, factor, values.dtype)
         if chosen.class_weight is not None:
             share = classes.pick(chosen.class_weight)
-        measure = (
-            share if factor is None else factor if share is None else factor * share
-        )
+        counted = [part for part in (factor, share) if part is not None]
+        measure = reduce(operator.mul, counted) if counted else None
         if chosen.label_smoothing:
             classes = chosen.applied(classes, values.dtype)
         elif classes.labels is not None:

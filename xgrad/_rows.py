@@ -240,6 +240,12 @@ def _require_shapes(xp: Any, prediction: Array, target: Array) -> bool:
             "are real numbers (N, C) with a column for each class"
         )
     require_labels(xp, "target", target)
+    if not scores and is_floating(xp, prediction):
+        raise TypeError(
+            "`prediction` must hold integer class labels, or scores (N, C), but has "
+            f"shape {shape} and dtype {prediction.dtype}: compare the scores of two "
+            "classes with a threshold, `xp.astype(prediction > 0.5, xp.int64)`"
+        )
     if not scores:
         require_labels(xp, "prediction", prediction)
     return scores
