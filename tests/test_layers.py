@@ -12,7 +12,9 @@ LAYERS = [
     {"_stencil", "_tree"},
     {"_array"},
     {"_blocks", "_guard", "_math"},
-    {"_backends", "_batched", "_device", "_domains", "_labels", "_noise", "_points"},
+    {"_backends", "_batched", "_device", "_domains", "_labels", "_noise"},
+    {"_kernels"},
+    {"_points"},
     {
         "special",
         "_moments",
@@ -58,11 +60,14 @@ BATCHED = [
 ]
 
 
+KERNELS = [{"cupy", "numpy"}, {"__init__"}]
+
+
 def _ranks(layers: list[set[str]], package: str = "") -> dict[str, int]:
     return {package + name: i for i, names in enumerate(layers) for name in names}
 
 
-RANK = _ranks(LAYERS) | _ranks(BATCHED, "_batched.")
+RANK = _ranks(LAYERS) | _ranks(BATCHED, "_batched.") | _ranks(KERNELS, "_kernels.")
 
 
 def _imports(path: Path) -> set[str]:
@@ -90,7 +95,7 @@ EDGES = sorted(
 
 
 def test_every_module_has_a_rank():
-    assert MODULES.keys() | {"_batched"} == RANK.keys()
+    assert MODULES.keys() | {"_batched", "_kernels"} == RANK.keys()
 
 
 @pytest.mark.parametrize(("importer", "imported"), EDGES)

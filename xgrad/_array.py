@@ -44,6 +44,18 @@ def common_namespace(**arrays: Any) -> Any:
     return _common_namespace(arrays)
 
 
+def plain_namespace(prediction: Any, target: Any) -> Any:
+    """The namespace of two arrays of NumPy, or of CuPy on one device; else None."""
+    kind = type(prediction)
+    if kind is not type(target):
+        return None
+    if kind is np.ndarray:
+        return _numpy()
+    if kind.__module__.partition(".")[0] != "cupy" or not is_cupy_array(prediction):
+        return None
+    return _common_namespace({"prediction": prediction, "target": target})
+
+
 def present(**arrays: Any) -> dict[str, Any]:
     """Those of some optional arrays that are not None."""
     return {name: array for name, array in arrays.items() if array is not None}
@@ -348,6 +360,11 @@ def is_numpy(xp: Any) -> bool:
 def is_cupy(xp: Any) -> bool:
     """Whether the namespace is CuPy."""
     return isinstance(xp, ModuleType) and array_api_compat.is_cupy_namespace(xp)
+
+
+def is_cupy_array(x: Any) -> bool:
+    """Whether it is an array of CuPy."""
+    return array_api_compat.is_cupy_array(x)
 
 
 def is_torch(xp: Any) -> bool:

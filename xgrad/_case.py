@@ -54,6 +54,12 @@ class Goal:
     measure: Array | None = None  # what a mean divides by the sum of
     known: Array | None = None  # false where labels that nobody checked are bad
 
+    def part(self, rows: slice) -> Goal:
+        """That of some rows; what a mean divides by stays that of all."""
+        factor = None if self.factor is None else self.factor[rows]
+        known = None if self.known is None else self.known[rows]
+        return replace(self, target=self.target[rows], factor=factor, known=known)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -67,6 +73,18 @@ class Case:
     divisor: Any  # of a mean: the number of losses, or the sum of their weights
     value_dtype: Any  # that of the caller's prediction, or float32 for half precision
     dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
+
+    def part(self, rows: slice) -> Case:
+        """Some rows of it, or entries of one axis."""
+        return replace(
+            self,
+            prediction=self.prediction[rows],
+            goal=self.goal.part(rows),
+            options={
+                name: value[rows] if getattr(value, "ndim", 0) else value
+                for name, value in self.options.items()
+            },
+        )
 
 
 def refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:

@@ -36,6 +36,12 @@ class Classes:
     labels: Any = None
     weights: Any = None
 
+    def __getitem__(self, rows: slice) -> Classes:
+        """The target of some rows."""
+        if self.weights is None:
+            return replace(self, labels=self.labels[rows])
+        return replace(self, weights=self.weights[rows])
+
     @functools.cached_property
     def mask(self) -> Array:
         """Booleans, true at the label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,8 +25,6 @@ from xgrad._guard import Check
 # From this many classes on, a label's entry is read by its index. Below, a mask over
 # all classes takes fewer operations, and each is a launch on a GPU.
 MANY = 256
-# Rows of labels at once: what is made of them stays in the cache.
-BLOCK = 2**17
 
 
 def require_labels(xp: Any, name: str, labels: Array) -> None:
@@ -45,7 +44,7 @@ def range_checks(
 
     Of NumPy nothing is yielded where all are.
     """
-    if is_numpy(xp) and _all_in_range(labels, num_classes):
+    if is_numpy(xp) and all_in_range(labels, num_classes):
         return
     bad = ~in_range(xp, labels, num_classes)
     yield Check(
@@ -74,16 +73,25 @@ def equals(xp: Any, labels: Array, number: int) -> Array:
     return labels == number
 
 
-def _all_in_range(labels: Array, num_classes: int) -> bool:
+def all_in_range(labels: Array, num_classes: int) -> bool:
     """The same for all of NumPy's labels in one pass, several times faster."""
     if labels.size == 0:
         return True
-    if labels.dtype.kind == "u":
-        return bool(labels.max() < num_classes)
-    # Read without their sign, negative labels are above the middle of the range.
-    middle = 1 << (8 * labels.dtype.itemsize - 1)
-    unsigned = np.dtype(f"{labels.dtype.byteorder}u{labels.dtype.itemsize}")
-    return bool(labels.view(unsigned).max() < min(num_classes, middle))
+    unsigned, middle = _unsigned(labels.dtype)
+    largest = np.maximum.reduce(labels.view(unsigned), axis=None)
+    return bool(largest < min(num_classes, middle))
+
+
+@functools.cache
+def _unsigned(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
+    """The same integers without their sign, and where negative ones come to lie.
+
+    Read without their sign, negative labels are above the middle of the range.
+    """
+    if dtype.kind == "u":
+        return dtype, 1 << 8 * dtype.itemsize
+    middle = 1 << (8 * dtype.itemsize - 1)
+    return np.dtype(f"{dtype.byteorder}u{dtype.itemsize}"), middle
 
 
 def label_mask(xp: Any, labels: Array, num_classes: int) -> Array:
@@ -144,37 +152,3 @@ def confusion_counts(
     if weight is not None:
         left = left * weight[:, None]
     return xp.matmul(xp.matrix_transpose(left), right)
-
-
-# NumPy, a block of rows at a time that stays in the cache. Both return None where a
-# label is out of range.
-
-
-def matches(rows: np.ndarray, columns: np.ndarray, num_classes: int) -> int | None:
-    """How many labels are equal."""
-    found = 0
-    for start in range(0, len(rows), BLOCK):
-        row, column = rows[start : start + BLOCK], columns[start : start + BLOCK]
-        if not (_all_in_range(row, num_classes) and _all_in_range(column, num_classes)):
-            return None
-        found += int(np.count_nonzero(row == column))
-    return found
-
-
-def counts_of_pairs(
-    rows: np.ndarray, columns: np.ndarray, num_classes: int
-) -> np.ndarray | None:
-    """How often each pair of labels occurs, as `confusion_counts`."""
-    size = num_classes * num_classes
-    length = max(BLOCK, 4 * size)
-    counts = np.zeros(size, dtype=np.int64)
-    pairs = np.empty(min(length, len(rows)), dtype=np.intp)
-    for start in range(0, len(rows), length):
-        row, column = rows[start : start + length], columns[start : start + length]
-        if not (_all_in_range(row, num_classes) and _all_in_range(column, num_classes)):
-            return None
-        pair = pairs[: len(row)]
-        np.multiply(row, num_classes, out=pair, dtype=np.intp, casting="unsafe")
-        np.add(pair, column, out=pair, dtype=np.intp, casting="unsafe")
-        counts += np.bincount(pair, minlength=size)
-    return counts.reshape(num_classes, num_classes)

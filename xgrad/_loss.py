@@ -13,6 +13,8 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
+
 from xgrad._array import (
     Array,
     ArrayT,
@@ -23,8 +25,10 @@ from xgrad._array import (
     float_info,
     is_dask,
     is_floating,
+    is_numpy,
     one_of,
     perturbed,
+    plain_namespace,
     present,
     quiet,
     require_known_shapes,
@@ -43,6 +47,10 @@ from xgrad._case import (
 )
 from xgrad._domains import FINITE, REAL, Domain, Entries, Number
 from xgrad._guard import NOWHERE, Guard
+from xgrad._kernels import fused
+
+# Entries that NumPy evaluates at once: 512 KiB in float32.
+PART = 2**17
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
@@ -147,6 +155,10 @@ class Loss:
         **options: Any,
     ) -> ArrayT:
         """The loss, reduced as asked."""
+        arguments = (prediction, target, weight, reduction, check, options)
+        found = self._fused("value", *arguments)
+        if found is not None:
+            return found[0]
         with quiet():
             call = self._call(prediction, target, weight, reduction, check, options)
             case = self._case(call)
@@ -167,6 +179,10 @@ class Loss:
 
         With ``reduction="none"`` it holds each entry's own slope.
         """
+        arguments = (prediction, target, weight, reduction, check, options)
+        found = self._fused("slope", *arguments)
+        if found is not None:
+            return found[1]
         with quiet():
             call = self._call(prediction, target, weight, reduction, check, options)
             case = self._case(call)
@@ -186,10 +202,43 @@ class Loss:
         **options: Any,
     ) -> tuple[ArrayT, ArrayT]:
         """The loss and its gradient; what both need is computed once."""
+        arguments = (prediction, target, weight, reduction, check, options)
+        found = self._fused("both", *arguments)
+        if found is not None:
+            return found
         with quiet():
             call = self._call(prediction, target, weight, reduction, check, options)
             case = self._case(call)
             return self._both(case)
+
+    def _fused(
+        self,
+        wanted: str,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        reduction: Any,
+        check: bool,
+        options: dict[str, Any],
+    ) -> Any:
+        """What a kernel makes of the call; None where the formulas are to be taken."""
+        if weight is not None or type(reduction) is not str:
+            return None
+        xp = plain_namespace(prediction, target)
+        if xp is None or reduction not in self.reductions:
+            return None
+        kernel = fused(self.__name__, xp, prediction.dtype)
+        if kernel is None:
+            return None
+        for name, value in options.items():
+            rule = self.rules.get(name)
+            if not isinstance(rule, Number):
+                return None
+            options[name] = rule.checked_in(xp, name, value, prediction.dtype)
+        settings = {"check": bool(check), "moved": perturbed.get()} | options
+        return kernel(
+            prediction, target, wanted=wanted, reduction=reduction, **settings
+        )
 
     def _both(self, case: Case) -> tuple[Any, Any]:
         losses, slope = self._unreduced(case, "both")
@@ -350,6 +399,30 @@ class Loss:
                 wanted=wanted,
                 dtype=self._dtype_of_losses(case.xp, case.prediction),
             )
+        if is_numpy(case.xp) and case.prediction.size > 2 * PART:
+            return self._by_parts(case, wanted)
+        return self._at_once(case, wanted)
+
+    def _by_parts(self, case: Case, wanted: str) -> tuple[Any, Any]:
+        """Losses and slopes of a large array of NumPy, some rows at a time.
+
+        What the formulas put between stays in the cache, and in memory that the
+        allocator keeps.
+        """
+        rows = case.prediction.shape[0]
+        step = max(1, PART * rows // case.prediction.size)
+        wholes: list[Any] = [None, None]
+        for begin in range(0, rows, step):
+            part = slice(begin, begin + step)
+            for i, found in enumerate(self._at_once(case.part(part), wanted)):
+                if found is None:
+                    continue
+                if wholes[i] is None:
+                    wholes[i] = np.empty((rows, *found.shape[1:]), found.dtype)
+                wholes[i][part] = found
+        return wholes[0], wholes[1]
+
+    def _at_once(self, case: Case, wanted: str) -> tuple[Any, Any]:
         arguments = (case.xp, case.prediction, case.goal.target)
         losses = slope = None
         if wanted == "value":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from xgrad._array import Array, is_numpy
 
 # Up to this length NumPy reduces the last axis slowly.
@@ -132,3 +134,14 @@ def unit_rows(xp: Any, x: Array) -> tuple[Array, Array]:
     scaled = divided(xp, x, largest)
     relative = xp.sqrt(sum_along(xp, scaled**2))
     return divided(xp, scaled, relative), largest * relative
+
+
+def clip(
+    xp: Any, x: Array, low: float | None = None, high: float | None = None
+) -> Array:
+    """``x`` within numbers; nan stays nan."""
+    if not is_numpy(xp):
+        return xp.clip(x, min=low, max=high)
+    if low is not None:  # the portable function makes several passes
+        x = np.maximum(x, low)
+    return x if high is None else np.minimum(x, high)

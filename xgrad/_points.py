@@ -26,6 +26,7 @@ from xgrad._array import (
     from_host,
     real_dtype,
 )
+from xgrad._kernels import fused
 
 # Above this size arrays are mapped by glibc at every use, which costs more than to fill
 # them: what need not be in one piece is kept in several.
@@ -240,6 +241,12 @@ class Points(Portable):
             positions = self.positions[0][chunk.first : chunk.last, ...]
         else:
             positions = joined(xp, self.positions[chunk.first : chunk.last])
+        kernel = fused("perturbed_points", xp, self.base.dtype)
+        if kernel is not None and self.labels is not None:
+            ids = tuple(ids[chunk.start : chunk.stop] for ids in self.columns)
+            found = kernel(self.base, positions, self.labels, ids, self.by_entries)
+            if found is not None:
+                return found
         moves = self._mask(chunk.start, chunk.stop)
         if moves is None:
             return xp.asarray(positions, copy=True)

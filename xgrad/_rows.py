@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,11 +27,10 @@ from xgrad._array import (
 )
 from xgrad._blocks import Starts, over_blocks, summaries
 from xgrad._guard import NOWHERE, Check, enforce
+from xgrad._kernels import fused
 from xgrad._labels import (
     confusion_counts,
-    counts_of_pairs,
     gather_labels,
-    matches,
     range_checks,
     require_labels,
 )
@@ -79,8 +78,9 @@ class Rows:
                 dtype=dtype,
             )
             return self.xp.sum(parts, axis=0)
-        if is_numpy(self.xp) and not weighted:
-            found = counts_of_pairs(*self._plain(starts), classes)
+        kernel = self._kernel("confusion_counts")
+        if kernel is not None and not weighted:
+            found = kernel(*self._plain(starts), classes)
             if found is not None:
                 return found
         labels = self.labels(starts)
@@ -91,14 +91,21 @@ class Rows:
 
     def right(self) -> Any:
         """The number of rows whose label is right."""
-        if is_numpy(self.xp):
-            found = matches(*self._plain(NOWHERE), self.num_classes)
+        kernel = self._kernel("matches")
+        if kernel is not None:
+            found = kernel(*self._plain(NOWHERE), self.num_classes)
             if found is not None:
                 return self.xp.asarray(float(found))
         hits = self.hits()
         if is_dask(self.xp):
             return self.xp.sum(hits)
         return cast(self.xp, self.xp.count_nonzero(hits), self.wide)
+
+    def _kernel(self, name: str) -> Callable[..., Any] | None:
+        """A fast path for labels; for scores where their check costs no wait."""
+        if self.scores and not is_numpy(self.xp):
+            return None
+        return fused(name, self.xp, self.arrays["target"].dtype)
 
     def _plain(self, starts: Starts) -> tuple[Array, Array]:
         """True and predicted labels; only scores are checked yet."""

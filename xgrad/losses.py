@@ -179,13 +179,13 @@ def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -
     array([0.125, 2.5  ])
     """
     size = xp.abs(prediction - target)
-    inner = xp.clip(size, max=delta)
+    inner = _math.clip(xp, size, high=delta)
     return inner**2 / 2 + delta * (size - inner)
 
 
 @huber.slope
 def _(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Array:
-    return xp.clip(prediction - target, -delta, delta)
+    return _math.clip(xp, prediction - target, -delta, delta)
 
 
 @partial(Loss, options={"beta": POSITIVE})
@@ -205,13 +205,13 @@ def smooth_l1(
     array([0.0625, 2.    ])
     """
     size = xp.abs(prediction - target)
-    inner = xp.clip(size, max=beta)
+    inner = _math.clip(xp, size, high=beta)
     return inner * (inner / (2 * beta)) + (size - inner)
 
 
 @smooth_l1.slope
 def _(xp: Any, prediction: Array, target: Array, /, *, beta: float = 1.0) -> Array:
-    return xp.clip((prediction - target) / beta, -1.0, 1.0)
+    return _math.clip(xp, (prediction - target) / beta, -1.0, 1.0)
 
 
 @Loss
@@ -652,13 +652,13 @@ def hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
     array([0. , 1.5])
     """
-    return xp.clip(1 - target * prediction, min=0.0)
+    return _math.clip(xp, 1 - target * prediction, 0.0)
 
 
 @hinge.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     margin = 1 - target * prediction
-    return xp.where(margin > 0, -target, xp.clip(margin, min=0.0))  # nan stays nan
+    return xp.where(margin > 0, -target, _math.clip(xp, margin, 0.0))  # nan stays nan
 
 
 @partial(Loss, target=SIGNS)
@@ -673,9 +673,9 @@ def squared_hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> squared_hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
     array([0.  , 2.25])
     """
-    return xp.clip(1 - target * prediction, min=0.0) ** 2
+    return _math.clip(xp, 1 - target * prediction, 0.0) ** 2
 
 
 @squared_hinge.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    return -2 * target * xp.clip(1 - target * prediction, min=0.0)
+    return -2 * target * _math.clip(xp, 1 - target * prediction, 0.0)

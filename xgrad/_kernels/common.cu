@@ -1,0 +1,99 @@
+// What the other sources share; the types Stored and Real and the macro KIND come first.
+
+#define AHEAD 8  // entries that a thread reads before it looks at them
+
+#if KIND == 0
+#define EXP exp
+#else
+#define EXP __expf  // far more exact than what half precision holds of it
+#endif
+
+__device__ inline Real infinity() {
+  return sizeof(Real) == 4 ? Real(__int_as_float(0x7f800000))
+                           : Real(__longlong_as_double(0x7ff0000000000000LL));
+}
+
+__device__ inline Real not_a_number() { return infinity() - infinity(); }
+
+__device__ inline Real larger(Real a, Real b) { return b > a ? b : a; }
+
+#if KIND == 0
+
+__device__ inline Real load(const Stored* entry) { return *entry; }
+__device__ inline void store(Stored* entry, Real value) { *entry = value; }
+
+#elif KIND == 1 && defined(__CUDACC_RTC__)
+
+__device__ inline Real load(const Stored* entry) {
+  Real value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(*entry));
+  return value;
+}
+__device__ inline void store(Stored* entry, Real value) {
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(*entry) : "f"(value));
+}
+
+#elif KIND == 1  // on a CPU, where tests run these sources
+
+inline Real load(const Stored* entry) {
+  _Float16 value;
+  memcpy(&value, entry, 2);
+  return value;
+}
+inline void store(Stored* entry, Real value) {
+  _Float16 rounded = value;
+  memcpy(entry, &rounded, 2);
+}
+
+#else  // bfloat16 is the upper half of a float32
+
+__device__ inline Real load(const Stored* entry) {
+  return __int_as_float((unsigned)*entry << 16);
+}
+__device__ inline void store(Stored* entry, Real value) {
+  unsigned bits = __float_as_int(value);
+  // To the nearest, ties to even; a nan must not be rounded to inf.
+  *entry = value == value ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fff;
+}
+
+#endif
+
+// The sum over a block, in its first thread.
+template <typename T> __device__ inline T over_block(T value) {
+  __shared__ T parts[32];
+  for (int by = 16; by; by /= 2) value += __shfl_xor_sync(~0u, value, by);
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = value;
+  __syncthreads();
+  if (threadIdx.x == 0)
+    for (int warp = 1; warp < blockDim.x / 32; warp++) value += parts[warp];
+  return value;
+}
+
+// What a block leaves to `finish`: its part of the sum, and how much broke a rule.
+__device__ inline void leave(double total, int bad, double* totals, int* broken) {
+  total = over_block(total);
+  bad = over_block(bad);
+  if (threadIdx.x == 0) {
+    totals[blockIdx.x] = total;
+    broken[blockIdx.x] = bad;
+  }
+}
+
+// One block adds up what the others left, always in the same order.
+extern "C" __global__ void finish(
+    const double* totals, const int* broken, int parts, double divisor, Real* value,
+    int* found)
+{
+  double total = 0;
+  int bad = 0;
+  for (int i = threadIdx.x; i < parts; i += blockDim.x) {
+    total += totals[i];
+    bad |= broken[i];
+  }
+  total = over_block(total);
+  bad = over_block(bad);
+  if (threadIdx.x == 0) {
+    *value = total / divisor;
+    *found = bad;
+  }
+}

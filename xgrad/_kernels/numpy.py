@@ -1,0 +1,400 @@
+"""NumPy: losses and counts a block at a time, so that what is made of it stays cached.
+
+No compiled code and no threads: what is saved are passes over memory, temporary arrays,
+and reductions along short axes, which NumPy is slow at.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from xgrad._array import quiet
+from xgrad._labels import all_in_range
+from xgrad._math import EXACT, below_maximum
+
+Array = np.ndarray[Any, Any]
+Found = tuple[Any, Any] | None
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# Entries at once: 512 KiB in float32, half of a usual L2 cache.
+BLOCK = 2**17
+# Up to so many entries the time of a call is that of Python.
+SMALL = 2**12
+# Rows up to this length are scaled by a factor for each entry: NumPy's loop over a row
+# costs more.
+SHORT = 32
+# float32 numbers that are added in float32, before float64 takes over.
+GROUP = 8
+_LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in FLOATS}
+_TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
+# While the sum of exp(x) over a row is at least LEAST and at most that times MOST, what
+# vanishes next to it is far below its rounding, and exp(x_y) is a normal number.
+LEAST = 2.0**-20
+_MOST = {dtype: 2.0 ** (np.finfo(dtype).maxexp - 28) for dtype in FLOATS}
+
+
+def find(name: str, dtype: Any) -> Callable[..., Any] | None:
+    """The kernel of this name, if it takes numbers of this dtype."""
+    if name == "perturbed_points":
+        return perturbed_points
+    if name in OF_LABELS:
+        return OF_LABELS[name] if dtype.kind in "iu" else None
+    return OF_FLOATS.get(name) if dtype in FLOATS else None
+
+
+# Rows of classes
+
+
+class _Rows:
+    """Rows of classes with their labels, which are in range, and what is made of them.
+
+    ``losses`` and ``slope`` are None where they are not wanted.
+    """
+
+    def __init__(
+        self, values: Array, labels: Array, wanted: str, reduction: str
+    ) -> None:
+        self.shape = values.shape
+        self.classes = values.shape[-1]
+        self.values = values.reshape(-1, self.classes)
+        self.labels = labels.reshape(-1)
+        self.count = len(self.values)
+        self.reduction = reduction
+        dtype = values.dtype
+        self.scale = dtype.type(1 / self.count if reduction == "mean" else 1)
+        self.losses = None if wanted == "slope" else np.empty(self.count, dtype)
+        self.slope = None if wanted == "value" else np.empty(self.values.shape, dtype)
+        self.height = min(max(1, BLOCK // self.classes), self.count)
+        if self.slope is None:
+            self._scratch = np.empty((self.height, self.classes), dtype)
+
+    @classmethod
+    def of(cls, values: Array, labels: Array, wanted: str, reduction: str) -> Any:
+        """None where the target is no label for each row, or one is out of range."""
+        fits = (
+            labels.dtype.kind in "iu"
+            and values.ndim > 0
+            and labels.shape == values.shape[:-1]
+            and values.size > 0
+            and all_in_range(labels, values.shape[-1])
+        )
+        return cls(values, labels, wanted, reduction) if fits else None
+
+    def blocks(self) -> Iterator[tuple[slice, Array, Array, Array]]:
+        """Where rows are, their values, memory for them, and where their labels lie.
+
+        The memory is that of the slope if it is wanted; the labels are positions in it.
+        """
+        starts = _starts(self.height, self.classes)
+        places = np.empty(self.height, np.intp)
+        for begin in range(0, self.count, self.height):
+            part = slice(begin, begin + self.height)
+            values = self.values[part]
+            rows = len(values)
+            memory = self._scratch[:rows] if self.slope is None else self.slope[part]
+            at = places[:rows]
+            labels = self.labels[part]
+            np.add(starts[:rows], labels, out=at, dtype=np.intp, casting="unsafe")
+            yield part, values, memory, at
+
+    def results(self) -> tuple[Any, Any]:
+        """The losses as they are to be reduced, in float64, and the slope."""
+        slope = None if self.slope is None else self.slope.reshape(self.shape)
+        if self.losses is None:
+            return None, slope
+        if self.reduction == "none":
+            return self.losses.reshape(self.shape[:-1])[()], slope
+        total = np.add.reduce(self.losses, dtype=np.float64)
+        if self.reduction == "mean":
+            total = total / self.count
+        return self.losses.dtype.type(total), slope
+
+
+def softmax_cross_entropy(
+    logits: Array,
+    labels: Array,
+    *,
+    wanted: str,
+    reduction: str,
+    check: bool,
+    moved: bool,
+) -> Found:
+    """Cross entropy of logits and labels.
+
+    The maximum of a row is not looked for in large arrays: ``exp(x)`` and its sum over
+    the row have full precision as they are while nothing overflows or vanishes, and the
+    loss is ``log(sum(exp(x)) / exp(x_y))``. Rows of which that is not true are found by
+    these two numbers, and are computed again below their maximum.
+    """
+    rows = _Rows.of(logits, labels, wanted, reduction)
+    if rows is None:
+        return None
+    most = _MOST[logits.dtype]
+    with quiet():
+        if logits.size <= SMALL:
+            return _below_maximum(rows)
+        for part, block, weights, at in rows.blocks():
+            np.exp(block, out=weights)
+            sums = _sums(weights)
+            ratio = sums / weights.reshape(-1).take(at)
+            safe = np.minimum.reduce(sums) >= LEAST and np.maximum.reduce(ratio) <= most
+            if rows.losses is not None:
+                np.log(ratio, out=rows.losses[part])
+            if not safe:
+                odd = np.flatnonzero(~((sums >= LEAST) & (ratio <= most)))
+                _mend(rows, part, odd, weights, sums)
+            if rows.slope is not None:
+                _scale(weights, rows.scale / sums)
+                weights.reshape(-1)[at] -= rows.scale
+    return rows.results()
+
+
+def _below_maximum(rows: _Rows) -> Found:
+    """The same operations as the formulas, with fewer steps between them."""
+    ((_, block, weights, at),) = rows.blocks()
+    shift = block - np.maximum.reduce(block, axis=1, keepdims=True)
+    np.exp(shift, out=weights)
+    sums = _sums(weights)
+    if rows.losses is not None:
+        np.subtract(np.log(sums), shift.reshape(-1).take(at), out=rows.losses)
+    if rows.slope is not None:
+        np.divide(weights, sums[:, None], out=weights)
+        weights.reshape(-1)[at] -= 1
+        if rows.reduction == "mean":
+            np.divide(weights, rows.count, out=weights)
+    return rows.results()
+
+
+def _mend(rows: _Rows, part: slice, odd: Array, weights: Array, sums: Array) -> None:
+    """Losses, ``exp`` and its sum of some rows, below their maximum."""
+    shift = below_maximum(np, rows.values[part][odd])
+    weights[odd] = exponential = np.exp(shift)
+    sums[odd] = normaliser = _sums(exponential)
+    if rows.losses is not None:
+        own = shift[np.arange(len(odd)), rows.labels[part][odd]]
+        rows.losses[part][odd] = np.log(normaliser) - own
+
+
+def cross_entropy(
+    probabilities: Array,
+    labels: Array,
+    *,
+    wanted: str,
+    reduction: str,
+    check: bool,
+    moved: bool,
+    delta: float = 0.0,
+) -> Found:
+    """Cross entropy of probabilities and labels, if all rows are distributions."""
+    rows = _Rows.of(probabilities, labels, wanted, reduction)
+    if rows is None:
+        return None
+    dtype = probabilities.dtype
+    with quiet():
+        for part, block, memory, at in rows.blocks():
+            np.copyto(memory, block)
+            if not (memory.min() >= 0 and memory.max() <= 1):
+                return None
+            sums = _sums(memory)
+            if not np.maximum.reduce(np.abs(sums - 1)) <= _TOLERANCE[dtype]:
+                return None
+            own = memory.reshape(-1).take(at) + dtype.type(delta)
+            if rows.losses is not None:
+                np.negative(np.log(own), out=rows.losses[part])
+            if rows.slope is not None:
+                memory[...] = 0
+                memory.reshape(-1)[at] = -rows.scale / own
+    return rows.results()
+
+
+def _sums(values: Array) -> Array:
+    """Sum of each row."""
+    if values.shape[1] <= EXACT:
+        return values @ _ones(values.shape[1], values.dtype)
+    return np.add.reduce(values, axis=1)
+
+
+def _scale(values: Array, factors: Array) -> None:
+    """Multiply each row by its factor."""
+    classes = values.shape[1]
+    if classes < SHORT:
+        flat = values.reshape(-1)
+        np.multiply(flat, np.repeat(factors, classes), out=flat)
+    else:
+        np.multiply(values, factors[:, None], out=values)
+
+
+@functools.lru_cache(maxsize=16)
+def _starts(rows: int, classes: int) -> Array:
+    return _constant(np.arange(0, rows * classes, classes))
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(classes: int, dtype: Any) -> Array:
+    return _constant(np.ones(classes, dtype))
+
+
+def _constant(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
+
+
+# Errors of elements
+
+
+def mean_squared_error(prediction: Array, target: Array, **settings: Any) -> Found:
+    """Squared errors."""
+    return _of_errors(prediction, target, _square, _twice, **settings)
+
+
+def mean_absolute_error(prediction: Array, target: Array, **settings: Any) -> Found:
+    """Absolute errors."""
+    return _of_errors(prediction, target, _size, _sign, **settings)
+
+
+def _of_errors(
+    prediction: Array,
+    target: Array,
+    bend: Callable[[Array], None],
+    turn: Callable[[Array, Array, int, Array], None],
+    *,
+    wanted: str,
+    reduction: str,
+    check: bool,
+    moved: bool,
+) -> Found:
+    """Sum or mean of a function of the errors, and its slope."""
+    dtype, count = prediction.dtype, prediction.size
+    fits = (
+        reduction != "none"
+        and target.dtype == dtype
+        and target.shape == prediction.shape
+        and count > 0
+        and prediction.flags.c_contiguous
+        and target.flags.c_contiguous
+    )
+    if not fits:
+        return None
+    left, right = prediction.reshape(-1), target.reshape(-1)
+    slope = None if wanted == "value" else np.empty(count, dtype)
+    length = min(BLOCK, count)
+    scratch = np.empty(length, dtype)
+    divisor = count if reduction == "mean" else 1
+    total = 0.0
+    with quiet():
+        for begin in range(0, count, length):
+            part = slice(begin, begin + length)
+            p, t = left[part], right[part]
+            if wanted != "slope":
+                errors = scratch[: len(p)]
+                np.subtract(p, t, out=errors)
+                bend(errors)
+                total += _total(errors)
+            if slope is not None:
+                turn(p, t, divisor, slope[part])
+        # What this dtype cannot hold is left to the formulas, and so is nan.
+        if not total <= _LARGEST[dtype]:
+            return None
+        value = dtype.type(total / divisor)
+    return value, None if slope is None else slope.reshape(prediction.shape)
+
+
+def _total(values: Array) -> float:
+    """Sum in float64, of float32 numbers of which a few were added up before."""
+    is_many = values.dtype == np.float32 and len(values) > SMALL
+    groups = len(values) // GROUP if is_many else 0
+    rest = np.add.reduce(values[groups * GROUP :], dtype=np.float64)
+    if not groups:
+        return float(rest)
+    few = np.add.reduce(values[: groups * GROUP].reshape(GROUP, groups), axis=0)
+    return float(np.add.reduce(few, dtype=np.float64) + rest)
+
+
+def _square(errors: Array) -> None:
+    np.multiply(errors, errors, out=errors)
+
+
+def _twice(p: Array, t: Array, divisor: int, slope: Array) -> None:
+    np.subtract(p, t, out=slope)
+    np.divide(slope, slope.dtype.type(divisor / 2), out=slope)
+
+
+def _size(errors: Array) -> None:
+    np.absolute(errors, out=errors)
+
+
+def _sign(p: Array, t: Array, divisor: int, slope: Array) -> None:
+    np.sign(p - t, out=slope)  # several times slower in place
+    np.multiply(slope, slope.dtype.type(1 / divisor), out=slope)
+
+
+# Labels
+
+
+def matches(rows: Array, columns: Array, num_classes: int) -> int | None:
+    """How many labels are equal; None where one is out of range."""
+    found = 0
+    for start in range(0, len(rows), BLOCK):
+        row, column = rows[start : start + BLOCK], columns[start : start + BLOCK]
+        if not (all_in_range(row, num_classes) and all_in_range(column, num_classes)):
+            return None
+        found += int(np.count_nonzero(row == column))
+    return found
+
+
+def confusion_counts(rows: Array, columns: Array, num_classes: int) -> Array | None:
+    """How often each pair of labels occurs; None where one is out of range."""
+    size = num_classes * num_classes
+    length = max(BLOCK, 4 * size)
+    counts = np.zeros(size, dtype=np.int64)
+    pairs = np.empty(min(length, len(rows)), dtype=np.intp)
+    for start in range(0, len(rows), length):
+        row, column = rows[start : start + length], columns[start : start + length]
+        if not (all_in_range(row, num_classes) and all_in_range(column, num_classes)):
+            return None
+        pair = pairs[: len(row)]
+        np.multiply(row, num_classes, out=pair, dtype=np.intp, casting="unsafe")
+        np.add(pair, column, out=pair, dtype=np.intp, casting="unsafe")
+        counts += np.bincount(pair, minlength=size)
+    return counts.reshape(num_classes, num_classes)
+
+
+# Points of a derivative
+
+
+def perturbed_points(
+    base: Array,
+    positions: Array,
+    labels: Array,
+    columns: tuple[Array, ...],
+    by_entries: bool,
+) -> Array | None:
+    """Base with the entries of one column moved, ``(offsets * columns, *shape)``.
+
+    For columns of one entry, or a pair of them: the rest of each point is a copy.
+    """
+    if not by_entries:
+        return None
+    depth, count = len(positions), len(columns[0])
+    points = np.empty((depth, count, base.size), positions.dtype)
+    points[...] = base.reshape(-1)
+    flat = positions.reshape(depth, -1)
+    for column in columns:
+        points[:, np.arange(count), column] = flat[:, column]
+    return points.reshape(-1, *base.shape)
+
+
+OF_FLOATS: dict[str, Callable[..., Any]] = {
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "cross_entropy": cross_entropy,
+    "mean_squared_error": mean_squared_error,
+    "mean_absolute_error": mean_absolute_error,
+}
+OF_LABELS: dict[str, Callable[..., Any]] = {
+    "matches": matches,
+    "confusion_counts": confusion_counts,
+}
