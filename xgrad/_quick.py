@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, binade, common_namespace, float_info
+from xgrad._array import Array, FloatInfo, binade, common_namespace, float_info
 from xgrad._batched import Batched, Memo, Region, Trace, differences
 from xgrad._execution import CPU_BYTES, Mode, Vectorized
 from xgrad._function import elsewhere
@@ -69,6 +69,8 @@ def _slopes(
     one_by_one: bool,
 ) -> Array | None:
     info = float_info(_xp(), x.dtype)
+    if one_by_one and x.dtype == np.float64 and x.size <= FEW_COLUMNS:
+        return _by_numbers(f, x, float(base), scheme, offsets, info)
     flat = x.reshape(-1)
     size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
     step = binade(_xp(), size) * scheme.relative_step(info.eps)
@@ -89,6 +91,37 @@ def _slopes(
     return slopes.reshape(x.shape) if np.isfinite(slopes).all() else None
 
 
+def _by_numbers(
+    f: Callable[[Any], Any],
+    x: Array,
+    base: float,
+    scheme: Stencil,
+    offsets: tuple[int, ...],
+    info: FloatInfo,
+) -> Array | None:
+    """The same in numbers of Python, which cost less than arrays of a few entries."""
+    relative, limit = scheme.relative_step(info.eps), info.largest / 8
+    slopes = []
+    for i, place in enumerate(x.reshape(-1).tolist()):
+        _, exponent = math.frexp(min(max(abs(place), 1.0), limit))
+        step = math.ldexp(relative, exponent - 1)
+        where, values = {0: place}, {0: base}
+        for offset in offsets:
+            where[offset] = place + offset * step
+            value = _value_at(f, x, i, where[offset])
+            if value is None:
+                return None
+            values[offset] = value
+        slope = 0.0
+        for plus, minus, weight in scheme.rounded_quotients:
+            run = where[plus] - where[minus]
+            slope += weight * ((values[plus] - values[minus]) / run)
+        if not math.isfinite(slope):
+            return None
+        slopes.append(slope)
+    return np.asarray(slopes).reshape(x.shape)
+
+
 @functools.lru_cache
 def _planned(method: Method, accuracy: int | None) -> tuple[Stencil, tuple[int, ...]]:
     scheme = stencil(method, accuracy)
@@ -103,28 +136,35 @@ def _moves(offsets: tuple[int, ...], dtype: Any) -> Array:
 def _one_by_one(f: Callable[[Any], Any], x: Array, places: Array) -> Array | None:
     """Values at the points, ``(offsets, entries)``."""
     values = []
-    for row in places:
-        for i in range(x.size):
-            moved = x.copy()
-            moved.reshape(-1)[i] = row[i]
-            try:
-                value = f(moved)
-            except Exception as error:
-                place = np.unravel_index(i, x.shape)
-                move = row[i] - x.reshape(-1)[i]
-                name = f"x[{', '.join(map(str, place))}]" if place else "x"
-                error.add_note(
-                    f"xgrad was evaluating `f` at {name} moved by {move:.3g}"
-                )
-                raise
-            if not _is_number(value, x):
+    for row in places.tolist():
+        for i, place in enumerate(row):
+            value = _value_at(f, x, i, place)
+            if value is None:
                 return None
-            values.append(float(value))  # now: `f` may use one buffer again and again
+            values.append(value)
     return np.asarray(values, dtype=x.dtype).reshape(places.shape)
+
+
+def _value_at(f: Callable[[Any], Any], x: Array, i: int, place: float) -> float | None:
+    """The function with one entry moved; None if it does not return a number."""
+    moved = x.copy()
+    moved.reshape(-1)[i] = place
+    try:
+        value = f(moved)
+    except Exception as error:
+        index = np.unravel_index(i, x.shape)
+        move = place - x.reshape(-1)[i]
+        name = f"x[{', '.join(map(str, index))}]" if index else "x"
+        error.add_note(f"xgrad was evaluating `f` at {name} moved by {move:.3g}")
+        raise
+    # A float now: `f` may use one buffer again and again.
+    return float(value) if _is_number(value, x) else None
 
 
 def _is_number(value: Any, x: Array) -> bool:
     """Whether a result is a number in the dtype of x."""
+    if type(value) is x.dtype.type:
+        return True
     if type(value) is float:
         return x.dtype == np.float64
     kind = isinstance(value, (np.ndarray, np.generic)) and not np.ma.isMaskedArray(

@@ -23,7 +23,7 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # Entries at once: 512 KiB in float32, half of a usual L2 cache.
 BLOCK = 2**17
 # Up to so many entries the time of a call is that of Python.
-SMALL = 2**12
+SMALL = 2**13
 # Rows up to this length are scaled by a factor for each entry: NumPy's loop over a row
 # costs more.
 SHORT = 32
@@ -34,6 +34,7 @@ _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
 # While the sum of exp(x) over a row is at least LEAST and at most that times MOST, what
 # vanishes next to it is far below its rounding, and exp(x_y) is a normal number.
 LEAST = 2.0**-20
+_AS_INDEX: Any = {"dtype": np.intp, "casting": "unsafe"}
 _MOST = {dtype: 2.0 ** (np.finfo(dtype).maxexp - 28) for dtype in FLOATS}
 
 
@@ -68,9 +69,6 @@ class _Rows:
         self.scale = dtype.type(1 / self.count if reduction == "mean" else 1)
         self.losses = None if wanted == "slope" else np.empty(self.count, dtype)
         self.slope = None if wanted == "value" else np.empty(self.values.shape, dtype)
-        self.height = min(max(1, BLOCK // self.classes), self.count)
-        if self.slope is None:
-            self._scratch = np.empty((self.height, self.classes), dtype)
 
     @classmethod
     def of(cls, values: Array, labels: Array, wanted: str, reduction: str) -> Any:
@@ -89,17 +87,16 @@ class _Rows:
 
         The memory is that of the slope if it is wanted; the labels are positions in it.
         """
-        starts = _starts(self.height, self.classes)
-        places = np.empty(self.height, np.intp)
-        for begin in range(0, self.count, self.height):
-            part = slice(begin, begin + self.height)
-            values = self.values[part]
-            rows = len(values)
-            memory = self._scratch[:rows] if self.slope is None else self.slope[part]
-            at = places[:rows]
-            labels = self.labels[part]
-            np.add(starts[:rows], labels, out=at, dtype=np.intp, casting="unsafe")
-            yield part, values, memory, at
+        height = min(max(1, BLOCK // self.classes), self.count)
+        starts = _starts(height, self.classes)
+        if self.slope is None:
+            scratch = np.empty((height, self.classes), self.values.dtype)
+        for begin in range(0, self.count, height):
+            part = slice(begin, begin + height)
+            values, labels = self.values[part], self.labels[part]
+            memory = scratch[: len(values)] if self.slope is None else self.slope[part]
+            first = starts[: len(values)]
+            yield part, values, memory, np.add(first, labels, **_AS_INDEX)
 
     def results(self) -> tuple[Any, Any]:
         """The losses as they are to be reduced, in float64, and the slope."""
@@ -155,10 +152,10 @@ def softmax_cross_entropy(
 
 def _below_maximum(rows: _Rows) -> Found:
     """The same operations as the formulas, with fewer steps between them."""
-    ((_, block, weights, at),) = rows.blocks()
-    shift = block - np.maximum.reduce(block, axis=1, keepdims=True)
-    np.exp(shift, out=weights)
+    shift = rows.values - np.maximum.reduce(rows.values, axis=1, keepdims=True)
+    weights = np.exp(shift, out=rows.slope)
     sums = _sums(weights)
+    at = np.add(_starts(rows.count, rows.classes), rows.labels, **_AS_INDEX)
     if rows.losses is not None:
         np.subtract(np.log(sums), shift.reshape(-1).take(at), out=rows.losses)
     if rows.slope is not None:
@@ -305,12 +302,11 @@ def _of_errors(
 
 def _total(values: Array) -> float:
     """Sum in float64, of float32 numbers of which a few were added up before."""
-    is_many = values.dtype == np.float32 and len(values) > SMALL
-    groups = len(values) // GROUP if is_many else 0
-    rest = np.add.reduce(values[groups * GROUP :], dtype=np.float64)
-    if not groups:
-        return float(rest)
+    if values.dtype == np.float64 or len(values) <= SMALL:
+        return float(np.add.reduce(values, dtype=np.float64))
+    groups = len(values) // GROUP
     few = np.add.reduce(values[: groups * GROUP].reshape(GROUP, groups), axis=0)
+    rest = np.add.reduce(values[groups * GROUP :], dtype=np.float64)
     return float(np.add.reduce(few, dtype=np.float64) + rest)
 
 

@@ -1,0 +1,45 @@
+"""All benchmarks, or some of them.
+
+    python -m benchmarks                # all but the long ones
+    python -m benchmarks speed losses   # these
+
+Each topic is a script of its own and runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+TOPICS = {
+    "speed": "losses beside NumPy, PyTorch and optax, and beside the memory",
+    "losses": "what losses say about hard input",
+    "metrics": "metrics and mini-batches",
+    "accuracy": "how right derivatives are",
+    "checks": "whether wrong gradients are found",
+    "derivatives": "what structure saves",
+    "batched": "plain functions at many points at once (five minutes)",
+}
+LONG = ("batched",)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    listed = "; ".join(f"{name}: {what}" for name, what in TOPICS.items())
+    parser.add_argument("topic", nargs="*", help=listed)
+    chosen = parser.parse_args(arguments).topic
+    for name in chosen:
+        if name not in TOPICS:
+            parser.error(f"there is no topic {name!r}: choose from {', '.join(TOPICS)}")
+    failed = 0
+    for name in chosen or [name for name in TOPICS if name not in LONG]:
+        print(f"## {TOPICS[name]}\n", flush=True)
+        script = Path(__file__).with_name(f"{name}.py")
+        failed |= subprocess.run([sys.executable, str(script)], check=False).returncode
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
