@@ -136,6 +136,38 @@ def test_hard_logits(rng, spy, case, dtype, classes):
     assert spy.answered == 3
 
 
+@pytest.mark.parametrize(("dtype", "top"), [("float32", 87.5), ("float64", 708.0)])
+def test_slopes_keep_their_digits_near_the_largest_exponent(dtype, top):
+    rows = 300_000
+    x = np.full((rows, 2), top, dtype)
+    x[:, 1] -= 1
+    slope = losses.softmax_cross_entropy.grad(x, np.zeros(rows, int))
+    share = 1 / (1 + np.e)
+    tolerance = 16 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(slope[0] * rows, [-share, share], rtol=tolerance)
+
+
+def test_a_certain_label_has_no_slope(rng):
+    x = np.where(np.arange(10) == 3, rng.normal(size=(1000, 10)), -np.inf)
+    slope = losses.softmax_cross_entropy.grad(x, np.full(1000, 3))
+    assert (slope == 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sums_that_overflow_do_so_quietly(dtype):
+    x = np.zeros((9000, 2), dtype)
+    x[:, 0] = -float(np.finfo(dtype).max) / 2
+    for reduction in ("sum", "mean"):
+        found = losses.softmax_cross_entropy(
+            x, np.zeros(9000, int), reduction=reduction
+        )
+        expected = formulas(
+            losses.softmax_cross_entropy, x, np.zeros(9000, int), reduction=reduction
+        )
+        assert found == pytest.approx(expected)
+    assert losses.softmax_cross_entropy(x, np.zeros(9000, int), reduction="sum") > 1e38
+
+
 def test_tiny_probabilities_keep_their_digits(spy):
     x = np.array([[0.0, -60.0, -80.0], [10.0, -60.0, 0.0]], np.float32)
     slope = losses.softmax_cross_entropy.grad(x, np.array([0, 0]), reduction="sum")
@@ -217,6 +249,40 @@ def test_errors_are_those_of_the_formulas(rng):
         losses.mean_squared_error(x, x[:, :1])
 
 
+def test_the_first_error_is_that_of_the_formulas():
+    p, y = np.full((4, 2), 0.5), np.array([0, 1, 1, 0])
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        losses.cross_entropy(p, y, delta=-1.0, other=3)
+    with pytest.raises(ValueError, match="needs a last axis"):
+        losses.cross_entropy(np.array(0.5), np.array(0), delta=-1.0)
+    scores = np.array([[np.nan, 1.0], [0.0, 1.0]])
+    with pytest.raises(ValueError, match=r"target\[1\] is 5"):
+        metrics.accuracy(scores, np.array([0, 5]))
+    with pytest.raises(ValueError, match=r"prediction\[0, 0\] is nan"):
+        metrics.f1(scores, np.array([0, 1]))
+
+
+def test_results_are_of_one_type(rng):
+    for dtype in DTYPES:
+        p, t = rng.normal(size=(2, 6)).astype(dtype)
+        for loss in (losses.mean_squared_error, losses.huber):
+            assert type(loss(p, t)) is type(formulas(loss, p, t))
+            assert type(loss(p, t)) is type(loss(p, t, weight=np.ones(6)))
+
+
+def test_certain_predictions_cost_nothing_and_not_less():
+    each = losses.cross_entropy(np.eye(2), np.array([0, 1]), reduction="none")
+    assert not np.signbit(each).any()
+
+
+def test_a_loss_of_the_same_name_has_its_own_formula():
+    @_loss.Loss
+    def mean_absolute_error(xp, prediction, target, /):
+        return 3 * xp.abs(prediction - target)
+
+    assert mean_absolute_error(np.ones(3), np.zeros(3)) == 3.0
+
+
 def test_delta_reaches_the_kernel(spy):
     p = np.array([[0.25, 0.75], [1.0, 0.0]])
     loss = losses.cross_entropy(p, np.array([0, 1]), delta=0.25, reduction="sum")
@@ -255,6 +321,19 @@ def test_large_arrays_are_taken_in_parts(monkeypatch, rng):
         parts = loss.value_and_grad(p, t, weight=weight, **own)
         monkeypatch.undo()
         assert_same(parts, whole, units=16)
+
+
+@pytest.mark.parametrize("name", [n for n, loss in LOSSES.items() if loss.rows])
+def test_one_row_is_never_taken_apart(monkeypatch, rng, name):
+    loss = LOSSES[name]
+    p, t = sample(loss, rng, (2, 60))
+    options = {"weight": np.asarray(0.5)}
+    if isinstance(loss, ClassLoss) and loss.adjustable:
+        options |= {"label_smoothing": 0.1, "ignore_index": -1}
+    whole = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
+    monkeypatch.setattr(_loss, "PART", 24)
+    parts = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
+    assert_same(parts, whole)
 
 
 # Labels

@@ -383,10 +383,10 @@ def is_dask(xp: Any) -> bool:
 
 
 def cast(xp: Any, x: Array, dtype: Any) -> Array:
-    """``x`` in another dtype; a scalar of NumPy counts as a 0-d array."""
+    """``x`` in another dtype; scalars of NumPy stay scalars."""
     if x.dtype == dtype:
         return x
-    return xp.astype(np.asarray(x) if isinstance(x, np.generic) else x, dtype)
+    return x.astype(dtype) if isinstance(x, np.generic) else xp.astype(x, dtype)
 
 
 # shapes and values

@@ -227,17 +227,29 @@ class Loss:
         xp = plain_namespace(prediction, target)
         if xp is None or reduction not in self.reductions:
             return None
+        if self.__module__ != "xgrad.losses" or not prediction.ndim:
+            return None
         kernel = fused(self.__name__, xp, prediction.dtype)
         if kernel is None:
             return None
+        numbers = {}
         for name, value in options.items():
             rule = self.rules.get(name)
             if not isinstance(rule, Number):
                 return None
-            options[name] = rule.checked_in(xp, name, value, prediction.dtype)
-        settings = {"check": bool(check), "moved": perturbed.get()} | options
+            computed = as_float(xp, "prediction", prediction[:0]).dtype
+            try:
+                numbers[name] = rule.checked_in(xp, name, value, computed)
+            except (TypeError, ValueError):  # it may not be the first to complain of
+                return None
         return kernel(
-            prediction, target, wanted=wanted, reduction=reduction, **settings
+            prediction,
+            target,
+            wanted=wanted,
+            reduction=reduction,
+            check=bool(check),
+            moved=perturbed.get(),
+            **numbers,
         )
 
     def _both(self, case: Case) -> tuple[Any, Any]:
@@ -399,7 +411,8 @@ class Loss:
                 wanted=wanted,
                 dtype=self._dtype_of_losses(case.xp, case.prediction),
             )
-        if is_numpy(case.xp) and case.prediction.size > 2 * PART:
+        one_row = self.rows and case.prediction.ndim == 1
+        if is_numpy(case.xp) and case.prediction.size > 2 * PART and not one_row:
             return self._by_parts(case, wanted)
         return self._at_once(case, wanted)
 

@@ -101,25 +101,30 @@ def _by_numbers(
 ) -> Array | None:
     """The same in numbers of Python, which cost less than arrays of a few entries."""
     relative, limit = scheme.relative_step(info.eps), info.largest / 8
-    slopes = []
-    for i, place in enumerate(x.reshape(-1).tolist()):
-        _, exponent = math.frexp(min(max(abs(place), 1.0), limit))
-        step = math.ldexp(relative, exponent - 1)
-        where, values = {0: place}, {0: base}
-        for offset in offsets:
-            where[offset] = place + offset * step
-            value = _value_at(f, x, i, where[offset])
+    places: list[float] = x.reshape(-1).tolist()
+    steps = [relative * _binade(min(max(abs(p), 1.0), limit)) for p in places]
+    where, values = {0: places}, {0: [base] * len(places)}
+    for offset in offsets:
+        moved = [p + offset * step for p, step in zip(places, steps, strict=True)]
+        where[offset], values[offset] = moved, []
+        for i, place in enumerate(moved):
+            value = _value_at(f, x, i, place)
             if value is None:
                 return None
-            values[offset] = value
-        slope = 0.0
-        for plus, minus, weight in scheme.rounded_quotients:
-            run = where[plus] - where[minus]
-            slope += weight * ((values[plus] - values[minus]) / run)
-        if not math.isfinite(slope):
-            return None
-        slopes.append(slope)
+            values[offset].append(value)
+    slopes = [0.0] * len(places)
+    for plus, minus, weight in scheme.rounded_quotients:
+        for i in range(len(places)):
+            run = where[plus][i] - where[minus][i]
+            slopes[i] += weight * ((values[plus][i] - values[minus][i]) / run)
+    if not all(map(math.isfinite, slopes)):
+        return None
     return np.asarray(slopes).reshape(x.shape)
+
+
+def _binade(number: float) -> float:
+    """The largest power of two that is not above a positive number."""
+    return math.ldexp(1.0, math.frexp(number)[1] - 1)
 
 
 @functools.lru_cache

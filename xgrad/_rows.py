@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -78,11 +78,9 @@ class Rows:
                 dtype=dtype,
             )
             return self.xp.sum(parts, axis=0)
-        kernel = self._kernel("confusion_counts")
-        if kernel is not None and not weighted:
-            found = kernel(*self._plain(starts), classes)
-            if found is not None:
-                return found
+        found = None if weighted else self._counted("confusion_counts")
+        if found is not None:
+            return found
         labels = self.labels(starts)
         counts = confusion_counts(
             self.xp, labels["target"], labels["prediction"], classes, self.weight()
@@ -91,29 +89,28 @@ class Rows:
 
     def right(self) -> Any:
         """The number of rows whose label is right."""
-        kernel = self._kernel("matches")
-        if kernel is not None:
-            found = kernel(*self._plain(NOWHERE), self.num_classes)
-            if found is not None:
-                return self.xp.asarray(float(found))
+        found = self._counted("matches")
+        if found is not None:
+            return self.xp.asarray(float(found))
         hits = self.hits()
         if is_dask(self.xp):
             return self.xp.sum(hits)
         return cast(self.xp, self.xp.count_nonzero(hits), self.wide)
 
-    def _kernel(self, name: str) -> Callable[..., Any] | None:
-        """A fast path for labels; for scores where their check costs no wait."""
-        if self.scores and not is_numpy(self.xp):
-            return None
-        return fused(name, self.xp, self.arrays["target"].dtype)
+    def _counted(self, name: str) -> Any:
+        """What a fast path makes of the labels; None where there is none, or bad ones.
 
-    def _plain(self, starts: Starts) -> tuple[Array, Array]:
-        """True and predicted labels; only scores are checked yet."""
+        Of scores where looking at them costs no wait.
+        """
         target, prediction = self.arrays["target"], self.arrays["prediction"]
+        kernel = fused(name, self.xp, target.dtype)
+        if kernel is None or (self.scores and not is_numpy(self.xp)):
+            return None
         if self.scores:
-            enforce(self.xp, [_no_nan(prediction)], starts)
+            if bool(self.xp.any(_no_nan(prediction).bad)):
+                return None
             prediction = self.xp.argmax(prediction, axis=-1)
-        return target, prediction
+        return kernel(target, prediction, self.num_classes)
 
     def hits(
         self,

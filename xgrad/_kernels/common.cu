@@ -15,8 +15,6 @@ __device__ inline Real infinity() {
 
 __device__ inline Real not_a_number() { return infinity() - infinity(); }
 
-__device__ inline Real larger(Real a, Real b) { return b > a ? b : a; }
-
 #if KIND == 0
 
 __device__ inline Real load(const Stored* entry) { return *entry; }
@@ -50,11 +48,17 @@ inline void store(Stored* entry, Real value) {
 __device__ inline Real load(const Stored* entry) {
   return __int_as_float((unsigned)*entry << 16);
 }
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+__device__ inline void store(Stored* entry, Real value) {
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(*entry) : "f"(value));
+}
+#else
 __device__ inline void store(Stored* entry, Real value) {
   unsigned bits = __float_as_int(value);
   // To the nearest, ties to even; a nan must not be rounded to inf.
   *entry = value == value ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fff;
 }
+#endif
 
 #endif
 

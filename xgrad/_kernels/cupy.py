@@ -21,12 +21,12 @@ import numpy as np
 
 from xgrad._device import on_device_of
 
-# How a kernel stores numbers and computes with them: KIND, Stored, Real.
+# How a kernel stores numbers and computes with them: KIND, Stored, Real; their eps.
 FLOATS = {
-    "float16": (1, "unsigned short", "float"),
-    "bfloat16": (2, "unsigned short", "float"),
-    "float32": (0, "float", "float"),
-    "float64": (0, "double", "double"),
+    "float16": (1, "unsigned short", "float", 2.0**-10),
+    "bfloat16": (2, "unsigned short", "float", 2.0**-7),
+    "float32": (0, "float", "float", 2.0**-23),
+    "float64": (0, "double", "double", 2.0**-52),
 }
 WIDE = ("float32", "float64")
 INTEGERS = {
@@ -44,7 +44,12 @@ SHORT = 1024
 # Threads that share a short row.
 TEAMS = (4, 16, 32)
 THREADS = 256
-MOST_THREADS = 1024
+# Threads of a block that shares a long row: as many as there are registers for, and two
+# blocks fit on a multiprocessor.
+MOST_THREADS = 512
+FINISH_THREADS = 1024
+# Entries that a thread reads at once, AHEAD in the sources.
+AHEAD = 8
 # Blocks of one launch; more rows than they have threads for are taken in turns.
 MOST_BLOCKS = 8192
 # The same where each block ends by adding its counts to those of all.
@@ -58,6 +63,8 @@ WANTS_SLOPE, WANTS_LOSSES, CHECKS_VALUES = 1, 2, 4
 
 def find(name: str, dtype: Any) -> Callable[..., Any] | None:
     """The kernel of this name, if it takes numbers of this dtype."""
+    if cupy.cuda.runtime.is_hip:  # the sources are written for warps of 32 threads
+        return None
     kernel, dtypes = KERNELS.get(name, (None, ()))
     return kernel if str(dtype) in dtypes else None
 
@@ -112,9 +119,11 @@ def _of_rows(
         values = cupy.ascontiguousarray(values)
         labels = cupy.ascontiguousarray(labels)
         slopes = cupy.empty(values.shape if flags & WANTS_SLOPE else 0, values.dtype)
-        losses = cupy.empty(labels.shape if flags & WANTS_LOSSES else 0, real)
+        shape = values.shape[:-1] if flags & WANTS_LOSSES else 0
+        losses = cupy.empty(shape, real)
         parts = _Parts(blocks)
-        kernel = rows_kernel(loss, kind, str(labels.dtype), team)
+        vector = team == 0 and classes % AHEAD == 0 and _address(values) % 16 == 0
+        kernel = rows_kernel(loss, kind, str(labels.dtype), team, vector)
         kernel(
             (blocks,),
             (threads,),
@@ -128,7 +137,7 @@ def _of_rows(
                 np.int32(classes),
                 np.float64(1 / divisor),
                 np.float64(delta),
-                np.float64(float(cupy.finfo(values.dtype).eps) ** 0.5),
+                np.float64(FLOATS[kind][-1] ** 0.5),
                 np.int32(flags),
             ),
         )
@@ -138,6 +147,10 @@ def _of_rows(
     return losses if reduction == "none" else total, slopes
 
 
+def _address(array: Any) -> int:
+    return int(array.data.ptr)
+
+
 def layout(count: int, classes: int) -> tuple[int, int, int]:
     """Threads of a row (0: a whole block), threads of a block, and blocks."""
     if classes <= SHORT:
@@ -145,7 +158,7 @@ def layout(count: int, classes: int) -> tuple[int, int, int]:
         team = next((t for t in TEAMS if 4 * t >= classes), TEAMS[-1])
         return team, THREADS, min(-(-count * team // THREADS), MOST_BLOCKS)
     threads = THREADS
-    while threads < MOST_THREADS and 16 * threads < classes:
+    while threads < MOST_THREADS and AHEAD * threads < classes:
         threads *= 2
     return 0, threads, min(count, MOST_BLOCKS)
 
@@ -162,7 +175,7 @@ class _Parts:
         value, found = cupy.empty((), real), cupy.empty((), np.int32)
         finish_kernel(kind)(
             (1,),
-            (MOST_THREADS,),
+            (FINISH_THREADS,),
             (*self.arrays, np.int32(self.blocks), np.float64(divisor), value, found),
         )
         return None if check and int(found) else value
@@ -269,7 +282,12 @@ def perturbed_points(
     by_entries: bool,
 ) -> Any:
     """Base with the entries of one column moved, ``(offsets * columns, *shape)``."""
-    if str(labels.dtype) != "int64" or base.size == 0:
+    fits = (
+        base.size > 0
+        and positions.dtype == base.dtype
+        and all(str(array.dtype) == "int64" for array in (labels, *columns))
+    )
+    if not fits:
         return None
     count = positions.shape[0] * columns[0].size
     with on_device_of(base):
@@ -298,10 +316,13 @@ def perturbed_points(
 # Kernels
 
 
-def rows_kernel(loss: int, kind: str, label: str, team: int) -> Any:
+def rows_kernel(
+    loss: int, kind: str, label: str, team: int, vector: bool = False
+) -> Any:
     """Losses and slopes of rows."""
     head = f"typedef {INTEGERS[label]} Label;\n#define TEAM {team}\n"
-    return _kernel("rows", kind, f"{head}#define LOSS {loss}\n")
+    head += f"#define VECTOR {int(vector)}\n#define LOSS {loss}\n"
+    return _kernel("rows", kind, head)
 
 
 def errors_kernel(loss: int, kind: str) -> Any:
@@ -328,7 +349,7 @@ def pairs_kernel(left: str, right: str) -> Any:
 
 @functools.cache
 def _kernel(name: str, kind: str, head: str) -> Any:
-    number, stored, real = FLOATS[kind]
+    number, stored, real, _ = FLOATS[kind]
     types = f"typedef {stored} Stored;\ntypedef {real} Real;\n#define KIND {number}\n"
     body = "" if name == "finish" else _source(name)
     return cupy.RawKernel(types + head + _source("common") + body, name)
@@ -354,10 +375,9 @@ def _all_kernels() -> Iterator[tuple[tuple[Any, ...], Any]]:
     ):
         # What depends on the label does not depend on the rest.
         if label == "int64" or (kind == "float32" and team == 4):
-            yield (
-                ("rows", loss, kind, label, team),
-                rows_kernel(loss, kind, label, team),
-            )
+            for vector in (False, True)[: 1 + (team == 0)]:
+                key = loss, kind, label, team, vector
+                yield ("rows", *key), rows_kernel(*key)
     for kind in WIDE:
         yield ("points", kind), points_kernel(kind)
     for label in INTEGERS:

@@ -4,28 +4,31 @@
 //   LOSS  0 for squared errors, 1 for absolute ones
 
 extern "C" __global__ void errors(
-    const Stored* predictions, const Stored* targets, Stored* slopes, double* totals,
-    int* broken, long long count, double scale, int wants_slope)
+    const Stored* __restrict__ predictions, const Stored* __restrict__ targets,
+    Stored* __restrict__ slopes, double* totals, int* broken, long long count,
+    double scale, int wants_slope)
 {
   const long long step = (long long)gridDim.x * blockDim.x;
   double total = 0;
   long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   for (; i < count; i += AHEAD * step) {
-    Real few = 0;  // sums of float32 go on in float64 after eight numbers
+    Real found[AHEAD];  // all are asked for before the first is used
     for (int k = 0; k < AHEAD; k++) {
       long long j = i + k * step;
-      if (j >= count) continue;
-      Real error = load(predictions + j) - load(targets + j);
+      found[k] = j < count ? load(predictions + j) - load(targets + j) : Real(0);
+    }
+    for (int k = 0; k < AHEAD; k++) {
+      long long j = i + k * step;
+      Real error = found[k];
 #if LOSS == 0
-      few += error * error;
+      total += error * error;
       Real slope = 2 * error;
 #else
-      few += abs(error);
+      total += abs(error);
       Real slope = error > 0 ? 1 : error < 0 ? -1 : 0 * error;
 #endif
-      if (wants_slope) store(slopes + j, slope * Real(scale));
+      if (wants_slope && j < count) store(slopes + j, slope * Real(scale));
     }
-    total += few;
   }
   leave(total, 0, totals, broken);
 }

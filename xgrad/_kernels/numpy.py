@@ -30,12 +30,13 @@ SHORT = 32
 # float32 numbers that are added in float32, before float64 takes over.
 GROUP = 8
 _LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in FLOATS}
+_TINY = {dtype: float(np.finfo(dtype).tiny) for dtype in FLOATS}
 _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
-# While the sum of exp(x) over a row is at least LEAST and at most that times MOST, what
-# vanishes next to it is far below its rounding, and exp(x_y) is a normal number.
+# Where the sum of exp(x) over a row is at least LEAST, and the share of the label at
+# least this, neither vanishes, and what vanishes beside them does not matter.
 LEAST = 2.0**-20
 _AS_INDEX: Any = {"dtype": np.intp, "casting": "unsafe"}
-_MOST = {dtype: 2.0 ** (np.finfo(dtype).maxexp - 28) for dtype in FLOATS}
+_SMALLEST = {dtype: 2.0 ** (np.finfo(dtype).minexp + 26) for dtype in FLOATS}
 
 
 def find(name: str, dtype: Any) -> Callable[..., Any] | None:
@@ -124,30 +125,39 @@ def softmax_cross_entropy(
 
     The maximum of a row is not looked for in large arrays: ``exp(x)`` and its sum over
     the row have full precision as they are while nothing overflows or vanishes, and the
-    loss is ``log(sum(exp(x)) / exp(x_y))``. Rows of which that is not true are found by
-    these two numbers, and are computed again below their maximum.
+    loss is ``-log(exp(x_y) / sum(exp(x)))``. Rows of which that is not true are found
+    by these two numbers, and are computed again below their maximum.
     """
     rows = _Rows.of(logits, labels, wanted, reduction)
     if rows is None:
         return None
-    most = _MOST[logits.dtype]
+    smallest = _SMALLEST[logits.dtype]
+    # Up to here the factor of a row in its slope is a normal number.
+    most = float(rows.scale) / _TINY[logits.dtype]
     with quiet():
         if logits.size <= SMALL:
             return _below_maximum(rows)
         for part, block, weights, at in rows.blocks():
             np.exp(block, out=weights)
             sums = _sums(weights)
-            ratio = sums / weights.reshape(-1).take(at)
-            safe = np.minimum.reduce(sums) >= LEAST and np.maximum.reduce(ratio) <= most
+            share = weights.reshape(-1).take(at) / sums  # probability of the label
+            if not (
+                np.minimum.reduce(sums) >= LEAST
+                and np.maximum.reduce(sums) <= most
+                and np.minimum.reduce(share) >= smallest
+            ):
+                fine = (sums >= LEAST) & (sums <= most) & (share >= smallest)
+                odd = np.flatnonzero(~fine)
+            else:
+                odd = None
             if rows.losses is not None:
-                np.log(ratio, out=rows.losses[part])
-            if not safe:
-                odd = np.flatnonzero(~((sums >= LEAST) & (ratio <= most)))
-                _mend(rows, part, odd, weights, sums)
+                np.subtract(0, np.log(share), out=rows.losses[part])
+            if odd is not None:
+                _mend(rows, part, odd, weights, sums, share)
             if rows.slope is not None:
                 _scale(weights, rows.scale / sums)
-                weights.reshape(-1)[at] -= rows.scale
-    return rows.results()
+                weights.reshape(-1)[at] = (share - 1) * rows.scale
+        return rows.results()
 
 
 def _below_maximum(rows: _Rows) -> Found:
@@ -166,13 +176,16 @@ def _below_maximum(rows: _Rows) -> Found:
     return rows.results()
 
 
-def _mend(rows: _Rows, part: slice, odd: Array, weights: Array, sums: Array) -> None:
-    """Losses, ``exp`` and its sum of some rows, below their maximum."""
+def _mend(
+    rows: _Rows, part: slice, odd: Array, weights: Array, sums: Array, share: Array
+) -> None:
+    """Some rows anew, below their maximum."""
     shift = below_maximum(np, rows.values[part][odd])
+    own = shift[np.arange(len(odd)), rows.labels[part][odd]]
     weights[odd] = exponential = np.exp(shift)
     sums[odd] = normaliser = _sums(exponential)
+    share[odd] = np.exp(own) / normaliser
     if rows.losses is not None:
-        own = shift[np.arange(len(odd)), rows.labels[part][odd]]
         rows.losses[part][odd] = np.log(normaliser) - own
 
 
@@ -201,11 +214,11 @@ def cross_entropy(
                 return None
             own = memory.reshape(-1).take(at) + dtype.type(delta)
             if rows.losses is not None:
-                np.negative(np.log(own), out=rows.losses[part])
+                np.subtract(0, np.log(own), out=rows.losses[part])
             if rows.slope is not None:
                 memory[...] = 0
-                memory.reshape(-1)[at] = -rows.scale / own
-    return rows.results()
+                memory.reshape(-1)[at] = -1 / own * rows.scale
+        return rows.results()
 
 
 def _sums(values: Array) -> Array:
@@ -316,7 +329,8 @@ def _square(errors: Array) -> None:
 
 def _twice(p: Array, t: Array, divisor: int, slope: Array) -> None:
     np.subtract(p, t, out=slope)
-    np.divide(slope, slope.dtype.type(divisor / 2), out=slope)
+    np.multiply(slope, 2, out=slope)
+    np.divide(slope, divisor, out=slope)
 
 
 def _size(errors: Array) -> None:

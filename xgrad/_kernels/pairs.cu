@@ -24,9 +24,12 @@ extern "C" __global__ void pairs(
     const Right right = rights[row];
     const bool known = left >= 0 && (Count)left < classes && right >= 0 &&
                        (Count)right < classes;
+    if (!known) {
+      bad++;
+      continue;
+    }
     const long long pair = (long long)left * classes + (long long)right;
-    if (!known) bad++;
-    else if (shared) atomicAdd(parts + pair, 1u);
+    if (shared) atomicAdd(parts + pair, 1u);
     else atomicAdd(counts + pair, Count(1));
   }
   __syncthreads();
