@@ -215,6 +215,7 @@ using std::abs; using std::exp; using std::fmax; using std::log;
 #define __restrict__
 #define __launch_bounds__(...)
 #define __shared__ alignas(16) static
+struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct Place { unsigned x, y; };
 static thread_local Place threadIdx, blockIdx;
 static Place blockDim, gridDim;

@@ -86,14 +86,29 @@ __device__ inline Seen joined(Seen seen) {
 
 // Entries of a row that a thread reads or writes together, from `j` on: neighbours, or
 // one in each `apart`.
-struct alignas(16) Chunk {
+union Chunk {
   Stored entries[AHEAD];
+  uint4 words[AHEAD * sizeof(Stored) / 16];
 };
+
+// Writes 16 bytes at once, as the compiler would not; they are not read again, and make
+// room in the cache for rows that are.
+__device__ inline void put(uint4* place, uint4 word) {
+#if defined(__CUDACC_RTC__)
+  asm volatile("st.cs.v4.b32 [%0], {%1, %2, %3, %4};"
+               :: "l"(place), "r"(word.x), "r"(word.y), "r"(word.z), "r"(word.w)
+               : "memory");
+#else
+  *place = word;
+#endif
+}
 
 __device__ inline void read(const Stored* row, int j, int apart, int end, Real* into) {
 #if VECTOR
   Chunk chunk;
-  if (j < end) chunk = *(const Chunk*)(row + j);
+  if (j < end)
+    for (int i = 0; i < sizeof(Chunk) / 16; i++)
+      chunk.words[i] = ((const uint4*)(row + j))[i];
   for (int k = 0; k < AHEAD; k++) into[k] = j < end ? load(chunk.entries + k) : beyond();
 #else
   for (int k = 0; k < AHEAD; k++, j += apart)
@@ -105,7 +120,9 @@ __device__ inline void write(Stored* row, int j, int apart, int end, const Real*
 #if VECTOR
   Chunk chunk;
   for (int k = 0; k < AHEAD; k++) store(chunk.entries + k, from[k]);
-  if (j < end) *(Chunk*)(row + j) = chunk;
+  if (j < end)
+    for (int i = 0; i < sizeof(Chunk) / 16; i++)
+      put((uint4*)(row + j) + i, chunk.words[i]);
 #else
   for (int k = 0; k < AHEAD; k++, j += apart)
     if (j < end) store(row + j, from[k]);
