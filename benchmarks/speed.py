@@ -266,6 +266,7 @@ class Speed:
             "gradient of (v**2).sum(), n = 2": lambda: xgrad.gradient(square, x),
             "the same with accuracy=2": lambda: xgrad.gradient(square, x, accuracy=2),
             "one call of (v**2).sum()": lambda: square(x),
+            "((p - t) ** 2).mean()": lambda: ((p - t) ** 2).mean(),
         }
         times = Timer().medians(calls)
         lines = [[name, duration(seconds)] for name, seconds in times.items()]

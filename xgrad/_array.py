@@ -383,10 +383,12 @@ def is_dask(xp: Any) -> bool:
 
 
 def cast(xp: Any, x: Array, dtype: Any) -> Array:
-    """``x`` in another dtype; scalars of NumPy stay scalars."""
+    """``x`` in another dtype; scalars of NumPy stay scalars where there are such."""
     if x.dtype == dtype:
         return x
-    return x.astype(dtype) if isinstance(x, np.generic) else xp.astype(x, dtype)
+    if isinstance(x, np.generic):
+        return x.astype(dtype) if dtype.isnative else np.asarray(x).astype(dtype)
+    return xp.astype(x, dtype)
 
 
 # shapes and values

@@ -184,6 +184,16 @@ class _Parts:
 # Errors of elements
 
 
+def half_squared_error(
+    prediction: Any, target: Any, **settings: Any
+) -> tuple[Any, Any] | None:
+    """Half the squared errors of rows."""
+    if prediction.size == 0 or prediction.ndim == 0:
+        return None
+    rows = prediction.size // prediction.shape[-1]
+    return _of_errors(2, prediction, target, rows=rows, **settings)
+
+
 def mean_squared_error(
     prediction: Any, target: Any, **settings: Any
 ) -> tuple[Any, Any] | None:
@@ -207,6 +217,7 @@ def _of_errors(
     reduction: str,
     check: bool,
     moved: bool,
+    rows: int = 0,
 ) -> tuple[Any, Any] | None:
     count = prediction.size
     fits = (
@@ -218,7 +229,7 @@ def _of_errors(
     if not fits:
         return None
     kind = str(prediction.dtype)
-    divisor = count if reduction == "mean" else 1
+    divisor = (rows or count) if reduction == "mean" else 1
     blocks = min(-(-count // THREADS), MOST_BLOCKS)
     slope = wanted != "value"
     with on_device_of(prediction):
@@ -238,7 +249,8 @@ def _of_errors(
             ),
         )
         real = np.float64 if kind == "float64" else np.float32
-        return parts.total(kind, real, divisor, False), slopes
+        halves = 2 if rows else 1
+        return parts.total(kind, real, halves * divisor, False), slopes
 
 
 # Counts
@@ -368,7 +380,7 @@ def all_kernels() -> dict[str, Any]:
 def _all_kernels() -> Iterator[tuple[tuple[Any, ...], Any]]:
     for kind in FLOATS:
         yield ("finish", kind), finish_kernel(kind)
-        for loss in (0, 1):
+        for loss in (0, 1, 2):
             yield ("errors", loss, kind), errors_kernel(loss, kind)
     for loss, kind, label, team in itertools.product(
         (0, 1), FLOATS, INTEGERS, (0, *TEAMS)
@@ -389,6 +401,7 @@ def _all_kernels() -> Iterator[tuple[tuple[Any, ...], Any]]:
 KERNELS: dict[str, tuple[Callable[..., Any], Collection[str]]] = {
     "softmax_cross_entropy": (softmax_cross_entropy, FLOATS),
     "cross_entropy": (cross_entropy, FLOATS),
+    "half_squared_error": (half_squared_error, FLOATS),
     "mean_squared_error": (mean_squared_error, FLOATS),
     "mean_absolute_error": (mean_absolute_error, FLOATS),
     "confusion_counts": (confusion_counts, INTEGERS),

@@ -1,7 +1,8 @@
 // Losses of the error of each element: slopes, and the sum of the losses.
 //
 // Before this source stand the types Stored and Real, the macro KIND, and
-//   LOSS  0 for squared errors, 1 for absolute ones
+//   LOSS  0 for squared errors, 1 for absolute ones, 2 for squared errors whose slope is
+//         that of their halves
 
 extern "C" __global__ void errors(
     const Stored* __restrict__ predictions, const Stored* __restrict__ targets,
@@ -20,12 +21,12 @@ extern "C" __global__ void errors(
     for (int k = 0; k < AHEAD; k++) {
       long long j = i + k * step;
       Real error = found[k];
-#if LOSS == 0
-      total += error * error;
-      Real slope = 2 * error;
-#else
+#if LOSS == 1
       total += abs(error);
       Real slope = error > 0 ? 1 : error < 0 ? -1 : 0 * error;
+#else
+      total += error * error;
+      Real slope = LOSS ? error : 2 * error;
 #endif
       if (wants_slope && j < count) store(slopes + j, slope * Real(scale));
     }

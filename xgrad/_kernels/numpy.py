@@ -22,6 +22,8 @@ Found = tuple[Any, Any] | None
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # Entries at once: 512 KiB in float32, half of a usual L2 cache.
 BLOCK = 2**17
+# Bytes of errors at once: a call of NumPy costs more than a cache that is too small.
+ERROR_BYTES = 2**20
 # Up to so many entries the time of a call is that of Python.
 SMALL = 2**13
 # Rows up to this length are scaled by a factor for each entry: NumPy's loop over a row
@@ -256,6 +258,14 @@ def _constant(array: Array) -> Array:
 # Errors of elements
 
 
+def half_squared_error(prediction: Array, target: Array, **settings: Any) -> Found:
+    """Half the squared errors of rows."""
+    if prediction.size == 0 or prediction.ndim == 0:
+        return None
+    rows = prediction.size // prediction.shape[-1]
+    return _of_errors(prediction, target, _square, _once, rows=rows, **settings)
+
+
 def mean_squared_error(prediction: Array, target: Array, **settings: Any) -> Found:
     """Squared errors."""
     return _of_errors(prediction, target, _square, _twice, **settings)
@@ -276,8 +286,12 @@ def _of_errors(
     reduction: str,
     check: bool,
     moved: bool,
+    rows: int = 0,
 ) -> Found:
-    """Sum or mean of a function of the errors, and its slope."""
+    """Sum or mean of a function of the errors, and its slope; of ``rows``, half of it.
+
+    ``bend`` turns errors into losses, ``turn`` writes slopes, over the divisor.
+    """
     dtype, count = prediction.dtype, prediction.size
     fits = (
         reduction != "none"
@@ -291,9 +305,9 @@ def _of_errors(
         return None
     left, right = prediction.reshape(-1), target.reshape(-1)
     slope = None if wanted == "value" else np.empty(count, dtype)
-    length = min(BLOCK, count)
+    length = min(ERROR_BYTES // dtype.itemsize, count)
     scratch = np.empty(length, dtype)
-    divisor = count if reduction == "mean" else 1
+    divisor = (rows or count) if reduction == "mean" else 1
     total = 0.0
     with quiet():
         for begin in range(0, count, length):
@@ -309,7 +323,7 @@ def _of_errors(
         # What this dtype cannot hold is left to the formulas, and so is nan.
         if not total <= _LARGEST[dtype]:
             return None
-        value = dtype.type(total / divisor)
+        value = dtype.type((total / 2 if rows else total) / divisor)
     return value, None if slope is None else slope.reshape(prediction.shape)
 
 
@@ -325,6 +339,11 @@ def _total(values: Array) -> float:
 
 def _square(errors: Array) -> None:
     np.multiply(errors, errors, out=errors)
+
+
+def _once(p: Array, t: Array, divisor: int, slope: Array) -> None:
+    np.subtract(p, t, out=slope)
+    np.divide(slope, divisor, out=slope)
 
 
 def _twice(p: Array, t: Array, divisor: int, slope: Array) -> None:
@@ -401,6 +420,7 @@ def perturbed_points(
 OF_FLOATS: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "cross_entropy": cross_entropy,
+    "half_squared_error": half_squared_error,
     "mean_squared_error": mean_squared_error,
     "mean_absolute_error": mean_absolute_error,
 }
