@@ -27,7 +27,7 @@ REDUCTIONS = ["mean", "sum", "none"]
 def small_blocks(monkeypatch):
     """Blocks of some rows, so that small arrays have several."""
     monkeypatch.setattr(kernels, "BLOCK", 64)
-    monkeypatch.setattr(kernels, "ERROR_BYTES", 512)
+    monkeypatch.setattr(kernels, "BYTES", 512)
     monkeypatch.setattr(kernels, "SMALL", 0)
 
 

@@ -160,12 +160,13 @@ def gradient(
     >>> value, estimate.status
     (array(1.e+08), array(0, dtype=int8))
     """
-    options = (sparsity, step, dtype, bounds, max_bytes, workers, axis)
-    flags = (terms, progress, full_output)
-    ordinary = isinstance(method, str) and method in ACCURACIES
     first = None  # f(x), where it is known already
-    ordinary = ordinary and not any(o is not None for o in options)
-    if ordinary and not any(flag is not False for flag in flags):
+    if (
+        isinstance(method, str)
+        and method in ACCURACIES
+        and axis is sparsity is step is dtype is bounds is max_bytes is workers is None
+        and terms is progress is full_output is False
+    ):
         found, first = quick_gradient(f, x, method, accuracy, vectorized)
         if found is not None:
             return found

@@ -7,6 +7,7 @@ and reductions along short axes, which NumPy is slow at.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,8 +23,9 @@ Found = tuple[Any, Any] | None
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # Entries at once: 512 KiB in float32, half of a usual L2 cache.
 BLOCK = 2**17
-# Bytes of errors at once: a call of NumPy costs more than a cache that is too small.
-ERROR_BYTES = 2**20
+# Bytes that are kept to compute in, and those of errors at once: a call of NumPy costs
+# more than a cache that is a little too small.
+BYTES = 2**20
 # Up to so many entries the time of a call is that of Python.
 SMALL = 2**13
 # Rows up to this length are scaled by a factor for each entry: NumPy's loop over a row
@@ -48,6 +50,23 @@ def find(name: str, dtype: Any) -> Callable[..., Any] | None:
     if name in OF_LABELS:
         return OF_LABELS[name] if dtype.kind in "iu" else None
     return OF_FLOATS.get(name) if dtype in FLOATS else None
+
+
+_kept = threading.local()
+
+
+def _scratch(count: int, dtype: Any) -> Array:
+    """Memory of this thread for the time of a call.
+
+    It is kept: fresh memory costs as much as what is computed in it.
+    """
+    size = count * dtype.itemsize
+    if size > BYTES:
+        return np.empty(count, dtype)
+    memory: Array | None = getattr(_kept, "memory", None)
+    if memory is None or len(memory) < size:
+        _kept.memory = memory = np.empty(BYTES, np.uint8)
+    return memory[:size].view(dtype)
 
 
 # Rows of classes
@@ -93,7 +112,8 @@ class _Rows:
         height = min(max(1, BLOCK // self.classes), self.count)
         starts = _starts(height, self.classes)
         if self.slope is None:
-            scratch = np.empty((height, self.classes), self.values.dtype)
+            scratch = _scratch(height * self.classes, self.values.dtype)
+            scratch = scratch.reshape(height, self.classes)
         for begin in range(0, self.count, height):
             part = slice(begin, begin + height)
             values, labels = self.values[part], self.labels[part]
@@ -279,8 +299,8 @@ def mean_absolute_error(prediction: Array, target: Array, **settings: Any) -> Fo
 def _of_errors(
     prediction: Array,
     target: Array,
-    bend: Callable[[Array], None],
-    turn: Callable[[Array, Array, int, Array], None],
+    bend: Callable[[Array, Array], None],
+    turn: Callable[[Array, Array, int], None],
     *,
     wanted: str,
     reduction: str,
@@ -290,7 +310,7 @@ def _of_errors(
 ) -> Found:
     """Sum or mean of a function of the errors, and its slope; of ``rows``, half of it.
 
-    ``bend`` turns errors into losses, ``turn`` writes slopes, over the divisor.
+    ``bend`` makes losses of errors, and ``turn`` slopes in place, over the divisor.
     """
     dtype, count = prediction.dtype, prediction.size
     fits = (
@@ -305,21 +325,21 @@ def _of_errors(
         return None
     left, right = prediction.reshape(-1), target.reshape(-1)
     slope = None if wanted == "value" else np.empty(count, dtype)
-    length = min(ERROR_BYTES // dtype.itemsize, count)
-    scratch = np.empty(length, dtype)
+    length = min(BYTES // dtype.itemsize, count)
+    scratch = _scratch(length, dtype)
     divisor = (rows or count) if reduction == "mean" else 1
     total = 0.0
     with quiet():
         for begin in range(0, count, length):
             part = slice(begin, begin + length)
             p, t = left[part], right[part]
+            values = scratch[: len(p)]
+            errors = np.subtract(p, t, out=values if slope is None else slope[part])
             if wanted != "slope":
-                errors = scratch[: len(p)]
-                np.subtract(p, t, out=errors)
-                bend(errors)
-                total += _total(errors)
+                bend(errors, values)
+                total += _total(values)
             if slope is not None:
-                turn(p, t, divisor, slope[part])
+                turn(errors, values, divisor)
         # What this dtype cannot hold is left to the formulas, and so is nan.
         if not total <= _LARGEST[dtype]:
             return None
@@ -337,28 +357,26 @@ def _total(values: Array) -> float:
     return float(np.add.reduce(few, dtype=np.float64) + rest)
 
 
-def _square(errors: Array) -> None:
-    np.multiply(errors, errors, out=errors)
+def _square(errors: Array, losses: Array) -> None:
+    np.multiply(errors, errors, out=losses)
 
 
-def _once(p: Array, t: Array, divisor: int, slope: Array) -> None:
-    np.subtract(p, t, out=slope)
+def _once(slope: Array, scratch: Array, divisor: int) -> None:
     np.divide(slope, divisor, out=slope)
 
 
-def _twice(p: Array, t: Array, divisor: int, slope: Array) -> None:
-    np.subtract(p, t, out=slope)
+def _twice(slope: Array, scratch: Array, divisor: int) -> None:
     np.multiply(slope, 2, out=slope)
     np.divide(slope, divisor, out=slope)
 
 
-def _size(errors: Array) -> None:
-    np.absolute(errors, out=errors)
+def _size(errors: Array, losses: Array) -> None:
+    np.absolute(errors, out=losses)
 
 
-def _sign(p: Array, t: Array, divisor: int, slope: Array) -> None:
-    np.sign(p - t, out=slope)  # several times slower in place
-    np.multiply(slope, slope.dtype.type(1 / divisor), out=slope)
+def _sign(slope: Array, scratch: Array, divisor: int) -> None:
+    np.sign(slope, out=scratch)  # several times slower in place
+    np.multiply(scratch, scratch.dtype.type(1 / divisor), out=slope)
 
 
 # Labels
