@@ -31,8 +31,9 @@ SMALL = 2**13
 # Rows up to this length are scaled by a factor for each entry: NumPy's loop over a row
 # costs more.
 SHORT = 32
-# float32 numbers that are added in float32, before float64 takes over.
-GROUP = 8
+# Numbers that are added up in float32 before float64 takes over: by a product of BLAS,
+# or one after another.
+GROUP, FEW = 256, 8
 _LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in FLOATS}
 _TINY = {dtype: float(np.finfo(dtype).tiny) for dtype in FLOATS}
 _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
@@ -283,23 +284,23 @@ def half_squared_error(prediction: Array, target: Array, **settings: Any) -> Fou
     if prediction.size == 0 or prediction.ndim == 0:
         return None
     rows = prediction.size // prediction.shape[-1]
-    return _of_errors(prediction, target, _square, _once, rows=rows, **settings)
+    return _of_errors(prediction, target, _squares, _once, rows=rows, **settings)
 
 
 def mean_squared_error(prediction: Array, target: Array, **settings: Any) -> Found:
     """Squared errors."""
-    return _of_errors(prediction, target, _square, _twice, **settings)
+    return _of_errors(prediction, target, _squares, _twice, **settings)
 
 
 def mean_absolute_error(prediction: Array, target: Array, **settings: Any) -> Found:
     """Absolute errors."""
-    return _of_errors(prediction, target, _size, _sign, **settings)
+    return _of_errors(prediction, target, _sizes, _sign, **settings)
 
 
 def _of_errors(
     prediction: Array,
     target: Array,
-    bend: Callable[[Array, Array], None],
+    add_up: Callable[[Array, Array], float],
     turn: Callable[[Array, Array, int], None],
     *,
     wanted: str,
@@ -310,7 +311,7 @@ def _of_errors(
 ) -> Found:
     """Sum or mean of a function of the errors, and its slope; of ``rows``, half of it.
 
-    ``bend`` makes losses of errors, and ``turn`` slopes in place, over the divisor.
+    ``add_up`` sums the losses, ``turn`` makes slopes of errors, over the divisor.
     """
     dtype, count = prediction.dtype, prediction.size
     fits = (
@@ -336,8 +337,7 @@ def _of_errors(
             values = scratch[: len(p)]
             errors = np.subtract(p, t, out=values if slope is None else slope[part])
             if wanted != "slope":
-                bend(errors, values)
-                total += _total(values)
+                total += add_up(errors, values)
             if slope is not None:
                 turn(errors, values, divisor)
         # What this dtype cannot hold is left to the formulas, and so is nan.
@@ -347,18 +347,24 @@ def _of_errors(
     return value, None if slope is None else slope.reshape(prediction.shape)
 
 
-def _total(values: Array) -> float:
-    """Sum in float64, of float32 numbers of which a few were added up before."""
-    if values.dtype == np.float64 or len(values) <= SMALL:
-        return float(np.add.reduce(values, dtype=np.float64))
-    groups = len(values) // GROUP
-    few = np.add.reduce(values[: groups * GROUP].reshape(GROUP, groups), axis=0)
-    rest = np.add.reduce(values[groups * GROUP :], dtype=np.float64)
+def _squares(errors: Array, scratch: Array) -> float:
+    if len(errors) <= SMALL:
+        return float(np.add.reduce(errors * errors, dtype=np.float64))
+    whole = len(errors) // GROUP * GROUP
+    groups, rest = errors[:whole].reshape(-1, GROUP), errors[whole:]
+    # Products of BLAS round as seldom as sums in pairs while they are this short.
+    squares = np.add.reduce(np.vecdot(groups, groups), dtype=np.float64)
+    return float(squares + np.vecdot(rest, rest))
+
+
+def _sizes(errors: Array, scratch: Array) -> float:
+    np.absolute(errors, out=scratch)
+    if len(errors) <= SMALL or errors.dtype == np.float64:
+        return float(np.add.reduce(scratch, dtype=np.float64))
+    whole = len(errors) // FEW * FEW
+    few = np.add.reduce(scratch[:whole].reshape(FEW, -1), axis=0)
+    rest = np.add.reduce(scratch[whole:], dtype=np.float64)
     return float(np.add.reduce(few, dtype=np.float64) + rest)
-
-
-def _square(errors: Array, losses: Array) -> None:
-    np.multiply(errors, errors, out=losses)
 
 
 def _once(slope: Array, scratch: Array, divisor: int) -> None:
@@ -368,10 +374,6 @@ def _once(slope: Array, scratch: Array, divisor: int) -> None:
 def _twice(slope: Array, scratch: Array, divisor: int) -> None:
     np.multiply(slope, 2, out=slope)
     np.divide(slope, divisor, out=slope)
-
-
-def _size(errors: Array, losses: Array) -> None:
-    np.absolute(errors, out=losses)
 
 
 def _sign(slope: Array, scratch: Array, divisor: int) -> None:
