@@ -27,7 +27,7 @@ LAYERS = [
         "_schemes",
     },
     {"_case", "_classification", "_function", "_ladder", "_readout", "_regression"},
-    {"_loss", "_ranks"},
+    {"_checkpoint", "_loss", "_ranks"},
     {"_kinds"},
     {"losses"},
     {"metrics", "_evaluate", "_plan"},

@@ -58,7 +58,8 @@ class Run:
         self.runner.meter.expect(1)
         base = self.function.at_base()
         self.runner.meter.add(1)
-        return base
+        kept = self.runner.kept
+        return base if kept is None else kept.base(self.xp, base)
 
     def known(self, value: Any) -> Array:
         """``f(x)``, where the function has given it already."""
@@ -120,7 +121,7 @@ class Run:
     ) -> Parts:
         """All columns once: evaluated, read and combined."""
         xp = self.xp
-        function = chosen(self.runner, function, leaf, points, base)
+        function = self._chosen(function, leaf, points, base)
         self.runner.meter.expect(points.total)
         found = []
         for start, stop, blocks in self.runner.groups(function, leaf, points, base):
@@ -133,6 +134,17 @@ class Run:
         if not found:
             return self._nothing(leaf, base, estimate)
         return join(found, lambda groups: readout.ordered(xp, groups))
+
+    def _chosen(
+        self, function: Function, leaf: int, points: Points, base: Array
+    ) -> Function:
+        """The function with the way to call it."""
+
+        def find() -> Function:
+            return chosen(self.runner, function, leaf, points, base)
+
+        kept = self.runner.kept
+        return find() if kept is None else kept.way(function, base, find)
 
     def _nothing(self, leaf: int, base: Array, estimate: bool) -> Parts:
         """Parts of an array without entries."""
@@ -154,7 +166,7 @@ class Run:
         self, function: Function, leaf: int, base: Array, points: Points
     ) -> Array:
         """Values at the points of a single column, ``(offsets, *shape)``."""
-        function = chosen(self.runner, function, leaf, points, base)
+        function = self._chosen(function, leaf, points, base)
         self.runner.meter.expect(points.total)
         for _, _, blocks in self.runner.groups(function, leaf, points, base):
             values = joined(self.xp, blocks)[:, 0, ...]

@@ -13,11 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, float_info
+from xgrad._array import Array, float_info, from_host
+from xgrad._checkpoint import Checkpoint, Pass
 from xgrad._device import adopt_place, on_device_of, out_of_memory
 from xgrad._execution import Execution, Meter
 from xgrad._function import Function
 from xgrad._points import Chunk, Points
+
+Results = Generator[Array, None, None]
+Keep = Callable[[int, Array], None]
 
 # At most 32 MiB count for the limits from which glibc returns memory to the system.
 RELEASED_BYTES = 31 * 2**20
@@ -82,6 +86,7 @@ class Runner:
     workers: Any = None
     # What has been found out in this call about plain functions.
     chosen: dict[Any, Function] = field(default_factory=dict)
+    kept: Checkpoint | None = None
     told: list[str] = field(default_factory=list)
 
     def groups(
@@ -102,11 +107,16 @@ class Runner:
         fitting = self.execution.fitting(points, function.mode, point_bytes)
         if min(fitting, points.total) * points.point_bytes > SMALL_BYTES:
             _keep_released_memory()
-        chunks = list(points.chunks(fitting)) if points.total else []
         task = Task(function, leaf, points, shape)
-        run = self._in_turn if self.workers is None else self._by_workers
+        if self.kept is None:
+            chunks = list(points.chunks(fitting)) if points.total else []
+            results = self._evaluated(task, chunks, _ignored)
+        else:
+            part = self.kept.next_pass(function, leaf, points, shape, fitting)
+            chunks = part.chunks
+            results = self._kept_or_evaluated(self.kept, part, task, base)
         found: list[Array] = []
-        with contextlib.closing(run(task, chunks)) as results:
+        with contextlib.closing(results):
             for chunk, values in zip(chunks, results, strict=True):
                 self.meter.add(chunk.size)
                 found.append(values)
@@ -114,37 +124,86 @@ class Runner:
                     yield chunk.start, chunk.stop, found
                     found = []
 
-    @staticmethod
-    def _in_turn(task: Task, chunks: list[Chunk]) -> Generator[Array, None, None]:
-        limit = max((chunk.size for chunk in chunks), default=1)
-        for chunk in chunks:
-            values, limit = task.within(chunk, limit)
-            yield values
+    def _kept_or_evaluated(
+        self, kept: Checkpoint, part: Pass, task: Task, base: Array
+    ) -> Results:
+        """The values of all chunks, of which only the missing ones are evaluated."""
+        missing = [i for i in range(len(part.chunks)) if i not in part.values]
 
-    def _by_workers(
-        self, task: Task, chunks: list[Chunk]
-    ) -> Generator[Array, None, None]:
-        if not hasattr(self.workers, "submit"):
-            yield from _mapped(self.workers, task, chunks)
-            return
+        def keep(number: int, values: Array) -> None:
+            if missing[number] not in part.values:
+                kept.keep(part, missing[number], values)
+
+        chunks = [part.chunks[i] for i in missing]
+        new = self._evaluated(task, chunks, keep)
+        to_do = frozenset(missing)
+        with contextlib.closing(new):
+            for i in range(len(part.chunks)):
+                if i in to_do:
+                    yield next(new)
+                else:
+                    yield from_host(task.function.xp, part.values[i], like=base)
+
+    def _evaluated(self, task: Task, chunks: list[Chunk], keep: Keep) -> Results:
+        """Values of the chunks in order; ``keep(number, values)`` gets them early."""
+        if self.workers is None:
+            return _in_turn(task, chunks, keep)
+        if hasattr(self.workers, "submit"):
+            return self._submitted(task, chunks, keep)
+        return _mapped(self.workers, task, chunks, keep)
+
+    def _submitted(self, task: Task, chunks: list[Chunk], keep: Keep) -> Results:
         # A window, so that no more results wait than there are workers to make them.
         waiting: collections.deque[Any] = collections.deque()
         width = 2 * self.execution.worker_count
         try:
-            for chunk in chunks:
-                waiting.append(self.workers.submit(task, chunk))
+            for number, chunk in enumerate(chunks):
+                waiting.append((number, self.workers.submit(task, chunk)))
                 if len(waiting) >= width:
-                    yield waiting.popleft().result()
+                    _keep_finished(waiting, keep)
+                    yield _first(waiting, keep)
             while waiting:
-                yield waiting.popleft().result()
+                _keep_finished(waiting, keep)
+                yield _first(waiting, keep)
         finally:
-            for future in waiting:
+            _keep_finished(waiting, keep)
+            for _, future in waiting:
                 future.cancel()
 
 
+def _ignored(number: int, values: Array) -> None:
+    """Nothing is kept."""
+
+
+def _first(waiting: collections.deque[Any], keep: Keep) -> Array:
+    """The result that is next in order."""
+    number, future = waiting[0]
+    values = future.result()
+    keep(number, values)
+    waiting.popleft()
+    return values
+
+
+def _keep_finished(waiting: collections.deque[Any], keep: Keep) -> None:
+    """Keep results that have arrived before it is their turn."""
+    if keep is _ignored:
+        return
+    for number, future in waiting:
+        if future.done() and not future.cancelled() and future.exception() is None:
+            keep(number, future.result())
+
+
+def _in_turn(task: Task, chunks: list[Chunk], keep: Keep) -> Results:
+    limit = max((chunk.size for chunk in chunks), default=1)
+    for number, chunk in enumerate(chunks):
+        values, limit = task.within(chunk, limit)
+        keep(number, values)
+        yield values
+
+
 def _mapped(
-    workers: Callable[..., Iterable[Any]], task: Task, chunks: list[Chunk]
-) -> Iterator[Array]:
+    workers: Callable[..., Iterable[Any]], task: Task, chunks: list[Chunk], keep: Keep
+) -> Results:
     """Results of a callable like ``map``: as many as there are chunks."""
     results = workers(task, chunks)
     if not isinstance(results, Iterable):
@@ -154,6 +213,8 @@ def _mapped(
         )
     count = 0
     for values in results:
+        if count < len(chunks):
+            keep(count, values)
         count += 1
         yield values
     if count != len(chunks):
@@ -165,20 +226,27 @@ def _mapped(
 
 @contextlib.contextmanager
 def runner(
-    execution: Execution, x: Array, each: int = 1, *, silent: bool = False
+    execution: Execution,
+    x: Array,
+    each: int = 1,
+    *,
+    silent: bool = False,
+    kept: contextlib.AbstractContextManager[Checkpoint] | None = None,
 ) -> Iterator[Runner]:
     """What evaluates chunks, with threads of its own if a number of them is given.
 
-    ``silent`` ones do not warn of functions that are called one point at a time.
+    ``silent`` ones do not warn of functions that are called one point at a time; in
+    ``kept`` are chunks that are finished.
     """
     meter = Meter(execution.progress, each)
     workers = execution.workers
     try:
         with on_device_of(x), contextlib.ExitStack() as stack:
+            checkpoint = None if kept is None else stack.enter_context(kept)
             if isinstance(workers, int):
                 workers = ThreadPoolExecutor(workers, "xgrad", adopt_place(x))
                 stack.enter_context(workers)
             told = ["silent"] if silent else []
-            yield Runner(execution, meter, workers, told=told)
+            yield Runner(execution, meter, workers, told=told, kept=checkpoint)
     finally:
         meter.close()

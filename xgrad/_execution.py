@@ -20,6 +20,7 @@ Vectorized = Literal["auto"] | bool
 # own. "auto": one of the last four, still to be found out.
 Mode = Literal["auto", "batch", "loop", "sparse", "dense", "vmap"]
 Progress = bool | Callable[[int, int], Any]
+Kept = str | os.PathLike[str] | None
 Workers = int | Executor | Callable[..., Iterable[Any]] | None
 
 # Near the size of a second-level cache: larger chunks of points only move more memory.
@@ -38,6 +39,7 @@ class Execution:
     max_bytes: int | None = None
     workers: Workers = None
     progress: Progress = False
+    checkpoint: Kept = None
 
     def __post_init__(self) -> None:
         one_of("vectorized", self.vectorized, ("auto", True, False))
@@ -47,6 +49,10 @@ class Execution:
             raise TypeError(
                 "`progress` must be True, False or a callable (done, total); got "
                 f"{self.progress!r}"
+            )
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise TypeError(
+                f"`checkpoint` must be the name of a file; got {self.checkpoint!r}"
             )
         workers = self.workers
         if isinstance(workers, int):

@@ -21,8 +21,8 @@ from xgrad._array import (
 from xgrad._coloring import Coloring, as_coloring
 from xgrad._engine import Run
 from xgrad._evaluate import runner
-from xgrad._execution import Execution, Progress, Vectorized, Workers
-from xgrad._plan import Estimate, Plan, prepare
+from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
+from xgrad._plan import Estimate, Plan, kept, prepare
 from xgrad._points import Points, colors, entries, rows
 from xgrad._quick import quick_gradient
 from xgrad._readout import Readout, SparseTerms, Terms, Whole
@@ -48,6 +48,7 @@ def gradient(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
+    checkpoint: Kept = None,
     full_output: bool = False,
 ) -> Any:
     """Numerical gradient of a function of an array, or of a nesting of arrays.
@@ -114,6 +115,12 @@ def gradient(
     progress : bool or callable
         ``True`` shows a bar (needs tqdm); a callable gets ``(done, total)``
         evaluations after each chunk.
+    checkpoint : str or path, optional
+        A file that keeps the values of finished chunks (an ``npz``, always replaced as
+        a whole). A call that was interrupted, in whatever way, goes on from there when
+        it is made again, with the same result to the bit; ``f(x)`` is evaluated again
+        to see that ``f`` has not changed. Chunks are smaller than without. The file
+        stays when the call is done.
     full_output : bool
         Return ``(gradient, Estimate)``.
 
@@ -132,7 +139,8 @@ def gradient(
         If ``f`` does not return a scalar (one number a row with ``axis=-1``), if two
         calls at one point differ (noticed with ``vectorized="auto"``), if it couples
         rows that should be independent or is not analytic under "complex", if ``x`` is
-        outside its bounds, or if an option is not offered.
+        outside its bounds, if an option is not offered, or if the checkpoint is that of
+        another call, damaged, or in use.
 
     Notes
     -----
@@ -165,6 +173,7 @@ def gradient(
         isinstance(method, str)
         and method in ACCURACIES
         and axis is sparsity is step is dtype is bounds is max_bytes is workers is None
+        and checkpoint is None
         and terms is progress is full_output is False
     ):
         found, first = quick_gradient(f, x, method, accuracy, vectorized)
@@ -181,7 +190,7 @@ def gradient(
         terms=terms,
         sparse=sparsity is not None,
     )
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    execution = Execution(vectorized, max_bytes, workers, progress, checkpoint)
     _, slopes, estimate = _solve(f, x, sparsity, plan, execution, first)
     return (slopes, estimate) if full_output else slopes
 
@@ -254,7 +263,8 @@ def _solve(
     """Value, gradient and, if planned, its estimate; ``first`` is f(x), if known."""
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
-    with runner(execution, function.leaves[0]) as run_by:
+    keeping = kept("gradient", execution, function, plan)
+    with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, tuple(name for name, _ in given), plan, run_by)
         if plan.axis is not None:
             require_rows(x)

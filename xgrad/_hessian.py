@@ -17,11 +17,11 @@ from xgrad._array import (
 )
 from xgrad._engine import Run
 from xgrad._evaluate import runner
-from xgrad._execution import Execution, Progress, Vectorized, Workers
+from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
 from xgrad._gradient import require_scalar
 from xgrad._hidden import chosen
 from xgrad._jacobian import dense
-from xgrad._plan import Plan, prepare
+from xgrad._plan import Plan, kept, prepare
 from xgrad._points import Points, entries, joined, pairs
 from xgrad._schemes import Parts, status_codes
 from xgrad._stencil import Method
@@ -42,6 +42,7 @@ def hessian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
+    checkpoint: Kept = None,
     full_output: bool = False,
 ) -> Any:
     """Numerical Hessian of a scalar function, exactly symmetric.
@@ -65,7 +66,7 @@ def hessian(
     bounds : pair, optional
         As in `gradient`, with ``grad=`` only: differences of ``f`` alone need room on
         both sides.
-    dtype, vectorized, max_bytes, workers, progress, full_output
+    dtype, vectorized, max_bytes, workers, progress, checkpoint, full_output
         As in `gradient`.
 
     Returns
@@ -96,7 +97,7 @@ def hessian(
     """
     if isinstance(x, dict | list | tuple):
         raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    execution = Execution(vectorized, max_bytes, workers, progress, checkpoint)
     if grad is not None:
         plan = Plan(method, accuracy, 1, step, dtype, bounds, full_output)
         return _of_gradient(grad, x, plan, execution)
@@ -111,7 +112,8 @@ def hessian(
         curvature=True,
     )
     function, given = prepare(f, x, plan, execution)
-    with runner(execution, function.leaves[0]) as run_by:
+    keeping = kept("hessian", execution, function, plan)
+    with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, ("x",), plan, run_by)
         base = run.at_base()
         require_scalar(base)
@@ -124,7 +126,8 @@ def _of_gradient(
 ) -> Any:
     function, given = prepare(grad, x, plan, execution)
     xp = function.xp
-    with runner(execution, function.leaves[0]) as run_by:
+    keeping = kept("hessian", execution, function, plan)
+    with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, ("x",), plan, run_by)
         base = run.at_base()
         if tuple(base.shape) != tuple(x.shape):

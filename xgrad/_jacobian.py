@@ -13,9 +13,9 @@ from xgrad._coloring import Coloring
 from xgrad._device import require_sparse, sparse_matrix
 from xgrad._engine import Run
 from xgrad._evaluate import runner
-from xgrad._execution import Execution, Progress, Vectorized, Workers
+from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
 from xgrad._gradient import fitting_coloring
-from xgrad._plan import Plan, prepare
+from xgrad._plan import Plan, kept, prepare
 from xgrad._points import Points, colors, entries
 from xgrad._readout import Entries, Whole
 from xgrad._schemes import Parts
@@ -38,6 +38,7 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
+    checkpoint: Kept = None,
     full_output: bool = False,
 ) -> Any:
     """Numerical Jacobian: the derivative of each entry of the result by each of ``x``.
@@ -55,7 +56,7 @@ def jacobian(
         too small gives wrong results. `color_columns` prepares one for many calls.
         NumPy (with scipy, the extra ``sparse``) and CuPy only.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
-full_output
+checkpoint, full_output
         As in `gradient`.
 
     Returns
@@ -87,11 +88,12 @@ full_output
            [1., 0.]])
     """
     plan = Plan(method, accuracy, 1, step, dtype, bounds, full_output)
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    execution = Execution(vectorized, max_bytes, workers, progress, checkpoint)
     function, given = prepare(f, x, plan, execution)
     if sparsity is not None:
         require_sparse(function.xp)
-    with runner(execution, function.leaves[0]) as run_by:
+    keeping = kept("jacobian", execution, function, plan)
+    with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, tuple(name for name, _ in given), plan, run_by)
         base = run.at_base()
         if sparsity is None:

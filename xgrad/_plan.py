@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from xgrad._array import (
     is_lazy,
     one_of,
 )
+from xgrad._checkpoint import Checkpoint, description, opened
 from xgrad._execution import Execution
 from xgrad._function import Function
 from xgrad._ladder import Ladder
@@ -176,6 +178,16 @@ def prepare(
         )
     skeleton = rebuild(x, [None] * len(given)) if nested else None
     return Function(f, xp, skeleton, tuple(floats), execution.mode), given
+
+
+def kept(
+    kind: str, execution: Execution, function: Function, plan: Plan
+) -> contextlib.AbstractContextManager[Checkpoint] | None:
+    """The checkpoint of a call, to be opened; None if none is asked for."""
+    if execution.checkpoint is None:
+        return None
+    about = description(kind, function, plan)
+    return opened(execution.checkpoint, about, function)
 
 
 def floating_dtype(xp: Any, dtype: Any) -> Any:

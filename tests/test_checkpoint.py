@@ -1,0 +1,404 @@
+"""A long call that is interrupted, however, goes on where it stopped."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xgrad import _checkpoint, gradient, hessian, jacobian
+
+X = np.linspace(0.1, 2.0, 40)
+
+
+def f(x):
+    return np.sum(np.sin(x) ** 2) * x[0]
+
+
+def slopes(x):
+    return np.sin(2 * x) * x[0]
+
+
+class Stops:
+    """A function that raises at some of its calls, counted over all runs."""
+
+    def __init__(self, function, *at, error=RuntimeError):
+        self.function, self.at, self.error = function, at, error
+        self.calls = 0
+
+    def __call__(self, x):
+        self.calls += 1
+        if self.calls in self.at:
+            raise self.error(f"call {self.calls}")
+        return self.function(x)
+
+
+def until_done(call, function, path, errors, **options):
+    """The result, after as many calls as it takes; counts the interruptions."""
+    notes = []
+    while len(notes) < 20:
+        try:
+            found = call(function, X, checkpoint=path, **options)
+        except errors as error:
+            notes.append(error.__notes__[-1])
+        else:
+            break
+    assert all("evaluations are safe in" in note for note in notes)
+    return found, len(notes)
+
+
+@pytest.mark.parametrize("vectorized", [False, "auto"])
+@pytest.mark.parametrize("method", ["central", "forward", "auto", "ladder", "complex"])
+def test_the_same_bits_after_interruptions(tmp_path, method, vectorized):
+    options = {"method": method, "vectorized": vectorized, "full_output": True}
+    expected, known = gradient(f, X, **options)
+    at = (2, 30, 45) if vectorized is False else (25, 40)
+    stopping = Stops(f, *at, error=KeyboardInterrupt)
+    (found, estimate), stops = until_done(
+        gradient, stopping, tmp_path / "run.npz", KeyboardInterrupt, **options
+    )
+    assert stops >= 1
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(estimate.error, known.error)
+    assert estimate.evaluations == known.evaluations
+    if vectorized is False:  # but for f(x), and what the last chunks had in them
+        assert stopping.calls <= known.evaluations + 12 * (stops + 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "function", "options"),
+    [
+        (jacobian, lambda x: np.outer(x[:3], x), {"vectorized": False}),
+        (hessian, f, {"vectorized": False, "accuracy": 2}),
+        (hessian, f, {"grad": lambda x: slopes(x) + 0 * x}),
+        (gradient, lambda x: np.sin(x) ** 2, {"terms": True, "vectorized": False}),
+        (gradient, f, {"bounds": (0.1, 2.0), "vectorized": False}),
+        (gradient, f, {"step": 1e-4, "vectorized": False}),
+    ],
+)
+def test_of_other_derivatives_too(tmp_path, call, function, options):
+    expected = call(function, X, **options)
+    stopping = Stops(options.get("grad", function), 3, 20, 60)
+    target = function
+    if "grad" in options:
+        options = options | {"grad": stopping}
+    else:
+        target = stopping
+    found, stops = until_done(
+        call, target, tmp_path / "run.npz", RuntimeError, **options
+    )
+    assert stops >= 1
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_tree_of_arrays(tmp_path):
+    tree = {"a": X[:5], "b": (X[5:9].reshape(2, 2),)}
+
+    def g(p):
+        return np.sum(p["a"] ** 3) + np.sum(p["b"][0] ** 2)
+
+    expected = gradient(g, tree, vectorized=False)
+    stopping, path = Stops(g, 10, 25), tmp_path / "run.npz"
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            gradient(stopping, tree, vectorized=False, checkpoint=path)
+    found = gradient(stopping, tree, vectorized=False, checkpoint=path)
+    np.testing.assert_array_equal(found["a"], expected["a"])
+    np.testing.assert_array_equal(found["b"][0], expected["b"][0])
+
+
+def test_a_call_that_is_done_costs_one_evaluation(tmp_path):
+    counted, path = Stops(f), tmp_path / "run.npz"
+    first = gradient(counted, X, vectorized=False, checkpoint=path)
+    assert counted.calls == 161
+    second = gradient(counted, X, vectorized=False, checkpoint=str(path))
+    assert counted.calls == 162
+    np.testing.assert_array_equal(first, second)
+    assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
+
+
+@pytest.mark.parametrize("workers", [2, map, "threads"])
+def test_workers_may_change_between_calls(tmp_path, workers):
+    expected = gradient(f, X, vectorized=False)
+    with ThreadPoolExecutor(3) as pool:
+        workers = pool if workers == "threads" else workers
+        stopping, path = Stops(f, 50), tmp_path / "run.npz"
+        with pytest.raises(RuntimeError):
+            gradient(stopping, X, vectorized=False, checkpoint=path, workers=workers)
+        before = stopping.calls
+        found = gradient(stopping, X, vectorized=False, checkpoint=path)
+        assert stopping.calls - before < 161
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_results_that_came_early_are_kept(tmp_path):
+    """Those that wait for an earlier one, when that fails."""
+
+    first = iter([True])
+
+    def late(x):
+        if x[0] != X[0] and next(first, False):
+            time.sleep(0.3)
+            raise RuntimeError("the first chunk")
+        return f(x)
+
+    path = tmp_path / "run.npz"
+    with pytest.raises(RuntimeError) as raised:
+        gradient(late, X, vectorized=False, checkpoint=path, workers=4)
+    assert int(raised.value.__notes__[-1].split()[0]) >= 5
+
+
+# Killed processes
+
+SCRIPT = """
+import sys, time, numpy as np, xgrad
+X = np.linspace(0.1, 2.0, 40)
+def f(x):
+    time.sleep(0.002)
+    return np.sum(np.sin(x) ** 2) * x[0]
+found = xgrad.gradient(f, X, vectorized=False, checkpoint=sys.argv[1])
+np.save(sys.argv[2], found)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_process_loses_little(tmp_path, kill):
+    path, result = tmp_path / "run.npz", tmp_path / "found.npy"
+    command = [sys.executable, "-c", SCRIPT, str(path), str(result)]
+    for _ in range(2):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            size = path.stat().st_size if path.exists() else 0
+            while not (path.exists() and path.stat().st_size > size + 1000):
+                time.sleep(0.01)
+            process.send_signal(kill)
+        assert not result.exists()
+    with np.load(path) as kept:
+        assert len(kept.files) > 4
+    subprocess.run(command, check=True)
+    np.testing.assert_array_equal(np.load(result), gradient(f, X, vectorized=False))
+
+
+def _dies_once(x):
+    """Ends its process at the first call with some of the points."""
+    flag = Path(os.environ["XGRAD_TEST_FLAG"])
+    if x[20] != X_LARGE[20] and not flag.exists():
+        flag.touch()
+        os._exit(1)
+    return np.sum(x**2)
+
+
+X_LARGE = np.linspace(0.1, 2.0, 5000)
+
+
+def test_a_killed_worker_and_two_interruptions(tmp_path, monkeypatch):
+    """20,000 evaluations: a pool that breaks, and a driver that is stopped twice."""
+    monkeypatch.setenv("XGRAD_TEST_FLAG", str(tmp_path / "died"))
+    expected = gradient(lambda x: np.sum(x**2), X_LARGE, vectorized=False)
+    stops = iter([4_000, 11_000])
+    stop_at = next(stops)
+
+    def interrupt(done, total):
+        nonlocal stop_at
+        if done >= stop_at:
+            stop_at = next(stops, np.inf)
+            raise KeyboardInterrupt
+
+    errors = []
+    for _ in range(5):
+        with ProcessPoolExecutor(2) as pool:
+            try:
+                found = gradient(
+                    _dies_once,
+                    X_LARGE,
+                    vectorized=False,
+                    checkpoint=tmp_path / "run.npz",
+                    workers=pool,
+                    progress=interrupt,
+                )
+            except (KeyboardInterrupt, BrokenProcessPool) as error:
+                errors.append(type(error))
+            else:
+                break
+    assert sorted(error.__name__ for error in errors) == [
+        "BrokenProcessPool",
+        "KeyboardInterrupt",
+        "KeyboardInterrupt",
+    ]
+    np.testing.assert_array_equal(found, expected)
+
+
+# What is refused
+
+
+@pytest.fixture
+def finished(tmp_path):
+    path = tmp_path / "run.npz"
+    gradient(f, X, vectorized=False, checkpoint=path)
+    return path
+
+
+CHANGES = {
+    "x": (f, X + 1e-12, {}),
+    "its x": (f, X[:30], {}),
+    "method": (f, X, {"method": "forward"}),
+    "accuracy": (f, X, {"accuracy": 2}),
+    "steps": (f, X, {"step": 1e-3}),
+    "bounds": (f, X, {"bounds": (0.1, 5.0)}),
+    "full_output": (f, X, {"full_output": True}),
+    "mode": (f, X, {"vectorized": True}),
+    "returns something else": (lambda x: f(x) + 1e-3, X, {}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_another_call_is_refused(finished, name):
+    function, x, options = CHANGES[name]
+    if name == "mode":
+
+        def function(x):
+            return np.sum(np.sin(x) ** 2, axis=-1) * x[..., 0]
+
+    before = finished.read_bytes()
+    with pytest.raises(ValueError, match=f"belongs to another call.*{name}"):
+        gradient(function, x, checkpoint=finished, **{"vectorized": False, **options})
+    assert finished.read_bytes() == before
+
+
+def test_another_function_of_xgrad_is_refused(finished):
+    with pytest.raises(ValueError, match="its function and "):
+        hessian(f, X, vectorized=False, checkpoint=finished)
+
+
+def test_damaged_and_foreign_files_are_refused(finished, tmp_path):
+    whole = finished.read_bytes()
+    foreign = tmp_path / "foreign.npz"
+    np.savez(foreign, about=np.arange(3))
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, about=np.array([{"a": 1}], dtype=object))
+    packed = tmp_path / "packed.npz"
+    np.savez_compressed(packed, about=np.zeros(10**6))
+    for data in (
+        whole[: len(whole) // 2],
+        whole[:-10],
+        b"",
+        b"PK\x03\x04",
+        whole.replace(b'"format": 1', b'"format": 9'),
+        foreign.read_bytes(),
+        pickled.read_bytes(),
+        packed.read_bytes(),
+    ):
+        finished.write_bytes(data)
+        with pytest.raises(
+            ValueError, match="not a checkpoint of xgrad, or is damaged"
+        ):
+            gradient(f, X, vectorized=False, checkpoint=finished)
+        assert finished.read_bytes() == data
+
+
+def test_what_an_array_claims_is_compared_with_the_file(tmp_path):
+    path = tmp_path / "large.npz"
+    np.savez(path, a=np.zeros(4))
+    data = path.read_bytes().replace(b"'shape': (4,), }   ", b"'shape': (4000000,), }")
+    path.write_bytes(data)
+    with path.open("rb") as file, pytest.raises((ValueError, zipfile.BadZipFile)):
+        _checkpoint.read_arrays(file)
+
+
+def _mutated(rng, data):
+    """Some bytes changed, cut or doubled."""
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        kind, at = rng.randrange(4), rng.randrange(len(data))
+        if kind == 0:
+            data[at] = rng.randrange(256)
+        elif kind == 1:
+            del data[at : at + rng.choice([1, 4, 100])]
+        elif kind == 2:
+            data[at:at] = data[at : at + rng.choice([1, 4, 100])]
+        else:
+            data[at : at + 4] = rng.choice([b"\xff" * 4, b"\0" * 4, b"\x7f" * 4])
+        if not data:
+            return b""
+    return bytes(data)
+
+
+def _fuzz(path, count):
+    """Read mutations of a checkpoint; how many were refused."""
+    data, refused = path.read_bytes(), []
+    about = _checkpoint.read_arrays(io.BytesIO(data))["about"]
+    call = json.loads(about.tobytes())["call"]
+    rng = random.Random(20261126)
+    for _ in range(count):
+        path.write_bytes(_mutated(rng, data))
+        try:
+            _checkpoint.Checkpoint(path, call)
+        except ValueError as error:
+            refused.append(str(error))
+    assert all("`checkpoint`" in message for message in refused)
+    return len(refused)
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "run.npz"
+    gradient(f, X[:3], vectorized=False, accuracy=2, checkpoint=path)
+    return path
+
+
+def test_mutated_files_do_no_harm(small):
+    assert _fuzz(small, 2_000) > 1_500
+
+
+@pytest.mark.slow
+def test_many_mutated_files_do_no_harm(small):
+    assert _fuzz(small, 100_000) > 75_000
+
+
+def test_two_calls_cannot_share_a_file(tmp_path):
+    path = tmp_path / "run.npz"
+
+    def nested(x):
+        gradient(f, X, vectorized=False, checkpoint=path)
+        return f(x)
+
+    with pytest.raises(ValueError, match="in use by another process or call"):
+        gradient(nested, X, vectorized=False, checkpoint=path)
+    gradient(f, X, vectorized=False, checkpoint=path)  # and the lock is gone
+
+
+def test_names_that_are_none(tmp_path):
+    with pytest.raises(TypeError, match="`checkpoint` must be the name of a file"):
+        gradient(f, X, checkpoint=3)
+    with pytest.raises(ValueError, match="`checkpoint` must lie in a folder"):
+        gradient(f, X, checkpoint=tmp_path / "none" / "run.npz")
+
+
+def test_lazy_arrays_have_nothing_to_keep(tmp_path):
+    da = pytest.importorskip("dask.array", reason="Dask is missing")
+    with pytest.raises(TypeError, match="`checkpoint` keeps values"):
+        gradient(lambda x: (x**2).sum(), da.ones(3), checkpoint=tmp_path / "run.npz")
+
+
+def test_other_libraries(tmp_path, xp):
+    x = xp.asarray(X[:5])
+
+    def g(v):
+        return xp.sum(v**3)
+
+    expected = gradient(g, x, vectorized=False)
+    stopping, path = Stops(g, 9), tmp_path / "run.npz"
+    with pytest.raises(RuntimeError):
+        gradient(stopping, x, vectorized=False, checkpoint=path)
+    found = gradient(stopping, x, vectorized=False, checkpoint=path)
+    assert bool(xp.all(found == expected))
