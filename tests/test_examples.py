@@ -71,6 +71,18 @@ def test_rows_out_of_core_agree_on_a_cluster_and_in_batches(tmp_path):
     assert "equal to 1e-10" in done.stdout
 
 
+def test_a_gradient_on_a_cluster_survives_its_faults(tmp_path):
+    pytest.importorskip("dask.distributed", reason="distributed is not installed")
+    sizes = ["--layers", "12", "--steps", "5", "--workers", "2"]
+    command = [sys.executable, str(EXAMPLES / "cluster_gradient.py"), *sizes]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "killed a worker after" in done.stdout
+    assert done.stdout.count("evaluations are safe") == 2
+    assert "all the same, to the bit" in done.stdout
+
+
 def test_the_test_digits_are_never_trained_on(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     from digits import grown_digits, split_digits

@@ -57,9 +57,10 @@ class Run:
         """``f(x)``."""
         self.runner.meter.expect(1)
         base = self.function.at_base()
+        if self.runner.kept is not None:
+            base = self.runner.kept.base(self.xp, base)
         self.runner.meter.add(1)
-        kept = self.runner.kept
-        return base if kept is None else kept.base(self.xp, base)
+        return base
 
     def known(self, value: Any) -> Array:
         """``f(x)``, where the function has given it already."""

@@ -75,8 +75,14 @@ class Execution:
         """How many chunks may run at once, as far as one can tell."""
         if self.workers is None or isinstance(self.workers, int):
             return self.workers or 1
-        known = getattr(self.workers, "_max_workers", None)
-        return known if isinstance(known, int) else os.cpu_count() or 1
+        for name in ("_max_workers", "num_workers"):  # of the library, and of MPI
+            known = getattr(self.workers, name, None)
+            if isinstance(known, int) and known > 0:
+                return known
+        client: Any = getattr(self.workers, "_client", None)
+        if hasattr(client, "ncores"):  # Dask's
+            return max(1, sum(client.ncores().values()))
+        return os.cpu_count() or 1
 
     def fitting(self, points: Points, mode: Mode, point_bytes: int) -> int:
         """How many points to evaluate at once; each takes so many bytes."""
