@@ -387,7 +387,9 @@ def cast(xp: Any, x: Array, dtype: Any) -> Array:
     if x.dtype == dtype:
         return x
     if isinstance(x, np.generic):
-        return x.astype(dtype) if dtype.isnative else np.asarray(x).astype(dtype)
+        return (
+            x.astype(dtype) if np.dtype(dtype).isnative else np.asarray(x).astype(dtype)
+        )
     return xp.astype(x, dtype)
 
 
@@ -433,6 +435,14 @@ def integer(name: str, value: Any, *, least: int | None) -> int:
     return number
 
 
+def real(name: str, value: Any) -> float:
+    """A real number as a float of Python."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` is an integer too large for a float") from None
+
+
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """The value itself if it is among the allowed ones."""
     allowed = tuple(allowed)
@@ -449,8 +459,9 @@ def _same(value: Any, choice: Any) -> bool:
         return True
     if isinstance(value, (bool, np.bool_)) != isinstance(choice, bool):
         return False
-    shape: Any = getattr(value, "shape", ())
-    return not shape and bool(value == choice)
+    if hasattr(value, "shape") and not isinstance(value, np.generic):
+        return False
+    return bool(value == choice)
 
 
 def binade(xp: Any, x: Array) -> Array:

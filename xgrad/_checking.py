@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xgrad._array import Array, cast, integer, one_of, quiet
+from xgrad._array import Array, cast, integer, one_of, quiet, require_same_shape
 from xgrad._backends import to_numpy
 from xgrad._execution import Mode
 from xgrad._function import elsewhere
@@ -49,8 +49,9 @@ class Options:
     seed: int
 
     def __post_init__(self) -> None:
-        integer("directions", self.directions, least=1)
-        integer("seed", self.seed, least=0)
+        for name, least in (("directions", 1), ("seed", 0)):
+            number = integer(name, getattr(self, name), least=least)
+            object.__setattr__(self, name, number)  # no 0-d array
         one_of("full", self.full, ("auto", True, False))
         rtol = self.rtol
         if rtol is None:
@@ -129,6 +130,7 @@ class Check:
         """``f(x)``, and by how much a second call differs from it."""
         with elsewhere():
             again = self.subject.run.at_base()
+        require_same_shape("the result of f", again, "f(x)", self.subject.base)
         xp, wide = self.subject.xp, self.subject.noise.dtype
         pair = [
             xp.reshape(cast(xp, value, wide), ())

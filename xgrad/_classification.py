@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from xgrad._array import (
     cast,
     common_namespace,
     integer,
+    present,
     quiet,
     wide_dtype,
 )
@@ -63,6 +65,7 @@ class Classification:
         self, prediction: Any, target: Any, /, *, weight: Any = None
     ) -> Classification:
         """The state after more rows; arguments and errors are those of `accuracy`."""
+        common_namespace(prediction=prediction, **present(counts=self.counts))
         rows = as_rows(prediction, target, weight, self.num_classes)
         return self + of_rows(rows)
 
@@ -193,7 +196,14 @@ class Classification:
             ``precision``, ``recall``, ``f1`` and ``support`` (its rows, or their
             weight), and the ``"accuracy"``: numbers of Python.
         """
-        labels = [str(n) for n in (range(self.num_classes) if names is None else names)]
+        if names is None:
+            names = range(self.num_classes)
+        try:  # of names without an end, no more than are needed
+            labels = [str(n) for n in itertools.islice(names, self.num_classes + 1)]
+        except TypeError:
+            raise TypeError(
+                f"`names` must be {self.num_classes} names; got {names!r}"
+            ) from None
         taken = {*AVERAGED, "accuracy"}
         if len({*labels} - taken) != self.num_classes or len(labels) > self.num_classes:
             raise ValueError(

@@ -267,7 +267,18 @@ def color_columns(pattern: Any, /) -> Coloring:
     >>> color_columns(np.eye(4, dtype=bool) | np.eye(4, k=1, dtype=bool)).colors
     array([0, 1, 0, 1])
     """
-    rows, columns, shape = _pattern(pattern)
+    return _colored("pattern", pattern)
+
+
+def as_coloring(sparsity: Any) -> Coloring:
+    """The colouring itself, or one of the pattern."""
+    if isinstance(sparsity, Coloring):
+        return sparsity
+    return _colored("sparsity", sparsity)
+
+
+def _colored(name: str, pattern: Any) -> Coloring:
+    rows, columns, shape = _pattern(name, pattern)
     colors = _in_turn(rows, columns, shape)
     if colors is None:
         colors = _greedily(rows, columns, shape)
@@ -276,28 +287,23 @@ def color_columns(pattern: Any, /) -> Coloring:
     return Coloring(shape, colors, rows, columns)
 
 
-def as_coloring(sparsity: Any) -> Coloring:
-    """The colouring itself, or one of the pattern."""
-    return sparsity if isinstance(sparsity, Coloring) else color_columns(sparsity)
-
-
-def _pattern(pattern: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+def _pattern(name: str, pattern: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Rows and columns of the entries, row by row, and the shape."""
     if hasattr(pattern, "tocsr"):
         if len(pattern.shape) != 2:
             raise ValueError(
-                f"`sparsity` must have two axes, but has shape {tuple(pattern.shape)}"
+                f"`{name}` must have two axes, but has shape {tuple(pattern.shape)}"
             )
         return _stored(pattern.tocsr())
-    xp = common_namespace(sparsity=pattern)
+    xp = common_namespace(**{name: pattern})
     if not xp.isdtype(pattern.dtype, "bool"):
         raise TypeError(
-            f"`sparsity` must hold booleans, but its dtype is {pattern.dtype}: give "
+            f"`{name}` must hold booleans, but its dtype is {pattern.dtype}: give "
             "for example `pattern != 0`, a sparse matrix, or what `color_columns` made"
         )
     if pattern.ndim != 2:
         raise ValueError(
-            f"`sparsity` must have two axes, entries of the result and of x, but has "
+            f"`{name}` must have two axes, entries of the result and of x, but has "
             f"shape {tuple(pattern.shape)}"
         )
     rows, columns = np.nonzero(to_numpy(pattern))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._array import as_float, cast, common_namespace, from_host
+from xgrad._array import as_float, cast, common_namespace, from_host, quiet, real
 from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
@@ -121,7 +121,7 @@ class Tangent:
         """
         xp = common_namespace(x=self.point)
         if isinstance(t, (int, float)):
-            t = from_host(xp, float(t), like=self.point, dtype=self.slope.dtype)
+            t = from_host(xp, real("t", t), like=self.point, dtype=self.slope.dtype)
             t = xp.broadcast_to(t, tuple(self.point.shape))
         elif t is None:
             raise TypeError("`t` must be an array or a number; got None")
@@ -133,10 +133,11 @@ class Tangent:
                 f"`t` has shape {tuple(t.shape)}, but its last axes must be those of "
                 f"the point of contact, {tuple(self.point.shape)}"
             )
-        rise = self.slope * (t - self.point)
-        if self.elementwise or ndim == 0:
+        with quiet():
+            rise = self.slope * (t - self.point)
+            if not self.elementwise and ndim:
+                rise = xp.sum(rise, axis=tuple(range(t.ndim - ndim, t.ndim)))
             return self.value + rise
-        return self.value + xp.sum(rise, axis=tuple(range(t.ndim - ndim, t.ndim)))
 
 
 def tangent_line(

@@ -27,6 +27,7 @@ from xgrad._array import (
     is_complex,
     perturbed,
     quiet,
+    real,
     wide_dtype,
 )
 from xgrad._batched import Batched, Memo, Region, Trace, differences, whole
@@ -278,7 +279,9 @@ class Function(Portable):
             return self.xp.asarray(result, copy=True)
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
             wide = wide_dtype(self.xp, like)
-            return from_host(self.xp, float(result), like=like, dtype=wide)
+            return from_host(
+                self.xp, real("the result of f", result), like=like, dtype=wide
+            )
         if isinstance(result, (float, complex)) and is_complex(self.xp, like):
             result = from_host(self.xp, result, like=like)
         try:

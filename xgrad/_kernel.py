@@ -25,6 +25,7 @@ from xgrad._array import (
     is_integral,
     quiet,
     require_array,
+    require_same_shape,
     total,
     wide_dtype,
 )
@@ -66,6 +67,10 @@ class Projected(Portable):
                 f"`f` returned {len(self.cotangents)} outputs at the inputs, but "
                 f"{len(outputs)} beside them"
             )
+        for i, (u, output) in enumerate(zip(self.cotangents, outputs, strict=True)):
+            name = _output_name(i, len(outputs))
+            require_array(name, output)
+            require_same_shape(name, output, "f(*inputs)", u)
         return self.of(outputs)
 
     def of(self, outputs: Sequence[Array]) -> Array:
@@ -199,16 +204,20 @@ def _moved(xp: Any, one: bool, given: tuple[Array, ...]) -> tuple[int, ...]:
         moved.append(i)
     if not moved:
         raise ValueError(
-            "no input holds floating numbers: there is nothing to differentiate by"
+            "`inputs` holds no floating numbers: there is nothing to differentiate by"
         )
     return tuple(moved)
+
+
+def _output_name(i: int, count: int) -> str:
+    return "the result of f" if count == 1 else f"output {i} of f"
 
 
 def _cotangent(
     xp: Any, output: Any, i: int, count: int, like: Array, seed: int
 ) -> Array:
     """Random factors for one output, in its shape and dtype."""
-    name = "the result of f" if count == 1 else f"output {i} of f"
+    name = _output_name(i, count)
     require_array(name, output)
     common_namespace(**{name: output, "inputs": like})
     if not is_floating(xp, output):

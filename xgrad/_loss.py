@@ -222,7 +222,7 @@ class Loss:
         options: dict[str, Any],
     ) -> Any:
         """What a kernel makes of the call; None where the formulas are to be taken."""
-        if weight is not None or type(reduction) is not str:
+        if weight is not None or type(reduction) is not str or type(check) is not bool:
             return None
         xp = plain_namespace(prediction, target)
         if xp is None or reduction not in self.reductions:
@@ -247,7 +247,7 @@ class Loss:
             target,
             wanted=wanted,
             reduction=reduction,
-            check=bool(check),
+            check=check,
             moved=perturbed.get(),
             **numbers,
         )
@@ -307,7 +307,7 @@ class Loss:
             target,
             weight,
             reduction,
-            check=bool(check),
+            check=one_of("check", check, (True, False)),
             moved=perturbed.get(),
             options=self._defaults | options,
         )

@@ -16,6 +16,7 @@ from xgrad._array import (
     default_dtype,
     from_host,
     integer,
+    one_of,
     quiet,
     require_known_shapes,
     total,
@@ -122,6 +123,8 @@ def batches(
     [4, 4, 2]
     """
     xp, count, size = _checked(arrays, size)
+    for name, flag in (("shuffle", shuffle), ("drop_last", drop_last)):
+        one_of(name, flag, (True, False))
     seed, epoch = _seed(seed), integer("epoch", epoch, least=0)
     if epoch and seed is None:
         raise ValueError(
@@ -193,6 +196,7 @@ def random_batch(
     (100,)
     """
     xp, count, size = _checked(arrays, size)
+    one_of("replace", replace, (True, False))
     if size > count and (not replace or count == 0):
         raise ValueError(_too_few_rows(size, count))
     rng = np.random.default_rng(_seed(seed))

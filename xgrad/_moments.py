@@ -136,7 +136,7 @@ def mean_square(xp: Any, moments: Array) -> Array:
     return _weightless(xp, moments, spread + moments[ERROR, ...] ** 2)
 
 
-def standard_error(xp: Any, moments: Array, *, population: int | None) -> Array:
+def standard_error(xp: Any, moments: Array, *, population: float | None) -> Array:
     """Of the mean; nan for more than the population."""
     weight = moments[WEIGHT, ...]
     square = variance(xp, moments) / weight

@@ -21,6 +21,8 @@ from xgrad._array import (
     is_floating,
     is_lazy,
     one_of,
+    quiet,
+    real,
 )
 from xgrad._checkpoint import Checkpoint, description, opened
 from xgrad._execution import Execution
@@ -82,9 +84,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
-        one_of("order", self.order, ORDERS)
+        one_of("order", integer("order", self.order, least=1), ORDERS)
         one_of("axis", self.axis, (None, -1))
         one_of("terms", self.terms, (True, False))
+        one_of("full_output", self.full_output, (True, False))
         if self.accuracy is not None:
             integer("accuracy", self.accuracy, least=1)
         for refused, why in REFUSED:
@@ -102,7 +105,9 @@ class Plan:
         if self.method == "complex":
             return ComplexStep()
         method = "central" if self.method == "auto" else self.method
-        return Weighted(stencil(method, self.accuracy, self.order))
+        # Integers of Python: 0-d arrays cannot be looked up.
+        accuracy = None if self.accuracy is None else int(self.accuracy)
+        return Weighted(stencil(method, accuracy, int(self.order)))
 
 
 def _fixed(plan: Plan) -> bool:
@@ -170,7 +175,8 @@ def prepare(
     floats = [as_float(xp, name, leaf) for name, leaf in given]
     if plan.dtype is not None:
         dtype = floating_dtype(xp, plan.dtype)
-        floats = [as_float(xp, "x", cast(xp, leaf, dtype)) for leaf in floats]
+        with quiet():
+            floats = [as_float(xp, "x", cast(xp, leaf, dtype)) for leaf in floats]
     if plan.method in ("ladder", "auto") and is_lazy(xp, floats[0]):
         raise TypeError(
             f"method={plan.method!r} chooses steps by looking at values, which a lazy "
@@ -216,7 +222,7 @@ def result_dtype(xp: Any, given: Array, asked: Any) -> Any:
 def as_array(x: Any) -> Any:
     """A Python number as a 0-d array of NumPy; everything else as it is."""
     if isinstance(x, int | float) and not isinstance(x, bool | np.generic):
-        return np.asarray(float(x))
+        return np.asarray(real("x", x))
     return x
 
 
@@ -231,7 +237,7 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
     if isinstance(value, bool):
         raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
     if isinstance(value, numbers.Real):
-        return from_host(xp, float(value), like=x, dtype=x.dtype)
+        return from_host(xp, real(option, value), like=x, dtype=x.dtype)
     found = value
     if getattr(value, "ndim", None) != 0:
         found = dict(leaves(value)).get(name)
@@ -241,7 +247,7 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
             "x is" + HINTS.get(option, "")
         )
     if isinstance(found, numbers.Real):
-        return from_host(xp, float(found), like=x, dtype=x.dtype)
+        return from_host(xp, real(option, found), like=x, dtype=x.dtype)
     common_namespace(**{option: found, "x": x})
     if tuple(found.shape) not in ((), tuple(x.shape)):
         raise ValueError(

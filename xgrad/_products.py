@@ -68,7 +68,8 @@ class Line(Portable):
                 along = cast(xp, along, x.dtype)
             return x + along * direction
 
-        points = map(moved, self.x, self.direction)
+        with quiet():
+            points = list(map(moved, self.x, self.direction))
         return self.call(rebuild(self.tree, points))
 
 
@@ -227,6 +228,9 @@ class _Directional:
                     )
                 ]
                 values[offset] = self.function.values(points)
+            shapes = {tuple(value.shape) for value in values.values()}
+            if len(shapes) > 1:
+                raise ValueError(f"`f` returned several shapes: {sorted(shapes)}")
             return sum(
                 weight * (values[offset] - values[-offset])
                 for offset, weight in scheme.rises

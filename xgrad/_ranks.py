@@ -25,7 +25,7 @@ from xgrad._array import (
 )
 from xgrad._guard import Check, enforce
 from xgrad._labels import range_checks, require_labels
-from xgrad._regression import as_computed, compared
+from xgrad._regression import AVERAGES, as_computed, compared
 
 
 def roc_auc(
@@ -137,6 +137,7 @@ def median_absolute_error(
     >>> median_absolute_error(np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 1.0]))
     np.float64(1.0)
     """
+    one_of("average", average, AVERAGES)
     xp = common_namespace(
         prediction=prediction, target=target, **present(weight=weight)
     )

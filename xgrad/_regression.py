@@ -15,14 +15,18 @@ from xgrad._array import (
     common_namespace,
     integer,
     is_dask,
+    one_of,
     present,
     quiet,
+    real,
     require_known_shapes,
     require_same_shape,
     wide_dtype,
 )
 from xgrad._blocks import Starts, each_block, summaries
 from xgrad._guard import Guard, weightless
+
+AVERAGES = ("uniform", None)
 
 
 class _Mergeable:
@@ -40,7 +44,8 @@ class _Mergeable:
         if tuple(self.moments.shape) != tuple(other.moments.shape):
             raise ValueError(
                 "states of different numbers of outputs cannot be added: "
-                f"{tuple(self.moments.shape[1:])} and {tuple(other.moments.shape[1:])}"
+                f"{tuple(self.moments.shape[1:])} and {tuple(other.moments.shape[1:])}; "
+                "let every `prediction` have the same columns"
             )
         with quiet():
             both = xp.stack([self.moments, other.moments])
@@ -91,7 +96,9 @@ class Mean(_Mergeable):
 
     def update(self, values: Any, /, *, weight: Any = None) -> Mean:
         """The state after more numbers, an array ``(n,)``, with weights ``(n,)``."""
-        xp = common_namespace(values=values, **present(weight=weight))
+        xp = common_namespace(
+            values=values, **present(weight=weight, moments=self.moments)
+        )
         require_known_shapes(values=values)
         if values.ndim != 1:
             raise ValueError(
@@ -117,7 +124,7 @@ class Mean(_Mergeable):
         It is 0 for the whole population, and nan for more than that.
         """
         if population is not None:
-            population = integer("population", population, least=1)
+            population = real("population", integer("population", population, least=1))
         return self._of_moments(_moments.standard_error, population=population)
 
 
@@ -145,7 +152,9 @@ class Regression(_Mergeable):
     ) -> Regression:
         """The state after more rows, ``(N,)`` or ``(N, K)``, with weights ``(N,)``."""
         xp = common_namespace(
-            prediction=prediction, target=target, **present(weight=weight)
+            prediction=prediction,
+            target=target,
+            **present(weight=weight, moments=self.moments),
         )
         require_known_shapes(prediction=prediction, target=target)
         require_same_shape("prediction", prediction, "target", target)
@@ -200,8 +209,7 @@ class Regression(_Mergeable):
         return self._outputs(average, _moments.explained, biased=False)
 
     def _outputs(self, average: str | None, function: Any, **options: Any) -> Any:
-        if average not in ("uniform", None):
-            raise ValueError(f"`average` must be 'uniform' or None; got {average!r}")
+        one_of("average", average, AVERAGES)
         xp, _ = self._seen()
         values = self._of_moments(function, **options)
         return values if average is None else xp.mean(values)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+# Far from the depth of Python's stack.
+DEEPEST = 100
+
 
 def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
     """Every leaf with its path as the user would write it: ``x['W'][0]``."""
@@ -14,6 +17,12 @@ def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
         branches = enumerate(tree)
     else:
         return [(path, tree)]
+    if path.count("[") > DEEPEST:
+        name = path.partition("[")[0]
+        raise ValueError(
+            f"`{name}` is nested more than {DEEPEST} levels deep, or holds itself: "
+            "give arrays in fewer containers"
+        )
     return [
         leaf for key, value in branches for leaf in leaves(value, f"{path}[{key!r}]")
     ]

@@ -253,7 +253,7 @@ def check_vjp(
         if not callable(function):
             raise TypeError(f"`{name}` must be callable; got {type(function).__name__}")
     refuse_without_values("inputs", inputs)
-    kernel = Kernel.of(f, inputs, seed)
+    kernel = Kernel.of(f, inputs, options.seed)
     with runner(execution, kernel.function.leaves[0], silent=True) as run_by:
         run = Run(kernel.function, kernel.names, plan, run_by)
         base = run.known(kernel.value)

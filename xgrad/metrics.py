@@ -41,6 +41,7 @@ from xgrad._array import (
     ArrayT,
     cast,
     integer,
+    one_of,
     quiet,
 )
 from xgrad._classification import Classification as Classification
@@ -499,7 +500,8 @@ def _counted(
     weight: Any,
     average: Average = None,
 ) -> tuple[Classification, Rows]:
-    least = 2 if average == "binary" else 1
+    binary = one_of("average", average, _ratios.AVERAGES) == "binary"
+    least = 2 if binary else 1
     rows = as_rows(prediction, target, weight, num_classes, least=least)
     return of_rows(rows), rows
 

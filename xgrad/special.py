@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from xgrad._array import (
     is_complex,
     is_dask,
     is_floating,
+    one_of,
     quiet,
 )
 from xgrad._blocks import each_block
@@ -155,14 +157,21 @@ def one_hot(
     """
     xp = common_namespace(labels=labels)
     num_classes = integer("num_classes", num_classes, least=1)
+    if num_classes > sys.maxsize:
+        raise ValueError(f"`num_classes` is {num_classes}, more than an array can have")
     require_labels(xp, "labels", labels)
-    guard = Guard(xp, check)
+    guard = Guard(xp, one_of("check", check, (True, False)))
     checks = range_checks(xp, "labels", labels, num_classes)
     mask = label_mask(xp, guard(labels, checks), num_classes)
     guard.enforce()
     if dtype is None:
         dtype = default_dtype(xp, "real floating", labels)
-    rows = xp.astype(mask, dtype)
+    try:
+        rows = xp.astype(mask, dtype)
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        raise TypeError(
+            f"`dtype` must be a dtype such as `xp.float64`; got {dtype!r}"
+        ) from None
     if not check and (is_floating(xp, rows) or is_complex(xp, rows)):
         known = in_range(xp, labels, num_classes)
         rows = xp.where(known[..., None], rows, float("nan"))

@@ -20,6 +20,7 @@ from xgrad._array import (
     quiet,
 )
 from xgrad._backends import to_numpy
+from xgrad._domains import NOT_NEGATIVE
 from xgrad._tree import leaves, rebuild
 
 
@@ -109,9 +110,7 @@ class _Tolerance:
 
 def _not_negative(name: str, tolerance: Any) -> float:
     # A nan would refuse everything, and inf accept it.
-    if not 0 <= tolerance < math.inf:
-        raise ValueError(f"`{name}` must be finite and not negative; got {tolerance!r}")
-    return float(tolerance)
+    return NOT_NEGATIVE.checked(name, tolerance)
 
 
 # containers
@@ -119,6 +118,8 @@ def _not_negative(name: str, tolerance: Any) -> float:
 
 def _structure(actual: Any, desired: Any) -> str:
     """How the containers differ; nothing where they do not."""
+    for name, tree in (("actual", actual), ("desired", desired)):
+        leaves(tree, name)  # refuses containers that hold themselves
     given, wanted = (rebuild(tree, repeat("array")) for tree in (actual, desired))
     # Paths, too: the keys 1 and True are equal, but two different ones to a reader.
     if given == wanted and dict(leaves(given)).keys() == dict(leaves(wanted)).keys():
