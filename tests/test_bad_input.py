@@ -14,11 +14,13 @@ import io
 import itertools
 import math
 import re
+import tempfile
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import array_api_compat
@@ -73,6 +75,18 @@ def filled(dtype: str, shape: tuple[int, ...], numbers: list[float]) -> np.ndarr
         if dtype == "i4,f8":
             return np.zeros(shape, dtype=dtype)
         return values.astype(dtype)
+
+
+FOLDER = tempfile.TemporaryDirectory()
+NUMBERS_OF_FILES = itertools.count()
+
+
+def new_file(content: bytes | None = None) -> Path:
+    """The name of a file that does not exist, or of one with some content."""
+    path = Path(FOLDER.name) / f"{next(NUMBERS_OF_FILES)}.npz"
+    if content is not None:
+        path.write_bytes(content)
+    return path
 
 
 def laid_out(x: np.ndarray, layout: str) -> Any:
@@ -372,6 +386,12 @@ POOLS: dict[str, list[Callable[[], Any]]] = {
     "label_smoothing": NUMBER,
     "max_bytes": plain(1, 100, 10**6, 1.5, "1 MB", np.int64(64)),
     "method": plain("central", "forward", "backward", "complex", "ladder", "auto", 3),
+    "checkpoint": [
+        *plain(3, "", "/", "no/such/folder/run.npz", b"run.npz", "a\0b"),
+        new_file,
+        lambda: str(new_file()),
+        lambda: new_file(b"something else"),
+    ],
     "names": [
         *plain(("a", "b", "c"), ("a", "a", "b"), ("a", "b"), "abc", "ab", (1, 2, 3)),
         lambda: np.array(["a", "b", "c"]),

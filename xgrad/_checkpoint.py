@@ -239,6 +239,10 @@ def opened(path: Any, call: dict[str, Any], function: Function) -> Iterator[Chec
             "it first"
         )
     path = Path(path)
+    if not path.name or "\0" in str(path) or path.is_dir():
+        raise ValueError(
+            f"`checkpoint` must be the name of a file; got {os.fspath(path)!r}"
+        )
     with _locked(path):
         kept = Checkpoint(path, call)
         try:

@@ -44,8 +44,8 @@ class _Mergeable:
         if tuple(self.moments.shape) != tuple(other.moments.shape):
             raise ValueError(
                 "states of different numbers of outputs cannot be added: "
-                f"{tuple(self.moments.shape[1:])} and {tuple(other.moments.shape[1:])}; "
-                "let every `prediction` have the same columns"
+                f"{tuple(self.moments.shape[1:])} and {tuple(other.moments.shape[1:])}"
+                "; let every `prediction` have the same columns"
             )
         with quiet():
             both = xp.stack([self.moments, other.moments])
@@ -123,9 +123,10 @@ class Mean(_Mergeable):
 
         It is 0 for the whole population, and nan for more than that.
         """
+        rows = None
         if population is not None:
-            population = real("population", integer("population", population, least=1))
-        return self._of_moments(_moments.standard_error, population=population)
+            rows = real("population", integer("population", population, least=1))
+        return self._of_moments(_moments.standard_error, population=rows)
 
 
 @dataclass(frozen=True, eq=False)
