@@ -221,7 +221,10 @@ X = np.array([1.0, 2.0])
         (lambda: check_vjp(np.sin, lambda x, u: None, X), "is a `return` missing"),
         (lambda: check_vjp(lambda x: (), lambda x: X, X), "`f` returned no output"),
         (lambda: check_vjp(lambda x: None, lambda x, u: u, X), "must be an array"),
-        (lambda: check_vjp(np.sin, np.cos, np.array([1, 2])), "`inputs` holds no float"),
+        (
+            lambda: check_vjp(np.sin, np.cos, np.array([1, 2])),
+            "`inputs` holds no float",
+        ),
         (lambda: check_vjp(np.sin, np.cos, X * 1j), "must hold real numbers"),
         (lambda: check_vjp(np.sin, np.cos, (3.0,)), r"`inputs\[0\]` must be an array"),
         (lambda: check_vjp(np.sin, np.cos, ()), "`inputs` holds no array"),

@@ -158,7 +158,13 @@ class Runner:
         width = 2 * self.execution.worker_count
         try:
             for number, chunk in enumerate(chunks):
-                waiting.append((number, self.workers.submit(task, chunk)))
+                future = self.workers.submit(task, chunk)
+                if not hasattr(future, "result"):
+                    raise TypeError(
+                        "`workers.submit` must return a future, as that of an "
+                        f"Executor does; got {type(future).__name__}"
+                    )
+                waiting.append((number, future))
                 if len(waiting) >= width:
                     _keep_finished(waiting, keep)
                     yield _first(waiting, keep)
