@@ -20,6 +20,7 @@ TOPICS = {
     "accuracy": "how right derivatives are",
     "checks": "whether wrong gradients are found",
     "derivatives": "what structure saves",
+    "workers": "what processes gain, and what a checkpoint costs",
     "batched": "plain functions at many points at once (five minutes)",
 }
 LONG = ("batched",)

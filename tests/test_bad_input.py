@@ -81,6 +81,12 @@ FOLDER = tempfile.TemporaryDirectory()
 NUMBERS_OF_FILES = itertools.count()
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch):
+    """Words that are taken for names of files make files there."""
+    monkeypatch.chdir(FOLDER.name)
+
+
 def new_file(content: bytes | None = None) -> Path:
     """The name of a file that does not exist, or of one with some content."""
     path = Path(FOLDER.name) / f"{next(NUMBERS_OF_FILES)}.npz"

@@ -1,5 +1,7 @@
 """A long call that is interrupted, however, goes on where it stopped."""
 
+import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xgrad import _checkpoint, gradient, hessian, jacobian
+from xgrad import _checkpoint, color_columns, gradient, hessian, jacobian
 
 X = np.linspace(0.1, 2.0, 40)
 
@@ -256,7 +258,7 @@ CHANGES = {
     "steps": (f, X, {"step": 1e-3}),
     "bounds": (f, X, {"bounds": (0.1, 5.0)}),
     "full_output": (f, X, {"full_output": True}),
-    "mode": (f, X, {"vectorized": True}),
+    "vectorized": (f, X, {"vectorized": "auto"}),
     "returns something else": (lambda x: f(x) + 1e-3, X, {}),
 }
 
@@ -264,11 +266,6 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_another_call_is_refused(finished, name):
     function, x, options = CHANGES[name]
-    if name == "mode":
-
-        def function(x):
-            return np.sum(np.sin(x) ** 2, axis=-1) * x[..., 0]
-
     before = finished.read_bytes()
     with pytest.raises(ValueError, match=f"belongs to another call.*{name}"):
         gradient(function, x, checkpoint=finished, **{"vectorized": False, **options})
@@ -276,8 +273,157 @@ def test_another_call_is_refused(finished, name):
 
 
 def test_another_function_of_xgrad_is_refused(finished):
-    with pytest.raises(ValueError, match="its function and "):
+    with pytest.raises(ValueError, match="its function and ") as raised:
         hessian(f, X, vectorized=False, checkpoint=finished)
+    assert not hasattr(raised.value, "__notes__")  # nothing goes on from there
+
+
+def test_another_colouring_is_refused(tmp_path):
+    pattern = np.eye(6, dtype=bool) | np.eye(6, k=1, dtype=bool)
+    coloring = color_columns(pattern)
+    exchanged = dataclasses.replace(coloring, colors=1 - coloring.colors)
+    options = {"vectorized": False, "checkpoint": tmp_path / "run.npz"}
+
+    def g(x):
+        return x**2 + np.append(x[1:], 0.0)
+
+    jacobian(g, X[:6], sparsity=coloring, **options)
+    with pytest.raises(ValueError, match="its columns differ"):
+        jacobian(g, X[:6], sparsity=exchanged, **options)
+    with pytest.raises(ValueError, match="belongs to another call"):
+        jacobian(g, X[:6], **options)
+
+
+def test_other_names_are_refused(tmp_path):
+    zero, path = np.zeros(2), tmp_path / "run.npz"
+
+    def g(p):
+        return np.sum(3 * p["a"] + 5 * p["b"])
+
+    options = {"vectorized": False, "checkpoint": path}
+    gradient(g, {"a": zero, "b": zero}, **options)
+    with pytest.raises(ValueError, match="its x differ"):
+        gradient(g, {"b": zero, "a": zero}, **options)
+
+
+def test_small_changes_of_f_are_seen(tmp_path):
+    options = {"vectorized": False, "checkpoint": tmp_path / "run.npz"}
+    jacobian(lambda x: np.stack([1e10 * x[0], x[1]]), np.array([1.0, 0.8]), **options)
+    with pytest.raises(ValueError, match="returns something else"):
+        jacobian(
+            lambda x: np.stack([1e10 * x[0], 50 * x[1]]),
+            np.array([1.0, 0.8]),
+            **options,
+        )
+    path = tmp_path / "other.npz"
+    gradient(f, X, vectorized=False, checkpoint=path)
+    with pytest.raises(ValueError, match="returns something else"):
+        gradient(lambda x: f(x) + 1e-9, X, vectorized=False, checkpoint=path)
+
+
+def test_results_in_another_order_give_the_same_bits(tmp_path):
+    def g(x):
+        return np.asfortranarray(np.sin(np.outer(np.arange(37.0), x) + x[0]))
+
+    options = {"terms": True, "vectorized": False}
+    expected = gradient(g, X, checkpoint=tmp_path / "a.npz", **options)
+    found, stops = until_done(
+        gradient, Stops(g, 20, 90), tmp_path / "b.npz", RuntimeError, **options
+    )
+    assert stops == 2
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_workers_that_return_too_much_are_refused(tmp_path):
+    def workers(function, chunks):
+        chunks = list(chunks)
+        return map(function, [*chunks, chunks[0]])
+
+    for options in ({}, {"checkpoint": tmp_path / "run.npz"}):
+        with pytest.raises(ValueError, match="returned 161 results for 160 chunks"):
+            gradient(f, X, vectorized=False, max_bytes=1, workers=workers, **options)
+
+
+def test_a_disk_that_is_full_hides_nothing(tmp_path, monkeypatch):
+    def full(*arguments, **arrays):
+        raise OSError(28, "No space left on device")
+
+    expected, path = gradient(f, X, vectorized=False), tmp_path / "run.npz"
+    with pytest.raises(RuntimeError):
+        gradient(Stops(f, 60), X, vectorized=False, checkpoint=path)
+    stopping = Stops(f, 60, error=KeyboardInterrupt)
+    with monkeypatch.context() as patch:
+        patch.setattr(_checkpoint.np, "savez", full)
+        with (
+            pytest.warns(RuntimeWarning, match="could not be saved"),
+            pytest.raises(KeyboardInterrupt) as raised,
+        ):
+            gradient(stopping, X, vectorized=False, checkpoint=path)
+        assert "59 evaluations are safe" in raised.value.__notes__[-1]
+        with pytest.warns(RuntimeWarning, match="could not be saved"):
+            found = gradient(f, X, vectorized=False, checkpoint=path)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        gradient(f, X, vectorized=False, checkpoint=path), expected
+    )
+
+
+def test_a_function_may_change_the_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+
+    def moving(x):
+        os.chdir(tmp_path / "work")
+        return f(x)
+
+    gradient(moving, X, vectorized=False, checkpoint="run.npz")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["run.npz", "work"]
+    assert not list((tmp_path / "work").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_does_not_keep_the_lock(tmp_path):
+    path = tmp_path / "run.npz"
+    reader, writer = os.pipe()
+    children = []
+
+    def forking(x):
+        if not children:
+            children.append(os.fork())
+            if children[0] == 0:  # as an orphan of a pool, that outlives its parent
+                os.read(reader, 1)
+                os._exit(0)
+        return f(x)
+
+    gradient(forking, X, vectorized=False, checkpoint=path)
+    try:
+        gradient(f, X, vectorized=False, checkpoint=path)
+    finally:
+        os.write(writer, b"x")
+        os.waitpid(children[0], 0)
+        os.close(reader)
+        os.close(writer)
+
+
+def test_folders_that_cannot_lock_are_told(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
+
+    def unsupported(*arguments):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(ValueError, match="folder in which files can be locked"):
+        gradient(f, X, vectorized=False, checkpoint=tmp_path / "run.npz")
+
+
+def test_a_hessian_goes_on_in_the_way_it_began(tmp_path):
+    expected = hessian(f, X[:8], accuracy=2)
+    stopping, path = Stops(f, 40), tmp_path / "run.npz"
+    with contextlib.suppress(RuntimeError):
+        hessian(stopping, X[:8], accuracy=2, checkpoint=path)
+    found = hessian(stopping, X[:8], accuracy=2, checkpoint=path)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_damaged_and_foreign_files_are_refused(finished, tmp_path):
@@ -347,6 +493,46 @@ def _fuzz(path, count):
             refused.append(str(error))
     assert all("`checkpoint`" in message for message in refused)
     return len(refused)
+
+
+INSIDE = {
+    "call": ("call", []),
+    "passes": ("passes", [{}]),
+    "about": ("passes", [{"about": {}, "fitting": 1}]),
+    "format": ("format", "1"),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_files_with_another_inside_are_refused(small, name):
+    arrays = _checkpoint.read_arrays(io.BytesIO(small.read_bytes()))
+    about = json.loads(arrays["about"].tobytes())
+    key, value = INSIDE[name]
+    about[key] = value
+    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    with small.open("wb") as file:
+        np.savez(file, **arrays | {"about": text})
+    with pytest.raises(ValueError, match="`checkpoint`"):
+        gradient(f, X[:3], vectorized=False, accuracy=2, checkpoint=small)
+
+
+@pytest.mark.parametrize("change", ["dtype", "shape", "number", "fitting"])
+def test_values_that_do_not_fit_are_refused(small, change):
+    arrays = _checkpoint.read_arrays(io.BytesIO(small.read_bytes()))
+    about = json.loads(arrays["about"].tobytes())
+    if change == "dtype":
+        arrays["0/0"] = arrays["0/0"].astype(np.float32)
+    elif change == "shape":
+        arrays["0/0"] = arrays["0/0"][None]
+    elif change == "number":
+        arrays["0/99"] = arrays["0/0"]
+    else:
+        about["passes"][0]["fitting"] = 1000
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    with small.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(ValueError, match="not a checkpoint of xgrad"):
+        gradient(f, X[:3], vectorized=False, accuracy=2, checkpoint=small)
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import json
 import math
 import os
 import time
+import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -31,10 +32,8 @@ FORMAT = 1
 CHUNKS = 256
 # Between two saves passes this many times the time that one takes.
 PATIENCE = 20
-
-
-class _Damaged(Exception):
-    """The file is no checkpoint."""
+# By so many units in the last place may f(x) differ: sums of several threads do.
+ROUNDING = 1024
 
 
 @dataclass
@@ -42,13 +41,14 @@ class Pass:
     """One pass over points: its chunks, and the values of those that are finished."""
 
     about: dict[str, Any]
-    chunks: list[Chunk]
+    fitting: int  # points in a chunk at most
+    chunks: list[Chunk] = field(default_factory=list)
     values: dict[int, np.ndarray] = field(default_factory=dict)
 
     @property
-    def safe(self) -> int:
+    def finished(self) -> int:
         """Evaluations that need not be done again."""
-        return sum(self.chunks[i].size for i in self.values)
+        return sum(math.prod(values.shape[:2]) for values in self.values.values())
 
 
 class Checkpoint:
@@ -56,31 +56,34 @@ class Checkpoint:
 
     def __init__(self, path: Path, call: dict[str, Any]) -> None:
         self.path = path
+        self.safe = 0  # evaluations in the file
+        self.refused = False  # it is not that of this call, and stays as it is
         self._call = call
         self._base: np.ndarray | None = None
         self._passes: list[Pass] = []
         self._next = 0
         self._changed = False
-        self._saved_at, self._save_time = -np.inf, 0.0
+        self._saved_at, self._save_time = -math.inf, 0.0
         if path.exists():
-            self._load()
+            with path.open("rb") as file:
+                self._read(file)
+            self.safe = self._finished
 
     # What a call does with it
 
     def base(self, xp: Any, found: Array) -> Array:
         """``f(x)`` as it was at first; raises where it has changed since."""
-        if self._base is None:
-            self._base = np.array(to_numpy(found))
-            self._changed = True
-            return found
         now = to_numpy(found)
+        if self._base is None:
+            self._changed, self._base = True, np.array(now)
+            return found
         same = self._base.shape == now.shape and self._base.dtype == now.dtype
         if same:
-            eps = float_info(xp, found.dtype).eps
-            size = np.max(
-                np.abs(self._base), initial=0.0, where=np.isfinite(self._base)
-            )
-            near = np.isclose(now, self._base, 0.0, eps**0.5 * size, equal_nan=True)
+            size = np.maximum(np.abs(now), np.abs(self._base))
+            allowed = ROUNDING * float_info(xp, found.dtype).eps * size
+            with np.errstate(invalid="ignore"):
+                near = np.abs(now - self._base) <= allowed
+            near |= (now == self._base) | ((now != now) & (self._base != self._base))
             same = bool(near.all())
         if not same:
             raise self._other("`f` returns something else at x")
@@ -97,40 +100,56 @@ class Checkpoint:
         return replace(function, mode=about["mode"], width=about["width"], base=known)
 
     def next_pass(
-        self,
-        function: Function,
-        leaf: int,
-        points: Points,
-        shape: tuple[int, ...],
-        fitting: int,
+        self, function: Function, leaf: int, points: Points, base: Array, fitting: int
     ) -> Pass:
         """The chunks of the pass that begins, as they were cut at first."""
-        about = _description(function, leaf, points, shape)
+        about = _description(function, leaf, points, tuple(base.shape))
         number, self._next = self._next, self._next + 1
-        if number < len(self._passes):
-            found = self._passes[number]
-            changed = [name for name in about if about[name] != found.about.get(name)]
-            if changed:
-                raise self._other(f"its {' and '.join(changed)} differ")
-            return found
-        fitting = min(fitting, max(1, -(-points.total // CHUNKS)))
-        chunks = list(points.chunks(fitting)) if points.total else []
-        self._passes.append(Pass(about, chunks))
-        return self._passes[-1]
+        most = max(1, -(-points.total // CHUNKS))
+        if number == len(self._passes):
+            self._passes.append(Pass(about, min(fitting, most)))
+        found = self._passes[number]
+        changed = [name for name in about if about[name] != found.about[name]]
+        if changed:
+            raise self._other(f"its {' and '.join(changed)} differ")
+        if points.total:
+            found.chunks = list(points.chunks(found.fitting))
+        dtype = to_numpy(base[:0] if base.ndim else base).dtype
+        if not 1 <= found.fitting <= most or not all(
+            k < len(found.chunks)
+            and values.shape == (*_lead(found.chunks[k]), *base.shape)
+            and values.dtype in (dtype, np.result_type(dtype, np.complex64))
+            for k, values in found.values.items()
+        ):
+            raise self._damaged()
+        return found
 
     def keep(self, part: Pass, number: int, values: Array) -> None:
         """Note the values of a finished chunk; they are saved soon."""
-        part.values[number] = np.array(to_numpy(values))
         self._changed = True
+        part.values[number] = np.array(to_numpy(values), order="C")
         if time.monotonic() - self._saved_at >= PATIENCE * self._save_time:
-            self.save()
+            self.try_to_save()
 
     @property
-    def safe(self) -> int:
-        """Evaluations that need not be done again."""
-        return sum(part.safe for part in self._passes) + (self._base is not None)
+    def _finished(self) -> int:
+        return sum(part.finished for part in self._passes) + (self._base is not None)
 
     # The file
+
+    def try_to_save(self) -> bool:
+        """Save what is finished; warn where that cannot be, and go on."""
+        try:
+            self.save()
+        except OSError as error:
+            self._saved_at, self._save_time = time.monotonic(), 1.0
+            warnings.warn(
+                f"`checkpoint` {str(self.path)!r} could not be saved ({error})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return False
+        return True
 
     def save(self) -> None:
         """Replace the file by one with all that is finished."""
@@ -138,8 +157,7 @@ class Checkpoint:
             return
         started = time.monotonic()
         passes = [
-            {"about": part.about, "edges": [_edges(chunk) for chunk in part.chunks]}
-            for part in self._passes
+            {"about": part.about, "fitting": part.fitting} for part in self._passes
         ]
         about = {"format": FORMAT, "call": self._call, "passes": passes}
         text = np.frombuffer(json.dumps(about).encode(), np.uint8)
@@ -148,7 +166,7 @@ class Checkpoint:
             arrays["base"] = self._base
         for i, part in enumerate(self._passes):
             arrays |= {f"{i}/{k}": values for k, values in part.values.items()}
-        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        unfinished = _beside(self.path, "part")
         try:
             with unfinished.open("wb") as file:
                 np.savez(file, **arrays)
@@ -156,48 +174,55 @@ class Checkpoint:
                 os.fsync(file.fileno())
             unfinished.replace(self.path)
         finally:
-            unfinished.unlink(missing_ok=True)
-        self._changed = False
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+        self._changed, self.safe = False, self._finished
         self._saved_at = time.monotonic()
         self._save_time = self._saved_at - started
-
-    def _load(self) -> None:
-        with self.path.open("rb") as file:
-            self._read(file)
 
     def _read(self, file: IO[bytes]) -> None:
         try:
             arrays = read_arrays(file)
-            about = json.loads(arrays["about"].tobytes().decode())
+            about = json.loads(arrays.pop("about").tobytes().decode())
             if about["format"] != FORMAT:
-                raise _Damaged
-            call = about["call"]
+                raise ValueError(f"format {about['format']}")
+            call = dict(about["call"])
+            base = arrays.pop("base", None)
             passes = [
-                Pass(part["about"], [Chunk(*map(int, e)) for e in part["edges"]])
+                Pass({name: part["about"][name] for name in DESCRIBED}, part["fitting"])
                 for part in about["passes"]
             ]
-            for name in arrays.keys() - {"about", "base"}:
+            if not all(type(part.fitting) is int for part in passes):
+                raise TypeError("points of a chunk are counted in integers")
+            for name, values in arrays.items():
                 i, k = map(int, name.split("/"))
-                values, chunk = arrays[name], passes[i].chunks[k]
-                lead = chunk.last - chunk.first, chunk.stop - chunk.start
-                if values.shape != (*lead, *passes[i].about["shape"]):
-                    raise _Damaged
+                if min(i, k) < 0 or values.ndim < 2:
+                    raise ValueError(f"no values of a chunk: {name}")
                 passes[i].values[k] = values
         except Exception as error:  # whatever a damaged file leads to
-            raise ValueError(
-                f"`checkpoint` {str(self.path)!r} is not a checkpoint of xgrad, or is "
-                "damaged: give another name, or delete the file to begin anew"
-            ) from error
+            raise self._damaged() from error
         changed = [name for name in self._call if self._call[name] != call.get(name)]
         if changed:
             raise self._other(f"its {' and '.join(changed)} differ")
-        self._base, self._passes = arrays.get("base"), passes
+        self._base, self._passes = base, passes
+
+    def _damaged(self) -> ValueError:
+        self.refused = True
+        return ValueError(
+            f"`checkpoint` {str(self.path)!r} is not a checkpoint of xgrad, or is "
+            "damaged: give another name, or delete the file to begin anew"
+        )
 
     def _other(self, what: str) -> ValueError:
+        self.refused = True
         return ValueError(
             f"`checkpoint` {str(self.path)!r} belongs to another call ({what}): give "
             "another name, or delete the file to begin anew"
         )
+
+
+def _lead(chunk: Chunk) -> tuple[int, int]:
+    return chunk.last - chunk.first, chunk.stop - chunk.start
 
 
 def read_arrays(file: IO[bytes]) -> dict[str, np.ndarray]:
@@ -238,65 +263,74 @@ def opened(path: Any, call: dict[str, Any], function: Function) -> Iterator[Chec
             "`checkpoint` keeps values, which a lazy array does not have yet: compute "
             "it first"
         )
-    path = Path(path)
-    if not path.name or "\0" in str(path) or path.is_dir():
-        raise ValueError(
-            f"`checkpoint` must be the name of a file; got {os.fspath(path)!r}"
-        )
+    text = os.fspath(path)
+    if not Path(text).name or "\0" in text or Path(text).is_dir():
+        raise ValueError(f"`checkpoint` must be the name of a file; got {text!r}")
+    # Once and for all: `f` may change the directory.
+    path = Path(os.path.realpath(text))
     with _locked(path):
         kept = Checkpoint(path, call)
         try:
             yield kept
         except BaseException as error:
-            kept.save()
+            if kept.refused:
+                raise
+            kept.try_to_save()
             error.add_note(
                 f"{kept.safe} evaluations are safe in {str(path)!r}: the same call "
                 "goes on from there"
             )
             raise
-        kept.save()
+        kept.try_to_save()
 
 
-def description(kind: str, function: Function, plan: Any) -> dict[str, Any]:
+def description(
+    kind: str, function: Function, names: Sequence[str], plan: Any, vectorized: Any
+) -> dict[str, Any]:
     """What must not change between two calls that share a checkpoint."""
     xs = [
-        {"shape": list(x.shape), "dtype": _name(x.dtype), "values": _digest(x)}
-        for x in function.leaves
+        {
+            "name": name,
+            "shape": list(x.shape),
+            "dtype": str(x.dtype).rpartition(".")[2],
+            "values": _digest(x),
+        }
+        for name, x in zip(names, function.leaves, strict=True)
     ]
     return {
         "function": kind,
         "x": xs,
         "library": function.xp.__name__,
-        "method": plan.method,
+        "method": str(plan.method),
         "accuracy": None if plan.accuracy is None else int(plan.accuracy),
-        "axis": plan.axis,
-        "terms": plan.terms,
-        "full_output": plan.full_output,
+        "axis": None if plan.axis is None else int(plan.axis),
+        "terms": bool(plan.terms),
+        "sparsity": bool(plan.sparse),
+        "vectorized": str(vectorized),
+        "full_output": bool(plan.full_output),
     }
+
+
+DESCRIBED = ("leaf", "mode", "width", "shape", "offsets", "steps", "columns", "bounds")
 
 
 def _description(
     function: Function, leaf: int, points: Points, shape: tuple[int, ...]
 ) -> dict[str, Any]:
-    box = points.box or ()
-    return {
-        "leaf": leaf,
-        "mode": function.mode,
-        "width": function.width,
-        "shape": list(shape),
-        "offsets": list(points.offsets),
-        "steps": _digest(points.step),
-        "columns": _digest(*points.columns),
-        "bounds": _digest(*box, *(() if points.sides is None else (points.sides,))),
-    }
-
-
-def _edges(chunk: Chunk) -> list[int]:
-    return [chunk.start, chunk.stop, chunk.first, chunk.last]
-
-
-def _name(dtype: Any) -> str:
-    return str(dtype).rpartition(".")[2]
+    """What must not change between two passes over the same points."""
+    sides = () if points.sides is None else (points.sides,)
+    labels = () if points.labels is None else (points.labels,)
+    found = (
+        leaf,
+        function.mode,
+        function.width,
+        list(shape),
+        list(points.offsets),
+        _digest(points.step),
+        _digest(*points.columns, *labels),
+        _digest(*(points.box or ()), *sides),
+    )
+    return dict(zip(DESCRIBED, found, strict=True))
 
 
 def _digest(*arrays: Array) -> str:
@@ -310,11 +344,29 @@ def _digest(*arrays: Array) -> str:
 
 # One process at a time
 
+# Descriptors of locks. A process that forks, as pools do, would keep them for ever.
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    for descriptor in _held:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.xgrad-{what}")
+
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """The file for this process alone, until it ends in whatever way."""
-    lock = path.with_name(f"{path.name}.lock")
+    lock = _beside(path, "lock")
     try:
         descriptor = _lock(lock)
     except FileNotFoundError:
@@ -326,12 +378,17 @@ def _locked(path: Path) -> Iterator[None]:
             f"`checkpoint` {str(path)!r} is in use by another process or call: wait "
             "for it, or give another name"
         )
+    _held.add(descriptor)
     try:
         yield
     finally:
+        _held.discard(descriptor)
+        if os.name == "nt":  # which removes no open file
+            os.close(descriptor)
         with contextlib.suppress(OSError):
             lock.unlink()
-        os.close(descriptor)
+        if os.name != "nt":
+            os.close(descriptor)
 
 
 def _lock(path: Path) -> int | None:
@@ -347,9 +404,15 @@ def _lock(path: Path) -> int | None:
                 import fcntl
 
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             os.close(descriptor)
             return None
+        except OSError as error:
+            os.close(descriptor)
+            raise ValueError(
+                f"`checkpoint` needs a folder in which files can be locked ({error}): "
+                "choose another one, for example on a local disk"
+            ) from error
         # Whoever had it before may have removed the file that was locked just now.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,21 +123,22 @@ class Run:
     ) -> Parts:
         """All columns once: evaluated, read and combined."""
         xp = self.xp
-        function = self._chosen(function, leaf, points, base)
+        function = self.chosen(function, leaf, points, base)
         self.runner.meter.expect(points.total)
         found = []
-        for start, stop, blocks in self.runner.groups(function, leaf, points, base):
-            with quiet():
-                samples = readout.samples(
-                    points, start, stop, blocks, function.relative
-                )
-                found.append(scheme.combine(samples, estimate))
-            del samples, blocks  # or they would stay while the next ones are made
+        with closing(self.runner.groups(function, leaf, points, base)) as groups:
+            for start, stop, blocks in groups:
+                with quiet():
+                    samples = readout.samples(
+                        points, start, stop, blocks, function.relative
+                    )
+                    found.append(scheme.combine(samples, estimate))
+                del samples, blocks  # or they would stay while the next ones are made
         if not found:
             return self._nothing(leaf, base, estimate)
         return join(found, lambda groups: readout.ordered(xp, groups))
 
-    def _chosen(
+    def chosen(
         self, function: Function, leaf: int, points: Points, base: Array
     ) -> Function:
         """The function with the way to call it."""
@@ -167,11 +169,12 @@ class Run:
         self, function: Function, leaf: int, base: Array, points: Points
     ) -> Array:
         """Values at the points of a single column, ``(offsets, *shape)``."""
-        function = self._chosen(function, leaf, points, base)
+        function = self.chosen(function, leaf, points, base)
         self.runner.meter.expect(points.total)
-        for _, _, blocks in self.runner.groups(function, leaf, points, base):
-            values = joined(self.xp, blocks)[:, 0, ...]
-            return base + values if function.relative else values
+        with closing(self.runner.groups(function, leaf, points, base)) as groups:
+            for _, _, blocks in groups:
+                values = joined(self.xp, blocks)[:, 0, ...]
+                return base + values if function.relative else values
         return self.xp.stack([base] * len(points.offsets))  # nothing to move
 
     # The ladder where it is needed

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,7 +91,7 @@ class Runner:
 
     def groups(
         self, function: Function, leaf: int, points: Points, base: Array
-    ) -> Iterator[tuple[int, int, list[Array]]]:
+    ) -> Generator[tuple[int, int, list[Array]], None, None]:
         """Values around groups of columns, ``(offsets, columns, *shape)``.
 
         In blocks of offsets, with the first column and the one after the last.
@@ -112,7 +112,7 @@ class Runner:
             chunks = list(points.chunks(fitting)) if points.total else []
             results = self._evaluated(task, chunks, _ignored)
         else:
-            part = self.kept.next_pass(function, leaf, points, shape, fitting)
+            part = self.kept.next_pass(function, leaf, points, base, fitting)
             chunks = part.chunks
             results = self._kept_or_evaluated(self.kept, part, task, base)
         found: list[Array] = []
@@ -140,9 +140,10 @@ class Runner:
         with contextlib.closing(new):
             for i in range(len(part.chunks)):
                 if i in to_do:
-                    yield next(new)
-                else:
-                    yield from_host(task.function.xp, part.values[i], like=base)
+                    next(new)
+                # What was kept has one layout, and so have the sums made of it.
+                yield from_host(task.function.xp, part.values[i], like=base)
+            collections.deque(new, maxlen=0)  # more than there should be, perhaps
 
     def _evaluated(self, task: Task, chunks: list[Chunk], keep: Keep) -> Results:
         """Values of the chunks in order; ``keep(number, values)`` gets them early."""
@@ -154,7 +155,7 @@ class Runner:
 
     def _submitted(self, task: Task, chunks: list[Chunk], keep: Keep) -> Results:
         # A window, so that no more results wait than there are workers to make them.
-        waiting: collections.deque[Any] = collections.deque()
+        waiting: Waiting = collections.deque()
         width = 2 * self.execution.worker_count
         try:
             for number, chunk in enumerate(chunks):
@@ -164,39 +165,58 @@ class Runner:
                         "`workers.submit` must return a future, as that of an "
                         f"Executor does; got {type(future).__name__}"
                     )
-                waiting.append((number, future))
+                waiting.append(_Awaited(number, future))
                 if len(waiting) >= width:
                     _keep_finished(waiting, keep)
-                    yield _first(waiting, keep)
+                    yield waiting[0].result(keep)
+                    waiting.popleft()
             while waiting:
                 _keep_finished(waiting, keep)
-                yield _first(waiting, keep)
+                yield waiting[0].result(keep)
+                waiting.popleft()
         finally:
-            _keep_finished(waiting, keep)
-            for _, future in waiting:
-                future.cancel()
+            for awaited in waiting:
+                awaited.future.cancel()
+            if waiting and keep is not _ignored:
+                if isinstance(self.execution.workers, int):
+                    # Threads finish what they have begun: it need not be lost.
+                    wait([awaited.future for awaited in waiting])
+                _keep_finished(waiting, keep)
 
 
 def _ignored(number: int, values: Array) -> None:
     """Nothing is kept."""
 
 
-def _first(waiting: collections.deque[Any], keep: Keep) -> Array:
-    """The result that is next in order."""
-    number, future = waiting[0]
-    values = future.result()
-    keep(number, values)
-    waiting.popleft()
-    return values
+@dataclass
+class _Awaited:
+    """A chunk that a worker has, or has finished."""
+
+    number: int
+    future: Any
+    kept: bool = False
+
+    def result(self, keep: Keep) -> Array:
+        """Its values, kept once."""
+        values = self.future.result()
+        if not self.kept:
+            self.kept = True
+            keep(self.number, values)
+        return values
 
 
-def _keep_finished(waiting: collections.deque[Any], keep: Keep) -> None:
+Waiting = collections.deque[_Awaited]
+
+
+def _keep_finished(waiting: Waiting, keep: Keep) -> None:
     """Keep results that have arrived before it is their turn."""
     if keep is _ignored:
         return
-    for number, future in waiting:
-        if future.done() and not future.cancelled() and future.exception() is None:
-            keep(number, future.result())
+    for awaited in waiting:
+        future = awaited.future
+        ready = not awaited.kept and future.done() and not future.cancelled()
+        if ready and future.exception() is None:
+            awaited.result(keep)
 
 
 def _in_turn(task: Task, chunks: list[Chunk], keep: Keep) -> Results:
@@ -219,10 +239,10 @@ def _mapped(
         )
     count = 0
     for values in results:
-        if count < len(chunks):
-            keep(count, values)
         count += 1
-        yield values
+        if count <= len(chunks):
+            keep(count - 1, values)
+            yield values
     if count != len(chunks):
         raise ValueError(
             f"`workers` returned {count} results for {len(chunks)} chunks: it must "

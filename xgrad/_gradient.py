@@ -119,8 +119,8 @@ def gradient(
         A file that keeps the values of finished chunks (an ``npz``, always replaced as
         a whole). A call that was interrupted, in whatever way, goes on from there when
         it is made again, with the same result to the bit; ``f(x)`` is evaluated again
-        to see that ``f`` has not changed. Chunks are smaller than without. The file
-        stays when the call is done.
+        to see that ``f`` has not changed. Chunks are smaller than without, all values
+        stay in memory until the end, and the file stays when the call is done.
     full_output : bool
         Return ``(gradient, Estimate)``.
 
@@ -263,9 +263,10 @@ def _solve(
     """Value, gradient and, if planned, its estimate; ``first`` is f(x), if known."""
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
-    keeping = kept("gradient", execution, function, plan)
+    names = tuple(name for name, _ in given)
+    keeping = kept("gradient", execution, function, names, plan)
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Run(function, tuple(name for name, _ in given), plan, run_by)
+        run = Run(function, names, plan, run_by)
         if plan.axis is not None:
             require_rows(x)
         base = run.at_base() if first is None else run.known(first)

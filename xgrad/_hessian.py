@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,6 @@ from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
 from xgrad._gradient import require_scalar
-from xgrad._hidden import chosen
 from xgrad._jacobian import dense
 from xgrad._plan import Plan, kept, prepare
 from xgrad._points import Points, entries, joined, pairs
@@ -112,7 +112,7 @@ def hessian(
         curvature=True,
     )
     function, given = prepare(f, x, plan, execution)
-    keeping = kept("hessian", execution, function, plan)
+    keeping = kept("hessian", execution, function, ("x",), plan)
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, ("x",), plan, run_by)
         base = run.at_base()
@@ -126,7 +126,7 @@ def _of_gradient(
 ) -> Any:
     function, given = prepare(grad, x, plan, execution)
     xp = function.xp
-    keeping = kept("hessian", execution, function, plan)
+    keeping = kept("hessian of grad", execution, function, ("x",), plan)
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, ("x",), plan, run_by)
         base = run.at_base()
@@ -205,13 +205,14 @@ def _second(run: Run, base: Array) -> Parts:
 
 def _rises(run: Run, base: Array, points: Points) -> Iterator[tuple[int, int, Array]]:
     """``f`` minus ``f(x)`` for groups of columns, ``(offsets, columns)``."""
-    function = chosen(run.runner, run.function, 0, points, base)
+    function = run.chosen(run.function, 0, points, base)
     run.runner.meter.expect(points.total)
-    for start, stop, blocks in run.runner.groups(function, 0, points, base):
-        with quiet():
-            rises = joined(run.xp, blocks)
-            rises = rises if function.relative else rises - base
-        yield start, stop, run.xp.reshape(rises, (len(points.offsets), -1))
+    with contextlib.closing(run.runner.groups(function, 0, points, base)) as groups:
+        for start, stop, blocks in groups:
+            with quiet():
+                rises = joined(run.xp, blocks)
+                rises = rises if function.relative else rises - base
+            yield start, stop, run.xp.reshape(rises, (len(points.offsets), -1))
 
 
 def _alone(xp: Any, points: Points, rises: Array, i: int, reach: int) -> _Moved:

@@ -92,9 +92,10 @@ checkpoint, full_output
     function, given = prepare(f, x, plan, execution)
     if sparsity is not None:
         require_sparse(function.xp)
-    keeping = kept("jacobian", execution, function, plan)
+    names = tuple(name for name, _ in given)
+    keeping = kept("jacobian", execution, function, names, plan)
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Run(function, tuple(name for name, _ in given), plan, run_by)
+        run = Run(function, names, plan, run_by)
         base = run.at_base()
         if sparsity is None:
             parts = [dense(run, i, base, leaf) for i, (_, leaf) in enumerate(given)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,12 +187,16 @@ def prepare(
 
 
 def kept(
-    kind: str, execution: Execution, function: Function, plan: Plan
+    kind: str,
+    execution: Execution,
+    function: Function,
+    names: Sequence[str],
+    plan: Plan,
 ) -> contextlib.AbstractContextManager[Checkpoint] | None:
     """The checkpoint of a call, to be opened; None if none is asked for."""
     if execution.checkpoint is None:
         return None
-    about = description(kind, function, plan)
+    about = description(kind, function, names, plan, execution.vectorized)
     return opened(execution.checkpoint, about, function)
 
 
