@@ -116,8 +116,7 @@ def _fuzz(idx, path, count):
         except ValueError as error:
             refused.append(str(error))
         else:
-            assert found.dtype == np.uint8
-            assert found.size < 10_000
+            assert found.nbytes < 10_000  # another type of number, perhaps
     assert all(path.name in message for message in refused)
     return len(refused)
 
