@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import mutated
 
 from xgrad import _checkpoint, color_columns, gradient, hessian, jacobian
 
@@ -461,24 +462,6 @@ def test_what_an_array_claims_is_compared_with_the_file(tmp_path):
         _checkpoint.read_arrays(file)
 
 
-def _mutated(rng, data):
-    """Some bytes changed, cut or doubled."""
-    data = bytearray(data)
-    for _ in range(rng.choice([1, 1, 2, 8])):
-        kind, at = rng.randrange(4), rng.randrange(len(data))
-        if kind == 0:
-            data[at] = rng.randrange(256)
-        elif kind == 1:
-            del data[at : at + rng.choice([1, 4, 100])]
-        elif kind == 2:
-            data[at:at] = data[at : at + rng.choice([1, 4, 100])]
-        else:
-            data[at : at + 4] = rng.choice([b"\xff" * 4, b"\0" * 4, b"\x7f" * 4])
-        if not data:
-            return b""
-    return bytes(data)
-
-
 def _fuzz(path, count):
     """Read mutations of a checkpoint; how many were refused."""
     data, refused = path.read_bytes(), []
@@ -486,7 +469,7 @@ def _fuzz(path, count):
     call = json.loads(about.tobytes())["call"]
     rng = random.Random(20261126)
     for _ in range(count):
-        path.write_bytes(_mutated(rng, data))
+        path.write_bytes(mutated(rng, data))
         try:
             _checkpoint.Checkpoint(path, call)
         except ValueError as error:

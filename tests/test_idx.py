@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import mutated
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -89,28 +90,12 @@ def test_missing_files_are_named(idx, tmp_path):
         idx.read_mnist(tmp_path)
 
 
-def _mutated(rng, data):
-    """Some bytes changed, cut or doubled."""
-    data = bytearray(data)
-    for _ in range(rng.choice([1, 1, 2, 8])):
-        kind, at = rng.randrange(4), rng.randrange(len(data) or 1)
-        if kind == 0 and data:
-            data[at] = rng.randrange(256)
-        elif kind == 1:
-            del data[at : at + rng.choice([1, 4, 100])]
-        elif kind == 2:
-            data[at:at] = data[at : at + rng.choice([1, 4, 100])]
-        else:
-            data[at : at + 4] = rng.choice([b"\xff" * 4, b"\0" * 4, b"\x7f" * 4])
-    return bytes(data)
-
-
 def _fuzz(idx, path, count):
     """Read mutations of files, packed and not; how many were refused."""
     whole = _bytes(np.arange(60, dtype=np.uint8).reshape(5, 3, 4))
     sources, refused, rng = (whole, gzip.compress(whole)), [], random.Random(0)
     for i in range(count):
-        path.write_bytes(_mutated(rng, sources[i % 2]))
+        path.write_bytes(mutated(rng, sources[i % 2]))
         try:
             found = idx.read_idx(path)
         except ValueError as error:
