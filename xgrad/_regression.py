@@ -252,7 +252,7 @@ def compared(prediction: Any, target: Any, weight: Any) -> Regression:
     """The state of the rows of one call, of which there must be some."""
     state = Regression().update(prediction, target, weight=weight)
     if prediction.shape[0] == 0:
-        raise ValueError("there are no rows to compare: skip the empty batch")
+        raise ValueError("`prediction` has no rows to compare: skip the empty batch")
     if weight is None:
         return state
     xp, moments = state._seen()
