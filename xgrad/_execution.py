@@ -29,6 +29,7 @@ CPU_BYTES = 2 * 2**20
 LOOP_BYTES = 64 * 2**20
 # Chunks for each worker: enough of them that none waits long for the last one.
 CHUNKS_PER_WORKER = 4
+MOST_THREADS = 10_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Execution:
         workers = self.workers
         if isinstance(workers, int):
             integer("workers", workers, least=1)
+            if workers > MOST_THREADS:
+                raise ValueError(
+                    f"`workers` is a number of threads, at most {MOST_THREADS:,}"
+                )
         elif not (workers is None or hasattr(workers, "submit") or callable(workers)):
             raise TypeError(
                 "`workers` must be a number of threads, a concurrent.futures.Executor "
