@@ -1,25 +1,20 @@
 """A long call that is interrupted, however, goes on where it stopped."""
 
 import contextlib
-import dataclasses
-import io
-import json
+import multiprocessing
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import mutated
 
-from xgrad import _checkpoint, color_columns, gradient, hessian, jacobian
+from xgrad import _checkpoint, gradient, hessian, jacobian
 
 X = np.linspace(0.1, 2.0, 40)
 
@@ -218,8 +213,10 @@ def test_a_killed_worker_and_two_interruptions(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     errors = []
+    # Spawned: JAX, where another test has loaded it, survives no fork.
+    context = multiprocessing.get_context("spawn")
     for _ in range(5):
-        with ProcessPoolExecutor(2) as pool:
+        with ProcessPoolExecutor(2, mp_context=context) as pool:
             try:
                 found = gradient(
                     _dies_once,
@@ -239,87 +236,6 @@ def test_a_killed_worker_and_two_interruptions(tmp_path, monkeypatch):
         "KeyboardInterrupt",
     ]
     np.testing.assert_array_equal(found, expected)
-
-
-# What is refused
-
-
-@pytest.fixture
-def finished(tmp_path):
-    path = tmp_path / "run.npz"
-    gradient(f, X, vectorized=False, checkpoint=path)
-    return path
-
-
-CHANGES = {
-    "x": (f, X + 1e-12, {}),
-    "its x": (f, X[:30], {}),
-    "method": (f, X, {"method": "forward"}),
-    "accuracy": (f, X, {"accuracy": 2}),
-    "steps": (f, X, {"step": 1e-3}),
-    "bounds": (f, X, {"bounds": (0.1, 5.0)}),
-    "full_output": (f, X, {"full_output": True}),
-    "vectorized": (f, X, {"vectorized": "auto"}),
-    "returns something else": (lambda x: f(x) + 1e-3, X, {}),
-}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_another_call_is_refused(finished, name):
-    function, x, options = CHANGES[name]
-    before = finished.read_bytes()
-    with pytest.raises(ValueError, match=f"belongs to another call.*{name}"):
-        gradient(function, x, checkpoint=finished, **{"vectorized": False, **options})
-    assert finished.read_bytes() == before
-
-
-def test_another_function_of_xgrad_is_refused(finished):
-    with pytest.raises(ValueError, match="its function and ") as raised:
-        hessian(f, X, vectorized=False, checkpoint=finished)
-    assert not hasattr(raised.value, "__notes__")  # nothing goes on from there
-
-
-def test_another_colouring_is_refused(tmp_path):
-    pattern = np.eye(6, dtype=bool) | np.eye(6, k=1, dtype=bool)
-    coloring = color_columns(pattern)
-    exchanged = dataclasses.replace(coloring, colors=1 - coloring.colors)
-    options = {"vectorized": False, "checkpoint": tmp_path / "run.npz"}
-
-    def g(x):
-        return x**2 + np.append(x[1:], 0.0)
-
-    jacobian(g, X[:6], sparsity=coloring, **options)
-    with pytest.raises(ValueError, match="its columns differ"):
-        jacobian(g, X[:6], sparsity=exchanged, **options)
-    with pytest.raises(ValueError, match="belongs to another call"):
-        jacobian(g, X[:6], **options)
-
-
-def test_other_names_are_refused(tmp_path):
-    zero, path = np.zeros(2), tmp_path / "run.npz"
-
-    def g(p):
-        return np.sum(3 * p["a"] + 5 * p["b"])
-
-    options = {"vectorized": False, "checkpoint": path}
-    gradient(g, {"a": zero, "b": zero}, **options)
-    with pytest.raises(ValueError, match="its x differ"):
-        gradient(g, {"b": zero, "a": zero}, **options)
-
-
-def test_small_changes_of_f_are_seen(tmp_path):
-    options = {"vectorized": False, "checkpoint": tmp_path / "run.npz"}
-    jacobian(lambda x: np.stack([1e10 * x[0], x[1]]), np.array([1.0, 0.8]), **options)
-    with pytest.raises(ValueError, match="returns something else"):
-        jacobian(
-            lambda x: np.stack([1e10 * x[0], 50 * x[1]]),
-            np.array([1.0, 0.8]),
-            **options,
-        )
-    path = tmp_path / "other.npz"
-    gradient(f, X, vectorized=False, checkpoint=path)
-    with pytest.raises(ValueError, match="returns something else"):
-        gradient(lambda x: f(x) + 1e-9, X, vectorized=False, checkpoint=path)
 
 
 def test_results_in_another_order_give_the_same_bits(tmp_path):
@@ -382,40 +298,43 @@ def test_a_function_may_change_the_directory(tmp_path, monkeypatch):
     assert not list((tmp_path / "work").iterdir())
 
 
+# In a process of its own: JAX, where another test has loaded it, survives no fork.
+FORKING = """
+import os, sys, numpy as np, xgrad
+path, children = sys.argv[1], []
+reader, writer = os.pipe()
+
+def f(x):
+    return np.sum(np.sin(x) ** 2) * x[0]
+
+def forking(x):
+    if not children:
+        children.append(os.fork())
+        if children[0] == 0:  # as an orphan of a pool, that outlives its parent
+            os.read(reader, 1)
+            os._exit(0)
+    return f(x)
+
+x = np.linspace(0.1, 2.0, 40)
+xgrad.gradient(forking, x, vectorized=False, checkpoint=path)
+try:
+    xgrad.gradient(f, x, vectorized=False, checkpoint=path)
+finally:
+    os.write(writer, b"x")
+    os.waitpid(children[0], 0)
+print("went on")
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_does_not_keep_the_lock(tmp_path):
-    path = tmp_path / "run.npz"
-    reader, writer = os.pipe()
-    children = []
-
-    def forking(x):
-        if not children:
-            children.append(os.fork())
-            if children[0] == 0:  # as an orphan of a pool, that outlives its parent
-                os.read(reader, 1)
-                os._exit(0)
-        return f(x)
-
-    gradient(forking, X, vectorized=False, checkpoint=path)
-    try:
-        gradient(f, X, vectorized=False, checkpoint=path)
-    finally:
-        os.write(writer, b"x")
-        os.waitpid(children[0], 0)
-        os.close(reader)
-        os.close(writer)
-
-
-def test_folders_that_cannot_lock_are_told(tmp_path, monkeypatch):
-    fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
-
-    def unsupported(*arguments):
-        raise OSError(38, "Function not implemented")
-
-    monkeypatch.setattr(fcntl, "flock", unsupported)
-    with pytest.raises(ValueError, match="folder in which files can be locked"):
-        gradient(f, X, vectorized=False, checkpoint=tmp_path / "run.npz")
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, str(tmp_path / "run.npz")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "went on\n", done.stderr
 
 
 def test_a_hessian_goes_on_in_the_way_it_began(tmp_path):
@@ -425,138 +344,6 @@ def test_a_hessian_goes_on_in_the_way_it_began(tmp_path):
         hessian(stopping, X[:8], accuracy=2, checkpoint=path)
     found = hessian(stopping, X[:8], accuracy=2, checkpoint=path)
     np.testing.assert_array_equal(found, expected)
-
-
-def test_damaged_and_foreign_files_are_refused(finished, tmp_path):
-    whole = finished.read_bytes()
-    foreign = tmp_path / "foreign.npz"
-    np.savez(foreign, about=np.arange(3))
-    pickled = tmp_path / "pickled.npz"
-    np.savez(pickled, about=np.array([{"a": 1}], dtype=object))
-    packed = tmp_path / "packed.npz"
-    np.savez_compressed(packed, about=np.zeros(10**6))
-    for data in (
-        whole[: len(whole) // 2],
-        whole[:-10],
-        b"",
-        b"PK\x03\x04",
-        whole.replace(b'"format": 1', b'"format": 9'),
-        foreign.read_bytes(),
-        pickled.read_bytes(),
-        packed.read_bytes(),
-    ):
-        finished.write_bytes(data)
-        with pytest.raises(
-            ValueError, match="not a checkpoint of xgrad, or is damaged"
-        ):
-            gradient(f, X, vectorized=False, checkpoint=finished)
-        assert finished.read_bytes() == data
-
-
-def test_what_an_array_claims_is_compared_with_the_file(tmp_path):
-    path = tmp_path / "large.npz"
-    np.savez(path, a=np.zeros(4))
-    data = path.read_bytes().replace(b"'shape': (4,), }   ", b"'shape': (4000000,), }")
-    path.write_bytes(data)
-    with path.open("rb") as file, pytest.raises((ValueError, zipfile.BadZipFile)):
-        _checkpoint.read_arrays(file)
-
-
-def _fuzz(path, count):
-    """Read mutations of a checkpoint; how many were refused."""
-    data, refused = path.read_bytes(), []
-    about = _checkpoint.read_arrays(io.BytesIO(data))["about"]
-    call = json.loads(about.tobytes())["call"]
-    rng = random.Random(20261126)
-    for _ in range(count):
-        path.write_bytes(mutated(rng, data))
-        try:
-            _checkpoint.Checkpoint(path, call)
-        except ValueError as error:
-            refused.append(str(error))
-    assert all("`checkpoint`" in message for message in refused)
-    return len(refused)
-
-
-INSIDE = {
-    "call": ("call", []),
-    "passes": ("passes", [{}]),
-    "about": ("passes", [{"about": {}, "fitting": 1}]),
-    "format": ("format", "1"),
-}
-
-
-@pytest.mark.parametrize("name", INSIDE)
-def test_files_with_another_inside_are_refused(small, name):
-    arrays = _checkpoint.read_arrays(io.BytesIO(small.read_bytes()))
-    about = json.loads(arrays["about"].tobytes())
-    key, value = INSIDE[name]
-    about[key] = value
-    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    with small.open("wb") as file:
-        np.savez(file, **arrays | {"about": text})
-    with pytest.raises(ValueError, match="`checkpoint`"):
-        gradient(f, X[:3], vectorized=False, accuracy=2, checkpoint=small)
-
-
-@pytest.mark.parametrize("change", ["dtype", "shape", "number", "fitting"])
-def test_values_that_do_not_fit_are_refused(small, change):
-    arrays = _checkpoint.read_arrays(io.BytesIO(small.read_bytes()))
-    about = json.loads(arrays["about"].tobytes())
-    if change == "dtype":
-        arrays["0/0"] = arrays["0/0"].astype(np.float32)
-    elif change == "shape":
-        arrays["0/0"] = arrays["0/0"][None]
-    elif change == "number":
-        arrays["0/99"] = arrays["0/0"]
-    else:
-        about["passes"][0]["fitting"] = 1000
-    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    with small.open("wb") as file:
-        np.savez(file, **arrays)
-    with pytest.raises(ValueError, match="not a checkpoint of xgrad"):
-        gradient(f, X[:3], vectorized=False, accuracy=2, checkpoint=small)
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "run.npz"
-    gradient(f, X[:3], vectorized=False, accuracy=2, checkpoint=path)
-    return path
-
-
-def test_mutated_files_do_no_harm(small):
-    assert _fuzz(small, 2_000) > 1_500
-
-
-@pytest.mark.slow
-def test_many_mutated_files_do_no_harm(small):
-    assert _fuzz(small, 100_000) > 75_000
-
-
-def test_two_calls_cannot_share_a_file(tmp_path):
-    path = tmp_path / "run.npz"
-
-    def nested(x):
-        gradient(f, X, vectorized=False, checkpoint=path)
-        return f(x)
-
-    with pytest.raises(ValueError, match="in use by another process or call"):
-        gradient(nested, X, vectorized=False, checkpoint=path)
-    gradient(f, X, vectorized=False, checkpoint=path)  # and the lock is gone
-
-
-def test_names_that_are_none(tmp_path):
-    with pytest.raises(TypeError, match="`checkpoint` must be the name of a file"):
-        gradient(f, X, checkpoint=3)
-    with pytest.raises(ValueError, match="`checkpoint` must lie in a folder"):
-        gradient(f, X, checkpoint=tmp_path / "none" / "run.npz")
-
-
-def test_lazy_arrays_have_nothing_to_keep(tmp_path):
-    da = pytest.importorskip("dask.array", reason="Dask is missing")
-    with pytest.raises(TypeError, match="`checkpoint` keeps values"):
-        gradient(lambda x: (x**2).sum(), da.ones(3), checkpoint=tmp_path / "run.npz")
 
 
 def test_other_libraries(tmp_path, xp):

@@ -1,6 +1,7 @@
 """How a function is run: chunks, memory, workers, progress, and what it may do."""
 
 import gc
+import itertools
 import multiprocessing
 import threading
 import tracemalloc
@@ -400,6 +401,10 @@ BAD = [
     (lambda: gradient(cubes, X, bounds=(1.0, 9.0)), r"x\[0\] is 0.5"),
     (lambda: gradient(cubes, X, bounds=(np.ones(2), None)), r"`bounds` has shape"),
     (lambda: gradient(cubes, X, vectorized=1), "`vectorized` must be one of"),
+    (
+        lambda: gradient(cubes, X, workers=lambda f, c: itertools.repeat(f(c[0]))),
+        "results for",
+    ),
     (
         lambda: gradient(cubes, X, workers=lambda f, c: [f(c[0])]),
         "one for each, in order",

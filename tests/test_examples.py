@@ -18,7 +18,11 @@ def needs():
 
 
 def _run(name, *arguments, folder):
-    command = [sys.executable, str(EXAMPLES / name), "--backend", "numpy", *arguments]
+    return _printed(name, "--backend", "numpy", *arguments, folder=folder)
+
+
+def _printed(name, *arguments, folder):
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=folder
     )
@@ -63,24 +67,18 @@ def test_a_user_tests_code_on_both_backends():
 def test_rows_out_of_core_agree_on_a_cluster_and_in_batches(tmp_path):
     pytest.importorskip("dask.distributed", reason="distributed is not installed")
     sizes = ["--rows", "30001", "--chunk", "8000", "--workers", "1"]
-    command = [sys.executable, str(EXAMPLES / "out_of_core.py"), *sizes]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert "30,001 rows on a cluster" in done.stdout
-    assert "equal to 1e-10" in done.stdout
+    printed = _printed("out_of_core.py", *sizes, folder=tmp_path)
+    assert "30,001 rows on a cluster" in printed
+    assert "equal to 1e-10" in printed
 
 
 def test_a_gradient_on_a_cluster_survives_its_faults(tmp_path):
     pytest.importorskip("dask.distributed", reason="distributed is not installed")
     sizes = ["--layers", "12", "--steps", "5", "--workers", "2"]
-    command = [sys.executable, str(EXAMPLES / "cluster_gradient.py"), *sizes]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert "killed a worker after" in done.stdout
-    assert done.stdout.count("evaluations are safe") == 2
-    assert "all the same, to the bit" in done.stdout
+    printed = _printed("cluster_gradient.py", *sizes, folder=tmp_path)
+    assert "killed a worker after" in printed
+    assert printed.count("evaluations are safe") == 2
+    assert "all the same, to the bit" in printed
 
 
 def test_the_test_digits_are_never_trained_on(monkeypatch):

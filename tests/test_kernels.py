@@ -9,7 +9,7 @@ import pytest
 from helpers import LOSSES, SAMPLES, sample
 
 import xgrad
-from xgrad import _kernels, _loss, _points, _rows, losses, metrics
+from xgrad import _case, _kernels, _loss, _points, _rows, losses, metrics
 from xgrad._kernels import fused
 from xgrad._kernels import numpy as kernels
 from xgrad._kinds import ClassLoss
@@ -319,7 +319,7 @@ def test_large_arrays_are_taken_in_parts(monkeypatch, rng):
         if isinstance(loss, ClassLoss) and loss.adjustable:
             own = {"class_weight": np.arange(1.0, 5.0), "label_smoothing": 0.1}
         whole = loss.value_and_grad(p, t, weight=weight, **own)
-        monkeypatch.setattr(_loss, "PART", 24)
+        monkeypatch.setattr(_case, "PART", 24)
         parts = loss.value_and_grad(p, t, weight=weight, **own)
         monkeypatch.undo()
         assert_same(parts, whole, units=16)
@@ -333,7 +333,7 @@ def test_one_row_is_never_taken_apart(monkeypatch, rng, name):
     if isinstance(loss, ClassLoss) and loss.adjustable:
         options |= {"label_smoothing": 0.1, "ignore_index": -1}
     whole = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
-    monkeypatch.setattr(_loss, "PART", 24)
+    monkeypatch.setattr(_case, "PART", 24)
     parts = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
     assert_same(parts, whole)
 

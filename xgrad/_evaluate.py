@@ -240,9 +240,10 @@ def _mapped(
     count = 0
     for values in results:
         count += 1
-        if count <= len(chunks):
-            keep(count - 1, values)
-            yield values
+        if count > len(chunks):  # at once: there may be no end of them
+            break
+        keep(count - 1, values)
+        yield values
     if count != len(chunks):
         raise ValueError(
             f"`workers` returned {count} results for {len(chunks)} chunks: it must "

@@ -13,8 +13,6 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal
 
-import numpy as np
-
 from xgrad._array import (
     Array,
     ArrayT,
@@ -41,6 +39,7 @@ from xgrad._case import (
     Case,
     Goal,
     as_weight,
+    by_parts,
     counted,
     mean_divisor,
     refuse_swapped,
@@ -48,9 +47,6 @@ from xgrad._case import (
 from xgrad._domains import FINITE, REAL, Domain, Entries, Number
 from xgrad._guard import NOWHERE, Guard
 from xgrad._kernels import fused
-
-# Entries that NumPy evaluates at once: 512 KiB in float32.
-PART = 2**17
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
@@ -227,6 +223,7 @@ class Loss:
         xp = plain_namespace(prediction, target)
         if xp is None or reduction not in self.reductions:
             return None
+        # Kernels go by the names of xgrad's own losses: others may be called the same.
         if self.__module__ != "xgrad.losses" or not prediction.ndim:
             return None
         kernel = fused(self.__name__, xp, prediction.dtype)
@@ -412,28 +409,9 @@ class Loss:
                 dtype=self._dtype_of_losses(case.xp, case.prediction),
             )
         one_row = self.rows and case.prediction.ndim == 1
-        if is_numpy(case.xp) and case.prediction.size > 2 * PART and not one_row:
-            return self._by_parts(case, wanted)
+        if is_numpy(case.xp) and not one_row:
+            return by_parts(case, partial(self._at_once, wanted=wanted))
         return self._at_once(case, wanted)
-
-    def _by_parts(self, case: Case, wanted: str) -> tuple[Any, Any]:
-        """Losses and slopes of a large array of NumPy, some rows at a time.
-
-        What the formulas put between stays in the cache, and in memory that the
-        allocator keeps.
-        """
-        rows = case.prediction.shape[0]
-        step = max(1, PART * rows // case.prediction.size)
-        wholes: list[Any] = [None, None]
-        for begin in range(0, rows, step):
-            part = slice(begin, begin + step)
-            for i, found in enumerate(self._at_once(case.part(part), wanted)):
-                if found is None:
-                    continue
-                if wholes[i] is None:
-                    wholes[i] = np.empty((rows, *found.shape[1:]), found.dtype)
-                wholes[i][part] = found
-        return wholes[0], wholes[1]
 
     def _at_once(self, case: Case, wanted: str) -> tuple[Any, Any]:
         arguments = (case.xp, case.prediction, case.goal.target)

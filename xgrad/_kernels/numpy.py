@@ -164,19 +164,15 @@ def softmax_cross_entropy(
             np.exp(block, out=weights)
             sums = _sums(weights)
             share = weights.reshape(-1).take(at) / sums  # probability of the label
+            if rows.losses is not None:
+                np.subtract(0, np.log(share), out=rows.losses[part])
             if not (
                 np.minimum.reduce(sums) >= LEAST
                 and np.maximum.reduce(sums) <= most
                 and np.minimum.reduce(share) >= smallest
             ):
                 fine = (sums >= LEAST) & (sums <= most) & (share >= smallest)
-                odd = np.flatnonzero(~fine)
-            else:
-                odd = None
-            if rows.losses is not None:
-                np.subtract(0, np.log(share), out=rows.losses[part])
-            if odd is not None:
-                _mend(rows, part, odd, weights, sums, share)
+                _mend(rows, part, np.flatnonzero(~fine), weights, sums, share)
             if rows.slope is not None:
                 _scale(weights, rows.scale / sums)
                 weights.reshape(-1)[at] = (share - 1) * rows.scale
