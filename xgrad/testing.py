@@ -18,6 +18,7 @@ from xgrad._array import (
     is_complex,
     is_floating,
     quiet,
+    real,
 )
 from xgrad._backends import to_numpy
 from xgrad._domains import NOT_NEGATIVE
@@ -164,6 +165,8 @@ def _is_number(x: Any) -> bool:
 
 def _rounded(number: complex, dtype: Any, *, exact: bool) -> Any:
     """A Python number as the closest that a floating dtype has; never an overflow."""
+    if isinstance(number, int):
+        real("desired", number)  # refuses what no float can hold
     value = np.asarray(number)
     if exact:
         return value
