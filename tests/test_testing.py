@@ -405,3 +405,8 @@ def test_torch_tensors_that_require_gradients_are_compared():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     assert_close(x, torch.tensor([1.0, 2.0]))
     _refuses(x, torch.tensor([1.0, 3.0]), r"actual\[1\] is 2.0, not 3.0")
+
+
+def test_a_desired_number_that_no_float_holds_is_refused():
+    with pytest.raises(ValueError, match="`desired` is an integer too large"):
+        assert_close(np.ones(3), 10**400)
