@@ -41,7 +41,8 @@ LAYERS = [
     {"_hints"},
     {"_checking"},
     {"check"},
-    {"plot", "testing"},
+    {"_sweep", "testing"},
+    {"plot"},
     {"__init__"},
     {"__main__", "_pytest"},
 ]
