@@ -106,7 +106,7 @@ def gradient_field(
     ax = _axes(ax)
     if levels:
         axes = [np.linspace(*pair, 2 * points - 1) for pair in limits]
-        ax.contour(*axes, _heights(f, axes, xp), levels, colors="0.75", linewidths=0.8)
+        ax.contour(*axes, _heights(f, axes, xp), levels, colors="0.6", linewidths=0.8)
     axes = [np.linspace(*pair, points) for pair in limits]
     places = np.meshgrid(*axes)
     slopes = [to_numpy(gradient(f, x, vectorized=False)) for x in _each(places, xp)]

@@ -50,10 +50,8 @@ def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
 
     Notes
     -----
-    The maximum is subtracted first [1]_: an offset common to a slice changes nothing.
-
-    .. [1] Blanchard, Higham, Higham: Accurately computing the log-sum-exp and softmax
-       functions, IMA J. Numer. Anal. 41(4), 2021.
+    The maximum is subtracted first, so that an offset common to a slice changes nothing
+    (Blanchard, Higham and Higham, IMA Journal of Numerical Analysis 41(4), 2021).
 
     Examples
     --------

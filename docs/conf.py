@@ -1,0 +1,27 @@
+"""Sphinx: ``sphinx-build -W docs docs/_build``."""
+
+import xgrad
+
+project = "xgrad"
+author = "The xgrad developers"
+copyright = "2026, The xgrad developers"
+release = version = xgrad.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"xgrad {version}"
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # the docstrings say it in words
+autodoc_member_order = "bysource"
+default_role = "code"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_preprocess_types = False
