@@ -5,7 +5,9 @@
 
 Blocks of a page marked ``python`` are one program, in their order. A block marked
 ``text`` right behind one is what that one prints: the last digits may differ, errors
-(``3e-13``) by a factor, and times wholly. Pictures are files that the code saves.
+(``3e-13``) by a factor, and times wholly. Of a block marked ``text sample``, whose rows
+depend on rounding, only the first line has to agree. Pictures are files that the code
+saves.
 """
 
 from __future__ import annotations
@@ -17,12 +19,15 @@ import linecache
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"
-BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
+BLOCK = re.compile(
+    r"^```python\n(.*?)^```\n(?:\n```text( sample)?\n(.*?)^```\n)?", re.M | re.S
+)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.(\d*))?(e[-+]?\d+)?( m?s\b)?(?!\w)")
 
 
@@ -41,21 +46,26 @@ def needed(page: Path) -> set[str]:
 def printed(page: Path) -> Iterator[tuple[re.Match[str], str]]:
     """Each block of code of a page, and what it prints."""
     names: dict[str, object] = {"__name__": "__page__"}
-    text = _text(page)
+    text, where = _text(page), f"<{page.name}>"
+    # Tracebacks and `inspect` find the source, at its line of the page.
+    linecache.cache[where] = len(text), None, text.splitlines(True), where
     for match in BLOCK.finditer(text):
-        # Tracebacks and `inspect` find the source, at its line of the page.
-        first = text.count("\n", 0, match.start(1))
-        source = "\n" * first + match[1]
-        where = f"<{page.name}:{first + 1}>"
-        linecache.cache[where] = len(source), None, source.splitlines(True), where
+        source = "\n" * text.count("\n", 0, match.start(1)) + match[1]
         with contextlib.redirect_stdout(io.StringIO()) as output:
             exec(compile(source, where, "exec"), names)
         yield match, output.getvalue()
 
 
-def agrees(shown: str | None, output: str) -> bool:
+def agrees(match: re.Match[str], output: str) -> bool:
     """Whether a page shows what its code prints."""
-    shown = shown or ""
+    shown = match[3] or ""
+    if match[2]:
+        shown, output = (text.partition("\n")[0] for text in (shown, output))
+    return same(shown, output)
+
+
+def same(shown: str, output: str) -> bool:
+    """Whether two outputs agree as far as those of two machines do."""
     if _words(shown) != _words(output):
         return False
     pairs = zip(NUMBER.finditer(shown), NUMBER.finditer(output), strict=True)
@@ -82,8 +92,9 @@ def write(page: Path) -> bool:
     """Write outputs that differ into the page; whether there are any."""
     pieces, end, text = [], 0, _text(page)
     for match, output in printed(page):
-        if not agrees(match[2], output):
-            shown = f"\n```text\n{output}```\n" if output else ""
+        if not agrees(match, output):
+            kind = match[2] or ""
+            shown = f"\n```text{kind}\n{output}```\n" if output else ""
             pieces += [text[end : match.end(1)], "```\n", shown]
             end = match.end()
     pieces.append(text[end:])
@@ -95,6 +106,25 @@ def _text(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
+def missing_pictures(page: Path, folder: Path) -> set[str]:
+    """Pictures that the code saved in a folder, and that the page does not show."""
+    shown = set(re.findall(r"pictures/([\w-]+\.png)\)", _text(page)))
+    kept = {picture.name for picture in PICTURES.iterdir()}
+    return {path.name for path in folder.glob("*.png")} - (shown & kept)
+
+
+def differences(page: Path) -> list[str]:
+    """What a page shows otherwise than its code does, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        found = [
+            f"shown:\n{match[3]}\nprinted:\n{output}"
+            for match, output in printed(page)
+            if not agrees(match, output)
+        ]
+        missing = missing_pictures(page, Path(name))
+    return found + [f"the picture {picture} is not shown" for picture in missing]
+
+
 def main() -> int:
     """The number of pages that differ from what their code prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -102,18 +132,18 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="some pages alone, by their names")
     options = parser.parse_args()
     os.environ["XGRAD_BACKEND"] = "numpy"
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    os.chdir(PICTURES)
+    os.environ["MPLBACKEND"] = "Agg"
     differ = 0
     for page in pages():
         if options.names and page.stem not in options.names:
             continue
         if options.write:
-            found = write(page)
+            with contextlib.chdir(PICTURES):
+                found = ["written"] if write(page) else []
         else:
-            found = any(not agrees(match[2], text) for match, text in printed(page))
-        print(f"{page.relative_to(DOCS.parent)}: {'differs' if found else 'as shown'}")
-        differ += found
+            found = differences(page)
+        print(f"{page.relative_to(DOCS.parent)}:", *(found or ["as shown"]), sep="\n")
+        differ += bool(found)
     return differ
 
 
