@@ -123,6 +123,22 @@ def test_a_picture_that_is_not_shown_is_found(tmp_path):
     assert RUN.differences(page) == ["the picture new.png is not shown"]
 
 
+def test_the_korean_readme_has_the_same_code_tables_and_links():
+    english, korean = (_text(ROOT / name) for name in ("README.md", "README.ko.md"))
+    blocks = re.compile(r"^```.*?^```$", re.M | re.S)
+    assert blocks.findall(english) == blocks.findall(korean)
+
+    def kept(text, pattern):
+        return sorted(re.findall(pattern, blocks.sub("", text)))
+
+    assert kept(english, r"\]\((?!README)([^)]+)\)") == kept(
+        korean, r"\]\((?!README)([^)]+)\)"
+    )
+    names = {re.sub(r"\s", "", name) for name in kept(english, r"`[^`]+`")}
+    assert names <= {re.sub(r"\s", "", name) for name in kept(korean, r"`[^`]+`")}
+    assert korean.count("\n## ") == english.count("\n## ")
+
+
 def test_every_public_function_has_its_place_in_the_reference():
     import xgrad
 
