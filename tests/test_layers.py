@@ -44,7 +44,8 @@ LAYERS = [
     {"_sweep", "testing"},
     {"plot"},
     {"__init__"},
-    {"__main__", "_pytest"},
+    {"_command", "_demo", "_pytest"},
+    {"__main__"},
 ]
 # Within the package of the hidden batch axis.
 BATCHED = [

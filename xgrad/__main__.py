@@ -1,37 +1,95 @@
-"""``python -m xgrad``: the backends of this machine, and which one is picked."""
+"""``python -m xgrad``: the backends of this machine, and commands."""
 
 from __future__ import annotations
 
+import argparse
+import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import array_api_compat
 
-from xgrad import __version__
+from xgrad import __version__, _command
 from xgrad._backends import VARIABLE, Backend, BackendUnavailable, backends, namespace
 
+COMMANDS = """\
+python -m xgrad demo                          the lesson on loss functions, right here
+python -m xgrad check module:f module:grad    check a gradient of yours (--help)
+"""
 
-def main() -> int:
-    """Print the table; 1 if ``XGRAD_BACKEND`` asks for what cannot be used."""
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return its exit code.
+
+    Without a command that is 1 if ``XGRAD_BACKEND`` asks for what cannot be used.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # terminals that know no arrows
+    options = _parser().parse_args(arguments)
+    if options.command == "check":
+        return _command.run(options)
+    if options.command == "demo":
+        return _demo(options.backend)
+    return _overview()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m xgrad",
+        description="Without a command: which backends there are, and which is used.",
+    )
+    parser.add_argument("--version", action="version", version=f"xgrad {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="{check,demo}")
+    check = commands.add_parser("check", help="check a gradient written by hand")
+    _command.add_arguments(check)
+    demo = commands.add_parser("demo", help="the lesson on loss functions")
+    demo.add_argument("--backend", default="auto", help="numpy, cupy, torch, jax, ...")
+    return parser
+
+
+def _overview() -> int:
+    """Print the table of backends."""
     found = backends()
     print(f"xgrad {__version__}\n")
     print(_table(found))
-    gpu = next(backend for backend in found if backend.name == "cupy")
     print()
     try:
-        print(f'"auto" picks: {_picked()}')
+        print(f'"auto" picks: {_name(namespace())}')
     except (BackendUnavailable, ValueError) as error:
         print(f'"auto" fails: {error}')
         return 1
-    if not gpu.available:
-        print(f"The GPU is not used: {gpu.reason}.")
-    elif _picked() != "cupy":
-        print(f"The GPU is not used: {VARIABLE} says otherwise.")
+    print(_why_no_gpu(found))
+    print(COMMANDS, end="")
     return 0
 
 
-def _picked() -> str:
-    xp = namespace()
+def _demo(backend: str) -> int:
+    from xgrad import _demo
+
+    try:
+        xp = namespace(backend)
+    except (BackendUnavailable, ValueError) as error:
+        print(f"error: {str(error).replace('`name`', '--backend')}", file=sys.stderr)
+        return 2
+    print(f"arrays of {_name(xp)}", end="\n\n")
+    if _name(xp) == "numpy" and backend == "auto":
+        print(_why_no_gpu(backends()))
+    _demo.lesson(xp)
+    return 0
+
+
+def _why_no_gpu(found: Sequence[Backend]) -> str:
+    """A line with its end, or nothing where the GPU is used."""
+    gpu = next(backend for backend in found if backend.name == "cupy")
+    if not gpu.available:
+        return f"The GPU is not used: {gpu.reason}.\n"
+    if _name(namespace()) != "cupy":
+        return f"The GPU is not used: {VARIABLE} says otherwise.\n"
+    return ""
+
+
+def _name(xp: Any) -> str:
     checks = {
         "numpy": array_api_compat.is_numpy_namespace,
         "cupy": array_api_compat.is_cupy_namespace,
