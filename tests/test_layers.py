@@ -30,7 +30,7 @@ LAYERS = [
     {"_checkpoint", "_loss", "_ranks"},
     {"_kinds"},
     {"losses"},
-    {"metrics", "_evaluate", "_plan"},
+    {"metrics", "_evaluate", "_options", "_plan"},
     {"_hidden"},
     {"_steps"},
     {"_engine", "_quick"},

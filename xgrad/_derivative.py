@@ -5,20 +5,76 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
-from xgrad._array import as_float, cast, common_namespace, from_host, quiet, real
+from numpy.typing import NDArray
+
+from xgrad._array import (
+    ArrayT,
+    as_float,
+    cast,
+    common_namespace,
+    from_host,
+    quiet,
+    real,
+)
 from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
 from xgrad._gradient import gradient_of_scalar
-from xgrad._plan import Plan, as_array, prepare
+from xgrad._options import ForDerivative
+from xgrad._plan import Estimate, Plan, as_array, prepare
 from xgrad._points import everything
 from xgrad._readout import Whole
 from xgrad._schemes import Parts
 from xgrad._stencil import Method
 
 
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: float,
+    /,
+    *,
+    full_output: Literal[True],
+    **options: Unpack[ForDerivative],
+) -> tuple[NDArray[Any], Estimate]: ...
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: float,
+    /,
+    *,
+    full_output: Literal[False] = False,
+    **options: Unpack[ForDerivative],
+) -> NDArray[Any]: ...
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: Literal[True],
+    **options: Unpack[ForDerivative],
+) -> tuple[ArrayT, Estimate]: ...
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: Literal[False] = False,
+    **options: Unpack[ForDerivative],
+) -> ArrayT: ...
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: bool,
+    **options: Unpack[ForDerivative],
+) -> Any: ...
 def derivative(
     f: Callable[[Any], Any],
     x: Any,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
 from xgrad._array import (
     Array,
+    ArrayT,
     cast,
     float_info,
     from_host,
@@ -22,6 +23,7 @@ from xgrad._coloring import Coloring, as_coloring
 from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
+from xgrad._options import ForGradient
 from xgrad._plan import Estimate, Plan, kept, prepare
 from xgrad._points import Points, colors, entries, rows
 from xgrad._quick import quick_gradient
@@ -31,6 +33,33 @@ from xgrad._stencil import ACCURACIES, Method
 from xgrad._tree import rebuild
 
 
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: Literal[True],
+    **options: Unpack[ForGradient],
+) -> tuple[ArrayT, Estimate]: ...
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: Literal[False] = False,
+    **options: Unpack[ForGradient],
+) -> ArrayT: ...
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: bool,
+    **options: Unpack[ForGradient],
+) -> Any: ...
 def gradient(
     f: Callable[[Any], Any],
     x: Any,
@@ -197,7 +226,7 @@ def gradient(
 
 def value_and_gradient(
     f: Callable[[Any], Any],
-    x: Any,
+    x: ArrayT,
     /,
     *,
     axis: Literal[-1] | None = None,
@@ -212,7 +241,7 @@ def value_and_gradient(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-) -> tuple[Any, Any]:
+) -> tuple[Any, ArrayT]:
     """Value of a function and its numerical gradient, for the cost of the gradient.
 
     Parameters

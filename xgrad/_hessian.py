@@ -6,12 +6,13 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
 from xgrad._array import (
     Array,
+    ArrayT,
     device_of,
     from_host,
     quiet,
@@ -21,12 +22,40 @@ from xgrad._evaluate import runner
 from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
 from xgrad._gradient import require_scalar
 from xgrad._jacobian import dense
-from xgrad._plan import Plan, kept, prepare
+from xgrad._options import ForHessian
+from xgrad._plan import Estimate, Plan, kept, prepare
 from xgrad._points import Points, entries, joined, pairs
 from xgrad._schemes import Parts, status_codes
 from xgrad._stencil import Method
 
 
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: Literal[True],
+    **options: Unpack[ForHessian],
+) -> tuple[ArrayT, Estimate]: ...
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: Literal[False] = False,
+    **options: Unpack[ForHessian],
+) -> ArrayT: ...
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    full_output: bool,
+    **options: Unpack[ForHessian],
+) -> Any: ...
 def hessian(
     f: Callable[[Any], Any],
     x: Any,

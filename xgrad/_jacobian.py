@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 from xgrad._array import (
     Array,
+    ArrayT,
 )
 from xgrad._coloring import Coloring
 from xgrad._device import require_sparse, sparse_matrix
@@ -15,7 +16,8 @@ from xgrad._engine import Run
 from xgrad._evaluate import runner
 from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
 from xgrad._gradient import fitting_coloring
-from xgrad._plan import Plan, kept, prepare
+from xgrad._options import ForJacobian
+from xgrad._plan import Estimate, Plan, kept, prepare
 from xgrad._points import Points, colors, entries
 from xgrad._readout import Entries, Whole
 from xgrad._schemes import Parts
@@ -23,6 +25,56 @@ from xgrad._stencil import Method
 from xgrad._tree import rebuild
 
 
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: None = None,
+    full_output: Literal[True],
+    **options: Unpack[ForJacobian],
+) -> tuple[ArrayT, Estimate]: ...
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: None = None,
+    full_output: Literal[False] = False,
+    **options: Unpack[ForJacobian],
+) -> ArrayT: ...
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: Any,
+    full_output: Literal[True],
+    **options: Unpack[ForJacobian],
+) -> tuple[Any, Estimate]: ...
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: Any,
+    full_output: Literal[False] = False,
+    **options: Unpack[ForJacobian],
+) -> Any: ...
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: Any = None,
+    full_output: bool,
+    **options: Unpack[ForJacobian],
+) -> Any: ...
 def jacobian(
     f: Callable[[Any], Any],
     x: Any,

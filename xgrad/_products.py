@@ -6,10 +6,11 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 from xgrad._array import (
     Array,
+    ArrayT,
     Portable,
     as_float,
     cast,
@@ -26,6 +27,7 @@ from xgrad._evaluate import runner
 from xgrad._execution import Execution, Progress, Vectorized, Workers
 from xgrad._function import Function, elsewhere
 from xgrad._gradient import require_scalar
+from xgrad._options import Shared
 from xgrad._plan import Estimate, Plan, prepare, result_dtype
 from xgrad._points import entries, everything, floored_size, own_size
 from xgrad._readout import Whole
@@ -120,6 +122,36 @@ def _length(
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
 
 
+@overload
+def jvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    full_output: Literal[True],
+    **options: Unpack[Shared],
+) -> tuple[Any, Estimate]: ...
+@overload
+def jvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    full_output: Literal[False] = False,
+    **options: Unpack[Shared],
+) -> Any: ...
+@overload
+def jvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    full_output: bool,
+    **options: Unpack[Shared],
+) -> Any: ...
 def jvp(
     f: Callable[[Any], Any],
     x: Any,
@@ -240,8 +272,8 @@ class _Directional:
 
 def hvp(
     f: Callable[[Any], Any],
-    x: Any,
-    v: Any,
+    x: ArrayT,
+    v: ArrayT,
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
@@ -250,7 +282,7 @@ def hvp(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-) -> Any:
+) -> ArrayT:
     """Numerical Hessian-vector product, without the Hessian.
 
     Parameters

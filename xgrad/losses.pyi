@@ -1,0 +1,378 @@
+"""Signatures of the losses. Written by `python tests/stubs.py`."""
+
+from typing import Any, Literal
+
+from xgrad._array import ArrayT
+from xgrad._loss import Loss as Loss
+from xgrad._loss import Reduction
+
+class _Plain(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _RootMeanSquaredError(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Literal["mean"] = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Literal["mean"] = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Literal["mean"] = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _Huber(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        delta: float = 1.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        delta: float = 1.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        delta: float = 1.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _SmoothL1(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        beta: float = 1.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        beta: float = 1.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        beta: float = 1.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _Pinball(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        quantile: float = 0.5,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        quantile: float = 0.5,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        quantile: float = 0.5,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _GaussianNll(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        variance: Any,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        variance: Any,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        variance: Any,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _CrossEntropy(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        delta: float = 0.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        delta: float = 0.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        delta: float = 0.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _SoftmaxCrossEntropy(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _Focal(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        gamma: float = 2.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        gamma: float = 2.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        gamma: float = 2.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _SigmoidBinaryCrossEntropy(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        positive_weight: float = 1.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        positive_weight: float = 1.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        positive_weight: float = 1.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+half_squared_error: _Plain
+mean_squared_error: _Plain
+mean_absolute_error: _Plain
+root_mean_squared_error: _RootMeanSquaredError
+mean_squared_log_error: _Plain
+huber: _Huber
+smooth_l1: _SmoothL1
+log_cosh: _Plain
+pinball: _Pinball
+poisson_nll: _Plain
+gaussian_nll: _GaussianNll
+cross_entropy: _CrossEntropy
+softmax_cross_entropy: _SoftmaxCrossEntropy
+kl_divergence: _Plain
+focal: _Focal
+cosine_distance: _Plain
+binary_cross_entropy: _Plain
+sigmoid_binary_cross_entropy: _SigmoidBinaryCrossEntropy
+hinge: _Plain
+squared_hinge: _Plain
