@@ -356,7 +356,7 @@ def pin() -> None:
 def machine() -> str:
     """Name of the processor, and the system."""
     about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.exists() else []
+    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
     names = [line.split(":")[1].strip() for line in lines if "model name" in line]
     processor = names[0] if names else platform.processor() or platform.machine()
     return f"{processor}, {platform.system()}"

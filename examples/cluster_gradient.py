@@ -29,6 +29,9 @@ import numpy as np
 
 import xgrad
 
+# Windows has no SIGKILL, and ends the process at once all the same.
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
 
 def misfit(
     conductivity: np.ndarray, measured: np.ndarray | float, steps: int
@@ -75,7 +78,7 @@ def on_a_cluster(f: Any, x: np.ndarray, count: int) -> np.ndarray:
 
         def kill_one(done: int, total: int) -> None:
             if pids and done > x.size:
-                os.kill(pids[0], signal.SIGKILL)
+                os.kill(pids[0], KILL)
                 pids.clear()
                 print(f"killed a worker after {done} of {total} evaluations")
 

@@ -86,31 +86,17 @@ def draw(path: str) -> None:
         return
     figure = Figure(figsize=(11, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    _draw_tangents(left)
-    _draw_field(right)
+    xgrad.plot.tangent(curve, [5.0, 10.0], xlim=(0, 20), ax=left)
+    xgrad.plot.gradient_field(
+        lambda x: np.sum(x**2),
+        (-2, 2.25),
+        (-2, 2.25),
+        points=18,
+        descent=True,
+        ax=right,
+    )
     figure.savefig(path, dpi=110)
     print(f"\npicture: {path}")
-
-
-def _draw_tangents(ax: Any) -> None:
-    x = np.linspace(0, 20, 200)
-    ax.plot(x, curve(x), "k", label="$0.01x^2 + 0.1x$")
-    for point, style in ((5.0, "C0--"), (10.0, "C1-.")):
-        tangent = xgrad.tangent_line(curve, point)
-        ax.plot(x, tangent(x), style, label=f"tangent at {point:g}")
-        ax.plot(point, curve(point), "o", color=style[:2])
-    ax.set(title="Tangent lines", xlabel="x", ylabel="f(x)")
-    ax.legend()
-
-
-def _draw_field(ax: Any) -> None:
-    axis = np.arange(-2, 2.5, 0.25)
-    points = np.stack(np.meshgrid(axis, axis), axis=-1)
-    slopes = xgrad.gradient(lambda x: np.sum(x**2, axis=-1), points, axis=-1)
-    ax.quiver(*np.moveaxis(points, -1, 0), *np.moveaxis(-slopes, -1, 0), angles="xy")
-    ax.set(title="Negative gradient of $x_0^2 + x_1^2$", xlabel="$x_0$", ylabel="$x_1$")
-    ax.set_aspect("equal")
-    ax.grid(alpha=0.3)
 
 
 def _options() -> argparse.Namespace:

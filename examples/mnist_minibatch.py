@@ -231,16 +231,11 @@ def _plot(result: dict[str, Any], path: str) -> None:
         sys.exit("--plot needs matplotlib: pip install 'xgrad[plot]'")
     figure = Figure(figsize=(13, 4), layout="constrained")
     curve, spread, matrix = figure.subplots(1, 3)
-    epochs = range(1, len(result["history"]) + 1)
-    curve.plot(epochs, [h["loss"] for h in result["history"]], "o-", label="loss")
-    curve.plot(
-        epochs,
-        [1 - h["accuracy"] for h in result["history"]],
-        "s--",
-        label="test error",
-    )
-    curve.set(title="Training", xlabel="epoch", yscale="log")
-    curve.legend()
+    history = [
+        {"loss": epoch["loss"], "test error": 1 - epoch["accuracy"]}
+        for epoch in result["history"]
+    ]
+    xgrad.plot.history(history, ax=curve).set_yscale("log")
     sizes, errors = list(result["errors"]), list(result["errors"].values())
     spread.loglog(sizes, errors, "o-", label="standard error")
     rule = [errors[0] * (sizes[0] / size) ** 0.5 for size in sizes]

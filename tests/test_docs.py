@@ -139,6 +139,12 @@ def test_the_korean_readme_has_the_same_code_tables_and_links():
     assert korean.count("\n## ") == english.count("\n## ")
 
 
+def test_the_citation_is_of_this_version():
+    import xgrad
+
+    assert f"\nversion: {xgrad.__version__}\n" in _text(ROOT / "CITATION.cff")
+
+
 def test_every_public_function_has_its_place_in_the_reference():
     import xgrad
 

@@ -311,6 +311,26 @@ def test_a_matrix_shares_nothing_with_its_colouring():
     assert_close(second.toarray(), np.diag(2 * X), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("count", [2, 100])
+@pytest.mark.parametrize("vectorized", ["auto", False])
+def test_the_short_road_gives_the_same_value_and_gradient(dtype, count, vectorized):
+    def f(x):
+        return np.sum(np.sin(x) * x)
+
+    x = np.linspace(0.5, 2.0, count, dtype=dtype)
+    for _ in range(2):  # "auto" takes the short road from the second call on
+        short = value_and_gradient(f, x, vectorized=vectorized)
+    long = value_and_gradient(f, x, vectorized=vectorized, max_bytes=2**20)
+    for found, expected in zip(short, long, strict=True):
+        assert isinstance(found, np.ndarray)
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    assert short[0] == long[0] == f(x)
+    np.testing.assert_allclose(
+        short[1], long[1], rtol=1e-3 if dtype == np.float32 else 1e-8
+    )
+
+
 def test_value_and_gradient_on_every_backend(xp):
     x = xp.asarray([3.0, 4.0])
     value, slopes = value_and_gradient(lambda v: xp.sum(v**2), x)

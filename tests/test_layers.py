@@ -74,7 +74,7 @@ RANK = _ranks(LAYERS) | _ranks(BATCHED, "_batched.") | _ranks(KERNELS, "_kernels
 
 def _imports(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             package, _, module = (node.module or "").partition(".")
             if package != "xgrad":
@@ -113,6 +113,6 @@ def test_only_the_boundary_and_the_backends_import_array_api_compat():
     users = {
         name
         for name, path in MODULES.items()
-        if "import array_api_compat" in path.read_text()
+        if "import array_api_compat" in path.read_text(encoding="utf-8")
     }
     assert users == {"_array", "_backends", "_device", "__main__"}

@@ -266,6 +266,16 @@ max_bytes, workers, progress
     >>> value_and_gradient(lambda x: np.sum(x**2), np.array([3.0, 4.0]))
     (array(25.), array([6., 8.]))
     """
+    first = None  # f(x), where it is known already
+    if (
+        isinstance(method, str)
+        and method in ACCURACIES
+        and axis is sparsity is step is dtype is bounds is max_bytes is workers is None
+        and terms is progress is False
+    ):
+        found, first = quick_gradient(f, x, method, accuracy, vectorized)
+        if found is not None:
+            return np.asarray(first), found
     plan = Plan(
         method=method,
         accuracy=accuracy,
@@ -277,7 +287,7 @@ max_bytes, workers, progress
         sparse=sparsity is not None,
     )
     execution = Execution(vectorized, max_bytes, workers, progress)
-    value, slopes, _ = _solve(f, x, sparsity, plan, execution)
+    value, slopes, _ = _solve(f, x, sparsity, plan, execution, first)
     return value, slopes
 
 
