@@ -150,9 +150,24 @@ def test_fields_are_drawn_of_functions_of_other_arrays():
         return strict.sum(x * x)
 
     _, arrows = _arrows(
-        plot.gradient_field(f, (0, 1), (0, 1), points=2, levels=0, xp=strict)
+        plot.gradient_field(f, (0, 1), (1, 2), points=2, levels=0, xp=strict)
     )
     np.testing.assert_allclose(arrows[:, 0], [0, 2, 0, 2], atol=1e-8)
+
+
+@pytest.mark.parametrize(("f", "dots"), [(lambda x: 3.0, 9), (lambda x: np.nan, 0)])
+def test_a_field_without_arrows_is_drawn(f, dots):
+    ax = plot.gradient_field(f, (0, 1), (0, 1), points=3)
+    ax.figure.canvas.draw()
+    assert len(ax.lines[0].get_xdata()) == dots
+
+
+def test_fields_that_are_not_narrow_have_equal_scales():
+    def aspect(width):
+        drawn = plot.gradient_field(np.sum, (0, width), (0, 1), points=2)
+        return drawn.get_aspect()
+
+    assert (aspect(1), aspect(3), aspect(100)) == (1.0, 1.0, "auto")
 
 
 # Tangents
@@ -256,6 +271,13 @@ def test_sweeps_of_float32_and_of_large_numbers_have_fitting_steps():
     assert errors[0, 0] < star[0] < errors[-1, 0]
 
 
+@pytest.mark.parametrize("exact", [None, 0.0])
+def test_a_derivative_of_zero_is_swept_at_heights_that_can_be_read(exact):
+    ax = plot.step_sweep(lambda x: 3.0 + 0 * x, 1.0, exact=exact)
+    ax.figure.canvas.draw()
+    assert ax.get_ylim()[0] > 1e-40
+
+
 # Histories
 
 
@@ -322,6 +344,9 @@ def test_a_history_has_a_line_for_each_name():
         (lambda: plot.history([]), ValueError, "is empty"),
         (lambda: plot.history({"loss": []}), ValueError, "is empty"),
         (lambda: plot.history([1.0, 2.0]), TypeError, "must map names"),
+        (lambda: plot.history({"a": 1.0}), TypeError, "sequence of numbers for 'a'"),
+        (lambda: plot.history({"a": ["x"]}), TypeError, "numbers for 'a'"),
+        (lambda: plot.tangent(3, 1.0), TypeError, "`f` must be callable; got int"),
         (
             lambda: plot.history([{"a": 1.0}, {"b": 2.0}]),
             ValueError,

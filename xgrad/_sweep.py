@@ -64,8 +64,11 @@ def sweep(
         vectorized=False,
         full_output=True,
     )
+    reported = float(to_numpy(estimate.error))
     # What differs by less than a quarter of a unit in the last place is drawn there.
-    floor = max(abs(right), 1e-300) * _sizes(entry.x)[1] / 4
+    known = (size for size in (abs(right), known_to, reported) if 0 < size < math.inf)
+    scale = next(known, 1.0)
+    floor = scale * _sizes(entry.x)[1] / 4
 
     def error(slope: Any) -> float:
         size = abs(float(to_numpy(slope)) - right)
@@ -82,7 +85,7 @@ def sweep(
         [error(_with_step(entry, step, method, accuracy)) for step in steps],
         float(to_numpy(estimate.step)),
         error(found),
-        max(float(to_numpy(estimate.error)), floor),
+        max(reported, floor),
         right,
         known_to,
         floor,

@@ -39,6 +39,8 @@ BAR: Any = {"color": VERMILION, "markersize": 14, "markeredgewidth": 2}
 STAR: Any = {"color": VERMILION, "markersize": 13}
 # Points of a curve.
 CURVE = 201
+# By how much one side of a field may be longer before both get scales of their own.
+NARROW = 4
 
 Function = Callable[[Any], Any]
 
@@ -77,8 +79,8 @@ def gradient_field(
     Returns
     -------
     matplotlib.axes.Axes
-        Lengths of arrows are proportional to the gradient. There is none where it is
-        not finite.
+        Lengths of arrows are proportional to the gradient; a dot is where it is 0, and
+        nothing where it is not finite.
 
     Raises
     ------
@@ -111,12 +113,18 @@ def gradient_field(
     places = np.meshgrid(*axes)
     slopes = [to_numpy(gradient(f, x, vectorized=False)) for x in _each(places, xp)]
     across, up = np.asarray(slopes).T * (-1.0 if descent else 1.0)
-    drawn = np.isfinite(across) & np.isfinite(up)
-    where = [place.ravel()[drawn] for place in places]
-    ax.quiver(*where, across[drawn], up[drawn], color=BLUE, angles="xy", pivot="tail")
+    x0, x1 = (place.ravel() for place in places)
+    flat = (across == 0) & (up == 0)
+    ax.plot(x0[flat], x1[flat], ".", color=BLUE, markersize=3)
+    drawn = np.isfinite(across) & np.isfinite(up) & ~flat
+    if drawn.any():
+        arrows = x0[drawn], x1[drawn], across[drawn], up[drawn]
+        ax.quiver(*arrows, color=BLUE, angles="xy", pivot="tail")
     ax.set(xlabel="$x_0$", ylabel="$x_1$", xlim=_wider(axes[0]), ylim=_wider(axes[1]))
     ax.set_title("Negative gradient" if descent else "Gradient")
-    ax.set_aspect("equal")
+    spans = [high - low for low, high in limits]
+    if max(spans) < NARROW * min(spans):
+        ax.set_aspect("equal")
     return ax
 
 
@@ -293,7 +301,6 @@ def history(series: Any, /, *, ax: Any = None) -> Any:
         lines.items(), _lines(), strict=False
     ):
         epochs = range(1, len(values) + 1)
-        values = [float(value) for value in values]
         ax.plot(epochs, values, color=color, ls=style, marker=marker, ms=4, label=name)
     ax.set(xlabel="epoch", title="Training")
     ax.xaxis.get_major_locator().set_params(integer=True)
@@ -383,6 +390,8 @@ def _limits(name: str, pair: Any) -> tuple[float, float]:
 
 def _number(f: Function, x: Any) -> float:
     """The value of ``f`` at one point."""
+    if not callable(f):
+        raise TypeError(f"`f` must be callable; got {type(f).__name__}")
     value = f(x)
     found = np.asarray(value if isinstance(value, int | float) else to_numpy(value))
     if found.size != 1:
@@ -396,10 +405,10 @@ def _number(f: Function, x: Any) -> float:
 # Histories
 
 
-def _named(series: Any) -> dict[str, list[Any]]:
+def _named(series: Any) -> dict[str, list[float]]:
     """The numbers of each name, epoch by epoch."""
     if isinstance(series, Mapping):
-        found = {name: list(values) for name, values in series.items()}
+        found = dict(series)
     else:
         epochs = list(series)
         if not all(isinstance(epoch, Mapping) for epoch in epochs):
@@ -415,9 +424,19 @@ def _named(series: Any) -> dict[str, list[Any]]:
                     f"{sorted(names)}: every epoch needs the same names"
                 )
         found = {name: [epoch[name] for epoch in epochs] for name in names}
-    if not any(found.values()):
+    lines = {name: _numbers(name, values) for name, values in found.items()}
+    if not any(lines.values()):
         raise ValueError("`series` is empty: there is nothing to draw")
-    return found
+    return lines
+
+
+def _numbers(name: Any, values: Any) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"`series` must hold a sequence of numbers for {name!r}; got {values!r}"
+        ) from None
 
 
 # Fields
