@@ -113,3 +113,9 @@ def test_type_checkers_see_what_is_found():
 def test_pytest_may_be_run_by_a_program_that_has_imported_xgrad():
     code = "import xgrad, pytest; print(int(pytest.main(['-W', 'error', '--version'])))"
     assert _run(code).splitlines()[-1] == "0"
+
+
+def test_names_that_are_mistyped_have_a_suggestion():
+    code = "import xgrad; xgrad.gradeint"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "Did you mean: 'gradient'?" in done.stderr

@@ -102,7 +102,7 @@ WRONG_KIND = [
     (lambda: softmax(A, A[0] > 0), "integer class labels"),
     (lambda: losses.mean_squared_error(A, A, weight=A * 1j), "`weight` must hold real"),
     (lambda: losses.mean_squared_error(A, A, delta=1), "unexpected keyword.*'delta'"),
-    (lambda: losses.huber(A, A, beta=1), "its options are 'delta'"),
+    (lambda: losses.huber(A, A, beta=1), "its own options are 'delta'"),
     (lambda: losses.huber.grad(A, A, beta=1), "`huber` got an unexpected keyword"),
     (lambda: losses.mean_squared_error(A, A, "mean"), "positional argument"),
     (lambda: losses.gaussian_nll(A, A), "`gaussian_nll` needs .* 'variance'"),

@@ -344,6 +344,8 @@ def test_a_history_has_a_line_for_each_name():
         (lambda: plot.history([]), ValueError, "is empty"),
         (lambda: plot.history({"loss": []}), ValueError, "is empty"),
         (lambda: plot.history([1.0, 2.0]), TypeError, "must map names"),
+        (lambda: plot.history(None), TypeError, "must map names"),
+        (lambda: plot.report(True), TypeError, "`report` must be what `check_grad"),
         (lambda: plot.history({"a": 1.0}), TypeError, "sequence of numbers for 'a'"),
         (lambda: plot.history({"a": ["x"]}), TypeError, "numbers for 'a'"),
         (lambda: plot.tangent(3, 1.0), TypeError, "`f` must be callable; got int"),

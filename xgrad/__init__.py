@@ -3,6 +3,7 @@
 PYTEST_DONT_REWRITE: pytest would warn where a program imports xgrad before it runs it.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,9 @@ else:  # hidden from type checkers, which would take every name for a public one
         elif name in _MODULES:
             found = import_module(f"xgrad.{name}")
         else:
-            raise AttributeError(f"module 'xgrad' has no attribute {name!r}")
+            # With `obj` Python suggests the nearest name.
+            message = f"module 'xgrad' has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=sys.modules[__name__])
         globals()[name] = found
         return found
 

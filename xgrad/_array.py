@@ -191,7 +191,10 @@ class Portable:
 
 def _kind(array: Any) -> str:
     kind = type(array)
-    return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    library = kind.__module__.partition(".")[0]
+    return (
+        kind.__qualname__ if library == "builtins" else f"{library}.{kind.__qualname__}"
+    )
 
 
 def device_of(x: Array) -> Any:

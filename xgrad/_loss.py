@@ -288,10 +288,10 @@ class Loss:
     ) -> Call:
         """The arguments, with every option of this loss and no other."""
         for name in options.keys() - self._defaults.keys():
-            listed = ", ".join(map(repr, self._defaults)) or "none of its own"
+            listed = ", ".join(map(repr, self._defaults)) or "none"
             raise TypeError(
                 f"`{self.__name__}` got an unexpected keyword argument {name!r}: its "
-                f"options are {listed}, beside reduction, weight and check"
+                f"own options are {listed}; all losses take reduction, weight and check"
             )
         for name, default in self._defaults.items():
             if default is inspect.Parameter.empty and name not in options:

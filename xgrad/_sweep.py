@@ -103,7 +103,7 @@ class _Entry(NamedTuple):
 def _along_one(f: Function, x: Any, index: int | None) -> _Entry:
     x = as_array(x)
     if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array: pictures have one step")
+        raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
     xp = common_namespace(x=x)
     count = math.prod(x.shape)
     if index is None and count != 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -328,6 +328,8 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     ------
     ImportError
         If matplotlib is not installed.
+    TypeError
+        If it is no report.
 
     Examples
     --------
@@ -338,6 +340,11 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     >>> report(checked).get_ylabel()
     'difference / allowed'
     """
+    if not isinstance(report, GradientReport):
+        raise TypeError(
+            "`report` must be what `check_gradient` or `check_vjp` returned; got "
+            f"{type(report).__name__}"
+        )
     ax = _axes(ax)
     start = 0
     for compared, marker, label in (
@@ -410,7 +417,7 @@ def _named(series: Any) -> dict[str, list[float]]:
     if isinstance(series, Mapping):
         found = dict(series)
     else:
-        epochs = list(series)
+        epochs: list[Any] = list(series) if isinstance(series, Iterable) else [series]
         if not all(isinstance(epoch, Mapping) for epoch in epochs):
             raise TypeError(
                 "`series` must map names to sequences of numbers, or hold one mapping "
