@@ -137,12 +137,17 @@ def main() -> int:
     for page in pages():
         if options.names and page.stem not in options.names:
             continue
-        if options.write:
-            with contextlib.chdir(PICTURES):
-                found = ["written"] if write(page) else []
-        else:
-            found = differences(page)
-        print(f"{page.relative_to(DOCS.parent)}:", *(found or ["as shown"]), sep="\n")
+        name = page.relative_to(DOCS.parent)
+        try:
+            if options.write:
+                with contextlib.chdir(PICTURES):
+                    found = ["written"] if write(page) else []
+            else:
+                found = differences(page)
+        except ModuleNotFoundError as error:
+            print(f"{name}: left out, since {error.name} is not installed")
+            continue
+        print(f"{name}: {' '.join(found) or 'as shown'}")
         differ += bool(found)
     return differ
 
