@@ -337,6 +337,11 @@ def test_a_history_has_a_line_for_each_name():
             "must be one array",
         ),
         (
+            lambda: plot.step_sweep(np.sin, 1.0, exact=np.inf),
+            ValueError,
+            "`exact` must be a finite number; got inf",
+        ),
+        (
             lambda: plot.step_sweep(lambda x: x * np.nan, 1.0),
             ValueError,
             "the derivative is not finite there",

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "check":
         return _command.run(options)
     if options.command == "demo":
-        return _demo(options.backend)
+        return _lesson(options.backend)
     return _overview()
 
 
@@ -64,8 +64,8 @@ def _overview() -> int:
     return 0
 
 
-def _demo(backend: str) -> int:
-    from xgrad import _demo
+def _lesson(backend: str) -> int:
+    from xgrad import _demo  # loads the losses
 
     try:
         xp = namespace(backend)

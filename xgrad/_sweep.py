@@ -129,6 +129,8 @@ def _along_one(f: Function, x: Any, index: int | None) -> _Entry:
 def _reference(entry: _Entry, exact: float | None) -> tuple[float, float]:
     """The right derivative, and down to which error it is known."""
     if exact is not None:
+        if not math.isfinite(real("exact", exact)):
+            raise ValueError(f"`exact` must be a finite number; got {exact!r}")
         return real("exact", exact), 0.0
     found, estimate = gradient(
         entry.f, entry.x, method="ladder", vectorized=False, full_output=True
