@@ -570,6 +570,10 @@ X = np.array([1.0, 2.0])
             r"nested as x is, with grad\['a'\]; got grad\['b'\]",
         ),
         (lambda: check_gradient(np.sum, X, X, directions=0), "`directions` must be"),
+        (
+            lambda: check_gradient(np.sum, X, X, directions=10**30),
+            "`directions` must be at most 10000",
+        ),
         (lambda: check_gradient(np.sum, X, X, full="yes"), "`full` must be one of"),
         (lambda: check_gradient(np.sum, X, X, rtol=-1), "`rtol` must be in"),
         (lambda: check_gradient(np.sum, X, X, rtol="1"), "`rtol` must be a number"),

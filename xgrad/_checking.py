@@ -38,6 +38,9 @@ FOLLOWED = 2
 # Two calls at one point may differ by so many roundings, as of sums in any order.
 REPEATABLE = 64.0
 
+# Far more than tell anything new; a number mistyped would run for ever.
+MOST_DIRECTIONS = 10_000
+
 
 @dataclass(frozen=True)
 class Options:
@@ -52,6 +55,10 @@ class Options:
         for name, least in (("directions", 1), ("seed", 0)):
             number = integer(name, getattr(self, name), least=least)
             object.__setattr__(self, name, number)  # no 0-d array
+        if self.directions > MOST_DIRECTIONS:
+            raise ValueError(
+                f"`directions` must be at most {MOST_DIRECTIONS}; got {self.directions}"
+            )
         one_of("full", self.full, ("auto", True, False))
         rtol = self.rtol
         if rtol is None:

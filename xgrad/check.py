@@ -49,8 +49,8 @@ def check_gradient(
         Where to check. Integers are promoted to the default float, half precision is
         evaluated in float32.
     directions : int
-        Along how many random directions to compare slopes. Each moves all entries of
-        one array; several arrays share them, and get at least two each.
+        Along how many random directions to compare slopes, 1 to 10,000. Each moves all
+        entries of one array; several arrays share them, and get at least two each.
     full : bool or "auto"
         Whether to compare entry by entry, too. "auto": if there are at most 256 of
         them, in no less than single precision. Of a larger gradient that differs along
