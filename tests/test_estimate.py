@@ -407,3 +407,10 @@ def test_lazy_arrays_have_no_values_to_choose_by(method):
     da = pytest.importorskip("dask.array", reason="dask is not installed")
     with pytest.raises(TypeError, match="chooses steps by looking at values"):
         gradient(lambda v: v.sum(), da.ones(3), method=method)
+
+
+def test_a_status_takes_codes_of_any_library(xp):
+    code = xp.asarray(2, dtype="int8")
+    assert Status(code) is Status(2) is Status.KINK
+    with pytest.raises(ValueError, match="7 is not a valid Status"):
+        Status(7)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 import math
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,16 @@ class Status(enum.IntEnum):
     UNRESOLVED = 1
     KINK = 2
     NONFINITE = 3
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        """What a code of an `Estimate` means: a 0-d array, which is no integer."""
+        if isinstance(value, int) or not hasattr(value, "__index__"):
+            return None
+        try:
+            return cls(operator.index(value))
+        except TypeError:  # an array of several codes
+            return None
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _matrix_power_sum(
     norm = np.linalg.norm
     return everywhere(
         ("norm", order, axes, keepdims),
-        lambda a: norm(a, order, axes, keepdims),
+        lambda a: norm(a, order, (rows, columns), keepdims),
         lambda a: norm(a, order, (rows + 1, columns + 1), keepdims),
         x,
     )
