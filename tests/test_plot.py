@@ -263,6 +263,15 @@ def test_one_entry_of_an_array_is_swept():
     np.testing.assert_array_equal(x, [[1, 2], [3, 4]])
 
 
+def test_the_entry_that_is_known_worst_is_swept_unasked():
+    def f(x):
+        return x[0] + np.sin(200 * x[1]) + np.log(x[2]) * 1e-3
+
+    ax = plot.step_sweep(f, np.array([1.0, 0.5, 2.0]))
+    assert ax.get_title().startswith("Derivative by x[1]: ")
+    assert _swept(ax)[1][1] <= _swept(ax)[2][1]
+
+
 def test_sweeps_of_float32_and_of_large_numbers_have_fitting_steps():
     errors, *_ = _swept(plot.step_sweep(np.sin, np.float32(1.0)))
     assert errors[0, 0] >= 2.0**-23
@@ -325,7 +334,7 @@ def test_a_history_has_a_line_for_each_name():
         ),
         (lambda: plot.tangent(np.sin, []), ValueError, "at least one number"),
         (lambda: plot.tangent(np.sin, np.nan), ValueError, "only finite ones"),
-        (lambda: plot.step_sweep(np.sum, np.ones(3)), ValueError, "say by `index=`"),
+        (lambda: plot.step_sweep(np.sum, np.ones(0)), ValueError, "has no entries"),
         (
             lambda: plot.step_sweep(np.sum, np.ones(3), index=3),
             ValueError,

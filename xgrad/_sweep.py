@@ -54,6 +54,11 @@ def sweep(
 
     Methods that have no step of their own are shown beside "central".
     """
+    x = as_array(x)
+    if isinstance(x, dict | list | tuple):
+        raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
+    if index is None and x.ndim:
+        index = _worst(f, x, method, accuracy)
     entry = _along_one(f, x, index)
     right, known_to = _reference(entry, exact)
     found, estimate = gradient(
@@ -100,17 +105,18 @@ class _Entry(NamedTuple):
     name: str
 
 
+def _worst(f: Function, x: Any, method: Method, accuracy: int | None) -> int:
+    """The entry whose derivative is known worst, of those that have one."""
+    _, estimate = gradient(f, x, method=method, accuracy=accuracy, full_output=True)
+    error = to_numpy(estimate.error).reshape(-1)
+    if not error.size:
+        raise ValueError("`x` has no entries: there is nothing to move")
+    return int(np.argmax(np.where(np.isfinite(error), error, -1.0)))
+
+
 def _along_one(f: Function, x: Any, index: int | None) -> _Entry:
-    x = as_array(x)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
     xp = common_namespace(x=x)
     count = math.prod(x.shape)
-    if index is None and count != 1:
-        raise ValueError(
-            f"`x` has {count} entries: say by `index=` which of them moves, 0 to "
-            f"{count - 1}"
-        )
     index = integer("index", 0 if index is None else index, least=0)
     if index >= count:
         raise ValueError(f"`index` must be below {count}, the size of x; got {index}")

@@ -214,7 +214,8 @@ def step_sweep(
     x : float, or array of real numbers
         Where to differentiate.
     index : int, optional
-        Which entry of ``x`` (in C order) moves; may be left out where there is one.
+        Which entry of ``x`` (in C order) moves; by default the one whose derivative is
+        known worst, which has the largest reported error.
     method, accuracy
         As in `gradient`. For methods that have no step of their own ("complex",
         "ladder" and "auto") the curve is that of "central".
