@@ -335,6 +335,7 @@ def test_a_history_has_a_line_for_each_name():
         (lambda: plot.tangent(np.sin, []), ValueError, "at least one number"),
         (lambda: plot.tangent(np.sin, np.nan), ValueError, "only finite ones"),
         (lambda: plot.step_sweep(np.sum, np.ones(0)), ValueError, "has no entries"),
+        (lambda: plot.step_sweep(np.sum, "a"), TypeError, "`x` must be an array"),
         (
             lambda: plot.step_sweep(np.sum, np.ones(3), index=3),
             ValueError,

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xgrad._array import common_namespace, float_info, from_host, integer, real
+from xgrad._array import (
+    common_namespace,
+    float_info,
+    from_host,
+    integer,
+    real,
+    require_array,
+)
 from xgrad._backends import to_numpy
 from xgrad._plan import as_array
 from xgrad._stencil import ACCURACIES, Method
@@ -57,6 +64,7 @@ def sweep(
     x = as_array(x)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
+    require_array("x", x)
     if index is None and x.ndim:
         index = _worst(f, x, method, accuracy)
     entry = _along_one(f, x, index)
