@@ -260,11 +260,11 @@ def _counted(torch: Any, call: Callable[[], Any], gpu: bool) -> list[str]:
     ):
         call()
         torch.cuda.synchronize()
-    names = [event.name for event in seen.events()]
-    copies = [name for name in names if "Memcpy" in name or "Memset" in name]
-    to_host = sum("DtoH" in name for name in copies)
-    host_side = [name for name in names if name.startswith("cuda")]
-    return [str(len(names) - len(copies) - len(host_side)), str(to_host)]
+    on_the_device = torch.autograd.DeviceType.CUDA
+    names = [e.name for e in seen.events() if e.device_type == on_the_device]
+    moved = [name for name in names if "Memcpy" in name or "Memset" in name]
+    to_host = sum("DtoH" in name for name in moved)
+    return [str(len(names) - len(moved)), str(to_host)]
 
 
 if __name__ == "__main__":
