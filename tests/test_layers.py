@@ -41,7 +41,7 @@ LAYERS = [
     {"_hints"},
     {"_checking"},
     {"check"},
-    {"_sweep", "testing"},
+    {"_pictured", "_sweep", "testing"},
     {"plot"},
     {"__init__"},
     {"_command", "_demo", "_pytest"},

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import math
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from xgrad._array import common_namespace, from_host, integer
+from xgrad import _pictured
+from xgrad._array import integer
 from xgrad._backends import to_numpy
-from xgrad._plan import as_array
 from xgrad._report import Comparison, GradientReport
 from xgrad._stencil import Method
 from xgrad._sweep import sweep
@@ -42,11 +41,9 @@ CURVE = 201
 # By how much one side of a field may be longer before both get scales of their own.
 NARROW = 4
 
-Function = Callable[[Any], Any]
-
 
 def gradient_field(
-    f: Function,
+    f: _pictured.Function,
     /,
     xlim: Sequence[float],
     ylim: Sequence[float],
@@ -104,14 +101,17 @@ def gradient_field(
     """
     integer("points", points, least=2)
     integer("levels", levels, least=0)
-    limits = _limits("xlim", xlim), _limits("ylim", ylim)
+    sides = _pictured.limits("xlim", xlim), _pictured.limits("ylim", ylim)
     ax = _axes(ax)
     if levels:
-        axes = [np.linspace(*pair, 2 * points - 1) for pair in limits]
-        ax.contour(*axes, _heights(f, axes, xp), levels, colors="0.6", linewidths=0.8)
-    axes = [np.linspace(*pair, points) for pair in limits]
+        axes = [np.linspace(*pair, 2 * points - 1) for pair in sides]
+        surface = _pictured.heights(f, axes, xp)
+        ax.contour(*axes, surface, levels, colors="0.6", linewidths=0.8)
+    axes = [np.linspace(*pair, points) for pair in sides]
     places = np.meshgrid(*axes)
-    slopes = [to_numpy(gradient(f, x, vectorized=False)) for x in _each(places, xp)]
+    slopes = [
+        to_numpy(gradient(f, x, vectorized=False)) for x in _pictured.each(places, xp)
+    ]
     across, up = np.asarray(slopes).T * (-1.0 if descent else 1.0)
     x0, x1 = (place.ravel() for place in places)
     flat = (across == 0) & (up == 0)
@@ -122,14 +122,14 @@ def gradient_field(
         ax.quiver(*arrows, color=BLUE, angles="xy", pivot="tail")
     ax.set(xlabel="$x_0$", ylabel="$x_1$", xlim=_wider(axes[0]), ylim=_wider(axes[1]))
     ax.set_title("Negative gradient" if descent else "Gradient")
-    spans = [high - low for low, high in limits]
+    spans = [high - low for low, high in sides]
     if max(spans) < NARROW * min(spans):
         ax.set_aspect("equal")
     return ax
 
 
 def tangent(
-    f: Function,
+    f: _pictured.Function,
     x: Any,
     /,
     *,
@@ -171,14 +171,17 @@ def tangent(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['f', 'slope 0.2 at 5', 'slope 0.3 at 10']
     """
-    xp, contacts = _contacts(x)
-    low, high = _around(contacts) if xlim is None else _limits("xlim", xlim)
+    xp, contacts = _pictured.contacts(x)
+    if xlim is None:
+        low, high = _pictured.around(contacts)
+    else:
+        low, high = _pictured.limits("xlim", xlim)
     ax = _axes(ax)
     along = np.linspace(low, high, CURVE)
-    curve = [_number(f, _point(xp, t, x)) for t in along]
+    curve = [_pictured.number(f, _pictured.point(xp, t, x)) for t in along]
     ax.plot(along, curve, color="black", label="f")
     for at, (color, style, marker) in zip(contacts, _lines(), strict=False):
-        line = tangent_line(f, _point(xp, at, x))
+        line = tangent_line(f, _pictured.point(xp, at, x))
         slope = float(to_numpy(line.slope))
         height = float(to_numpy(line.value))
         label = f"slope {slope:.4g} at {at:g}"
@@ -192,7 +195,7 @@ def tangent(
 
 
 def step_sweep(
-    f: Function,
+    f: _pictured.Function,
     x: Any,
     /,
     *,
@@ -296,7 +299,7 @@ def history(series: Any, /, *, ax: Any = None) -> Any:
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['loss', 'error']
     """
-    lines = _named(series)
+    lines = _pictured.named(series)
     ax = _axes(ax)
     for (name, values), (color, style, marker) in zip(
         lines.items(), _lines(), strict=False
@@ -384,121 +387,10 @@ def _lines() -> Iterator[tuple[str, str, str]]:
     return itertools.cycle(LINES)
 
 
-def _limits(name: str, pair: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(end) for end in pair)
-    except (TypeError, ValueError):
-        raise TypeError(f"`{name}` must be a pair (low, high); got {pair!r}") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(
-            f"`{name}` must be finite numbers, the lower one first; got {pair!r}"
-        )
-    return low, high
-
-
-def _number(f: Function, x: Any) -> float:
-    """The value of ``f`` at one point."""
-    if not callable(f):
-        raise TypeError(f"`f` must be callable; got {type(f).__name__}")
-    value = f(x)
-    found = np.asarray(value if isinstance(value, int | float) else to_numpy(value))
-    if found.size != 1:
-        raise ValueError(
-            "`f` gets one point at a time and must return one number, but returned "
-            f"shape {found.shape}"
-        )
-    return float(found.reshape(()))
-
-
-# Histories
-
-
-def _named(series: Any) -> dict[str, list[float]]:
-    """The numbers of each name, epoch by epoch."""
-    if isinstance(series, Mapping):
-        found = dict(series)
-    else:
-        epochs: list[Any] = list(series) if isinstance(series, Iterable) else [series]
-        if not all(isinstance(epoch, Mapping) for epoch in epochs):
-            raise TypeError(
-                "`series` must map names to sequences of numbers, or hold one mapping "
-                "of names to numbers for each epoch"
-            )
-        names = list(epochs[0]) if epochs else []
-        for number, epoch in enumerate(epochs, 1):
-            if epoch.keys() != set(names):
-                raise ValueError(
-                    f"epoch {number} has {sorted(epoch)}, but the first one has "
-                    f"{sorted(names)}: every epoch needs the same names"
-                )
-        found = {name: [epoch[name] for epoch in epochs] for name in names}
-    lines = {name: _numbers(name, values) for name, values in found.items()}
-    if not any(lines.values()):
-        raise ValueError("`series` is empty: there is nothing to draw")
-    return lines
-
-
-def _numbers(name: Any, values: Any) -> list[float]:
-    try:
-        return [float(value) for value in values]
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"`series` must hold a sequence of numbers for {name!r}; got {values!r}"
-        ) from None
-
-
-# Fields
-
-
-def _each(places: Sequence[Any], xp: Any) -> Iterator[Any]:
-    """The points of a grid, one by one, as arrays for ``f``."""
-    make = np if xp is None else xp
-    for point in np.stack([place.ravel() for place in places], axis=-1):
-        yield make.asarray(point)
-
-
-def _heights(f: Function, axes: Sequence[Any], xp: Any) -> Any:
-    places = np.meshgrid(*axes)
-    found = np.array([_number(f, x) for x in _each(places, xp)])
-    return np.ma.masked_invalid(found.reshape(places[0].shape))
-
-
 def _wider(along: Any) -> tuple[float, float]:
     """Room for the arrows that begin at the edge."""
     room = float(along[1] - along[0])
     return float(along[0]) - room, float(along[-1]) + room
-
-
-# Tangents
-
-
-def _contacts(x: Any) -> tuple[Any, list[float]]:
-    """The namespace for the points that ``f`` gets, and where the tangents touch."""
-    x = np.asarray(x, dtype=float) if isinstance(x, list | tuple) else as_array(x)
-    xp = common_namespace(x=x)
-    if x.ndim > 1:
-        raise ValueError(
-            f"`x` has shape {tuple(x.shape)}, but points of contact are numbers: give "
-            "one or an array with one axis"
-        )
-    found = np.asarray(to_numpy(x), dtype=float).reshape(-1)
-    if not found.size or not np.isfinite(found).all():
-        raise ValueError("`x` must hold at least one number, and only finite ones")
-    return xp, found.tolist()
-
-
-def _point(xp: Any, t: float, x: Any) -> Any:
-    """A number as the caller's ``f`` expects it."""
-    if isinstance(x, int | float | list | tuple):
-        return np.asarray(t)
-    floating = xp.isdtype(x.dtype, "real floating")
-    return from_host(xp, t, like=x, dtype=x.dtype if floating else None)
-
-
-def _around(contacts: Sequence[float]) -> tuple[float, float]:
-    low, high = min(contacts), max(contacts)
-    room = max(high - low, max(map(abs, contacts)) / 2, 1.0)
-    return low - room, high + room
 
 
 # Reports
