@@ -16,6 +16,7 @@ Function = Callable[[Any], Any]
 
 
 def limits(name: str, pair: Any) -> tuple[float, float]:
+    """The two ends of an axis."""
     try:
         low, high = (float(end) for end in pair)
     except (TypeError, ValueError):
@@ -49,6 +50,7 @@ def each(places: Sequence[Any], xp: Any) -> Iterator[Any]:
 
 
 def heights(f: Function, axes: Sequence[Any], xp: Any) -> Any:
+    """The values of ``f`` on a grid, masked where they are not finite."""
     places = np.meshgrid(*axes)
     found = np.array([number(f, x) for x in each(places, xp)])
     return np.ma.masked_invalid(found.reshape(places[0].shape))
@@ -78,6 +80,7 @@ def point(xp: Any, t: float, x: Any) -> Any:
 
 
 def around(contacts: Sequence[float]) -> tuple[float, float]:
+    """The points of contact with some room beside them."""
     low, high = min(contacts), max(contacts)
     room = max(high - low, max(map(abs, contacts)) / 2, 1.0)
     return low - room, high + room
