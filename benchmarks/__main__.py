@@ -1,7 +1,7 @@
 """All benchmarks, or some of them.
 
-    python -m benchmarks                # all but the long ones
-    python -m benchmarks speed losses   # these
+    python -m benchmarks                              # all but the long ones
+    python -m benchmarks losses_speed metrics_speed   # these
 
 Each topic is a script of its own and runs in a process of its own.
 """
@@ -14,16 +14,16 @@ import sys
 from pathlib import Path
 
 TOPICS = {
-    "speed": "losses beside NumPy, PyTorch and optax, and beside the memory",
-    "losses": "what losses say about hard input",
-    "metrics": "metrics and mini-batches",
-    "accuracy": "how right derivatives are",
-    "checks": "whether wrong gradients are found",
-    "derivatives": "what structure saves",
-    "workers": "what processes gain, and what a checkpoint costs",
-    "batched": "plain functions at many points at once (five minutes)",
+    "losses_speed": "losses beside NumPy, PyTorch and optax, and beside the memory",
+    "losses_hard_input": "what losses say about hard input",
+    "metrics_speed": "metrics and mini-batches",
+    "diff_accuracy": "how right derivatives are",
+    "check_detection": "whether wrong gradients are found",
+    "diff_structure": "what structure saves",
+    "evaluation_workers": "what processes gain, and what a checkpoint costs",
+    "diff_batched": "plain functions at many points at once (five minutes)",
 }
-LONG = ("batched",)
+LONG = ("diff_batched",)
 
 
 def main(arguments: list[str] | None = None) -> int:

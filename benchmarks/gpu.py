@@ -31,7 +31,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import xgrad
-from benchmarks.device import QUICK, Case, Cases, Sizes
+from benchmarks.gpu_cases import QUICK, Case, Cases, Sizes
 from benchmarks.timing import DeviceTimer, Timer, duration, table
 
 ROOT = Path(__file__).parents[1]

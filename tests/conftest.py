@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from libraries import LIBRARIES, Library
+from cases.libraries import LIBRARIES, Library
 
 import xgrad
 
 # Samples for type checkers: one of them is wrong on purpose.
-collect_ignore = ["user_code"]
+collect_ignore = ["project/user_code"]
 
 
 @pytest.fixture(params=LIBRARIES)

@@ -5,7 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from helpers import assert_close
+from cases.compare import assert_close
 
 from xgrad import special, to_numpy
 

@@ -1,0 +1,1 @@
+"""Tables of cases that tests and benchmarks share, and what draws or compares them."""

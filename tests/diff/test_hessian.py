@@ -1,0 +1,157 @@
+"""Hessians, and products of Jacobians and Hessians with vectors."""
+
+import numpy as np
+import pytest
+from cases.compare import assert_close
+from cases.functions import rosenbrock, rosenbrock_curvature, rosenbrock_slope
+
+from xgrad import hessian, hvp, jvp, to_numpy
+
+METHODS = ["central", "forward", "backward", "complex", "ladder", "auto"]
+
+
+# Hessians
+
+
+@pytest.mark.parametrize("vectorized", [True, False])
+@pytest.mark.parametrize(("accuracy", "rtol"), [(None, 1e-6), (2, 1e-6), (4, 1e-8)])
+def test_hessians_from_the_function_alone(rng, accuracy, rtol, vectorized):
+    x = rng.uniform(-2, 2, 10)
+    exact = rosenbrock_curvature(x)
+    found, estimate = hessian(
+        rosenbrock, x, accuracy=accuracy, vectorized=vectorized, full_output=True
+    )
+    np.testing.assert_array_equal(found, found.T)
+    assert np.abs(found - exact).max() <= rtol * np.abs(exact).max()
+    assert (np.abs(found - exact) <= estimate.error).mean() >= 0.95
+    assert estimate.evaluations == 2 * 10 * 11 + 1
+    plain = hessian(rosenbrock, x, accuracy=accuracy, vectorized=vectorized)
+    np.testing.assert_array_equal(plain, found)
+
+
+def test_the_hessian_of_a_hundred_variables(rng):
+    x = rng.uniform(-2, 2, 100)
+    exact = rosenbrock_curvature(x)
+    found = hessian(rosenbrock, x, vectorized=True)
+    assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_hessians_from_the_gradient(rng, method):
+    x = rng.uniform(-2, 2, 6)
+    exact = rosenbrock_curvature(x)
+    found, estimate = hessian(
+        rosenbrock, x, grad=rosenbrock_slope, method=method, full_output=True
+    )
+    np.testing.assert_array_equal(found, found.T)
+    assert np.abs(found - exact).max() <= 1e-7 * np.abs(exact).max()
+    assert estimate.error.shape == (6, 6)
+
+
+def test_hessians_on_every_backend(xp):
+    x = np.array([[0.5, 1.0], [2.0, -1.0]])
+
+    def f(v):
+        return xp.sum(v**3) + v[0, 0] * v[1, 1] ** 2
+
+    exact = np.diag(6 * x.reshape(-1)).reshape(2, 2, 2, 2)
+    exact[1, 1, 1, 1] += 2 * x[0, 0]
+    exact[0, 0, 1, 1] = exact[1, 1, 0, 0] = 2 * x[1, 1]
+    found = hessian(f, xp.asarray(x))
+    assert tuple(found.shape) == (2, 2, 2, 2)
+    assert_close(found, exact, rtol=1e-6, atol=1e-6)
+    assert tuple(hessian(xp.exp, xp.asarray(0.0)).shape) == ()
+    assert tuple(hessian(xp.sum, xp.asarray(np.zeros((0,)))).shape) == (0, 0)
+
+
+# Products
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_directional_derivatives(xp, rng, method, vectorized):
+    x, v = rng.normal(size=8), rng.normal(size=8)
+    told = []
+    found, estimate = jvp(
+        lambda t: xp.exp(t[..., :-1] * t[..., 1:]),
+        xp.asarray(x),
+        xp.asarray(v),
+        method=method,
+        vectorized=vectorized,
+        max_bytes=200,
+        progress=lambda done, total: told.append(done),
+        full_output=True,
+    )
+    assert told[-1] == estimate.evaluations
+    exact = np.exp(x[:-1] * x[1:]) * (x[:-1] * v[1:] + v[:-1] * x[1:])
+    error = np.abs(to_numpy(found) - exact)
+    assert error.max() <= 1e-7
+    assert (error <= to_numpy(estimate.error)).all()
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_a_directional_derivative_costs_the_same_at_any_size(n):
+    _, estimate = jvp(np.sin, np.ones(n), np.ones(n), full_output=True)
+    assert estimate.evaluations == 5
+
+
+@pytest.mark.parametrize("length", [1e-8, 1.0, 1e8])
+def test_directions_have_any_length(xp, length):
+    x = xp.asarray([1.0, 2.0])
+    v = xp.asarray([length, -length])
+    for method in ("central", "ladder"):
+        found = jvp(lambda t: xp.sum(t**3), x, v, method=method)
+        assert_close(found, length * (3 - 12), rtol=1e-9)
+    assert_close(jvp(lambda t: t**2, x, 0 * v), [0.0, 0.0], rtol=0)
+
+
+def test_directions_of_nested_parameters(xp):
+    x = {"a": xp.asarray([1.0, 2.0]), "b": xp.asarray(3.0)}
+    v = {"a": xp.asarray([0.5, -1.0]), "b": xp.asarray(2.0)}
+    for f, vectorized in (
+        (lambda t: t["a"] * t["b"], False),
+        (lambda t: t["a"] * t["b"][:, None], True),
+    ):
+        found = jvp(f, x, v, vectorized=vectorized)
+        assert_close(found, [0.5 * 3 + 1 * 2, -3 + 2 * 2], rtol=1e-10)
+
+
+def test_products_with_the_hessian(rng):
+    x, v = rng.uniform(-2, 2, 9), rng.normal(size=9)
+    exact = rosenbrock_curvature(x) @ v
+    calls = 0
+
+    def slope(t):
+        nonlocal calls
+        calls += 1
+        return rosenbrock_slope(t)
+
+    for vectorized in (True, False):
+        found = hvp(rosenbrock, x, v, vectorized=vectorized)
+        assert np.abs(found - exact).max() <= 1e-8 * np.abs(exact).max()
+    found = hvp(rosenbrock, x, v, grad=slope)
+    assert np.abs(found - exact).max() <= 1e-10 * np.abs(exact).max()
+    assert calls == 5
+
+
+def test_products_with_the_hessian_on_every_backend(xp):
+    x, v = xp.asarray([1.0, 2.0]), xp.asarray([1.0, -1.0])
+    assert_close(hvp(lambda t: xp.sum(t**3), x, v), [6.0, -12.0], rtol=1e-8)
+    found = hvp(lambda t: xp.sum(t**3), x, v, grad=lambda t: 3 * t**2)
+    assert_close(found, [6.0, -12.0], rtol=1e-10)
+
+
+def test_products_with_the_hessian_of_nested_parameters(xp):
+    x = {"a": xp.asarray([1.0, 2.0]), "b": xp.asarray(3.0)}
+    v = {"a": xp.asarray([1.0, 0.0]), "b": xp.asarray(1.0)}
+
+    def f(t):
+        return xp.sum(t["a"] ** 2) * t["b"]
+
+    def slope(t):
+        return {"a": 2 * t["a"] * t["b"], "b": xp.sum(t["a"] ** 2)}
+
+    for grad in (None, slope):
+        found = hvp(f, x, v, grad=grad)
+        assert_close(found["a"], [2 * 3 + 2 * 1, 4.0], rtol=1e-8)
+        assert_close(found["b"], 2.0, rtol=1e-8)

@@ -1,0 +1,65 @@
+"""The complex step: exact for analytic functions, and refused for others."""
+
+import numpy as np
+import pytest
+from cases.compare import assert_close
+
+from xgrad import derivative, gradient, jvp, to_numpy
+
+
+def test_the_complex_step_is_exact_to_rounding(xp, rng):
+    x = rng.uniform(0.5, 2.0, 50)
+    value = derivative(
+        lambda v: xp.exp(v) / (xp.sin(v) ** 3 + xp.cos(v) ** 3),
+        xp.asarray(x),
+        method="complex",
+    )
+    sine, cosine = np.sin(x), np.cos(x)
+    below = sine**3 + cosine**3
+    truth = np.exp(x) * (below - 3 * sine * cosine * (sine - cosine)) / below**2
+    error = np.abs(to_numpy(value) - truth)
+    assert np.median(error / np.abs(truth)) <= 4e-16
+    assert_close(value, truth, rtol=1e-13, atol=1e-13)
+
+
+def test_the_complex_step_of_float32(rng):
+    x = rng.uniform(0.5, 2.0, 100).astype(np.float32)
+    value = derivative(np.exp, x, method="complex")
+    assert value.dtype == np.float32
+    assert_close(value, np.exp(x.astype(np.float64)), rtol=4 * 2.0**-23)
+
+
+DROPPING = {
+    "abs": lambda v: np.sum(np.abs(v)),
+    "real": lambda v: np.sum(v.real),
+    "norm": np.linalg.norm,
+}
+BREAKING = {
+    "conjugate": lambda v: np.sum(np.conj(v) * v),
+    "real part inside": lambda v: np.sum(v.real * v),
+    "abs inside": lambda v: np.sum(np.abs(v) * v),
+}
+
+
+@pytest.mark.parametrize("name", DROPPING)
+def test_a_lost_imaginary_part_is_refused(name):
+    with pytest.raises(TypeError, match="drops the imaginary part"):
+        gradient(DROPPING[name], np.array([1.0, 2.0]), method="complex")
+
+
+@pytest.mark.parametrize("name", BREAKING)
+def test_functions_that_are_not_analytic_are_refused(name):
+    with pytest.raises(ValueError, match="must be analytic"):
+        gradient(BREAKING[name], np.array([1.0, 2.0]), method="complex")
+    with pytest.raises(ValueError, match="must be analytic"):
+        gradient(
+            lambda v: BREAKING[name](v[None]), np.array([1.0, 2.0]), method="complex"
+        )
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_analytic_functions_pass_at_every_scale(scale):
+    x = np.array([1.0, 1.5]) * scale
+    for f in (np.sin, lambda v: np.sin(50 * v / scale), lambda v: 1 / v):
+        gradient(lambda v, f=f: np.sum(f(v)), x, method="complex")
+        jvp(f, x, x, method="complex")

@@ -1,0 +1,458 @@
+"""How a function is run: chunks, memory, workers, progress, and what it may do."""
+
+import gc
+import itertools
+import multiprocessing
+import threading
+import tracemalloc
+import weakref
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from cases.compare import assert_close
+
+from xgrad import (
+    derivative,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    losses,
+    special,
+    to_numpy,
+    value_and_gradient,
+)
+from xgrad._tree import rebuild
+
+X = np.linspace(0.5, 2.0, 7)
+
+
+def cubes(v):
+    """A function that other processes can find."""
+    return np.sum(v**3)
+
+
+def cubes_of_tree(tree):
+    return np.sum(tree["a"] ** 3) + np.sum(tree["b"][0])
+
+
+# Workers
+
+
+def _by_pool(kind):
+    def run(function, chunks):
+        with kind(2) as pool:
+            return list(pool.map(function, chunks))
+
+    return run
+
+
+WORKERS = {
+    "one thread": 1,
+    "two threads": 2,
+    "map": map,
+    "thread map": _by_pool(ThreadPoolExecutor),
+}
+
+
+@pytest.mark.parametrize("max_bytes", [None, 1, 200])
+@pytest.mark.parametrize("name", WORKERS)
+def test_workers_change_nothing(name, max_bytes):
+    options = {"workers": WORKERS[name], "max_bytes": max_bytes, "full_output": True}
+    for method in ("central", "ladder", "auto"):
+        value, estimate = gradient(cubes, X, method=method, **options)
+        plain, expected = gradient(cubes, X, method=method, full_output=True)
+        np.testing.assert_array_equal(value, plain)
+        np.testing.assert_array_equal(estimate.error, expected.error)
+        assert estimate.evaluations == expected.evaluations
+    np.testing.assert_array_equal(
+        jacobian(np.sin, X, **options)[0], jacobian(np.sin, X)
+    )
+    np.testing.assert_array_equal(hessian(cubes, X, **options)[0], hessian(cubes, X))
+
+
+@pytest.fixture(scope="module")
+def processes():
+    # Spawned: JAX, where another test has loaded it, does not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        yield pool
+
+
+def test_other_processes_evaluate_chunks(processes):
+    np.testing.assert_array_equal(
+        gradient(cubes, X, workers=processes), gradient(cubes, X)
+    )
+    tree = {"a": X, "b": (np.ones(2),)}
+    found = gradient(cubes_of_tree, tree, workers=processes, method="ladder")
+    assert_close(found["a"], 3 * X**2, rtol=1e-9)
+    assert_close(found["b"][0], [1.0, 1.0], rtol=1e-9)
+    v = np.ones(7)
+    assert_close(jvp(cubes, X, v, workers=processes), np.sum(3 * X**2), rtol=1e-10)
+    assert_close(hvp(cubes, X, v, workers=processes), 6 * X, rtol=1e-8)
+    assert_close(
+        gradient(cubes, X, workers=processes, method="complex"), 3 * X**2, rtol=1e-14
+    )
+
+
+def test_chunks_are_spread_over_the_workers():
+    threads = set()
+    barrier = threading.Barrier(2, timeout=20)
+
+    def f(v):
+        here = threading.get_ident()
+        elsewhere = here != threading.main_thread().ident
+        if elsewhere and len(threads) < 2 and here not in threads:
+            threads.add(here)
+            barrier.wait()  # passes only if two threads are at work at once
+        return cubes(v)
+
+    gradient(f, X, workers=2)
+    assert len(threads) == 2
+
+
+def test_checks_of_predictions_are_off_in_workers_too(rng):
+    p, y = rng.dirichlet(np.ones(3), 4), np.array([0, 1, 2, 0])
+
+    def f(q):
+        return losses.cross_entropy(q, y, delta=0.1)
+
+    expected = losses.cross_entropy.grad(p, y, delta=0.1)
+    assert_close(gradient(f, p, workers=2), expected, rtol=1e-8, atol=1e-11)
+
+
+def test_an_exception_in_a_worker_arrives_with_its_note():
+    def f(v):
+        if v[3] != X[3]:
+            raise RuntimeError("broken")
+        return cubes(v)
+
+    for workers in (2, map):
+        with pytest.raises(RuntimeError, match="broken") as caught:
+            gradient(f, X, workers=workers)
+        assert "x[3] moved by" in caught.value.__notes__[0]
+
+
+def test_threads_may_call_at_the_same_time():
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: gradient(cubes, X * n), range(1, 21)))
+    for n, slopes in enumerate(found, start=1):
+        np.testing.assert_array_equal(slopes, gradient(cubes, X * n))
+
+
+# Memory
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 11])
+@pytest.mark.parametrize("method", ["central", "ladder"])
+def test_chunks_are_halved_where_memory_runs_out(limit, method):
+    sizes = []
+
+    def f(v):
+        if len(v) > limit:
+            raise MemoryError(f"{len(v)} points")
+        sizes.append(len(v))
+        return np.sum(v**3, axis=-1)
+
+    found = gradient(f, X, vectorized=True, method=method)
+    expected = gradient(
+        lambda v: np.sum(v**3, axis=-1), X, vectorized=True, method=method
+    )
+    np.testing.assert_array_equal(found, expected)
+    assert max(sizes) <= limit
+    assert 4 * max(sizes) > limit  # halved as often as need be, and not to the last
+
+
+@pytest.mark.parametrize(
+    "text", ["CUDA OutOfMemoryError", "RESOURCE_EXHAUSTED: out of memory"]
+)
+def test_memory_of_a_device_runs_out_in_other_words(text):
+    def f(v):
+        if len(v) > 3:
+            raise RuntimeError(text)
+        return np.sum(v**3, axis=-1)
+
+    assert_close(gradient(f, X, vectorized=True), 3 * X**2, rtol=1e-9)
+
+
+def test_memory_that_one_point_exceeds_is_an_error():
+    def f(v):
+        if v[0] != X[0]:
+            raise MemoryError("too large")
+        return np.sum(v)
+
+    with pytest.raises(MemoryError, match="too large") as caught:
+        gradient(f, X)
+    assert "x[0] moved by" in caught.value.__notes__[0]
+
+
+def test_halving_works_in_workers():
+    def f(v):
+        if len(v) > 2:
+            raise MemoryError
+        return np.sum(v**3, axis=-1)
+
+    found = gradient(f, X, vectorized=True, workers=2)
+    assert_close(found, 3 * X**2, rtol=1e-9)
+
+
+def test_arguments_are_freed_at_once():
+    # Not at the next garbage collection: until then the points of all calls pile up.
+    class Leaf:
+        pass
+
+    leaf = Leaf()
+    kept = weakref.ref(leaf)
+    gc.disable()
+    try:
+        tree = rebuild({"a": [None]}, [leaf])
+        del tree, leaf
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("n", [10, 300, 3_000])
+def test_memory_stays_near_the_budget(n):
+    x = np.random.default_rng(0).normal(size=n)
+
+    def f(v):
+        return np.sum(v**2, axis=-1)
+
+    options = {"vectorized": True, "max_bytes": 2**21, "accuracy": 2}
+    gradient(f, x, **options)  # what is made once for the process
+    tracemalloc.start()
+    gradient(f, x, **options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The points, their squares, a mask, and the positions of a small array.
+    assert peak <= 2.5 * 2**21 + 2**19
+
+
+# Progress
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_progress_is_told_after_each_chunk(workers):
+    seen = []
+    _, estimate = gradient(
+        cubes,
+        X,
+        progress=lambda done, total: seen.append((done, total)),
+        max_bytes=300,
+        workers=workers,
+        full_output=True,
+    )
+    assert len(seen) > 2
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (estimate.evaluations, estimate.evaluations)
+
+
+def test_progress_counts_the_calls_of_f():
+    calls = 0
+
+    def f(v):
+        nonlocal calls
+        calls += 1
+        return cubes(v)
+
+    seen = []
+    hvp(f, X, X, vectorized=False, progress=lambda *counts: seen.append(counts))
+    assert seen[-1] == (calls, calls)
+
+
+def test_a_bar_is_drawn_on_request(capsys):
+    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    gradient(cubes, X, progress=True)
+    assert "29/29" in capsys.readouterr().err.replace(".0", "")
+
+
+# What a function may do
+
+
+def test_a_buffer_that_f_reuses_is_copied_in_time():
+    buffer = np.empty(7)
+
+    def f(v):
+        return np.multiply(v, v, out=buffer)
+
+    assert_close(derivative(f, X), 2 * X, rtol=1e-9)
+    found = jacobian(f, X, vectorized=False)
+    assert_close(found, np.diag(2 * X), rtol=1e-9, atol=1e-9)
+    many = np.empty((100, 7))
+
+    def g(v):
+        return np.multiply(v, v, out=many[: len(v)])
+
+    found = jacobian(g, X, vectorized=True, max_bytes=600)
+    assert_close(found, np.diag(2 * X), rtol=1e-9, atol=1e-9)
+
+
+def test_what_f_keeps_is_not_handed_out():
+    kept = np.array(3.0)
+    value, _ = value_and_gradient(lambda v: kept, X)
+    value[...] = 7.0
+    assert kept == 3.0
+    same = derivative(lambda v: v, X)  # a function may return its argument
+    assert_close(same, np.ones(7), rtol=1e-12)
+
+
+def test_a_matrix_shares_nothing_with_its_colouring():
+    pytest.importorskip("scipy", reason="scipy is not installed")
+    from xgrad import color_columns
+
+    coloring = color_columns(np.eye(7, dtype=bool))
+    first = jacobian(lambda v: v * 0, X, sparsity=coloring)
+    first.eliminate_zeros()
+    assert first.nnz == 0
+    second = jacobian(lambda v: v**2, X, sparsity=coloring)
+    assert_close(second.toarray(), np.diag(2 * X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("count", [2, 100])
+@pytest.mark.parametrize("vectorized", ["auto", False])
+def test_the_short_road_gives_the_same_value_and_gradient(dtype, count, vectorized):
+    def f(x):
+        return np.sum(np.sin(x) * x)
+
+    x = np.linspace(0.5, 2.0, count, dtype=dtype)
+    for _ in range(2):  # "auto" takes the short road from the second call on
+        short = value_and_gradient(f, x, vectorized=vectorized)
+    long = value_and_gradient(f, x, vectorized=vectorized, max_bytes=2**20)
+    for found, expected in zip(short, long, strict=True):
+        assert isinstance(found, np.ndarray)
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    assert short[0] == long[0] == f(x)
+    np.testing.assert_allclose(
+        short[1], long[1], rtol=1e-3 if dtype == np.float32 else 1e-8
+    )
+
+
+def test_value_and_gradient_on_every_backend(xp):
+    x = xp.asarray([3.0, 4.0])
+    value, slopes = value_and_gradient(lambda v: xp.sum(v**2), x)
+    assert tuple(value.shape) == ()
+    assert_close(value, 25.0, rtol=1e-15)
+    assert_close(slopes, [6.0, 8.0], rtol=1e-10)
+    value, slopes = value_and_gradient(lambda v: v**2, x, terms=True)
+    assert_close(value, 25.0, rtol=1e-15)
+    rows, _ = value_and_gradient(
+        lambda v: xp.sum(v**2, axis=-1), xp.asarray([[3.0, 4.0]]), axis=-1
+    )
+    assert_close(rows, [25.0], rtol=1e-15)
+
+
+def test_warnings_are_the_callers_and_xgrads_arithmetic_is_silent():
+    big = np.array([3e4], np.float16)
+    assert np.isinf(gradient(lambda v: np.sum(v**2) * 1e3, big)).all()
+    with np.errstate(over="ignore"):
+        found = gradient(lambda v: np.sum(v**2), np.array([1e300]))
+    assert np.isnan(found).all() or np.isinf(found).all()
+
+
+# Compiled and lazy arrays
+
+
+def test_central_differences_inside_a_compiled_function():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jnp = jax.numpy
+    jax.config.update("jax_enable_x64", True)
+    x = jnp.asarray(X)
+
+    def f(v):
+        return jnp.sum(v**3, axis=-1)
+
+    def both(v):
+        value, estimate = gradient(f, v, vectorized=True, full_output=True)
+        return value, estimate.error
+
+    value, error = jax.jit(both)(x)
+    assert_close(value, 3 * X**2, rtol=1e-9)
+    assert np.isfinite(to_numpy(error)).all()
+    compiled = jax.jit(lambda v: jacobian(jnp.sin, v, vectorized=True))
+    assert_close(compiled(x), np.diag(np.cos(X)), rtol=1e-9, atol=1e-9)
+    compiled = jax.jit(lambda v: hessian(f, v, vectorized=True))
+    assert_close(compiled(x), np.diag(6 * X), rtol=1e-5, atol=1e-5)
+    compiled = jax.jit(lambda v: gradient(f, v[None], axis=-1, vectorized=True))
+    assert_close(compiled(x), 3 * X[None] ** 2, rtol=1e-9)
+    from xgrad import color_columns
+
+    coloring = color_columns(np.eye(7, dtype=bool))
+    for _ in range(2):  # nothing that was traced is kept
+        compiled = jax.jit(
+            lambda v: gradient(lambda t: t**3, v, terms=True, sparsity=coloring)
+        )
+        assert_close(compiled(x), 3 * X**2, rtol=1e-9)
+
+
+def test_dask_arrays_stay_lazy():
+    dask = pytest.importorskip("dask", reason="dask is not installed")
+    da = pytest.importorskip("dask.array", reason="dask is not installed")
+    x = da.from_array(X, chunks=3)
+
+    def refuse(*arguments, **options):
+        raise AssertionError("computed before it was asked for")
+
+    with dask.config.set(scheduler=refuse):
+        slopes = gradient(lambda v: (v**3).sum(axis=-1), x, vectorized=True)
+        second = derivative(lambda v: v**3, x, order=2)
+        curved = hessian(lambda v: (v**3).sum(axis=-1), x, vectorized=True)
+    assert_close(slopes, 3 * X**2, rtol=1e-9)
+    assert_close(second, 6 * X, rtol=1e-6)
+    assert_close(curved, np.diag(6 * X), rtol=1e-5, atol=1e-5)
+
+
+def test_losses_inside_derivatives(xp, rng):
+    logits, labels = rng.normal(size=(4, 3)), rng.integers(0, 3, 4)
+    x, y = xp.asarray(logits), xp.asarray(labels)
+    exact = (special.softmax(logits) - np.eye(3)[labels]) / 4
+    for method in ("central", "ladder", "auto"):
+        found = gradient(lambda z: losses.softmax_cross_entropy(z, y), x, method=method)
+        assert_close(found, exact, rtol=1e-8, atol=1e-9)
+
+
+# Bad arguments
+
+BAD = [
+    (lambda: gradient(cubes, X, workers=0), "`workers` must be at least 1"),
+    (lambda: gradient(cubes, X, bounds=(1.0, 9.0)), r"x\[0\] is 0.5"),
+    (lambda: gradient(cubes, X, bounds=(np.ones(2), None)), r"`bounds` has shape"),
+    (lambda: gradient(cubes, X, vectorized=1), "`vectorized` must be one of"),
+    (
+        lambda: gradient(cubes, X, workers=lambda f, c: itertools.repeat(f(c[0]))),
+        "results for",
+    ),
+    (
+        lambda: gradient(cubes, X, workers=lambda f, c: [f(c[0])]),
+        "one for each, in order",
+    ),
+]
+WRONG_KIND = [
+    (lambda: gradient(cubes, X, workers="many"), "`workers` must be a number"),
+    (lambda: gradient(cubes, X, workers=1.5), "`workers` must be a number"),
+    (lambda: gradient(cubes, X, workers=lambda f, c: None), "as `map` does"),
+    (lambda: gradient(cubes, X, progress="bar"), "`progress` must be"),
+    (lambda: gradient(cubes, X, bounds=3.0), r"a pair \(low, high\)"),
+    (lambda: gradient(cubes, X, step=True), "`step` must be a number"),
+    (lambda: gradient(cubes, X, accuracy=4.0), "`accuracy` must be an integer"),
+    (lambda: gradient(lambda v: None, X), "is a `return` missing"),
+    (lambda: gradient(lambda v: [v[0]], X), "make one array of it"),
+    (lambda: gradient(np.ma.array, np.array(1.0)), "returned a MaskedArray"),
+    (lambda: hvp(lambda v: None, X, X), "must return an array or a number"),
+    (lambda: jvp(cubes, X, None), "`v` must be an array"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD)
+def test_bad_values_say_what_to_change(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_KIND)
+def test_wrong_kinds_say_what_to_change(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
