@@ -1,4 +1,4 @@
-"""Sphinx: ``sphinx-build -W docs docs/_build``."""
+"""Configure Sphinx; ``sphinx-build -W docs docs/_build`` builds the site."""
 
 import xgrad
 
@@ -17,7 +17,7 @@ html_theme = "furo"
 html_title = f"xgrad {version}"
 myst_heading_anchors = 3
 
-autodoc_typehints = "none"  # the docstrings say it in words
+autodoc_typehints = "none"  # the docstrings give the types in words
 autodoc_member_order = "bysource"
 default_role = "code"
 napoleon_google_docstring = False

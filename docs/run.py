@@ -1,13 +1,13 @@
-"""Run the code of the pages, and compare or write what it prints and draws.
+"""Run the code of the pages, and compare its output with the pages or write it there.
 
     python docs/run.py            # compare
-    python docs/run.py --write    # write outputs into the pages, pictures beside them
+    python docs/run.py --write    # write outputs into the pages, and pictures
 
-Blocks of a page marked ``python`` are one program, in their order. A block marked
-``text`` right behind one is what that one prints: the last digits may differ, errors
-(``3e-13``) by a factor, and times wholly. Of a block marked ``text sample``, whose rows
-depend on rounding, only the first line has to agree. Pictures are files that the code
-saves.
+The ``python`` blocks of a page form one program. A ``text`` block right after one of
+them is its output: the last digits may differ, errors (``3e-13``) may differ by a
+factor of 1,000, and times are not compared. Of a ``text sample`` block, whose rows
+depend on rounding, only the first line has to agree. Pictures are the files that the
+code saves.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.(\d*))?(e[-+]?\d+)?( m?s\b)?(?!\w)"
 
 
 def pages() -> list[Path]:
-    """All pages that hold code."""
-    found = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
-    return sorted(page for page in found if BLOCK.search(_text(page)))
+    """List the pages that contain code."""
+    files = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+    return sorted(page for page in files if BLOCK.search(_text(page)))
 
 
 def needed(page: Path) -> set[str]:
-    """The modules that the code of a page imports, without their submodules."""
+    """Return the names of the packages that the code of a page imports."""
     code = "".join(match[1] for match in BLOCK.finditer(_text(page)))
     return set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.M))
 
 
 def printed(page: Path) -> Iterator[tuple[re.Match[str], str]]:
-    """Each block of code of a page, and what it prints."""
+    """Run the blocks of a page in order; yield each match with its output."""
     names: dict[str, object] = {"__name__": "__page__"}
     text, where = _text(page), f"<{page.name}>"
     # Tracebacks and `inspect` find the source, at its line of the page.
@@ -57,7 +57,7 @@ def printed(page: Path) -> Iterator[tuple[re.Match[str], str]]:
 
 
 def agrees(match: re.Match[str], output: str) -> bool:
-    """Whether a page shows what its code prints."""
+    """Tell whether a page shows the output of a block."""
     shown = match[3] or ""
     if match[2]:
         shown, output = (text.partition("\n")[0] for text in (shown, output))
@@ -65,31 +65,32 @@ def agrees(match: re.Match[str], output: str) -> bool:
 
 
 def same(shown: str, output: str) -> bool:
-    """Whether two outputs agree as far as those of two machines do."""
+    """Tell whether two outputs differ only as those of two machines may."""
     if _words(shown) != _words(output):
         return False
     pairs = zip(NUMBER.finditer(shown), NUMBER.finditer(output), strict=True)
-    return all(_close(wanted, found) for wanted, found in pairs)
+    return all(_close(expected, actual) for expected, actual in pairs)
 
 
 def _words(text: str) -> list[str]:
-    """What stands between the numbers."""
+    """Split a text into words, with each number replaced by ``#``."""
     return NUMBER.sub("#", text).split()
 
 
-def _close(wanted: re.Match[str], found: re.Match[str]) -> bool:
-    a, b = (float(match[0].split()[0]) for match in (wanted, found))
-    decimals, power, unit = wanted.groups()
+def _close(expected: re.Match[str], actual: re.Match[str]) -> bool:
+    """Tell whether two numbers agree to the digits shown; times always do."""
+    a, b = (float(match[0].split()[0]) for match in (expected, actual))
+    decimals, power, unit = expected.groups()
     if unit:
         return True
-    if power and "-" in power:  # rounding, which is another one on other processors
+    if power and "-" in power:  # rounding errors, which differ between processors
         return a == b or (a * b > 0 and 1e-3 < a / b < 1e3)
     last = 10.0 ** (int(power[1:] if power else 0) - len(decimals or ""))
     return abs(a - b) <= 2 * last * bool(decimals)
 
 
 def write(page: Path) -> bool:
-    """Write outputs that differ into the page; whether there are any."""
+    """Write outputs that differ into the page; tell whether there were any."""
     pieces, end, text = [], 0, _text(page)
     for match, output in printed(page):
         if not agrees(match, output):
@@ -107,29 +108,29 @@ def _text(page: Path) -> str:
 
 
 def missing_pictures(page: Path, folder: Path) -> set[str]:
-    """Pictures that the code saved in a folder, and that the page does not show."""
-    shown = set(re.findall(r"pictures/([\w-]+\.png)\)", _text(page)))
-    kept = {picture.name for picture in PICTURES.iterdir()}
-    return {path.name for path in folder.glob("*.png")} - (shown & kept)
+    """Names of pictures that the code saved but that the page does not show."""
+    linked = set(re.findall(r"pictures/([\w-]+\.png)\)", _text(page)))
+    existing = {picture.name for picture in PICTURES.iterdir()}
+    return {path.name for path in folder.glob("*.png")} - (linked & existing)
 
 
 def differences(page: Path) -> list[str]:
-    """What a page shows otherwise than its code does, in a folder of its own."""
+    """Run a page in a temporary folder and describe where its output differs."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-        found = [
+        outputs = [
             f"shown:\n{match[3]}\nprinted:\n{output}"
             for match, output in printed(page)
             if not agrees(match, output)
         ]
         missing = missing_pictures(page, Path(name))
-    return found + [f"the picture {picture} is not shown" for picture in missing]
+    return outputs + [f"the picture {picture} is not shown" for picture in missing]
 
 
 def main() -> int:
-    """The number of pages that differ from what their code prints."""
+    """Compare or write the pages; return the number of those that differ."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="write what differs")
-    parser.add_argument("names", nargs="*", help="some pages alone, by their names")
+    parser.add_argument("--write", action="store_true", help="write the outputs")
+    parser.add_argument("names", nargs="*", help="only these pages, without `.md`")
     options = parser.parse_args()
     os.environ["XGRAD_BACKEND"] = "numpy"
     os.environ["MPLBACKEND"] = "Agg"
@@ -141,14 +142,14 @@ def main() -> int:
         try:
             if options.write:
                 with contextlib.chdir(PICTURES):
-                    found = ["written"] if write(page) else []
+                    changes = ["written"] if write(page) else []
             else:
-                found = differences(page)
+                changes = differences(page)
         except ModuleNotFoundError as error:
-            print(f"{name}: left out, since {error.name} is not installed")
+            print(f"{name}: skipped, since {error.name} is not installed")
             continue
-        print(f"{name}: {' '.join(found) or 'as shown'}")
-        differ += bool(found)
+        print(f"{name}: {' '.join(changes) or 'as shown'}")
+        differ += bool(changes)
     return differ
 
 
