@@ -1,0 +1,65 @@
+"""Operators, with all that may stand on their other side."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cases.idioms.base import FIVE, MASK, C, Q, S, collected, expressions
+
+VECTORS = expressions(
+    "operators",
+    FIVE,
+    {
+        "x + 1": lambda x: x + 1,
+        "1 + x": lambda x: 1 + x,
+        "x - C": lambda x: x - C,
+        "C - x": lambda x: C - x,
+        "3 - x": lambda x: 3 - x,
+        "C * x": lambda x: C * x,
+        "C / x": lambda x: C / x,
+        "2 / x": lambda x: 2 / x,
+        "x / C": lambda x: x / C,
+        "x ** 2": lambda x: x**2,
+        "x ** 0.5": lambda x: x**0.5,
+        "x ** -1.0": lambda x: x**-1.0,
+        "2 ** x": lambda x: 2**x,
+        "Q ** x": lambda x: Q**x,
+        "x ** x": lambda x: x**x,
+        "x // 0.3": lambda x: x // 0.3 * x,
+        "x % 0.7": lambda x: x % 0.7,
+        "7 % x": lambda x: 7 % x,
+        "divmod": lambda x: divmod(x, 0.7)[1],
+        "signs": lambda x: -(+x),
+        "np.float64 * x": lambda x: np.float64(2.5) * x,
+        "np.float64 - x": lambda x: np.float64(2.5) - x,
+        "np.int64 * x": lambda x: np.int64(3) * x,
+        "0-d array * x": lambda x: np.array(2.0) * x,
+        "integer array * x": lambda x: np.arange(5) * x,
+        "boolean array * x": lambda x: MASK * x,
+        "list * x": lambda x: [1.0, 2.0, 3.0, 4.0, 5.0] * x,
+        "x + tuple": lambda x: x**2 + (1.0, 2.0, 3.0, 4.0, 5.0),
+        "row of ndarray * x": lambda x: S[1] * x,
+        "comparison * x": lambda x: (x > 1) * x,
+        "greater(1.4, x)": lambda x: np.greater(1.4, x) * x**2,
+        "masks combined": lambda x: ((x > 1) & ~(x > 1.5) | (x < 0.6)) * x,
+        "x == x": lambda x: (x == x) * x,
+        "astype of a mask": lambda x: (x > 1).astype(float) @ x,
+        "x @ C": lambda x: x @ C,
+        "C @ x": lambda x: C @ x,
+        "S @ x": lambda x: S @ x,
+        "x @ S @ x": lambda x: x @ S @ x,
+        "x @ x": lambda x: x @ x,
+        "matrix + x": lambda x: S + x,
+        "column + x": lambda x: C[:, None] * x,
+        "x - x.mean()": lambda x: x - x.mean(),
+        "x[0] * x": lambda x: x[0] * x,
+        "x[0] * C": lambda x: x[0] * C,
+        "C[0] * x[0]": lambda x: C[0] * x[0],
+        "add.reduce": np.add.reduce,
+        "multiply.accumulate": np.multiply.accumulate,
+        "logaddexp.reduce": np.logaddexp.reduce,
+        "maximum.accumulate": np.maximum.accumulate,
+        "add.reduceat": lambda x: np.add.reduceat(x, [0, 2, 3]),
+    },
+)
+IDIOMS = collected(globals())
