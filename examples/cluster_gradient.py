@@ -1,13 +1,13 @@
-"""The gradient of an expensive simulation: on many processes, and through faults.
+"""Compute the gradient of an expensive simulation on many processes, despite faults.
 
     pip install "xgrad[dask,progress]" && python examples/cluster_gradient.py
 
-How well does a wall of many layers conduct heat, layer by layer? The simulation, a heat
-equation in implicit steps, is a black box that takes some milliseconds. Its gradient is
-taken in this process, by a pool of processes, and on a cluster of local processes, one
-of whose workers is killed on the way; and once more with a checkpoint, by a call that
-is interrupted twice. All ways give the same bits. `--workers`, `--layers` and `--steps`
-choose sizes.
+How well does each layer of a wall conduct heat? The simulation solves the heat equation
+with implicit steps, and each run takes some milliseconds. Its gradient is computed in
+this process, by a pool of processes, and on a cluster of local processes, one of whose
+workers is killed during the run; then once more with a checkpoint, by a call that is
+interrupted twice. All of them give the same result, to the bit. `--workers`, `--layers`
+and `--steps` set the sizes.
 """
 
 from __future__ import annotations
@@ -22,27 +22,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# One thread for each process: the processes share the cores.
+# One thread for each process, since the processes share the cores.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
 import xgrad
 
-# Windows has no SIGKILL, and ends the process at once all the same.
+# Windows has no SIGKILL, but SIGTERM ends a process at once there.
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
 def misfit(
     conductivity: np.ndarray, measured: np.ndarray | float, steps: int
 ) -> np.floating[Any] | np.ndarray:
-    """Squared difference of the temperatures after some steps from measured ones."""
+    """Sum the squared differences between simulated and measured temperatures."""
     temperature = temperatures(conductivity, steps)
     return np.sum((temperature - measured) ** 2)
 
 
 def temperatures(conductivity: np.ndarray, steps: int) -> np.ndarray:
-    """Heat flows from a warm side (1) through all layers to a cold one (0)."""
+    """Simulate heat that flows from a warm side (1) through all layers to a cold one.
+
+    The cold side is at 0. Returns the temperature of each layer after some steps.
+    """
     between = 2 / (1 / conductivity[1:] + 1 / conductivity[:-1])
     left = np.concatenate([2 * conductivity[:1], between])
     right = np.concatenate([between, 2 * conductivity[-1:]])
@@ -62,7 +65,7 @@ def in_this_process(f: Any, x: np.ndarray) -> np.ndarray:
 
 def by_processes(f: Any, x: np.ndarray, count: int) -> np.ndarray:
     with ProcessPoolExecutor(count) as pool:
-        list(pool.map(len, ["start", "them"] * count))  # before the time is taken
+        list(pool.map(len, ["a", "b"] * count))  # start the processes untimed
         started = time.perf_counter()
         slopes = xgrad.gradient(f, x, vectorized=False, workers=pool, progress=True)
         print(f"{count} processes: {time.perf_counter() - started:.2f} s")
@@ -93,7 +96,7 @@ def on_a_cluster(f: Any, x: np.ndarray, count: int) -> np.ndarray:
 
 
 def with_interruptions(f: Any, x: np.ndarray) -> np.ndarray:
-    """What is finished is kept in a file, and the same call goes on from there."""
+    """Interrupt a call twice; each time it resumes from the chunks in its file."""
     stops = [x.size, 2 * x.size]
 
     def interrupt(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
-"""A kernel of one's own with its backward pass, checked on the device it runs on.
+"""Check the backward pass of a kernel written by hand, on the device where it runs.
 
-On an NVIDIA GPU two CUDA kernels compute ``y = z * sigmoid(z)`` with ``z = x w + b`` (w
-and b for each column) and its slopes; elsewhere NumPy does the same.
+On an NVIDIA GPU, two CUDA kernels compute ``y = z * sigmoid(z)``, where ``z = x w + b``
+and each column has its own w and b, and the slopes of y. Elsewhere NumPy computes them.
 
     python examples/custom_kernel.py [--backend cupy|numpy]
 """
@@ -27,7 +27,7 @@ extern "C" __global__ void forward(const float* x, const float* w, const float* 
     y[i] = z / (1.0f + expf(-z));
 }
 
-// One thread a column; dy is the slope by y, and so are dx, dw, db.
+// One thread per column; dy is the slope of the loss with respect to y, dx to x, ...
 extern "C" __global__ void backward(const float* x, const float* w, const float* b,
                                     const float* dy, float* dx, float* dw, float* db,
                                     int rows, int columns) {
@@ -64,7 +64,7 @@ def _launch(name: str, count: int, arrays: tuple[Any, ...], shape: Any) -> None:
 
 
 def swish(x: Any, w: Any, b: Any) -> Any:
-    """The forward pass; float32, C order."""
+    """Compute the forward pass of float32 arrays in C order."""
     if isinstance(x, np.ndarray):
         z = x * w + b
         return z / (1 + np.exp(-z))
@@ -76,7 +76,7 @@ def swish(x: Any, w: Any, b: Any) -> Any:
 
 
 def swish_vjp(x: Any, w: Any, b: Any, dy: Any) -> tuple[Any, Any, Any]:
-    """The backward pass: slopes by x, w and b, given that by the result."""
+    """Compute the slopes with respect to x, w and b from that of the result."""
     if isinstance(x, np.ndarray):
         z = x * w + b
         s = 1 / (1 + np.exp(-z))
@@ -90,7 +90,7 @@ def swish_vjp(x: Any, w: Any, b: Any, dy: Any) -> tuple[Any, Any, Any]:
 
 
 def planted(vjp: Callable[..., Any]) -> Callable[..., Any]:
-    """The same backward pass with a usual mistake: a mean where there is a sum."""
+    """Put a common mistake into a backward pass: a mean instead of a sum."""
 
     def wrong(x: Any, w: Any, b: Any, dy: Any) -> tuple[Any, Any, Any]:
         dx, dw, db = vjp(x, w, b, dy)
@@ -100,7 +100,7 @@ def planted(vjp: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main() -> int:
-    """Check both, and tell whether each got the verdict that it deserves."""
+    """Check both backward passes; return 0 if both verdicts are as expected."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--backend", default="auto", help="cupy, numpy or auto")
     xp = xgrad.namespace(parser.parse_args().backend)

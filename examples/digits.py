@@ -1,4 +1,7 @@
-"""The handwritten digits of scikit-learn, grown to as many rows as MNIST has."""
+"""Provide the handwritten digits of scikit-learn, as 60,000 randomly shifted copies.
+
+MNIST has as many rows, but these come from only 1,437 different images.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 def grown_digits(rows: int = 60_000, seed: int = 0) -> tuple[Part, Part]:
-    """Images and labels for training, and images and labels for the test.
+    """Return (images, labels) for training and (images, labels) for the test.
 
     Images are float32 in [0, 1], one row of 64 pixels each; labels are uint8. The
-    images are split first and only those for training are grown, by random shifts of
-    at most one pixel, so that no image of the test is ever trained on.
+    images are split first, and only the 1,437 training images are multiplied, by random
+    shifts of at most one pixel, so that no test image is ever trained on.
     """
     (train, train_labels), (test, test_labels) = split_digits(seed)
     rng = np.random.default_rng(seed)
@@ -26,7 +29,7 @@ def grown_digits(rows: int = 60_000, seed: int = 0) -> tuple[Part, Part]:
 
 
 def split_digits(seed: int = 0) -> tuple[Part, Part]:
-    """The 1,797 images (8, 8) and labels: 1,437 for training and 360 for the test.
+    """Split the 1,797 images (8, 8) and labels: 1,437 for training, 360 for the test.
 
     Each class has the same share of both parts.
     """
@@ -46,8 +49,8 @@ def split_digits(seed: int = 0) -> tuple[Part, Part]:
 def shifted(
     images: np.ndarray, source: np.ndarray, down: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
-    """Images ``source``, moved down and right by -1, 0 or 1; zeros move in."""
-    # A window of the padded image that begins further up shows the image further down.
+    """Take images ``source``, moved down and right by -1, 0 or 1 and padded by 0."""
+    # A window that begins further up in the padded image shows the image further down.
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (8, 8), axis=(1, 2))
     return windows[source, 1 - down, 1 - right]
@@ -64,6 +67,6 @@ def _scikit_learn() -> tuple:
     except ModuleNotFoundError as error:
         raise SystemExit(
             "The digits come with scikit-learn, which is not installed: "
-            "`pip install 'xgrad[examples]'`. Or give the files of MNIST with --data."
+            "`pip install 'xgrad[examples]'`. Or pass the files of MNIST with --data."
         ) from error
     return load_digits, train_test_split

@@ -1,4 +1,4 @@
-"""Reads IDX files, the format of MNIST, and believes nothing that they say.
+"""Read IDX files, the format of MNIST, without trusting their headers.
 
 An IDX file is two zero bytes, a type code, the number of dimensions, their sizes as
 big-endian uint32, and then the values in C order. It may be compressed with gzip.
@@ -26,10 +26,10 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 def read_mnist(folder: str | Path, seed: int = 0) -> tuple[Part, Part]:
-    """Images and labels for training, and images and labels for the test.
+    """Return (images, labels) for training and (images, labels) for the test.
 
-    Without the training files the 10,000 test rows are shuffled by ``seed`` and split:
-    four fifths to train with, one fifth to test. A line on stdout says so.
+    If there are no training files, the 10,000 test rows are shuffled by ``seed`` and
+    split: four fifths for training, one fifth for the test. A line on stdout says so.
     """
     train = {kind: _find(folder, "train", kind) for kind in NAMES}
     test = {kind: _find(folder, "t10k", kind) for kind in NAMES}
@@ -40,9 +40,9 @@ def read_mnist(folder: str | Path, seed: int = 0) -> tuple[Part, Part]:
 
 
 def read_idx(path: str | Path) -> np.ndarray:
-    """The array in an IDX file, writable and in the byte order of this machine.
+    """Return the array in an IDX file, writable and in this machine's byte order.
 
-    Raises ``ValueError``, which names the file, for anything but exactly one array.
+    Raises ``ValueError``, which names the file, unless it holds exactly one array.
     """
     with _opened(Path(path)) as file:
         dtype, sizes = _header(path, file)
@@ -57,7 +57,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked where it begins like gzip."""
+    """Open a file, and unpack it if it begins like gzip."""
     with path.open("rb") as raw:
         packed = raw.read(len(GZIP)) == GZIP
         raw.seek(0)
@@ -104,9 +104,9 @@ def _sizes(path: str | Path, file: BinaryIO, ndim: int) -> tuple[int, ...]:
 
 
 def _payload(path: str | Path, file: BinaryIO, count: int) -> bytearray:
-    # One byte more than promised tells a file that goes on from one that ends here,
-    # without unpacking whatever a hostile stream may hold. It also takes gzip to the
-    # end of the stream, where its checksum is compared.
+    # Reading one byte more than promised shows whether the file goes on, without
+    # unpacking all of a hostile stream. It also takes gzip to the end of the stream,
+    # where the checksum is compared.
     payload = _read(file, count + 1)
     if len(payload) < count:
         raise ValueError(
@@ -122,10 +122,10 @@ def _payload(path: str | Path, file: BinaryIO, count: int) -> bytearray:
 
 
 def _read(file: BinaryIO, count: int) -> bytearray:
-    """At most ``count`` bytes, fewer at the end of the file.
+    """Read at most ``count`` bytes, fewer at the end of the file.
 
-    Piece by piece, so that a header cannot have more memory reserved than there are
-    bytes in the file.
+    It reads piece by piece, so that a false header cannot make it reserve more memory
+    than there are bytes in the file.
     """
     found = bytearray()
     while len(found) < count:

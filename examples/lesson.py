@@ -1,4 +1,4 @@
-"""The lesson on loss functions, step by step, on any backend.
+"""Run the lesson on loss functions, step by step, on NumPy or CuPy.
 
 python examples/lesson.py --plot lesson.png
 """

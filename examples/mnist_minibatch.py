@@ -1,6 +1,9 @@
-"""Train a small network on real digits by mini-batches, and verify every gradient.
+"""Train a small network on real digits in mini-batches, and check every gradient.
 
 python examples/mnist_minibatch.py --backend auto --plot digits.png
+
+The default data are 60,000 randomly shifted copies of 1,437 digits that come with
+scikit-learn; `--data` trains on the files of MNIST instead.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ def main() -> int:
     print(_where(xp))
     results = {_name(xp): run(xp, options)}
     if _name(xp) == "cupy":
-        print("\nThe same on NumPy, for its times:")
+        print("\nThe same on NumPy, to compare the times:")
         results["numpy"] = run(xgrad.namespace("numpy"), options)
     _print_times({name: result["times"] for name, result in results.items()})
     first = next(iter(results.values()))
@@ -42,7 +45,7 @@ def main() -> int:
 
 
 def run(xp: Any, options: argparse.Namespace) -> dict[str, Any]:
-    """All stages on one backend; what they found and how long they took."""
+    """Run all stages on one backend; return their results and times."""
     times: dict[str, float] = {}
 
     def timed(stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -54,6 +57,8 @@ def run(xp: Any, options: argparse.Namespace) -> dict[str, Any]:
 
     (X, y), test = timed("data", _data, xp, options)
     print(f"{X.shape[0]} training rows, {test[0].shape[0]} test rows")
+    if not options.data:
+        print("(the training rows are 1,437 digits of scikit-learn, shifted at random)")
     p, history = timed("training", _train, xp, X, y, test, options)
     logits = forward(xp, p, X)[1]
     errors = timed("batch estimates", _compare_batches, logits, y, options.seed)
@@ -127,7 +132,7 @@ def _progress(order: Any, label: str) -> Any:
     return tqdm(order, desc=label, leave=False, disable=not sys.stderr.isatty())
 
 
-# What a mini-batch tells about the whole
+# Loss of a mini-batch against that of all rows
 
 
 def _compare_batches(logits: Any, y: Any, seed: int) -> dict[int, float]:
@@ -153,7 +158,7 @@ def _compare_batches(logits: Any, y: Any, seed: int) -> dict[int, float]:
 
 
 def _verify_loss(logits: Any, y: Any) -> bool:
-    """The numerical gradient of every row against the closed form."""
+    """Compare the numerical gradient of every row with the closed form."""
     calls = 0
 
     def rows(z: Any) -> Any:
@@ -169,7 +174,7 @@ def _verify_loss(logits: Any, y: Any) -> bool:
 
 
 def _verify_network(xp: Any, X: Any, y: Any, options: argparse.Namespace) -> bool:
-    """The backward pass, parameter by parameter, in float64 on a few rows."""
+    """Check the backward pass, parameter by parameter, in float64 on a few rows."""
     X, y = xp.astype(X[:20, ...], xp.float64), y[:20]
     p = fresh(xp, X.shape[1], HIDDEN, CLASSES, seed=options.seed, dtype=xp.float64)
 
@@ -187,7 +192,7 @@ def _verify_network(xp: Any, X: Any, y: Any, options: argparse.Namespace) -> boo
 
 
 def _verdict(what: str, numerical: Any, exact: Any) -> bool:
-    """Whether the worst entry is off by at most 1e-8 of the largest."""
+    """Tell whether the worst entry is off by at most 1e-8 of the largest."""
     numerical, exact = xgrad.to_numpy([numerical, exact])
     error = float(np.abs(numerical - exact).max() / np.abs(exact).max())
     passed = error <= 1e-8
@@ -203,7 +208,8 @@ def _where(xp: Any) -> str:
     name = _name(xp)
     text = f"backend: {name}, device: {found[name].devices[0]}"
     reason = found["cupy"].reason
-    return f"{text}\nwhy the CPU: {reason or 'asked for'}" if name == "numpy" else text
+    reason = reason or "requested"
+    return f"{text}\nwhy the CPU: {reason}" if name == "numpy" else text
 
 
 def _name(xp: Any) -> str:
@@ -211,7 +217,7 @@ def _name(xp: Any) -> str:
 
 
 def _wait(xp: Any) -> None:
-    """Let a GPU finish, so that the clock counts its work."""
+    """Wait for a GPU, so that its work is timed."""
     if _name(xp) == "cupy":
         import cupy
 
@@ -247,7 +253,7 @@ def _plot(result: dict[str, Any], path: str) -> None:
     for (i, j), count in np.ndenumerate(counts):
         colour = "white" if count > counts.max() / 2 else "black"
         matrix.text(j, i, count, ha="center", va="center", color=colour, fontsize=8)
-    matrix.set(title="Confusion on the test rows", xlabel="label given", ylabel="true")
+    matrix.set(title="Confusion on the test rows", xlabel="predicted", ylabel="true")
     matrix.set(xticks=range(len(counts)), yticks=range(len(counts)))
     figure.savefig(path, dpi=110)
 
@@ -259,7 +265,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--plot", metavar="FILE", help="write a picture")
+    parser.add_argument("--plot", metavar="FILE", help="save a plot")
     return parser.parse_args()
 
 

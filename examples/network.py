@@ -1,4 +1,4 @@
-"""A network of two layers with its backward pass, for any array namespace ``xp``.
+"""Define a two-layer network and its backward pass for any array namespace ``xp``.
 
 The parameters are a dict: weights ``W1``, ``W2`` and biases ``b1``, ``b2``.
 """
@@ -17,7 +17,7 @@ Parameters = dict[str, Any]
 def fresh(
     xp: Any, inputs: int, hidden: int, outputs: int, *, seed: int, dtype: Any
 ) -> Parameters:
-    """Random weights, drawn on the host so that every backend begins with the same."""
+    """Draw random weights on the host, so that every backend starts with the same."""
     rng = np.random.default_rng(seed)
     # Variance 1/n keeps the size of the activations (LeCun et al., Efficient BackProp).
     host = {
@@ -30,17 +30,17 @@ def fresh(
 
 
 def forward(xp: Any, p: Parameters, X: Any) -> tuple[Any, Any]:
-    """Hidden activations and logits of the rows of ``X``.
+    """Return the hidden activations and the logits of the rows of ``X``.
 
-    Parameters may have one leading axis more, a network at each index; so has then
-    the result.
+    Parameters may have one more leading axis, with a network at each index; the results
+    then have it, too.
     """
     A = xp.tanh(X @ p["W1"] + p["b1"][..., None, :])  # A = tanh(X W1 + b1)
     return A, A @ p["W2"] + p["b2"][..., None, :]  # Z = A W2 + b2
 
 
 def backward(xp: Any, p: Parameters, X: Any, A: Any, dZ: Any) -> Parameters:
-    """Slope of the loss by each parameter, given that by the logits, ``dZ``."""
+    """Compute the slopes of all parameters from that of the logits, ``dZ``."""
     dA = dZ @ p["W2"].T  # Z = A W2 + b2
     dH = dA * (1 - A**2)  # A = tanh(H), and tanh' = 1 - tanh^2
     return {
@@ -54,7 +54,7 @@ def backward(xp: Any, p: Parameters, X: Any, A: Any, dZ: Any) -> Parameters:
 def loss_and_slopes(
     xp: Any, p: Parameters, X: Any, labels: Any, *, check: bool = True
 ) -> tuple[Any, Parameters]:
-    """Mean cross entropy of the rows, and its slope by each parameter."""
+    """Compute the mean cross entropy of the rows and its slope for each parameter."""
     A, Z = forward(xp, p, X)
     loss, dZ = softmax_cross_entropy.value_and_grad(Z, labels, check=check)
     return loss, backward(xp, p, X, A, dZ)
@@ -63,6 +63,6 @@ def loss_and_slopes(
 def descended(
     p: Parameters, velocity: Parameters, slopes: Parameters, rate: float, memory: float
 ) -> tuple[Parameters, Parameters]:
-    """Parameters and velocity after one step of gradient descent with momentum."""
+    """Take one step of gradient descent with momentum; return both dicts anew."""
     velocity = {k: memory * velocity[k] - rate * slopes[k] for k in p}
     return {k: p[k] + velocity[k] for k in p}, velocity

@@ -1,10 +1,10 @@
-"""Loss, confusion matrix, F1 and R2 of more rows than fit into memory, on a cluster.
+"""Evaluate loss, confusion matrix, F1 and R2 of more rows than fit into memory.
 
     pip install "xgrad[dask]" && python examples/out_of_core.py
 
-60 million rows are generated where they are needed, evaluated as Dask arrays on a
-cluster of local processes, and once more in plain batches with the same states: both
-ways give the same numbers, in less than 2 GB. `--rows` and `--workers` choose sizes.
+60 million rows are generated when they are needed and evaluated twice: as Dask arrays
+on a cluster of local processes, and in plain batches that update the same states. Both
+give the same numbers, in less than 2 GB. `--rows` and `--workers` set the sizes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def generate(number: int, rows: int) -> tuple[np.ndarray, ...]:
-    """One chunk: logits and labels, a prediction and its target."""
+    """Generate one chunk: logits and labels, a prediction and its target."""
     rng = np.random.default_rng([SEED, number])
     labels = rng.integers(0, CLASSES, rows, dtype=np.uint8)
     logits = rng.standard_normal((rows, CLASSES), dtype=np.float32)
@@ -63,7 +63,7 @@ def sizes(rows: int, chunk: int) -> list[int]:
 
 
 def on_a_cluster(rows: int, chunk: int, workers: int) -> dict[str, Any]:
-    """All results of lazy arrays, in one computation."""
+    """Compute all results from lazy arrays, in one pass on a cluster."""
     parts = [
         dask.delayed(generate, nout=4)(i, n) for i, n in enumerate(sizes(rows, chunk))
     ]
@@ -96,7 +96,7 @@ def on_a_cluster(rows: int, chunk: int, workers: int) -> dict[str, Any]:
 
 
 def in_batches(rows: int, chunk: int) -> dict[str, Any]:
-    """The same by hand: a state for each, updated with every chunk."""
+    """Compute the same results without Dask, by states updated with every chunk."""
     loss = metrics.Mean()
     classes, numbers = metrics.Classification(CLASSES), metrics.Regression()
     for i, n in enumerate(sizes(rows, chunk)):
@@ -122,7 +122,7 @@ def seconds(started: float) -> str:
 
 
 class Memory:
-    """The largest memory of this process and its children, while it is open."""
+    """Measure the peak memory of this process and its children in a ``with`` block."""
 
     def __init__(self) -> None:
         self.peak = 0

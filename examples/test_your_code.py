@@ -1,4 +1,4 @@
-"""Code of your own, tested on NumPy and CuPy: `pytest examples/test_your_code.py`."""
+"""Test your own code on NumPy and CuPy: `pytest examples/test_your_code.py`."""
 
 from xgrad.testing import assert_close
 
