@@ -12,14 +12,14 @@ __version__ = "0.1.0"
 # pytest imports xgrad for its plugin in every run on the machine, so `import xgrad`
 # loads nothing: names come from these modules when they are first asked for (PEP 562).
 _HOMES = {
-    "Backend": "xgrad._backends",
-    "BackendUnavailable": "xgrad._backends",
-    "backends": "xgrad._backends",
-    "namespace": "xgrad._backends",
-    "to_numpy": "xgrad._backends",
-    "batch_mean": "xgrad._minibatch",
-    "batches": "xgrad._minibatch",
-    "random_batch": "xgrad._minibatch",
+    "Backend": "xgrad._arrays",
+    "BackendUnavailable": "xgrad._arrays",
+    "backends": "xgrad._arrays",
+    "namespace": "xgrad._arrays",
+    "to_numpy": "xgrad._arrays",
+    "batch_mean": "xgrad._batches",
+    "batches": "xgrad._batches",
+    "random_batch": "xgrad._batches",
     "GradientReport": "xgrad.check",
     "assert_gradient": "xgrad.check",
     "check_gradient": "xgrad.check",
@@ -48,14 +48,14 @@ if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from xgrad import plot as plot
     from xgrad import special as special
     from xgrad import testing as testing
-    from xgrad._backends import Backend as Backend
-    from xgrad._backends import BackendUnavailable as BackendUnavailable
-    from xgrad._backends import backends as backends
-    from xgrad._backends import namespace as namespace
-    from xgrad._backends import to_numpy as to_numpy
-    from xgrad._minibatch import batch_mean as batch_mean
-    from xgrad._minibatch import batches as batches
-    from xgrad._minibatch import random_batch as random_batch
+    from xgrad._arrays import Backend as Backend
+    from xgrad._arrays import BackendUnavailable as BackendUnavailable
+    from xgrad._arrays import backends as backends
+    from xgrad._arrays import namespace as namespace
+    from xgrad._arrays import to_numpy as to_numpy
+    from xgrad._batches import batch_mean as batch_mean
+    from xgrad._batches import batches as batches
+    from xgrad._batches import random_batch as random_batch
     from xgrad.check import GradientReport as GradientReport
     from xgrad.check import assert_gradient as assert_gradient
     from xgrad.check import check_gradient as check_gradient

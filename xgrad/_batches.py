@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     ArrayT,
     as_float,
@@ -17,13 +17,14 @@ from xgrad._array import (
     from_host,
     integer,
     one_of,
+    publish,
     quiet,
     require_known_shapes,
+    to_numpy,
     total,
     wide_dtype,
 )
-from xgrad._backends import to_numpy
-from xgrad._labels import require_labels
+from xgrad._rules import require_labels
 
 
 class Batches:
@@ -347,3 +348,6 @@ def _index(xp: Any, like: Array, index: Any) -> Array:
 
 def _taken(xp: Any, arrays: tuple[Array, ...], index: Array) -> tuple[Any, ...]:
     return tuple(xp.take(array, index, axis=0) for array in arrays)
+
+
+publish("xgrad", batches, random_batch, batch_mean)

@@ -14,12 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, FloatInfo, binade, common_namespace, float_info
+from xgrad._arrays import (
+    Array,
+    FloatInfo,
+    binade,
+    common_namespace,
+    elsewhere,
+    float_info,
+)
 from xgrad._batched import Batched, Memo, Region, Trace, differences
-from xgrad._execution import CPU_BYTES, Mode, Vectorized
-from xgrad._function import elsewhere
-from xgrad._hidden import FEW_COLUMNS, ROUNDING, remembered
-from xgrad._stencil import Method, Stencil, stencil
+from xgrad._differences import Method, Stencil, stencil
+from xgrad._evaluation import (
+    CPU_BYTES,
+    FEW_COLUMNS,
+    ROUNDING,
+    Mode,
+    Vectorized,
+    remembered,
+)
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 

@@ -6,24 +6,23 @@ import sys
 from functools import partial
 from typing import Any
 
-from xgrad import _math
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     ArrayT,
     as_float,
     cast,
     common_namespace,
     default_dtype,
+    each_block,
     integer,
     is_complex,
     is_dask,
     is_floating,
     one_of,
     quiet,
+    stable,
 )
-from xgrad._blocks import each_block
-from xgrad._guard import Guard
-from xgrad._labels import in_range, label_mask, range_checks, require_labels
+from xgrad._rules import Guard, in_range, label_mask, range_checks, require_labels
 
 
 def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
@@ -59,7 +58,7 @@ def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     >>> softmax(np.array([1e8, 1e8 + 1]))
     array([0.269, 0.731])
     """
-    return _along_axis(_math.softmax, x, axis)
+    return _along_axis(stable.softmax, x, axis)
 
 
 def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
@@ -73,7 +72,7 @@ def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     >>> log_softmax(np.array([0.0, 1000.0]))
     array([-1000.,     0.])
     """
-    return _along_axis(_math.log_softmax, x, axis)
+    return _along_axis(stable.log_softmax, x, axis)
 
 
 def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
@@ -88,7 +87,7 @@ def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     >>> logsumexp(np.array([[1000.0, 1000.0], [0.0, 0.0]]))
     array([1000.693,    0.693])
     """
-    return _along_axis(_math.logsumexp, x, axis, drop=True)
+    return _along_axis(stable.logsumexp, x, axis, drop=True)
 
 
 def sigmoid(x: ArrayT, /) -> ArrayT:
@@ -115,7 +114,7 @@ def sigmoid(x: ArrayT, /) -> ArrayT:
     >>> sigmoid(np.array([-1000.0, 0.0, 2.0]))
     array([0.   , 0.5  , 0.881])
     """
-    return _applied(_math.sigmoid, x)
+    return _applied(stable.sigmoid, x)
 
 
 def one_hot(

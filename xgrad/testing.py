@@ -10,19 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     common_namespace,
     device_of,
     float_info,
     is_complex,
     is_floating,
+    leaves,
     quiet,
     real,
+    rebuild,
+    to_numpy,
 )
-from xgrad._backends import to_numpy
-from xgrad._domains import NOT_NEGATIVE
-from xgrad._tree import leaves, rebuild
+from xgrad._rules import NOT_NEGATIVE
 
 
 def assert_close(

@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 
 from cases.losses import LOSSES
-from xgrad._kinds import ClassLoss
+from xgrad.losses._class_loss import ClassLoss
 
 DIGITS = 50
 STEP = mpmath.mpf("1e-20")

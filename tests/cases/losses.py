@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from xgrad import losses
-from xgrad._domains import (
+from xgrad._rules.domains import (
     ABOVE_MINUS_ONE,
     COUNTS,
     DISTRIBUTION,
     REAL,
     SIGNS,
     UNIT_INTERVAL,
-    Entries,
-    Number,
 )
-from xgrad._kinds import ClassLoss
-from xgrad._loss import Loss
+from xgrad._rules.options import Entries, Number
+from xgrad.losses._class_loss import ClassLoss
+from xgrad.losses._loss import Loss
 
 # Every loss of the library: a new one is tested unasked.
 LOSSES = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xgrad import derivative, gradient, losses, tangent_line, to_numpy
-from xgrad._stencil import ACCURACIES
+from xgrad._differences.stencil import ACCURACIES
 
 EPS = 2.0**-52
 METHODS = [(m, a) for m, (offered, _) in ACCURACIES.items() for a in offered]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgrad._stencil import ACCURACIES, ORDERS, solve, stencil
+from xgrad._differences.stencil import ACCURACIES, ORDERS, solve, stencil
 
 METHODS = [(m, a) for m, (offered, _) in ACCURACIES.items() for a in offered]
 

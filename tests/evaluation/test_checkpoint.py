@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xgrad import _checkpoint, gradient, hessian, jacobian
+from xgrad import gradient, hessian, jacobian
+from xgrad._evaluation import checkpoint as _checkpoint
 
 X = np.linspace(0.1, 2.0, 40)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from cases.damage import mutated
 
-from xgrad import _checkpoint, color_columns, gradient, hessian, jacobian
+from xgrad import color_columns, gradient, hessian, jacobian
+from xgrad._evaluation import checkpoint as _checkpoint
 
 X = np.linspace(0.1, 2.0, 40)
 

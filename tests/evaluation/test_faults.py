@@ -187,7 +187,8 @@ FORKING = """
 import multiprocessing, os
 from concurrent.futures import ProcessPoolExecutor
 import numpy as np
-from xgrad import gradient, losses
+from xgrad import gradient
+from xgrad import losses
 
 def squares(x):
     return np.sum(x**2)

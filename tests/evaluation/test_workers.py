@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from xgrad import check_gradient, gradient, hessian, jacobian
-from xgrad._execution import Execution
+from xgrad._evaluation.execution import Execution
 
 X = np.linspace(0.5, 2.0, 30)
 
@@ -82,7 +82,7 @@ def test_a_lost_worker_of_a_cluster_is_replaced(client, tmp_path, monkeypatch):
 MPI = """
 import numpy as np, xgrad
 from mpi4py.futures import MPIPoolExecutor
-from xgrad._execution import Execution
+from xgrad._evaluation.execution import Execution
 
 def f(x):
     return np.sum(np.sin(x) ** 2) * x[0]

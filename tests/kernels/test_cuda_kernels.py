@@ -11,8 +11,10 @@ from cases.losses import LOSSES, sample
 from tools.cuda_on_cpu import GPP, compiled, on_the_cpu
 
 import xgrad
-from xgrad import _loss, _points
-from xgrad._kinds import ClassLoss
+from xgrad._evaluation import columns
+from xgrad._evaluation import points as _points
+from xgrad.losses import _loss as _loss
+from xgrad.losses._class_loss import ClassLoss
 
 pytest.importorskip("cupy", reason="CuPy is missing: pip install 'xgrad[kernels]'")
 
@@ -249,10 +251,10 @@ def test_points_of_a_derivative(rng, on_cpu, dtype, kind):
     base = rng.normal(size=(2, 3)).astype(dtype)
     points = _points.Points(xp, base, np.full_like(base, 0.5), (-1, 1, 2))
     points = {
-        "entries": lambda: _points.entries(points),
-        "pairs": lambda: _points.pairs(points, np.array([0, 5]), np.array([1, 5])),
-        "rows": lambda: _points.rows(points),
-        "colors": lambda: _points.colors(points, np.array([0, 1, 0, 1, 1, 0]), 2),
+        "entries": lambda: columns.entries(points),
+        "pairs": lambda: columns.pairs(points, np.array([0, 5]), np.array([1, 5])),
+        "rows": lambda: columns.rows(points),
+        "colors": lambda: columns.colors(points, np.array([0, 1, 0, 1, 1, 0]), 2),
     }[kind]()
     ids = tuple(ids[:2] for ids in points.columns)
     (positions,) = points.positions

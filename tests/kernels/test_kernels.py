@@ -9,10 +9,15 @@ import pytest
 from cases.losses import LOSSES, SAMPLES, sample
 
 import xgrad
-from xgrad import _case, _kernels, _loss, _points, _rows, losses, metrics
+from xgrad import _kernels, losses, metrics
+from xgrad._evaluation import columns
+from xgrad._evaluation import points as _points
 from xgrad._kernels import fused
 from xgrad._kernels import numpy as kernels
-from xgrad._kinds import ClassLoss
+from xgrad.losses import _call as _case
+from xgrad.losses import _loss as _loss
+from xgrad.losses._class_loss import ClassLoss
+from xgrad.metrics import _arguments as _rows
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("XGRAD_KERNELS") == "0", reason="XGRAD_KERNELS=0: there are none"
@@ -359,9 +364,9 @@ def test_counts_of_labels(rng, spy):
 def test_points_of_a_derivative(rng, dtype, pairs):
     base = rng.normal(size=(2, 3)).astype(dtype)
     step = np.full_like(base, 0.5)
-    points = _points.entries(_points.Points(XP, base, step, (-1, 1, 2)))
+    points = columns.entries(_points.Points(XP, base, step, (-1, 1, 2)))
     if pairs:
-        points = _points.pairs(points, np.array([0, 5, 2]), np.array([1, 5, 3]))
+        points = columns.pairs(points, np.array([0, 5, 2]), np.array([1, 5, 3]))
     for chunk in (_points.Chunk(0, 3, 0, 3), _points.Chunk(1, 2, 1, 3)):
         found, expected = points.batch(chunk), formulas(points.batch, chunk)
         assert found.dtype == expected.dtype

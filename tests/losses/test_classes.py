@@ -12,7 +12,7 @@ from cases.libraries import WITH_LAZY
 from cases.losses import LOSSES, needed, on, sample
 
 from xgrad import losses, special, to_numpy
-from xgrad._kinds import ClassLoss
+from xgrad.losses._class_loss import ClassLoss
 
 EPS = 2.0**-52
 CLASSES = [name for name, loss in LOSSES.items() if isinstance(loss, ClassLoss)]

@@ -5,8 +5,9 @@ import pytest
 from cases.losses import LOSSES, needed, sample
 
 from xgrad import losses, metrics
-from xgrad._domains import ABOVE_MINUS_ONE, POSITIVE
-from xgrad._loss import Loss
+from xgrad._rules.domains import ABOVE_MINUS_ONE
+from xgrad._rules.options import POSITIVE
+from xgrad.losses._loss import Loss
 
 A = np.array([[0.2, 0.8], [0.5, 0.5]])
 SIGNS = np.array([[1, -1], [1, 1]])

@@ -1,118 +1,132 @@
-"""An import only points to a lower rank."""
+"""The rule between packages: an import points to a lower rank, and to a face."""
 
 import ast
+import dataclasses
+import importlib
 from pathlib import Path
-
-import pytest
 
 import xgrad
 
-PACKAGE = Path(xgrad.__file__).parent
-LAYERS = [
-    {"_stencil", "_tree"},
-    {"_array"},
-    {"_blocks", "_guard", "_math"},
-    {"_backends", "_batched", "_device", "_domains", "_labels", "_noise"},
-    {"_kernels"},
-    {"_points"},
-    {
-        "special",
-        "_moments",
-        "_ratios",
-        "_rows",
-        "_classes",
-        "_coloring",
-        "_execution",
-        "_minibatch",
-        "_schemes",
-    },
-    {"_case", "_classification", "_function", "_ladder", "_readout", "_regression"},
-    {"_checkpoint", "_loss", "_ranks"},
-    {"_kinds"},
-    {"losses"},
-    {"metrics", "_evaluate", "_options", "_plan"},
-    {"_hidden"},
-    {"_steps"},
-    {"_engine", "_quick"},
-    {"_gradient"},
-    {"_derivative", "_jacobian", "_products"},
-    {"_given", "_hessian", "_probe"},
-    {"diff", "_judge", "_kernel", "_report"},
-    {"_hints"},
-    {"_checking"},
-    {"check"},
-    {"_pictured", "_sweep", "testing"},
-    {"plot"},
-    {"__init__"},
-    {"_command", "_demo", "_pytest"},
-    {"__main__"},
-]
-# Within the package of the hidden batch axis.
-BATCHED = [
-    {"region"},
-    {"trace"},
-    {"array"},
-    {"rules"},
-    {"moving"},
-    {"folding", "slicing"},
-    {"names"},
-    {"elements", "indexing", "moves", "products", "reductions", "scans", "shapes"},
-    {"linalg"},
-    {"__init__"},
-]
-
-
-KERNELS = [{"cupy", "numpy"}, {"__init__"}]
-
-
-def _ranks(layers: list[set[str]], package: str = "") -> dict[str, int]:
-    return {package + name: i for i, names in enumerate(layers) for name in names}
-
-
-RANK = _ranks(LAYERS) | _ranks(BATCHED, "_batched.") | _ranks(KERNELS, "_kernels.")
-
-
-def _imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            package, _, module = (node.module or "").partition(".")
-            if package != "xgrad":
-                continue
-            names = {f"{module}.{alias.name}".strip(".") for alias in node.names}
-            found |= names & RANK.keys() or {module or "__init__"}
-        elif isinstance(node, ast.Import):
-            found |= {"__init__" for a in node.names if a.name.startswith("xgrad")}
-    return found
-
-
-def _name(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-
-
-MODULES = {_name(path): path for path in PACKAGE.rglob("*.py")}
-EDGES = sorted(
-    (name, imported) for name, path in MODULES.items() for imported in _imports(path)
+ROOT = Path(xgrad.__file__).parent
+# CONTRIBUTING.md shows the same table. Rooms of one rank do not know each other.
+RANKS = (
+    ("_arrays",),
+    ("_rules",),
+    ("_kernels", "_batched"),
+    ("_evaluation", "losses", "special", "_batches", "testing"),
+    ("_differences", "metrics"),
+    ("_quick",),
+    ("diff",),
+    ("check",),
+    ("plot",),
+    ("",),  # xgrad/__init__.py
+    ("_cli", "_pytest"),
+    ("__main__",),
 )
+RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
+# What is public or computes losses knows nothing of derivatives, whatever the ranks.
+APART = {"losses", "special", "_batches", "testing", "metrics"}
+DERIVATIVES = {"_batched", "_evaluation", "_differences", "_quick", "diff", "check"}
+PUBLIC = {"losses", "metrics", "diff", "check", "plot", "special", "testing"}
+ALLOWED = {
+    ("metrics", "losses"),
+    ("check", "diff"),
+    ("plot", "diff"),
+    ("plot", "check"),
+}
 
 
-def test_every_module_has_a_rank():
-    assert MODULES.keys() | {"_batched", "_kernels"} == RANK.keys()
+def room_of(module):
+    """The first part of a module's name below `xgrad`."""
+    return module.split(".")[1] if "." in module else ""
 
 
-@pytest.mark.parametrize(("importer", "imported"), EDGES)
-def test_imports_point_down(importer, imported):
-    package, _, inside = importer.partition(".")
-    if inside and not imported.startswith(f"{package}."):
-        assert RANK[imported] < RANK[package]
-    else:
-        assert RANK[imported] < RANK[importer]
+def modules():
+    for path in ROOT.rglob("*.py"):
+        parts = ("xgrad", *path.relative_to(ROOT).with_suffix("").parts)
+        yield ".".join(parts).removesuffix(".__init__"), path
 
 
-def test_only_the_boundary_and_the_backends_import_array_api_compat():
+def imports(path):
+    """Pairs of a module of xgrad and a name imported from it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xgrad"):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = (ROOT.parent / whole.replace(".", "/")).with_suffix(".py")
+                yield (whole if is_module.exists() else node.module), alias.name
+
+
+EDGES = [
+    (importer, imported, name)
+    for importer, path in modules()
+    for imported, name in imports(path)
+    if importer != "xgrad"  # which re-exports the faces
+]
+
+
+def test_every_room_has_a_rank():
+    assert {room_of(name) for name, _ in modules()} == set(RANK)
+
+
+def test_imports_point_to_a_lower_rank():
+    rooms = {(room_of(a), room_of(b)) for a, b, _ in EDGES}
+    # The version stands at the root.
+    rooms -= {("_cli", ""), ("__main__", "")}
+    upward = {(a, b) for a, b in rooms if a != b and RANK[a] <= RANK[b]}
+    assert not upward
+    assert len(rooms) > 30
+
+
+def test_other_rooms_are_entered_by_their_face():
+    inside = {
+        (importer, imported)
+        for importer, imported, _ in EDGES
+        if room_of(importer) != room_of(imported)
+        and imported.count(".") > 1
+        and room_of(importer) not in {"_cli", "__main__"}
+    }
+    assert not inside
+
+
+def test_public_rooms_stand_apart():
+    rooms = {(room_of(a), room_of(b)) for a, b, _ in EDGES}
+    between = {(a, b) for a, b in rooms if a != b and {a, b} <= PUBLIC}
+    assert between <= ALLOWED
+    assert not {(a, b) for a, b in rooms if a in APART and b in DERIVATIVES}
+
+
+def test_no_room_has_a_cycle_inside():
+    edges = {(a, b) for a, b, _ in EDGES if room_of(a) == room_of(b) and a != b}
+    left = {name for edge in edges for name in edge}
+    assert len(left) > 60
+    while left:
+        free = {a for a in left if not any(x == a and b in left for x, b in edges)}
+        assert free, f"these modules import each other: {sorted(left)}"
+        left -= free
+
+
+def test_values_that_hold_arrays_are_not_compared():
+    """The `__eq__` that a data class makes would raise on its arrays."""
+    wrong = []
+    for name, path in modules():
+        if name.endswith(("__main__", "_kernels.cupy")):
+            continue
+        module = importlib.import_module(name)
+        holds = {"Array", "Any", "ArrayT", "np.ndarray"}
+        for value in vars(module).values():
+            if not (isinstance(value, type) and dataclasses.is_dataclass(value)):
+                continue
+            text = " ".join(str(f.type) for f in dataclasses.fields(value))
+            if "__eq__" in vars(value) and any(word in text for word in holds):
+                wrong.append(f"{path.name}: {value.__name__}")
+    assert not sorted(set(wrong))
+
+
+def test_only_the_boundary_imports_array_api_compat():
     users = {
-        name
-        for name, path in MODULES.items()
+        room_of(name)
+        for name, path in modules()
         if "import array_api_compat" in path.read_text(encoding="utf-8")
     }
-    assert users == {"_array", "_backends", "_device", "__main__"}
+    assert users <= {"_arrays", "_cli"}

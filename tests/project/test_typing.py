@@ -12,7 +12,7 @@ import pytest
 from tools import write_stubs
 
 import xgrad
-from xgrad import _options
+from xgrad.diff import _options as _options
 
 ROOT = Path(__file__).parents[2]
 USER_CODE = Path(__file__).with_name("user_code")

@@ -20,9 +20,9 @@ HEAD = '''"""Signatures of losses. Written by `python tests/tools/write_stubs.py
 
 from typing import Any, Literal
 
-from xgrad._array import ArrayT
-from xgrad._loss import Loss as Loss
-from xgrad._loss import Reduction
+from xgrad._arrays.types import ArrayT
+from xgrad.losses._loss import Loss as Loss
+from xgrad.losses._loss import Reduction
 '''
 # A method of one kind of loss: it takes fewer keywords than the base class says.
 METHOD = """

@@ -18,8 +18,8 @@ from cases.idioms import FILES, IDIOMS, C, Idiom, point
 from cases.libraries import LIBRARIES
 
 import xgrad
-from xgrad._function import Function
-from xgrad._hidden import mode_of
+from xgrad._evaluation.function import Function
+from xgrad._evaluation.proof import mode_of
 
 NUMPY = [idiom for idiom in IDIOMS if not idiom.portable]
 PORTABLE = [idiom for idiom in IDIOMS if idiom.portable]

@@ -11,8 +11,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from xgrad._array import one_of
-from xgrad._tree import transform
+from xgrad._arrays.arguments import one_of
+from xgrad._arrays.trees import transform
 
 VARIABLE = "XGRAD_BACKEND"
 

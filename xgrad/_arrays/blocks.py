@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xgrad._array import Array, common_namespace, quiet
+from xgrad._arrays.context import quiet
+from xgrad._arrays.namespaces import common_namespace
+from xgrad._arrays.types import Array
 
 Starts = Mapping[str, tuple[int, ...]]
 # Called with one block of each array and where these blocks start in their arrays;

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, is_numpy
+from xgrad._arrays.namespaces import is_numpy
+from xgrad._arrays.types import Array
 
 # Up to this length NumPy reduces the last axis slowly.
 SHORT = 32

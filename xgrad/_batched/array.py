@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, device_of
+from xgrad._arrays import Array, device_of
 from xgrad._batched.region import Region
 from xgrad._batched.trace import NotBatchedError, Trace
 

@@ -9,16 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import is_numpy
+from xgrad._arrays import is_numpy
 from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched
-from xgrad._batched.names import (
-    NONE,
-    any_batched,
-    handles,
-    named,
-    require,
-    reshape,
-)
+from xgrad._batched.names import NONE, any_batched, handles, named, require, reshape
 from xgrad._batched.rules import elementwise, identities, trace_of
 from xgrad._batched.trace import Trace
 

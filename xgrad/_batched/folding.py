@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from xgrad import _math
-from xgrad._array import Array, device_of
+from xgrad._arrays import Array, device_of, stable
 from xgrad._batched.array import Batched
 from xgrad._batched.region import Region, put
 from xgrad._batched.rules import (
@@ -54,8 +53,8 @@ def summed(
     diff = x.diff_as(base.dtype if floating else xp.int64)
     free = region.free
     inner = tuple([2 + free.index(axis) for axis in axes if axis in free])
-    if inner == (diff.ndim - 1,) and diff.shape[-1] <= _math.SHORT:
-        diff = _math.sum_along(xp, diff)
+    if inner == (diff.ndim - 1,) and diff.shape[-1] <= stable.SHORT:
+        diff = stable.sum_along(xp, diff)
     elif inner:
         diff = xp.sum(diff, axis=inner, dtype=diff.dtype)
     if len(axes) == len(region.shape):
@@ -204,7 +203,7 @@ def along(
     free = outer.free
     inner = tuple(2 + free.index(axis) for axis in axes)
     if what == "max" and inner == (values.ndim - 1,):
-        found = _math.maximum(xp, values)  # faster along a short axis
+        found = stable.maximum(xp, values)  # faster along a short axis
     else:
         found = function(values, inner, keepdims)
     if keepdims is None:

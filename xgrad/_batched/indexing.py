@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array
+from xgrad._arrays import Array
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.moving import moved, placed, reshaped
 from xgrad._batched.names import any_batched, require

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, is_numpy
+from xgrad._arrays import Array, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.moving import reshaped
 from xgrad._batched.names import any_batched, axes_of, axis_of, handles, named, require

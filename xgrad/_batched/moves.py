@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, device_of, is_numpy
+from xgrad._arrays import Array, device_of, is_numpy
 from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched
 from xgrad._batched.moving import moved, placed
 from xgrad._batched.names import (

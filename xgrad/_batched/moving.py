@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, device_of
+from xgrad._arrays import Array, device_of
 from xgrad._batched.array import Batched
 from xgrad._batched.region import SCATTERED, Region
 from xgrad._batched.rules import full, identities, lifted, of_whole, result, whole

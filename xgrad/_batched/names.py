@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, bare, dressed, is_numpy
+from xgrad._arrays import Array, bare, dressed, is_numpy
 from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched, handled
 from xgrad._batched.moving import reshaped
 

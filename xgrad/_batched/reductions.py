@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, device_of, is_numpy
+from xgrad._arrays import Array, device_of, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.folding import along, summed
 from xgrad._batched.moving import reshaped

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._array import Array, device_of
+from xgrad._arrays import Array, device_of
 
 Index = Any  # an array (points, slots), or None for a whole axis
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array
+from xgrad._arrays import Array
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.folding import along, widened
 from xgrad._batched.moving import broadcast, reshaped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad._array import Array
+from xgrad._arrays import Array
 from xgrad._batched.array import Batched
 from xgrad._batched.region import Region
 from xgrad._batched.rules import MANY, full, identities, result

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, is_numpy
+from xgrad._arrays import Array, is_numpy
 from xgrad._batched.region import rows
 
 # Beyond this much memory, what is the same in every chunk is computed for each anew.

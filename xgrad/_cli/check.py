@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import importlib
 import importlib.util
 import sys
 import traceback
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 
 import xgrad
-from xgrad._report import Verdict
+from xgrad.check import Verdict
 
 CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "kink": 3, "inconclusive": 4}
 USAGE = 2
 # Whose frames are left out of tracebacks: xgrad's, those of imports and of dataclasses.
-OURS = (str(Path(__file__).parent), str(Path(importlib.__file__).parent), "<")
+OURS = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<")
 EPILOG = """\
 A function is written module:name, as in "package.losses:slope" or "losses.py:slope";
 modules are looked for in the current folder, too. A point is a file of NumPy, or

@@ -12,8 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, common_namespace, device_of, from_host, is_lazy
-from xgrad._backends import to_numpy
+from xgrad._arrays import (
+    Array,
+    common_namespace,
+    device_of,
+    from_host,
+    is_lazy,
+    to_numpy,
+)
 
 # Entries that are summed in one step where many rows belong to one column.
 FAN = 8

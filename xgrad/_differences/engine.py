@@ -10,20 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, cast, float_info, from_host, is_lazy, quiet
-from xgrad._backends import to_numpy
-from xgrad._evaluate import Runner
-from xgrad._function import Function
-from xgrad._hidden import chosen
-from xgrad._ladder import Ladder
-from xgrad._noise import noise_level
-from xgrad._plan import Estimate, Plan, Scheme, result_dtype
-from xgrad._points import Points, joined
-from xgrad._readout import Readout
-from xgrad._schemes import Parts, Samples, Status, choose, join, same
-from xgrad._stencil import NOISE_REACH, rungs
-from xgrad._steps import CHECKING, Around
-from xgrad._tree import rebuild
+from xgrad._arrays import (
+    Array,
+    cast,
+    float_info,
+    from_host,
+    is_lazy,
+    quiet,
+    rebuild,
+    result_dtype,
+    to_numpy,
+)
+from xgrad._differences.ladder import Ladder
+from xgrad._differences.noise import noise_level
+from xgrad._differences.placement import CHECKING, Around
+from xgrad._differences.plan import Plan, Scheme
+from xgrad._differences.readout import Readout
+from xgrad._differences.result import Estimate, Parts, Status, choose, join
+from xgrad._differences.scheme import Samples, same
+from xgrad._differences.stencil import NOISE_REACH, rungs
+from xgrad._evaluation import Function, Points, Runner, chosen, joined
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._array import Array, cast, device_of, float_info, wide_dtype
-from xgrad._points import joined
-from xgrad._schemes import Parts, Samples, Status, choose, status_codes
-from xgrad._stencil import Rungs
+from xgrad._arrays import Array, cast, device_of, float_info, wide_dtype
+from xgrad._differences.result import Parts, Status, choose, status_codes
+from xgrad._differences.scheme import Samples
+from xgrad._differences.stencil import Rungs
+from xgrad._evaluation import joined
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xgrad._array import Array, cast, wide_dtype
-from xgrad._stencil import NOISE_REACH, noise_spacings
+from xgrad._arrays import Array, cast, wide_dtype
+from xgrad._differences.stencil import NOISE_REACH, noise_spacings
 
 # Levels of successive differences that agree within this factor are those of noise.
 AGREEMENT = 4.0

@@ -4,22 +4,61 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     as_complex,
+    as_float,
+    cast,
+    common_namespace,
     float_info,
+    from_host,
     is_lazy,
+    leaves,
     quiet,
+    real,
 )
-from xgrad._guard import Check, enforce
-from xgrad._noise import noise_offsets
-from xgrad._plan import Plan, Scheme, beside
-from xgrad._points import Points, floored_size, own_size, random_direction
-from xgrad._schemes import ComplexStep, Weighted
-from xgrad._stencil import noise_spacings, stencil
+from xgrad._differences.noise import noise_offsets
+from xgrad._differences.plan import Plan, Scheme
+from xgrad._differences.scheme import ComplexStep, Weighted
+from xgrad._differences.sizes import floored_size, own_size, random_direction
+from xgrad._differences.stencil import noise_spacings, stencil
+from xgrad._evaluation import Points
+from xgrad._rules import Check, enforce
+
+HINTS = {"bounds": "; as (low, high) for all entries, not as a pair for each"}
+
+
+def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
+    """An option given as a number or in the structure of ``x``, for one of its arrays.
+
+    ``name`` is how the caller would write the array.
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
+    if isinstance(value, numbers.Real):
+        return from_host(xp, real(option, value), like=x, dtype=x.dtype)
+    found = value
+    if getattr(value, "ndim", None) != 0:
+        found = dict(leaves(value)).get(name)
+    if found is None:
+        raise ValueError(
+            f"`{option}` has no entry for {name}: give a number, or arrays nested as "
+            "x is" + HINTS.get(option, "")
+        )
+    if isinstance(found, numbers.Real):
+        return from_host(xp, real(option, found), like=x, dtype=x.dtype)
+    common_namespace(**{option: found, "x": x})
+    if tuple(found.shape) not in ((), tuple(x.shape)):
+        raise ValueError(
+            f"`{option}` has shape {tuple(found.shape)}, but {name} has shape "
+            f"{tuple(x.shape)}: give a number, or one for each entry"
+        )
+    return cast(xp, as_float(xp, option, found), x.dtype)
+
 
 # Checks the complex step by a real one.
 CHECKING = Weighted(stencil("central", 4))

@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from xgrad._array import (
-    Array,
-    as_float,
-    cast,
-    common_namespace,
-    default_dtype,
-    from_host,
-    integer,
-    is_floating,
-    is_lazy,
-    one_of,
-    quiet,
-    real,
-)
-from xgrad._checkpoint import Checkpoint, description, opened
-from xgrad._execution import Execution
-from xgrad._function import Function
-from xgrad._ladder import Ladder
-from xgrad._schemes import ComplexStep, Weighted
-from xgrad._stencil import ACCURACIES, ORDERS, Method, rungs, stencil
-from xgrad._tree import leaves, rebuild
+from xgrad._arrays import Array, integer, is_lazy, one_of
+from xgrad._differences.ladder import Ladder
+from xgrad._differences.scheme import ComplexStep, Weighted
+from xgrad._differences.stencil import ACCURACIES, ORDERS, Method, rungs, stencil
+from xgrad._evaluation import Execution, Function, function_at
 
 Scheme = Weighted | Ladder | ComplexStep
 METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """How right a derivative is, component by component.
-
-    Attributes
-    ----------
-    error : array
-        A bound of the absolute error: at least 95 of 100 true errors lie under it,
-        for "central", "forward" and "backward" of functions that are smooth over the
-        steps. Infinite where the value is ``nan`` or nothing is known.
-    step : array
-        Size of the step that the value comes from.
-    status : array of int8
-        Codes of `xgrad.Status`.
-    evaluations : int
-        How often the function was evaluated, points of a batch counted one by one.
-
-    The arrays have the shape of the derivative, and its nesting where ``x`` is nested.
-    """
-
-    error: Any
-    step: Any
-    status: Any
-    evaluations: int
 
 
 @dataclass(frozen=True)
@@ -109,6 +63,36 @@ class Plan:
         accuracy = None if self.accuracy is None else int(self.accuracy)
         return Weighted(stencil(method, accuracy, int(self.order)))
 
+    def description(self, kind: str) -> dict[str, Any]:
+        """Describe the derivative in values of JSON, for the file of a checkpoint."""
+        return {
+            "function": kind,
+            "method": str(self.method),
+            "accuracy": None if self.accuracy is None else int(self.accuracy),
+            "axis": None if self.axis is None else int(self.axis),
+            "terms": bool(self.terms),
+            "sparsity": bool(self.sparse),
+            "full_output": bool(self.full_output),
+        }
+
+    def refuse_lazy(self, xp: Any, x: Array) -> None:
+        """Raise where the method has to look at values that a lazy array has not."""
+        if self.method in ("ladder", "auto") and is_lazy(xp, x):
+            raise TypeError(
+                f"method={self.method!r} chooses steps by looking at values, which a "
+                "lazy array does not have yet: use method='central', or compute the "
+                "array first"
+            )
+
+
+def prepare(
+    f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
+) -> tuple[Function, list[tuple[str, Array]]]:
+    """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
+    function, given = function_at(f, x, plan.dtype, execution)
+    plan.refuse_lazy(function.xp, function.leaves[0])
+    return function, given
+
 
 def _fixed(plan: Plan) -> bool:
     return plan.method in ("ladder", "complex")
@@ -156,106 +140,3 @@ REFUSED: tuple[tuple[Callable[[Plan], bool], str], ...] = (
         "and an `f` that returns the terms of a sum",
     ),
 )
-
-
-# The function and its arrays
-
-
-def prepare(
-    f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
-) -> tuple[Function, list[tuple[str, Array]]]:
-    """The function at the arrays of ``x`` as floats, and those arrays as they came."""
-    if not callable(f):
-        raise TypeError(f"`f` must be callable; got {type(f).__name__}")
-    nested = isinstance(x, (dict, list, tuple))
-    given = leaves(x) if nested else [("x", x)]
-    if not given:
-        raise ValueError("`x` holds no array: there is nothing to differentiate by")
-    xp = common_namespace(**dict(given))
-    floats = [as_float(xp, name, leaf) for name, leaf in given]
-    if plan.dtype is not None:
-        dtype = floating_dtype(xp, plan.dtype)
-        with quiet():
-            floats = [as_float(xp, "x", cast(xp, leaf, dtype)) for leaf in floats]
-    if plan.method in ("ladder", "auto") and is_lazy(xp, floats[0]):
-        raise TypeError(
-            f"method={plan.method!r} chooses steps by looking at values, which a lazy "
-            "array does not have yet: use method='central', or compute the array first"
-        )
-    skeleton = rebuild(x, [None] * len(given)) if nested else None
-    return Function(f, xp, skeleton, tuple(floats), execution.mode), given
-
-
-def kept(
-    kind: str,
-    execution: Execution,
-    function: Function,
-    names: Sequence[str],
-    plan: Plan,
-) -> contextlib.AbstractContextManager[Checkpoint] | None:
-    """The checkpoint of a call, to be opened; None if none is asked for."""
-    if execution.checkpoint is None:
-        return None
-    about = description(kind, function, names, plan, execution.vectorized)
-    return opened(execution.checkpoint, about, function)
-
-
-def floating_dtype(xp: Any, dtype: Any) -> Any:
-    """A floating dtype of the namespace, given as such or by its name."""
-    found = getattr(xp, dtype, dtype) if isinstance(dtype, str) else dtype
-    try:
-        floating = bool(xp.isdtype(found, "real floating"))
-    except (TypeError, ValueError, AttributeError):
-        floating = False
-    if not floating:
-        raise TypeError(
-            f"`dtype` must be a real floating dtype such as `xp.float64`; got {dtype!r}"
-        )
-    return found
-
-
-def result_dtype(xp: Any, given: Array, asked: Any) -> Any:
-    """The dtype asked for, or that of what was given, or the default float."""
-    if asked is not None:
-        return floating_dtype(xp, asked)
-    if is_floating(xp, given):
-        return given.dtype
-    return default_dtype(xp, "real floating", given)
-
-
-def as_array(x: Any) -> Any:
-    """A Python number as a 0-d array of NumPy; everything else as it is."""
-    if isinstance(x, int | float) and not isinstance(x, bool | np.generic):
-        return np.asarray(real("x", x))
-    return x
-
-
-HINTS = {"bounds": "; as (low, high) for all entries, not as a pair for each"}
-
-
-def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
-    """An option given as a number or in the structure of ``x``, for one of its arrays.
-
-    ``name`` is how the caller would write the array.
-    """
-    if isinstance(value, bool):
-        raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
-    if isinstance(value, numbers.Real):
-        return from_host(xp, real(option, value), like=x, dtype=x.dtype)
-    found = value
-    if getattr(value, "ndim", None) != 0:
-        found = dict(leaves(value)).get(name)
-    if found is None:
-        raise ValueError(
-            f"`{option}` has no entry for {name}: give a number, or arrays nested as "
-            "x is" + HINTS.get(option, "")
-        )
-    if isinstance(found, numbers.Real):
-        return from_host(xp, real(option, found), like=x, dtype=x.dtype)
-    common_namespace(**{option: found, "x": x})
-    if tuple(found.shape) not in ((), tuple(x.shape)):
-        raise ValueError(
-            f"`{option}` has shape {tuple(found.shape)}, but {name} has shape "
-            f"{tuple(x.shape)}: give a number, or one for each entry"
-        )
-    return cast(xp, as_float(xp, option, found), x.dtype)

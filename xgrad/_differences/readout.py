@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from xgrad._array import Array, from_host, is_complex, wide_dtype
-from xgrad._coloring import Coloring
-from xgrad._points import Points, joined, picked
-from xgrad._schemes import Samples, same
+from xgrad._arrays import Array, from_host, is_complex, wide_dtype
+from xgrad._differences.coloring import Coloring
+from xgrad._differences.scheme import Samples, same
+from xgrad._evaluation import Points, joined, picked
 
 
 class Readout(Protocol):

@@ -6,42 +6,16 @@ what it gave, column by column, with a bound of the error and a status if asked.
 
 from __future__ import annotations
 
-import enum
 import functools
 import math
-import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xgrad._array import Array, float_info, is_numpy
-from xgrad._points import picked
-from xgrad._stencil import IMAGINARY_STEP, Stencil
-
-
-class Status(enum.IntEnum):
-    """What is known about one component of a derivative.
-
-    ``OK``: the value is good to its error bound. ``UNRESOLVED``: no step resolves the
-    function, because steps vanish or because the quotients do not converge. ``KINK``:
-    the slopes of the two sides differ, as at a corner or a jump. ``NONFINITE``: the
-    function is not finite on both sides.
-    """
-
-    OK = 0
-    UNRESOLVED = 1
-    KINK = 2
-    NONFINITE = 3
-
-    @classmethod
-    def _missing_(cls, value: object) -> Status | None:
-        """What a code of an `Estimate` means: a 0-d array, which is no integer."""
-        if isinstance(value, int) or not hasattr(value, "__index__"):
-            return None
-        try:
-            return cls(operator.index(value))
-        except TypeError:  # an array of several codes
-            return None
+from xgrad._arrays import Array, float_info, is_numpy
+from xgrad._differences.result import Parts, choose, status_codes
+from xgrad._differences.stencil import IMAGINARY_STEP, Stencil
+from xgrad._evaluation import picked
 
 
 @dataclass(frozen=True)
@@ -125,41 +99,6 @@ class Samples:
 def same(x: Array) -> Array:
     """The array itself."""
     return x
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A derivative and, if asked, its error bound, its step and its status."""
-
-    value: Array
-    error: Any = None
-    step: Any = None
-    status: Any = None
-
-    @property
-    def fields(self) -> dict[str, Array]:
-        """The arrays there are, by name."""
-        return {k: v for k, v in vars(self).items() if v is not None}
-
-    def map(self, function: Callable[[Array], Array]) -> Parts:
-        """The parts with a function applied to each array."""
-        return type(self)(**{k: function(v) for k, v in self.fields.items()})
-
-
-def join(parts: list[Parts], function: Callable[[list[Array]], Array]) -> Parts:
-    """Parts whose arrays are made from those of several parts."""
-    kind = type(parts[0])
-    return kind(
-        **{name: function([vars(p)[name] for p in parts]) for name in parts[0].fields}
-    )
-
-
-def choose(xp: Any, condition: Array, first: Parts, second: Parts) -> Parts:
-    """The first parts where the condition holds, elsewhere the second."""
-    return join([first, second], lambda pair: xp.where(condition, *pair))
-
-
-# Stencils
 
 
 # Where the slopes of two sides are told apart: how much their mean may move with the
@@ -297,22 +236,6 @@ def _weighted(scheme: Stencil, samples: Samples) -> Array:
 def _step(scheme: Stencil, samples: Samples) -> Array:
     low, high = min(0, *scheme.offsets), max(0, *scheme.offsets)
     return samples.spacing(high, low) / (high - low)
-
-
-def status_codes(
-    xp: Any, nonfinite: Array, kink: Array | None, unresolved: Array
-) -> Array:
-    """Codes of `Status`; a step that vanished explains a value that is missing."""
-    masks = [
-        (unresolved, Status.UNRESOLVED),
-        (nonfinite & ~unresolved, Status.NONFINITE),
-    ]
-    if kink is not None:
-        masks.append((kink & ~unresolved & ~nonfinite, Status.KINK))
-    return sum(xp.astype(mask, xp.int8) * int(code) for mask, code in masks)
-
-
-# The complex step
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,17 @@ import math
 import os
 import time
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from xgrad._array import Array, float_info, from_host, is_lazy
-from xgrad._backends import to_numpy
-from xgrad._function import Function
-from xgrad._points import Chunk, Points
+from xgrad._arrays import Array, float_info, from_host, is_lazy, to_numpy
+from xgrad._evaluation.checkpoint_file import locked, read_arrays, sibling
+from xgrad._evaluation.function import Function
+from xgrad._evaluation.points import Chunk, Points
 
 FORMAT = 1
 # Chunks of a pass at least, where it has so many points: what a killed process loses.
@@ -166,7 +165,7 @@ class Checkpoint:
             arrays["base"] = self._base
         for i, part in enumerate(self._passes):
             arrays |= {f"{i}/{k}": values for k, values in part.values.items()}
-        unfinished = _beside(self.path, "part")
+        unfinished = sibling(self.path, "part")
         try:
             with unfinished.open("wb") as file:
                 np.savez(file, **arrays)
@@ -225,36 +224,6 @@ def _lead(chunk: Chunk) -> tuple[int, int]:
     return chunk.last - chunk.first, chunk.stop - chunk.start
 
 
-def read_arrays(file: IO[bytes]) -> dict[str, np.ndarray]:
-    """The arrays of an uncompressed ``npz``, none of which claims more than there is.
-
-    Pickles are refused. Raises `ValueError`, `zipfile.BadZipFile` or another exception
-    of reading where the file is damaged.
-    """
-    arrays = {}
-    length = file.seek(0, os.SEEK_END)
-    with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > length:
-            raise ValueError("the arrays claim to be longer than the file")
-        for member in members:
-            if member.compress_type != zipfile.ZIP_STORED:
-                raise ValueError(f"{member.filename} is compressed")
-            with archive.open(member) as part:
-                version = np.lib.format.read_magic(part)
-                if version != (1, 0):
-                    raise ValueError("an array of another version")
-                shape, fortran, dtype = np.lib.format.read_array_header_1_0(part)
-                left = part.read()
-            count = math.prod(shape)
-            if dtype.hasobject or count < 0 or count * dtype.itemsize != len(left):
-                raise ValueError(f"{member.filename} has another length than it says")
-            array = np.frombuffer(left, dtype)
-            name = member.filename.removesuffix(".npy")
-            arrays[name] = array.reshape(shape, order="F" if fortran else "C")
-    return arrays
-
-
 @contextlib.contextmanager
 def opened(path: Any, call: dict[str, Any], function: Function) -> Iterator[Checkpoint]:
     """The checkpoint of a call; what is finished is saved however the call ends."""
@@ -268,7 +237,7 @@ def opened(path: Any, call: dict[str, Any], function: Function) -> Iterator[Chec
         raise ValueError(f"`checkpoint` must be the name of a file; got {text!r}")
     # Once and for all: `f` may change the directory.
     path = Path(os.path.realpath(text))
-    with _locked(path):
+    with locked(path):
         kept = Checkpoint(path, call)
         try:
             yield kept
@@ -285,7 +254,7 @@ def opened(path: Any, call: dict[str, Any], function: Function) -> Iterator[Chec
 
 
 def description(
-    kind: str, function: Function, names: Sequence[str], plan: Any, vectorized: Any
+    about: Mapping[str, Any], function: Function, names: Sequence[str], vectorized: Any
 ) -> dict[str, Any]:
     """What must not change between two calls that share a checkpoint."""
     xs = [
@@ -298,16 +267,10 @@ def description(
         for name, x in zip(names, function.leaves, strict=True)
     ]
     return {
-        "function": kind,
+        **about,
         "x": xs,
         "library": function.xp.__name__,
-        "method": str(plan.method),
-        "accuracy": None if plan.accuracy is None else int(plan.accuracy),
-        "axis": None if plan.axis is None else int(plan.axis),
-        "terms": bool(plan.terms),
-        "sparsity": bool(plan.sparse),
         "vectorized": str(vectorized),
-        "full_output": bool(plan.full_output),
     }
 
 
@@ -340,81 +303,3 @@ def _digest(*arrays: Array) -> str:
         found.update(f"{values.dtype} {values.shape}".encode())
         found.update(values.tobytes())
     return found.hexdigest()
-
-
-# One process at a time
-
-# Descriptors of locks. A process that forks, as pools do, would keep them for ever.
-_held: set[int] = set()
-
-
-def _let_go() -> None:
-    for descriptor in _held:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    _held.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
-
-
-def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f"{path.name}.xgrad-{what}")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """The file for this process alone, until it ends in whatever way."""
-    lock = _beside(path, "lock")
-    try:
-        descriptor = _lock(lock)
-    except FileNotFoundError:
-        raise ValueError(
-            f"`checkpoint` must lie in a folder that exists; got {str(path)!r}"
-        ) from None
-    if descriptor is None:
-        raise ValueError(
-            f"`checkpoint` {str(path)!r} is in use by another process or call: wait "
-            "for it, or give another name"
-        )
-    _held.add(descriptor)
-    try:
-        yield
-    finally:
-        _held.discard(descriptor)
-        if os.name == "nt":  # which removes no open file
-            os.close(descriptor)
-        with contextlib.suppress(OSError):
-            lock.unlink()
-        if os.name != "nt":
-            os.close(descriptor)
-
-
-def _lock(path: Path) -> int | None:
-    """A descriptor whose lock the system takes back when the process ends, or None."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-            else:
-                import fcntl
-
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            os.close(descriptor)
-            return None
-        except OSError as error:
-            os.close(descriptor)
-            raise ValueError(
-                f"`checkpoint` needs a folder in which files can be locked ({error}): "
-                "choose another one, for example on a local disk"
-            ) from error
-        # Whoever had it before may have removed the file that was locked just now.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        os.close(descriptor)

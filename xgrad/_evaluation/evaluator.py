@@ -13,12 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import Array, float_info, from_host
-from xgrad._checkpoint import Checkpoint, Pass
-from xgrad._device import adopt_place, on_device_of, out_of_memory
-from xgrad._execution import Execution, Meter
-from xgrad._function import Function
-from xgrad._points import Chunk, Points
+from xgrad._arrays import (
+    Array,
+    adopt_place,
+    float_info,
+    from_host,
+    on_device_of,
+    out_of_memory,
+)
+from xgrad._evaluation.checkpoint import Checkpoint, Pass
+from xgrad._evaluation.execution import Execution
+from xgrad._evaluation.function import Function
+from xgrad._evaluation.points import Chunk, Points
+from xgrad._evaluation.progress import Meter
 
 Results = Generator[Array, None, None]
 Keep = Callable[[int, Array], None]

@@ -9,9 +9,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xgrad._array import integer, one_of
-from xgrad._device import free_gpu_bytes
-from xgrad._points import Points
+from xgrad._arrays import free_gpu_bytes, integer, one_of
+from xgrad._evaluation.points import Points
+from xgrad._evaluation.progress import Progress
 
 Vectorized = Literal["auto"] | bool
 # "batch": the caller's function takes a leading axis. "loop": one point a call.
@@ -19,10 +19,8 @@ Vectorized = Literal["auto"] | bool
 # the entries that change or with values of all of them. "vmap": through the library's
 # own. "auto": one of the last four, still to be found out.
 Mode = Literal["auto", "batch", "loop", "sparse", "dense", "vmap"]
-Progress = bool | Callable[[int, int], Any]
 Kept = str | os.PathLike[str] | None
 Workers = int | Executor | Callable[..., Iterable[Any]] | None
-
 # Near the size of a second-level cache: larger chunks of points only move more memory.
 CPU_BYTES = 2 * 2**20
 # A loop gains nothing from more points at once than it needs to hide their building.
@@ -106,54 +104,3 @@ class Execution:
             share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
             fitting = min(fitting, max(1, share))
         return fitting
-
-
-class Meter:
-    """Counts evaluations of ``f``, and shows how many are done of how many.
-
-    ``each`` is how many evaluations of the caller's function one of ``f`` takes.
-    """
-
-    def __init__(self, progress: Progress, each: int = 1) -> None:
-        self.total = 0
-        self.done = 0
-        self._each = each
-        self._report = progress if callable(progress) else None
-        self._bar = _bar() if progress is True else None
-
-    def expect(self, count: int) -> None:
-        """So many more will be done."""
-        self.total += count * self._each
-        if self._bar is not None:
-            self._bar.total = self.total
-            self._bar.refresh()
-
-    def add(self, count: int) -> None:
-        """So many more are done."""
-        count *= self._each
-        self.done += count
-        if self._bar is not None:
-            self._bar.update(count)
-        if self._report is not None:
-            self._report(self.done, self.total)
-
-    def once(self) -> None:
-        """The caller's function was evaluated by itself, at one point."""
-        self.total += 1
-        self.done += 1
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _bar() -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError(
-            "progress=True needs tqdm: install xgrad[progress], or give a callable "
-            "(done, total)"
-        ) from None
-    return tqdm(total=0, unit=" evaluations", unit_scale=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     Portable,
     as_complex,
@@ -22,19 +22,20 @@ from xgrad._array import (
     bare_namespace,
     common_namespace,
     dressed,
+    elsewhere,
     from_host,
     hides_points,
     is_complex,
-    perturbed,
-    quiet,
+    native_vmap,
+    on_device_of,
+    out_of_memory,
     real,
+    rebuild,
     wide_dtype,
 )
 from xgrad._batched import Batched, Memo, Region, Trace, differences, whole
-from xgrad._device import native_vmap, on_device_of, out_of_memory
-from xgrad._execution import Mode
-from xgrad._points import Chunk, Points
-from xgrad._tree import rebuild
+from xgrad._evaluation.execution import Mode
+from xgrad._evaluation.points import Chunk, Points
 
 
 class NotFiniteError(ArithmeticError):
@@ -325,19 +326,6 @@ def _first_of_one(values: Array) -> Array:
             f"returned shape {tuple(values.shape)}: it must keep that axis of length 1"
         )
     return values[0, ...]
-
-
-class elsewhere:  # noqa: N801 (a context, used like a function)
-    """The caller did not choose these points: no warnings, no checks of predictions."""
-
-    def __enter__(self) -> None:
-        self._token = perturbed.set(True)
-        self._quiet = quiet()
-        self._quiet.__enter__()
-
-    def __exit__(self, *exception: object) -> None:
-        self._quiet.__exit__(*exception)
-        perturbed.reset(self._token)
 
 
 def _note(points: Points, chunk: Chunk, position: int | None) -> str:

@@ -17,15 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
-    Array,
-    Portable,
-    binade,
-    device_of,
-    float_info,
-    from_host,
-    real_dtype,
-)
+from xgrad._arrays import Array, Portable, device_of, float_info, from_host, real_dtype
 from xgrad._kernels import fused
 
 # Above this size arrays are mapped by glibc at every use, which costs more than to fill
@@ -357,77 +349,12 @@ def joined(xp: Any, blocks: list[Array]) -> Array:
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
-def entries(points: Points) -> Points:
-    """One column for each entry."""
-    count = math.prod(points.base.shape)
-    ids = _arange(points, count)
-    labels = points.xp.reshape(ids, tuple(points.base.shape))
-    return points.by(labels, (ids,))
-
-
-def rows(points: Points) -> Points:
-    """One column for each entry of the last axis, in all rows at once."""
-    ids = _arange(points, int(points.base.shape[-1]))
-    lead = tuple(points.base.shape[:-1])
-    return points.by(ids, (ids,), lead=lead)
-
-
-def everything(points: Points) -> Points:
-    """One column that is the whole array, each entry for itself."""
-    return replace(points, lead=tuple(points.base.shape))
-
-
-def colors(points: Points, labels: Array, count: int) -> Points:
-    """One column for each colour; ``labels`` has one for each entry of ``base``."""
-    labels = points.xp.reshape(labels, tuple(points.base.shape))
-    return points.by(labels, (_arange(points, count),), colored=True)
-
-
-def pairs(points: Points, first: np.ndarray, second: np.ndarray) -> Points:
-    """One column for each pair of entries, given by their positions."""
-    both = tuple(from_host(points.xp, i, like=points.base) for i in (first, second))
-    return replace(entries(points), columns=both)
-
-
 @functools.lru_cache
 def _column(numbers: tuple[int, ...], ndim: int) -> np.ndarray:
     """Numbers along the first of 1 + ``ndim`` axes."""
     return np.asarray(numbers, dtype=np.float64).reshape((-1, *(1,) * ndim))
 
 
-def _arange(points: Points, count: int) -> Array:
-    return points.xp.arange(count, device=device_of(points.base))
-
-
 def _number(value: Array) -> str:
     number = complex(value)
     return f"{number.imag:.3g}j" if number.imag else f"{number.real:.3g}"
-
-
-# Sizes of components
-
-
-def floored_size(xp: Any, x: Array) -> Array:
-    """Size of each component, at least 1, rounded down to a power of two.
-
-    A floor is needed because rounding in ``f`` does not shrink with ``x``; the cap
-    keeps ``x + 4 h`` finite near the largest number.
-    """
-    limit = float_info(xp, x.dtype).largest / 8
-    return binade(xp, xp.minimum(xp.maximum(xp.abs(x), 1.0), limit))
-
-
-def own_size(xp: Any, x: Array) -> Array:
-    """Size of each component, 1 where it is 0, rounded to a power of two."""
-    info = float_info(xp, x.dtype)
-    largest, smallest = info.largest * 2.0**-24, info.tiny * 2.0**22
-    size = xp.where(x == 0, 1.0, xp.abs(x))
-    # Down from sqrt(2) times the size is to the nearest power.
-    return binade(xp, xp.minimum(xp.maximum(size, smallest), largest) * 2**0.5)
-
-
-def random_direction(xp: Any, x: Array) -> Array:
-    """Signs and factors between 1/2 and 1, the same at every call."""
-    draws = np.random.default_rng(0).uniform(-1, 1, tuple(x.shape))
-    factors = np.copysign((1 + np.abs(draws)) / 2, draws)
-    return from_host(xp, factors, like=x, dtype=x.dtype)

@@ -22,25 +22,24 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
+    elsewhere,
     float_info,
+    free_gpu_bytes,
     from_host,
+    has_hidden_axis,
     is_complex,
     is_lazy,
+    native_vmap,
+    out_of_memory,
     quiet,
 )
 from xgrad._batched import PACKAGE, NotBatchedError, is_library, line_of
-from xgrad._device import (
-    free_gpu_bytes,
-    has_hidden_axis,
-    native_vmap,
-    out_of_memory,
-)
-from xgrad._evaluate import Runner
-from xgrad._execution import Mode
-from xgrad._function import Function, NotFiniteError, elsewhere
-from xgrad._points import Chunk, Points
+from xgrad._evaluation.evaluator import Runner
+from xgrad._evaluation.execution import Mode
+from xgrad._evaluation.function import Function, NotFiniteError
+from xgrad._evaluation.points import Chunk, Points
 
 # Arrays larger than this at each point gain nothing from standing side by side: of the
 # call overhead that is saved, little is left beside the arithmetic.

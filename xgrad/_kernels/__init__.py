@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._array import is_cupy, is_numpy
+from xgrad._arrays import is_cupy, is_numpy
 
 
 @functools.lru_cache(maxsize=256)

@@ -19,7 +19,7 @@ from typing import Any
 import cupy
 import numpy as np
 
-from xgrad._device import on_device_of
+from xgrad._arrays import on_device_of
 
 # How a kernel stores numbers and computes with them: KIND, Stored, Real; their eps.
 FLOATS = {

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import quiet
-from xgrad._labels import all_in_range
-from xgrad._math import EXACT, below_maximum
+from xgrad._arrays import EXACT, below_maximum, quiet
+from xgrad._rules import all_in_range
 
 Array = np.ndarray[Any, Any]
 Found = tuple[Any, Any] | None

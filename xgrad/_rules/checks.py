@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     as_index,
     common_namespace,

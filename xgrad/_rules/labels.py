@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     as_index,
     default_dtype,
@@ -20,7 +20,7 @@ from xgrad._array import (
     is_numpy,
     is_torch,
 )
-from xgrad._guard import Check
+from xgrad._rules.checks import Check
 
 # From this many classes on, a label's entry is read by its index. Below, a mask over
 # all classes takes fewer operations, and each is a launch on a GPU.

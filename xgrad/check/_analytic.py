@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     as_float,
     cast,
@@ -15,12 +15,13 @@ from xgrad._array import (
     from_host,
     is_floating,
     is_lazy,
+    leaves,
+    rebuild,
     require_array,
     require_same_shape,
     wide_dtype,
 )
-from xgrad._function import Function
-from xgrad._tree import leaves, rebuild
+from xgrad._evaluation import Function
 
 
 def refuse_without_values(name: str, x: Any) -> None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xgrad._array import Array, cast
-from xgrad._backends import to_numpy
-from xgrad._judge import BLUNT, Judged, Outcome, Scales, judge_directions
-from xgrad._probe import Readings, Subject
-from xgrad._report import written
-from xgrad._schemes import Status
+from xgrad._arrays import Array, cast, to_numpy
+from xgrad._differences import Status
+from xgrad.check._report import written
+from xgrad.check._slopes import Readings, Subject
+from xgrad.check._verdict import BLUNT, Judged, Outcome, Scales, judge_directions
 
 # What explains the differences leaves so little of them.
 FIT = 0.02

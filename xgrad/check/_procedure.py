@@ -12,12 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xgrad._array import Array, cast, integer, one_of, quiet, require_same_shape
-from xgrad._backends import to_numpy
-from xgrad._execution import Mode
-from xgrad._function import elsewhere
-from xgrad._hints import Failure, unclear
-from xgrad._judge import (
+from xgrad._arrays import (
+    Array,
+    cast,
+    elsewhere,
+    integer,
+    one_of,
+    quiet,
+    require_same_shape,
+    to_numpy,
+)
+from xgrad._evaluation import Mode
+from xgrad.check._diagnosis import Failure, unclear
+from xgrad.check._report import Comparison, GradientReport, Verdict, written
+from xgrad.check._slopes import Readings, Subject
+from xgrad.check._verdict import (
     Judged,
     Outcome,
     Scales,
@@ -25,8 +34,6 @@ from xgrad._judge import (
     judge_directions,
     judge_entries,
 )
-from xgrad._probe import Readings, Subject
-from xgrad._report import Comparison, GradientReport, Verdict, written
 
 Full = Literal["auto"] | bool
 # Up to so many entries, each of them is measured by itself.

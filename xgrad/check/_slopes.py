@@ -13,28 +13,30 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     cast,
     device_of,
     float_info,
     from_host,
     quiet,
+    to_numpy,
     total,
     wide_dtype,
 )
-from xgrad._backends import to_numpy
-from xgrad._engine import Run
-from xgrad._execution import Mode
-from xgrad._function import Function
-from xgrad._ladder import Ladder
-from xgrad._noise import noise_level
-from xgrad._plan import Plan
-from xgrad._points import entries, everything, own_size
-from xgrad._products import Line
-from xgrad._readout import Whole
-from xgrad._schemes import Parts, Samples
-from xgrad._stencil import rungs
+from xgrad._differences import (
+    Ladder,
+    Line,
+    Parts,
+    Plan,
+    Run,
+    Samples,
+    Whole,
+    noise_level,
+    own_size,
+    rungs,
+)
+from xgrad._evaluation import Function, Mode, entries, everything
 
 PLAN = Plan(method="ladder", full_output=True)
 # Signs and halves of them: exact in every dtype, so that `x` moves by what was meant;

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xgrad._probe import Readings
-from xgrad._schemes import Status
+from xgrad._differences import Status
+from xgrad.check._slopes import Readings
 
 # Tolerances by the precision of the arithmetic: what a gradient that is worked out in
 # it may be off by, relative to itself.

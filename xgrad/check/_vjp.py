@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import operator
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     Portable,
     as_float,
@@ -29,9 +30,12 @@ from xgrad._array import (
     total,
     wide_dtype,
 )
-from xgrad._function import Function
-from xgrad._given import as_slopes
-from xgrad._probe import FACTORS
+from xgrad._differences import Plan, Run
+from xgrad._evaluation import Execution, Function, Progress, Workers, runner
+from xgrad.check._analytic import as_slopes, refuse_without_values
+from xgrad.check._procedure import Check, Full, Options
+from xgrad.check._report import GradientReport as GradientReport
+from xgrad.check._slopes import FACTORS, Subject
 
 
 @dataclass(frozen=True)
@@ -228,3 +232,84 @@ def _cotangent(
     rng = np.random.default_rng([seed, i])
     draws = rng.choice(FACTORS, tuple(output.shape))
     return from_host(xp, draws, like=output, dtype=output.dtype)
+
+
+def check_vjp(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    inputs: Any,
+    /,
+    *,
+    directions: int = 8,
+    full: Full = "auto",
+    rtol: float | None = None,
+    seed: int = 0,
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+) -> GradientReport:
+    """Report on whether a function is the backward pass of another.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*inputs)`` returns an array or a tuple of arrays, of real numbers.
+    vjp : callable
+        ``vjp(*inputs, *cotangents)`` gets one cotangent for each output, in its shape
+        and dtype, and returns the products of cotangents and Jacobian: a gradient for
+        each input (one array if there is one input). Those of integer inputs are not
+        looked at, and may be None or left out.
+    inputs : array, or tuple or list of arrays
+        Where to check. They are handed out in their own dtype, one point at a time, so
+        that kernels get what they are written for.
+    directions, full, rtol, seed, max_bytes, workers, progress
+        As in `check_gradient`.
+
+    Returns
+    -------
+    GradientReport
+        True only if the backward pass is right; as text it is a table.
+
+    Raises
+    ------
+    TypeError
+        If an output holds no real floating numbers, so that it has no derivative, or an
+        argument is no array.
+    ValueError
+        If there are no floating inputs, or gradients of the wrong number or shape.
+
+    Notes
+    -----
+    The cotangents are random, with signs and halves of them. What is checked is the
+    gradient of the sum of their products with the outputs, in float64 where the device
+    has it, as in `check_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def product(a, b):
+    ...     return a @ b
+    >>> def product_vjp(a, b, slope):
+    ...     return slope @ b.T, a.T @ slope
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.normal(size=(3, 4)), rng.normal(size=(4, 5))
+    >>> check_vjp(product, product_vjp, (a, b)).verdict
+    'pass'
+    """
+    started = time.perf_counter()
+    options = Options(directions, full, rtol, seed)
+    execution = Execution(False, max_bytes, workers, progress)
+    plan = Plan(method="ladder", full_output=True)
+    for name, function in (("f", f), ("vjp", vjp)):
+        if not callable(function):
+            raise TypeError(f"`{name}` must be callable; got {type(function).__name__}")
+    refuse_without_values("inputs", inputs)
+    kernel = Kernel.of(f, inputs, options.seed)
+    with runner(execution, kernel.function.leaves[0], silent=True) as run_by:
+        run = Run(kernel.function, kernel.names, plan, run_by)
+        base = run.known(kernel.value)
+        slopes, given_eps = kernel.gradients(vjp)
+        rounding = float_info(run.xp, base.dtype).eps
+        subject = Subject(run, base, slopes, kernel.eps, rounding, kernel.noise)
+        where = kernel.arrays, kernel.paths, "inputs"
+        return Check(subject, options, given_eps, *where).report(started)

@@ -1,15 +1,33 @@
 """Numerical derivatives of functions of arrays."""
 
-from xgrad._coloring import Coloring as Coloring
-from xgrad._coloring import color_columns as color_columns
-from xgrad._derivative import Tangent as Tangent
-from xgrad._derivative import derivative as derivative
-from xgrad._derivative import tangent_line as tangent_line
-from xgrad._gradient import gradient as gradient
-from xgrad._gradient import value_and_gradient as value_and_gradient
-from xgrad._hessian import hessian as hessian
-from xgrad._jacobian import jacobian as jacobian
-from xgrad._plan import Estimate as Estimate
-from xgrad._products import hvp as hvp
-from xgrad._products import jvp as jvp
-from xgrad._schemes import Status as Status
+from xgrad._arrays import publish as _publish
+from xgrad._differences import Coloring as Coloring
+from xgrad._differences import Estimate as Estimate
+from xgrad._differences import Status as Status
+from xgrad._differences import color_columns as color_columns
+from xgrad.diff._derivative import derivative as derivative
+from xgrad.diff._gradient import gradient as gradient
+from xgrad.diff._gradient import value_and_gradient as value_and_gradient
+from xgrad.diff._hessian import hessian as hessian
+from xgrad.diff._jacobian import jacobian as jacobian
+from xgrad.diff._products import hvp as hvp
+from xgrad.diff._products import jvp as jvp
+from xgrad.diff._tangent import Tangent as Tangent
+from xgrad.diff._tangent import tangent_line as tangent_line
+
+__all__ = [
+    "Coloring",
+    "Estimate",
+    "Status",
+    "Tangent",
+    "color_columns",
+    "derivative",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "tangent_line",
+    "value_and_gradient",
+]
+_publish(__name__, *(globals()[name] for name in __all__))

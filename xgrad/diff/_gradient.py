@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     ArrayT,
     cast,
@@ -17,20 +17,41 @@ from xgrad._array import (
     from_host,
     is_lazy,
     quiet,
+    rebuild,
     total,
 )
-from xgrad._coloring import Coloring, as_coloring
-from xgrad._engine import Run
-from xgrad._evaluate import runner
-from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
-from xgrad._options import ForGradient
-from xgrad._plan import Estimate, Plan, kept, prepare
-from xgrad._points import Points, colors, entries, rows
+from xgrad._differences import (
+    ACCURACIES,
+    Coloring,
+    Estimate,
+    Method,
+    Parts,
+    Plan,
+    Readout,
+    Run,
+    SparseTerms,
+    Terms,
+    Whole,
+    fitting_coloring,
+    prepare,
+    require_rows,
+    require_scalar,
+)
+from xgrad._evaluation import (
+    Execution,
+    Kept,
+    Points,
+    Progress,
+    Vectorized,
+    Workers,
+    checkpoint_of,
+    colors,
+    entries,
+    rows,
+    runner,
+)
 from xgrad._quick import quick_gradient
-from xgrad._readout import Readout, SparseTerms, Terms, Whole
-from xgrad._schemes import Parts
-from xgrad._stencil import ACCURACIES, Method
-from xgrad._tree import rebuild
+from xgrad.diff._options import ForGradient
 
 
 @overload
@@ -42,6 +63,8 @@ def gradient(
     full_output: Literal[True],
     **options: Unpack[ForGradient],
 ) -> tuple[ArrayT, Estimate]: ...
+
+
 @overload
 def gradient(
     f: Callable[[Any], Any],
@@ -51,6 +74,8 @@ def gradient(
     full_output: Literal[False] = False,
     **options: Unpack[ForGradient],
 ) -> ArrayT: ...
+
+
 @overload
 def gradient(
     f: Callable[[Any], Any],
@@ -60,6 +85,8 @@ def gradient(
     full_output: bool,
     **options: Unpack[ForGradient],
 ) -> Any: ...
+
+
 def gradient(
     f: Callable[[Any], Any],
     x: Any,
@@ -303,7 +330,7 @@ def _solve(
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
     names = tuple(name for name, _ in given)
-    keeping = kept("gradient", execution, function, names, plan)
+    keeping = checkpoint_of(execution, function, names, plan.description("gradient"))
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, names, plan, run_by)
         if plan.axis is not None:
@@ -357,42 +384,10 @@ def _coloring(sparsity: Any, x: Any, base: Array) -> Coloring | None:
     return None if sparsity is None else fitting_coloring(sparsity, x, base)
 
 
-def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
-    """The colouring of a pattern that fits ``x`` and ``f(x)``."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`sparsity` needs one array as `x`, not a nesting of arrays")
-    coloring = as_coloring(sparsity)
-    shape = math.prod(base.shape), math.prod(x.shape)
-    if coloring.shape != shape:
-        raise ValueError(
-            f"`sparsity` has shape {coloring.shape}, but f(x) has {shape[0]} entries "
-            f"and x has {shape[1]}: it needs shape {shape}"
-        )
-    return coloring
-
-
 SUMS_AND_ROWS = (
     "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
     "x are independent points"
 )
-
-
-def require_scalar(base: Array, otherwise: str = "") -> None:
-    """Raise unless ``f(x)`` is one number; ``otherwise`` tells what else there is."""
-    if math.prod(base.shape) != 1:
-        raise ValueError(
-            f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "
-            "reduce it (for example with a sum or a mean)"
-            + (f", {otherwise}" if otherwise else "")
-        )
-
-
-def require_rows(x: Any) -> None:
-    """Raise unless ``x`` is one array with rows."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`axis=-1` needs one array as `x`, not a nesting of arrays")
-    if x.ndim == 0:
-        raise ValueError("`axis=-1` needs `x` with at least one axis")
 
 
 def _require_one_number_a_row(function: Any, base: Array) -> None:

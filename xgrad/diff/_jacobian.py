@@ -6,23 +6,32 @@ import functools
 from collections.abc import Callable
 from typing import Any, Literal, Unpack, overload
 
-from xgrad._array import (
-    Array,
-    ArrayT,
+from xgrad._arrays import Array, ArrayT, rebuild, require_sparse, sparse_matrix
+from xgrad._differences import (
+    Coloring,
+    Entries,
+    Estimate,
+    Method,
+    Parts,
+    Plan,
+    Run,
+    Whole,
+    fitting_coloring,
+    prepare,
 )
-from xgrad._coloring import Coloring
-from xgrad._device import require_sparse, sparse_matrix
-from xgrad._engine import Run
-from xgrad._evaluate import runner
-from xgrad._execution import Execution, Kept, Progress, Vectorized, Workers
-from xgrad._gradient import fitting_coloring
-from xgrad._options import ForJacobian
-from xgrad._plan import Estimate, Plan, kept, prepare
-from xgrad._points import Points, colors, entries
-from xgrad._readout import Entries, Whole
-from xgrad._schemes import Parts
-from xgrad._stencil import Method
-from xgrad._tree import rebuild
+from xgrad._evaluation import (
+    Execution,
+    Kept,
+    Points,
+    Progress,
+    Vectorized,
+    Workers,
+    checkpoint_of,
+    colors,
+    entries,
+    runner,
+)
+from xgrad.diff._options import ForJacobian
 
 
 @overload
@@ -145,7 +154,7 @@ checkpoint, full_output
     if sparsity is not None:
         require_sparse(function.xp)
     names = tuple(name for name, _ in given)
-    keeping = kept("jacobian", execution, function, names, plan)
+    keeping = checkpoint_of(execution, function, names, plan.description("jacobian"))
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
         run = Run(function, names, plan, run_by)
         base = run.at_base()

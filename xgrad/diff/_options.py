@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypedDict
 
-from xgrad._execution import Kept, Progress, Vectorized, Workers
-from xgrad._stencil import Method
+from xgrad._differences import Method
+from xgrad._evaluation import Kept, Progress, Vectorized, Workers
 
 
 class Shared(TypedDict, total=False):

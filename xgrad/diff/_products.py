@@ -8,118 +8,43 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Unpack, overload
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     ArrayT,
     Portable,
-    as_float,
     cast,
-    common_namespace,
+    elsewhere,
     float_info,
-    from_host,
-    is_complex,
+    leaves,
     quiet,
+    rebuild,
     require_array,
-    require_same_shape,
+    result_dtype,
 )
-from xgrad._engine import Run
-from xgrad._evaluate import runner
-from xgrad._execution import Execution, Progress, Vectorized, Workers
-from xgrad._function import Function, elsewhere
-from xgrad._gradient import require_scalar
-from xgrad._options import Shared
-from xgrad._plan import Estimate, Plan, prepare, result_dtype
-from xgrad._points import entries, everything, floored_size, own_size
-from xgrad._readout import Whole
-from xgrad._schemes import Parts
-from xgrad._stencil import Method, stencil
-from xgrad._tree import leaves, rebuild
-
-
-@dataclass(frozen=True)
-class Line(Portable):
-    """A function of a number ``t``: what ``call`` gives at ``x + t * direction``.
-
-    Arrays whose direction is None stay where they are. With ``batched``, ``t`` has an
-    axis of points, and so has what ``call`` gets.
-    """
-
-    call: Callable[[Any], Any]
-    xp: Any
-    tree: Any
-    x: tuple[Array, ...]
-    direction: tuple[Array | None, ...]
-    batched: bool
-
-    @property
-    def anchor(self) -> Array:
-        """The array that tells the namespace where this has been sent elsewhere."""
-        return self.x[0]
-
-    def __call__(self, t: Array) -> Any:
-        """The value of ``call`` there."""
-        xp = self.xp
-
-        def moved(x: Array, direction: Array | None) -> Array:
-            if direction is None:
-                if self.batched:
-                    x = xp.broadcast_to(x, (t.shape[0], *x.shape))
-                return xp.asarray(x, copy=True)
-            along = xp.reshape(t, (-1, *(1,) * x.ndim)) if self.batched else t
-            if not is_complex(xp, t):
-                along = cast(xp, along, x.dtype)
-            return x + along * direction
-
-        with quiet():
-            points = list(map(moved, self.x, self.direction))
-        return self.call(rebuild(self.tree, points))
-
-
-def line(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
-    """The function along a direction in steps that suit ``x``, and their length.
-
-    ``direction`` is nested as ``x`` is. With ``own``, steps are as small as the
-    smallest component asks for, else those near 0 count as 1.
-    """
-    xp = f.xp
-    given = dict(leaves(direction, "v"))
-    names = [name for name, _ in leaves(f.tree, "v")]
-    if given.keys() != set(names):
-        raise ValueError(
-            f"`v` must be nested as x is, with {', '.join(names)}; got "
-            f"{', '.join(given) or 'nothing'}"
-        )
-    vectors = []
-    for name, x in zip(names, f.leaves, strict=True):
-        vector = given[name]
-        require_array(name, vector)
-        common_namespace(**{name: vector, "x": x})
-        require_same_shape(name, vector, name.replace("v", "x", 1), x)
-        vectors.append(cast(xp, as_float(xp, name, vector), x.dtype))
-    length = _length(xp, f.leaves, vectors, own_size if own else floored_size)
-    with quiet():
-        scaled = tuple(cast(xp, length, v.dtype) * v for v in vectors)
-    return Line(f.call, xp, f.tree, f.leaves, scaled, f.batched), length
-
-
-def _length(
-    xp: Any,
-    x: tuple[Array, ...],
-    vectors: list[Array],
-    size: Callable[[Any, Array], Array],
-) -> Array:
-    """How far to go so that no component moves by more than its size: a power of 2."""
-    with quiet():
-        reach = [
-            xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / xp.abs(v)))
-            for leaf, v in zip(x, vectors, strict=True)
-            if math.prod(leaf.shape)
-        ]
-        if not reach:
-            return from_host(xp, 1.0, like=x[0], dtype=x[0].dtype)
-        least = xp.min(xp.stack([cast(xp, r, reach[0].dtype) for r in reach]))
-        length = 2.0 ** xp.floor(xp.log2(least))
-        return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
+from xgrad._differences import (
+    Estimate,
+    Method,
+    Parts,
+    Plan,
+    Run,
+    Whole,
+    along,
+    floored_size,
+    line,
+    prepare,
+    require_scalar,
+    stencil,
+)
+from xgrad._evaluation import (
+    Execution,
+    Function,
+    Progress,
+    Vectorized,
+    Workers,
+    entries,
+    runner,
+)
+from xgrad.diff._options import Shared
 
 
 @overload
@@ -132,6 +57,8 @@ def jvp(
     full_output: Literal[True],
     **options: Unpack[Shared],
 ) -> tuple[Any, Estimate]: ...
+
+
 @overload
 def jvp(
     f: Callable[[Any], Any],
@@ -142,6 +69,8 @@ def jvp(
     full_output: Literal[False] = False,
     **options: Unpack[Shared],
 ) -> Any: ...
+
+
 @overload
 def jvp(
     f: Callable[[Any], Any],
@@ -152,6 +81,8 @@ def jvp(
     full_output: bool,
     **options: Unpack[Shared],
 ) -> Any: ...
+
+
 def jvp(
     f: Callable[[Any], Any],
     x: Any,
@@ -212,30 +143,6 @@ def jvp(
     if not full_output:
         return value
     return value, Estimate(parts.error, parts.step, parts.status, evaluations)
-
-
-def along(
-    function: Function, v: Any, plan: Plan, execution: Execution, given: Array
-) -> tuple[Parts, int]:
-    """Derivative along a direction, in the shape of ``f(x)``, and its evaluations.
-
-    In the dtype that ``given`` leads to.
-    """
-    xp, x = function.xp, function.leaves[0]
-    call, length = line(function, v, own=plan.method == "ladder")
-    start = from_host(xp, 0.0, like=x, dtype=x.dtype)
-    path = Function(call, xp, None, (start,), function.mode)
-    with runner(execution, x) as run_by:
-        run = Run(path, ("t",), plan, run_by)
-        base = run.at_base()
-        parts = run.parts(0, base, everything, functools.partial(Whole, base))
-    with quiet():
-        scaled = replace(parts, value=parts.value / length)
-        if plan.full_output:
-            scaled = replace(
-                scaled, error=parts.error / length, step=parts.step * length
-            )
-    return run.finish(given, scaled, tuple(base.shape)), run_by.meter.done
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import (
-    Array,
-    as_real,
-    is_floating,
-    is_integral,
-    total,
-)
-from xgrad._guard import Check, Guard
-from xgrad._math import product
+from xgrad._arrays import Array, as_real, is_floating, is_integral, product, total
+from xgrad._rules import Check, Guard
 
 NAN = float("nan")
 # Entries that NumPy evaluates at once: 512 KiB in float32.

@@ -9,13 +9,11 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from xgrad._array import Array, cast, present, wide_dtype
-from xgrad._case import Call, Goal, only
-from xgrad._classes import Adjustment, as_classes
-from xgrad._domains import REAL, SOFT_TARGET, Domain, Entries, Number
-from xgrad._guard import Guard
-from xgrad._loss import Formula, Loss
-from xgrad._math import divided
+from xgrad._arrays import Array, present
+from xgrad._rules import REAL, SOFT_TARGET, Domain, Entries, Guard, Number
+from xgrad.losses._call import Call, Goal, only
+from xgrad.losses._loss import Formula, Loss
+from xgrad.losses._target import Adjustment, as_classes
 
 
 class ClassLoss(Loss):
@@ -34,6 +32,7 @@ class ClassLoss(Loss):
         adjustable: bool = False,
         prediction: Domain = REAL,
         options: Mapping[str, Number | Entries] = MappingProxyType({}),
+        kernel: str | None = None,
     ) -> None:
         self.adjustable = adjustable
         super().__init__(
@@ -42,6 +41,7 @@ class ClassLoss(Loss):
             prediction=prediction,
             target=SOFT_TARGET,
             options=options,
+            kernel=kernel,
         )
 
     def _own_parameters(self) -> list[inspect.Parameter]:
@@ -91,27 +91,3 @@ class ClassLoss(Loss):
             classes = chosen.applied(classes, values.dtype)
             factor = only(xp, share != 0, factor, values.dtype)
         return Goal(classes, factor, measure, known)
-
-
-class RootLoss(Loss):
-    """The square root of a mean; its gradient needs the value.
-
-    The formula returns squares in the widest dtype of the device: those of float32
-    numbers overflow or vanish in float32 while their root does not.
-    """
-
-    reductions = ("mean",)
-    slope_needs_value = True
-
-    def _dtype_of_losses(self, xp: Any, prediction: Array) -> Any:
-        return wide_dtype(xp, prediction)
-
-    def _final_value(self, xp: Any, whole: Array, divisor: Any, dtype: Any) -> Any:
-        return cast(xp, (whole / divisor) ** 0.5, dtype)
-
-    def _final_slope(
-        self, xp: Any, slope: Array, divisor: Any, value: Any, dtype: Any
-    ) -> Any:
-        """By the chain rule: 0 where the loss is 0, and nan where it is infinite."""
-        inner = super()._final_slope(xp, slope, divisor, None, slope.dtype)
-        return cast(xp, divided(xp, inner, 2 * value) + 0 * value, dtype)

@@ -13,18 +13,21 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     ArrayT,
+    Starts,
     as_float,
     as_real,
     cast,
     common_namespace,
+    each_block,
     float_info,
     is_dask,
     is_floating,
     is_numpy,
     one_of,
+    over_blocks,
     perturbed,
     plain_namespace,
     present,
@@ -33,8 +36,9 @@ from xgrad._array import (
     require_same_shape,
     total,
 )
-from xgrad._blocks import Starts, each_block, over_blocks
-from xgrad._case import (
+from xgrad._kernels import fused
+from xgrad._rules import FINITE, NOWHERE, REAL, Domain, Entries, Guard, Number
+from xgrad.losses._call import (
     Call,
     Case,
     Goal,
@@ -44,9 +48,6 @@ from xgrad._case import (
     mean_divisor,
     refuse_swapped,
 )
-from xgrad._domains import FINITE, REAL, Domain, Entries, Number
-from xgrad._guard import NOWHERE, Guard
-from xgrad._kernels import fused
 
 Reduction = Literal["mean", "sum", "none"]
 Formula = Callable[..., Any]
@@ -69,6 +70,8 @@ class Loss:
         Rules for the values; not looked at with ``check=False``.
     options : mapping of names to Number or Entries
         Rules for the options that the formulas take.
+    kernel : str, optional
+        Name of the fast path that computes this loss, where a library has one.
     """
 
     __name__: str
@@ -84,8 +87,10 @@ class Loss:
         prediction: Domain = REAL,
         target: Domain = REAL,
         options: Mapping[str, Number | Entries] = MappingProxyType({}),
+        kernel: str | None = None,
     ) -> None:
         self.rows = rows
+        self.kernel = kernel
         self.prediction = prediction
         self.target = target
         self._value = value
@@ -223,10 +228,9 @@ class Loss:
         xp = plain_namespace(prediction, target)
         if xp is None or reduction not in self.reductions:
             return None
-        # Kernels go by the names of xgrad's own losses: others may be called the same.
-        if self.__module__ != "xgrad.losses" or not prediction.ndim:
+        if self.kernel is None or not prediction.ndim:
             return None
-        kernel = fused(self.__name__, xp, prediction.dtype)
+        kernel = fused(self.kernel, xp, prediction.dtype)
         if kernel is None:
             return None
         numbers = {}

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from xgrad._array import Array, as_index, as_real, integer
-from xgrad._domains import CLASS_WEIGHT, FRACTION, SOFT_TARGET
-from xgrad._guard import Guard
-from xgrad._labels import (
+from xgrad._arrays import Array, as_index, as_real, integer, product, row_sum, sum_along
+from xgrad._rules import (
+    CLASS_WEIGHT,
+    FRACTION,
+    SOFT_TARGET,
+    Guard,
     equals,
     gather_labels,
     gathers,
@@ -20,7 +22,6 @@ from xgrad._labels import (
     range_checks,
     require_labels,
 )
-from xgrad._math import product, row_sum, sum_along
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
+    Starts,
     as_float,
     as_index,
     as_real,
@@ -21,15 +22,18 @@ from xgrad._array import (
     is_floating,
     is_integral,
     is_numpy,
+    over_blocks,
     present,
     require_known_shapes,
+    summaries,
     wide_dtype,
 )
-from xgrad._blocks import Starts, over_blocks, summaries
-from xgrad._guard import NOWHERE, Check, enforce
 from xgrad._kernels import fused
-from xgrad._labels import (
+from xgrad._rules import (
+    NOWHERE,
+    Check,
     confusion_counts,
+    enforce,
     gather_labels,
     range_checks,
     require_labels,

@@ -9,19 +9,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xgrad import _ratios
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     cast,
     common_namespace,
     integer,
     present,
     quiet,
+    to_numpy,
     wide_dtype,
 )
-from xgrad._backends import to_numpy
-from xgrad._ratios import BETA, CONFIDENCE, Average, Normalize
-from xgrad._rows import Rows, as_rows
+from xgrad.metrics import _confusion
+from xgrad.metrics._arguments import Rows, as_rows
+from xgrad.metrics._confusion import BETA, CONFIDENCE, Average, Normalize
 
 AVERAGED: tuple[Literal["macro", "weighted"], ...] = ("macro", "weighted")
 
@@ -96,21 +96,21 @@ class Classification:
         """Counts, or shares with ``normalize="true"``, ``"pred"`` or ``"all"``."""
         xp, matrix = self._matrix(wide=normalize is not None)
         with quiet():
-            return _ratios.normalized(xp, matrix, normalize)
+            return _confusion.normalized(xp, matrix, normalize)
 
     def accuracy(self, *, zero_division: float = math.nan) -> Any:
         """Share of the rows whose label is right."""
         xp, matrix = self._matrix()
         with quiet():
-            return _ratios.accuracy(xp, matrix, zero_division)
+            return _confusion.accuracy(xp, matrix, zero_division)
 
     def accuracy_interval(self, *, confidence: float = 0.95) -> tuple[Any, Any]:
         """Lower and upper end of Wilson's interval for the accuracy."""
         xp, matrix = self._matrix()
         level = CONFIDENCE.checked("confidence", confidence)
         with quiet():
-            share = _ratios.accuracy(xp, matrix, math.nan)
-            return _ratios.wilson(xp, share, xp.sum(matrix), level)
+            share = _confusion.accuracy(xp, matrix, math.nan)
+            return _confusion.wilson(xp, share, xp.sum(matrix), level)
 
     def balanced_accuracy(self, *, zero_division: float = math.nan) -> Any:
         """Mean of the recalls of the classes."""
@@ -124,7 +124,7 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Share of the rows given a label that truly have it."""
-        return self._averaged(_ratios.precision, average, positive, zero_division)
+        return self._averaged(_confusion.precision, average, positive, zero_division)
 
     def recall(
         self,
@@ -134,7 +134,7 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Share of the rows of a class that were given its label."""
-        return self._averaged(_ratios.recall, average, positive, zero_division)
+        return self._averaged(_confusion.recall, average, positive, zero_division)
 
     def specificity(
         self,
@@ -144,7 +144,7 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Share of the rows of other classes that were not given the label."""
-        return self._averaged(_ratios.specificity, average, positive, zero_division)
+        return self._averaged(_confusion.specificity, average, positive, zero_division)
 
     def f1(
         self,
@@ -154,7 +154,7 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Harmonic mean of precision and recall."""
-        parts = _ratios.f_beta(1.0)
+        parts = _confusion.f_beta(1.0)
         return self._averaged(parts, average, positive, zero_division)
 
     def f_beta(
@@ -166,20 +166,20 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Precision and recall together, recall ``beta`` times as important."""
-        parts = _ratios.f_beta(BETA.checked("beta", beta))
+        parts = _confusion.f_beta(BETA.checked("beta", beta))
         return self._averaged(parts, average, positive, zero_division)
 
     def matthews(self, *, zero_division: float = 0.0) -> Any:
         """Matthews' correlation coefficient of predicted and true labels."""
         xp, matrix = self._matrix()
         with quiet():
-            return _ratios.matthews(xp, matrix, zero_division)
+            return _confusion.matthews(xp, matrix, zero_division)
 
     def cohen_kappa(self, *, zero_division: float = 0.0) -> Any:
         """Cohen's kappa: agreement beyond that of labels given at random."""
         xp, matrix = self._matrix()
         with quiet():
-            return _ratios.cohen_kappa(xp, matrix, zero_division)
+            return _confusion.cohen_kappa(xp, matrix, zero_division)
 
     def report(self, *, names: Any = None) -> dict[str, Any]:
         """Print a table of the classes, and return it.
@@ -233,12 +233,12 @@ class Classification:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _averaged(
-        self, parts: _ratios.Parts, average: Average, positive: int, fill: float
+        self, parts: _confusion.Parts, average: Average, positive: int, fill: float
     ) -> Any:
-        positive = _ratios.require_average(average, self.num_classes, positive)
+        positive = _confusion.require_average(average, self.num_classes, positive)
         xp, matrix = self._matrix()
         with quiet():
-            return _ratios.averaged(xp, matrix, parts, average, positive, fill)
+            return _confusion.averaged(xp, matrix, parts, average, positive, fill)
 
     def _matrix(self, *, wide: bool = True) -> tuple[Any, Array]:
         """The counts and their namespace; as floats to divide."""

@@ -12,8 +12,8 @@ from numbers import Real
 from statistics import NormalDist
 from typing import Any, Literal
 
-from xgrad._array import Array, one_of, real
-from xgrad._domains import Number
+from xgrad._arrays import Array, one_of, real
+from xgrad._rules import Number
 
 Average = Literal["macro", "micro", "weighted", "binary"] | None
 Normalize = Literal["true", "pred", "all"] | None

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad._array import Array, cast, wide_dtype
+from xgrad._arrays import Array, cast, wide_dtype
 
 # Rows, their weight, and of one quantity its mean with the rest of it and the squares
 # around it.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad import _ratios
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
     ArrayT,
     as_float,
@@ -23,9 +22,9 @@ from xgrad._array import (
     require_same_shape,
     wide_dtype,
 )
-from xgrad._guard import Check, enforce
-from xgrad._labels import range_checks, require_labels
-from xgrad._regression import AVERAGES, as_computed, compared
+from xgrad._rules import Check, enforce, range_checks, require_labels
+from xgrad.metrics import _confusion
+from xgrad.metrics._regression_state import AVERAGES, as_computed, compared
 
 
 def roc_auc(
@@ -63,7 +62,7 @@ def roc_auc(
     array(0.75)
     """
     positive = int(one_of("positive", positive, (0, 1)))
-    fill = _ratios.undefined_value(zero_division)
+    fill = _confusion.undefined_value(zero_division)
     optional = present(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     _refuse_lazy(xp, "roc_auc")
@@ -113,8 +112,8 @@ def _rank_area(
     below = xp.take(sums, xp.searchsorted(scores, scores, side="left"))
     not_above = xp.take(sums, xp.searchsorted(scores, scores, side="right"))
     # One sum after the other: their product may overflow, or vanish.
-    wins = _ratios.ratio(xp, below + not_above, xp.sum(misses), math.nan) / 2
-    area = _ratios.ratio(xp, xp.sum(hits * wins), xp.sum(hits), math.nan)
+    wins = _confusion.ratio(xp, below + not_above, xp.sum(misses), math.nan) / 2
+    area = _confusion.ratio(xp, xp.sum(hits * wins), xp.sum(hits), math.nan)
     undefined = (xp.sum(hits) == 0) | (xp.sum(misses) == 0)
     return xp.where(undefined, fill, area)
 

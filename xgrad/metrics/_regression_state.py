@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from xgrad import _moments
-from xgrad._array import (
+from xgrad._arrays import (
     Array,
+    Starts,
     as_float,
     as_real,
     cast,
     common_namespace,
+    each_block,
     integer,
     is_dask,
     one_of,
@@ -21,10 +22,11 @@ from xgrad._array import (
     real,
     require_known_shapes,
     require_same_shape,
+    summaries,
     wide_dtype,
 )
-from xgrad._blocks import Starts, each_block, summaries
-from xgrad._guard import Guard, weightless
+from xgrad._rules import Guard, weightless
+from xgrad.metrics import _moments
 
 AVERAGES = ("uniform", None)
 

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xgrad._array import (
+from xgrad._arrays import (
+    as_array,
     common_namespace,
     float_info,
     from_host,
     integer,
     real,
     require_array,
+    to_numpy,
 )
-from xgrad._backends import to_numpy
-from xgrad._plan import as_array
-from xgrad._stencil import ACCURACIES, Method
+from xgrad._differences import ACCURACIES, Method
 from xgrad.diff import gradient
 
 Function = Callable[[Any], Any]

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._array import common_namespace, from_host
-from xgrad._backends import to_numpy
-from xgrad._plan import as_array
+from xgrad._arrays import as_array, common_namespace, from_host, to_numpy
 
 Function = Callable[[Any], Any]
 

@@ -1,10 +1,10 @@
-"""Signatures of losses. Written by `python tests/tools/write_stubs.py`."""
+"""Signatures of the losses. Written by `python tests/stubs.py`."""
 
 from typing import Any, Literal
 
-from xgrad._array import ArrayT
-from xgrad._loss import Loss as Loss
-from xgrad._loss import Reduction
+from xgrad._arrays.types import ArrayT
+from xgrad.losses._loss import Loss as Loss
+from xgrad.losses._loss import Reduction
 
 class _Plain(Loss):
     def __call__(  # type: ignore[override]
@@ -38,39 +38,7 @@ class _Plain(Loss):
         check: bool = True,
     ) -> tuple[ArrayT, ArrayT]: ...
 
-class _RootMeanSquaredError(Loss):
-    def __call__(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Literal["mean"] = "mean",
-        weight: Any = None,
-        check: bool = True,
-    ) -> ArrayT: ...
-    def grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Literal["mean"] = "mean",
-        weight: Any = None,
-        check: bool = True,
-    ) -> ArrayT: ...
-    def value_and_grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Literal["mean"] = "mean",
-        weight: Any = None,
-        check: bool = True,
-    ) -> tuple[ArrayT, ArrayT]: ...
-
-class _Huber(Loss):
+class _SigmoidBinaryCrossEntropy(Loss):
     def __call__(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -80,7 +48,7 @@ class _Huber(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        delta: float = 1.0,
+        positive_weight: float = 1.0,
     ) -> ArrayT: ...
     def grad(  # type: ignore[override]
         self,
@@ -91,7 +59,7 @@ class _Huber(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        delta: float = 1.0,
+        positive_weight: float = 1.0,
     ) -> ArrayT: ...
     def value_and_grad(  # type: ignore[override]
         self,
@@ -102,112 +70,7 @@ class _Huber(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        delta: float = 1.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
-
-class _SmoothL1(Loss):
-    def __call__(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        beta: float = 1.0,
-    ) -> ArrayT: ...
-    def grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        beta: float = 1.0,
-    ) -> ArrayT: ...
-    def value_and_grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        beta: float = 1.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
-
-class _Pinball(Loss):
-    def __call__(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        quantile: float = 0.5,
-    ) -> ArrayT: ...
-    def grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        quantile: float = 0.5,
-    ) -> ArrayT: ...
-    def value_and_grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        quantile: float = 0.5,
-    ) -> tuple[ArrayT, ArrayT]: ...
-
-class _GaussianNll(Loss):
-    def __call__(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        variance: Any,
-    ) -> ArrayT: ...
-    def grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        variance: Any,
-    ) -> ArrayT: ...
-    def value_and_grad(  # type: ignore[override]
-        self,
-        prediction: ArrayT,
-        target: Any,
-        /,
-        *,
-        reduction: Reduction = "mean",
-        weight: Any = None,
-        check: bool = True,
-        variance: Any,
+        positive_weight: float = 1.0,
     ) -> tuple[ArrayT, ArrayT]: ...
 
 class _CrossEntropy(Loss):
@@ -243,6 +106,41 @@ class _CrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 0.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _Focal(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        gamma: float = 2.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        gamma: float = 2.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        gamma: float = 2.0,
     ) -> tuple[ArrayT, ArrayT]: ...
 
 class _SoftmaxCrossEntropy(Loss):
@@ -286,7 +184,7 @@ class _SoftmaxCrossEntropy(Loss):
         ignore_index: int | None = None,
     ) -> tuple[ArrayT, ArrayT]: ...
 
-class _Focal(Loss):
+class _GaussianNll(Loss):
     def __call__(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -296,7 +194,7 @@ class _Focal(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        gamma: float = 2.0,
+        variance: Any,
     ) -> ArrayT: ...
     def grad(  # type: ignore[override]
         self,
@@ -307,7 +205,7 @@ class _Focal(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        gamma: float = 2.0,
+        variance: Any,
     ) -> ArrayT: ...
     def value_and_grad(  # type: ignore[override]
         self,
@@ -318,10 +216,10 @@ class _Focal(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        gamma: float = 2.0,
+        variance: Any,
     ) -> tuple[ArrayT, ArrayT]: ...
 
-class _SigmoidBinaryCrossEntropy(Loss):
+class _Huber(Loss):
     def __call__(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -331,7 +229,7 @@ class _SigmoidBinaryCrossEntropy(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        positive_weight: float = 1.0,
+        delta: float = 1.0,
     ) -> ArrayT: ...
     def grad(  # type: ignore[override]
         self,
@@ -342,7 +240,7 @@ class _SigmoidBinaryCrossEntropy(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        positive_weight: float = 1.0,
+        delta: float = 1.0,
     ) -> ArrayT: ...
     def value_and_grad(  # type: ignore[override]
         self,
@@ -353,26 +251,128 @@ class _SigmoidBinaryCrossEntropy(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        positive_weight: float = 1.0,
+        delta: float = 1.0,
     ) -> tuple[ArrayT, ArrayT]: ...
 
+class _Pinball(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        quantile: float = 0.5,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        quantile: float = 0.5,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        quantile: float = 0.5,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _RootMeanSquaredError(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Literal["mean"] = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Literal["mean"] = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Literal["mean"] = "mean",
+        weight: Any = None,
+        check: bool = True,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+class _SmoothL1(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        beta: float = 1.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        beta: float = 1.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        /,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        beta: float = 1.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
+binary_cross_entropy: _Plain
+hinge: _Plain
+sigmoid_binary_cross_entropy: _SigmoidBinaryCrossEntropy
+squared_hinge: _Plain
+cosine_distance: _Plain
+cross_entropy: _CrossEntropy
+focal: _Focal
+kl_divergence: _Plain
+softmax_cross_entropy: _SoftmaxCrossEntropy
+gaussian_nll: _GaussianNll
 half_squared_error: _Plain
-mean_squared_error: _Plain
-mean_absolute_error: _Plain
-root_mean_squared_error: _RootMeanSquaredError
-mean_squared_log_error: _Plain
 huber: _Huber
-smooth_l1: _SmoothL1
 log_cosh: _Plain
+mean_absolute_error: _Plain
+mean_squared_error: _Plain
+mean_squared_log_error: _Plain
 pinball: _Pinball
 poisson_nll: _Plain
-gaussian_nll: _GaussianNll
-cross_entropy: _CrossEntropy
-softmax_cross_entropy: _SoftmaxCrossEntropy
-kl_divergence: _Plain
-focal: _Focal
-cosine_distance: _Plain
-binary_cross_entropy: _Plain
-sigmoid_binary_cross_entropy: _SigmoidBinaryCrossEntropy
-hinge: _Plain
-squared_hinge: _Plain
+root_mean_squared_error: _RootMeanSquaredError
+smooth_l1: _SmoothL1

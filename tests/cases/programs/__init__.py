@@ -1,0 +1,1 @@
+"""Random programs as data, their interpreter, and the strategy that draws them."""

@@ -1,0 +1,82 @@
+"""The boundary to array libraries.
+
+Namespaces, dtypes, arguments, devices, sparse matrices, blocks of Dask, nested
+containers and formulas that are stable in floating point. Above this package arrays are
+known to be good, and their namespace travels as the first argument, ``xp``.
+"""
+
+from xgrad._arrays.arguments import integer as integer
+from xgrad._arrays.arguments import one_of as one_of
+from xgrad._arrays.arguments import present as present
+from xgrad._arrays.arguments import real as real
+from xgrad._arrays.arguments import require_array as require_array
+from xgrad._arrays.arguments import require_known_shapes as require_known_shapes
+from xgrad._arrays.arguments import require_same_shape as require_same_shape
+from xgrad._arrays.backends import VARIABLE as VARIABLE
+from xgrad._arrays.backends import Backend as Backend
+from xgrad._arrays.backends import BackendUnavailable as BackendUnavailable
+from xgrad._arrays.backends import backends as backends
+from xgrad._arrays.backends import namespace as namespace
+from xgrad._arrays.backends import to_numpy as to_numpy
+from xgrad._arrays.blocks import Starts as Starts
+from xgrad._arrays.blocks import each_block as each_block
+from xgrad._arrays.blocks import over_blocks as over_blocks
+from xgrad._arrays.blocks import summaries as summaries
+from xgrad._arrays.context import elsewhere as elsewhere
+from xgrad._arrays.context import perturbed as perturbed
+from xgrad._arrays.context import quiet as quiet
+from xgrad._arrays.device import adopt_place as adopt_place
+from xgrad._arrays.device import free_gpu_bytes as free_gpu_bytes
+from xgrad._arrays.device import has_hidden_axis as has_hidden_axis
+from xgrad._arrays.device import native_vmap as native_vmap
+from xgrad._arrays.device import on_device_of as on_device_of
+from xgrad._arrays.device import out_of_memory as out_of_memory
+from xgrad._arrays.dtypes import FloatInfo as FloatInfo
+from xgrad._arrays.dtypes import as_array as as_array
+from xgrad._arrays.dtypes import as_complex as as_complex
+from xgrad._arrays.dtypes import as_float as as_float
+from xgrad._arrays.dtypes import as_index as as_index
+from xgrad._arrays.dtypes import as_real as as_real
+from xgrad._arrays.dtypes import binade as binade
+from xgrad._arrays.dtypes import cast as cast
+from xgrad._arrays.dtypes import default_dtype as default_dtype
+from xgrad._arrays.dtypes import float_info as float_info
+from xgrad._arrays.dtypes import floating_dtype as floating_dtype
+from xgrad._arrays.dtypes import is_complex as is_complex
+from xgrad._arrays.dtypes import is_floating as is_floating
+from xgrad._arrays.dtypes import is_integral as is_integral
+from xgrad._arrays.dtypes import real_dtype as real_dtype
+from xgrad._arrays.dtypes import result_dtype as result_dtype
+from xgrad._arrays.dtypes import total as total
+from xgrad._arrays.dtypes import wide_dtype as wide_dtype
+from xgrad._arrays.faces import publish as publish
+from xgrad._arrays.namespaces import common_namespace as common_namespace
+from xgrad._arrays.namespaces import device_of as device_of
+from xgrad._arrays.namespaces import from_host as from_host
+from xgrad._arrays.namespaces import is_cupy as is_cupy
+from xgrad._arrays.namespaces import is_dask as is_dask
+from xgrad._arrays.namespaces import is_jax as is_jax
+from xgrad._arrays.namespaces import is_lazy as is_lazy
+from xgrad._arrays.namespaces import is_numpy as is_numpy
+from xgrad._arrays.namespaces import is_torch as is_torch
+from xgrad._arrays.namespaces import plain_namespace as plain_namespace
+from xgrad._arrays.portable import Portable as Portable
+from xgrad._arrays.sparse import require_sparse as require_sparse
+from xgrad._arrays.sparse import sparse_matrix as sparse_matrix
+from xgrad._arrays.stable import EXACT as EXACT
+from xgrad._arrays.stable import below_maximum as below_maximum
+from xgrad._arrays.stable import divided as divided
+from xgrad._arrays.stable import product as product
+from xgrad._arrays.stable import row_sum as row_sum
+from xgrad._arrays.stable import sum_along as sum_along
+from xgrad._arrays.standins import bare as bare
+from xgrad._arrays.standins import bare_namespace as bare_namespace
+from xgrad._arrays.standins import dressed as dressed
+from xgrad._arrays.standins import hides_points as hides_points
+from xgrad._arrays.trees import leaves as leaves
+from xgrad._arrays.trees import paths as paths
+from xgrad._arrays.trees import rebuild as rebuild
+from xgrad._arrays.types import Array as Array
+from xgrad._arrays.types import ArrayT as ArrayT
+
+publish("xgrad", Backend, BackendUnavailable, backends, namespace, to_numpy)

@@ -1,0 +1,114 @@
+"""Checks of arguments, and every message about what an array or option must be."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from xgrad._arrays.types import Array
+
+
+def present(**arrays: Any) -> dict[str, Any]:
+    """Those of some optional arrays that are not None."""
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def require_array(name: str, array: Any) -> None:
+    """Raise unless it is an array of a library that xgrad knows."""
+    if isinstance(array, np.ma.MaskedArray | np.matrix):
+        raise TypeError(
+            f"`{name}` is a {type_name(array)}, whose arithmetic differs from that of "
+            "arrays: pass a plain array, for example `numpy.asarray(...)` and `weight=`"
+        )
+    if not array_api_compat.is_array_api_obj(array):
+        if name.endswith("]") and isinstance(array, (bool, int, float)):
+            whole = name.rpartition("[")[0]
+            raise TypeError(
+                f"`{name}` must be an array, but is the Python number {array!r}: if "
+                f"`{whole}` is meant as one array, pass `numpy.asarray({whole})`"
+            )
+        raise TypeError(
+            f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
+            f"but is a {type_name(array)}: pass for example `numpy.asarray({name})`"
+        )
+
+
+def type_name(array: Any) -> str:
+    kind = type(array)
+    library = kind.__module__.partition(".")[0]
+    return (
+        kind.__qualname__ if library == "builtins" else f"{library}.{kind.__qualname__}"
+    )
+
+
+def require_known_shapes(**arrays: Any) -> None:
+    """Raise where Dask does not know yet how many entries there are."""
+    for name, x in arrays.items():
+        if any(length != length for length in x.shape):
+            raise ValueError(
+                f"`{name}` has the unknown shape {tuple(x.shape)}: call its method "
+                "`compute_chunk_sizes` first"
+            )
+
+
+def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> None:
+    """Raise unless both shapes are equal: nothing broadcasts."""
+    if x.shape == other.shape:
+        return
+    shape, target = tuple(x.shape), tuple(other.shape)
+    fix = (
+        f"reshape one of them, for example `{other_name}.reshape({shape})`"
+        if math.prod(shape) == math.prod(target)
+        else "pass two arrays of one shape"
+    )
+    raise ValueError(
+        f"`{name}` has shape {shape} but `{other_name}` has shape {target}; "
+        f"xgrad never broadcasts: {fix}"
+    )
+
+
+def integer(name: str, value: Any, *, least: int | None) -> int:
+    """A Python integer of at least ``least``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be an integer; got {value!r}")
+    if least is not None and number < least:
+        raise ValueError(f"`{name}` must be at least {least}; got {value!r}")
+    return number
+
+
+def real(name: str, value: Any) -> float:
+    """A real number as a float of Python."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` is an integer too large for a float") from None
+
+
+def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """The value itself if it is among the allowed ones."""
+    allowed = tuple(allowed)
+    for choice in allowed:
+        if _same(value, choice):
+            return choice
+    listed = ", ".join(map(repr, allowed))
+    raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")
+
+
+def _same(value: Any, choice: Any) -> bool:
+    """Equality in which 1 is not True, and an array equals nothing."""
+    if value is choice:
+        return True
+    if isinstance(value, (bool, np.bool_)) != isinstance(choice, bool):
+        return False
+    if hasattr(value, "shape") and not isinstance(value, np.generic):
+        return False
+    return bool(value == choice)

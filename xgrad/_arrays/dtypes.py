@@ -1,0 +1,203 @@
+"""Dtypes: questions about them, conversions, and their limits."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xgrad._arrays.arguments import real
+from xgrad._arrays.namespaces import (
+    device_of,
+    is_cupy,
+    is_jax,
+    is_numpy,
+    numpy_namespace,
+)
+from xgrad._arrays.types import Array
+
+
+def default_dtype(xp: Any, kind: str, like: Array) -> Any:
+    """Default dtype of the namespace for ``"real floating"``, ``"indexing"``, ..."""
+    if is_numpy(xp):
+        return _defaults_of_numpy()[kind]
+    return xp.__array_namespace_info__().default_dtypes(device=device_of(like))[kind]
+
+
+@functools.cache
+def _defaults_of_numpy() -> Any:
+    return numpy_namespace().__array_namespace_info__().default_dtypes()
+
+
+@functools.lru_cache(maxsize=256)
+def _is_kind(xp: Any, dtype: Any, kind: str) -> bool:
+    if _is_of_ml_dtypes(dtype):
+        return kind == ("integral" if "int" in str(dtype) else "real floating")
+    return bool(xp.isdtype(dtype, kind))
+
+
+def _is_of_ml_dtypes(dtype: Any) -> bool:
+    """Whether it is bfloat16 or another dtype that NumPy itself knows nothing about."""
+    return getattr(getattr(dtype, "type", None), "__module__", None) == "ml_dtypes"
+
+
+def is_floating(xp: Any, x: Array) -> bool:
+    """Whether the dtype is real floating."""
+    return _is_kind(xp, x.dtype, "real floating")
+
+
+def is_complex(xp: Any, x: Array) -> bool:
+    """Whether the dtype is complex."""
+    return _is_kind(xp, x.dtype, "complex floating")
+
+
+def is_integral(xp: Any, x: Array) -> bool:
+    """Whether the dtype is an integer of any width; booleans are not."""
+    return _is_kind(xp, x.dtype, "integral")
+
+
+class FloatInfo(NamedTuple):
+    """What a floating dtype can hold, as Python numbers."""
+
+    eps: float
+    tiny: float  # the smallest normal number
+    largest: float
+    size: int  # in bytes
+
+
+@functools.lru_cache(maxsize=64)
+def float_info(xp: Any, dtype: Any) -> FloatInfo:
+    """Limits of a floating dtype; of the parts of a complex one."""
+    if _is_of_ml_dtypes(dtype):
+        import ml_dtypes
+
+        info: Any = ml_dtypes.finfo(dtype)
+    else:
+        info = xp.finfo(dtype)
+    parts = 2 if _is_kind(xp, dtype, "complex floating") else 1
+    return FloatInfo(
+        eps=float(info.eps),
+        tiny=float(info.smallest_normal),
+        largest=float(info.max),
+        size=int(info.bits) // 8 * parts,
+    )
+
+
+def as_float(xp: Any, name: str, x: Array) -> Array:
+    """``x`` as floats to compute with: at least 32 bits, integers promoted."""
+    if x.dtype in (xp.float64, xp.float32):
+        return x
+    if is_floating(xp, x):
+        # float32 in the other order of bytes is not equal to float32.
+        narrow = float_info(xp, x.dtype).size <= 4
+        return xp.astype(x, xp.float32 if narrow else xp.float64)
+    if is_integral(xp, x):
+        return xp.astype(x, default_dtype(xp, "real floating", x))
+    remedy = (
+        "take `xp.real` of it if that is meant"
+        if is_complex(xp, x)
+        else "convert it with `xp.astype`, for example to float64"
+    )
+    raise TypeError(
+        f"`{name}` must hold real numbers, but its dtype is {x.dtype}: {remedy}"
+    )
+
+
+def as_real(xp: Any, name: str, x: Array, dtype: Any) -> Array:
+    """Floats, integers or booleans in a floating dtype."""
+    if _is_kind(xp, x.dtype, "bool"):
+        return xp.astype(x, dtype)
+    return cast(xp, as_float(xp, name, x), dtype)
+
+
+def real_dtype(xp: Any, x: Array) -> Any:
+    """The floating dtype itself, or that of the parts of complex numbers."""
+    if not is_complex(xp, x):
+        return x.dtype
+    return xp.float32 if x.dtype == xp.complex64 else xp.float64
+
+
+def as_complex(xp: Any, x: Array) -> Array:
+    """Floats as complex numbers of the same precision."""
+    return xp.astype(x, xp.complex64 if x.dtype == xp.float32 else xp.complex128)
+
+
+def as_index(xp: Any, x: Array) -> Array:
+    """Integers of any width, or booleans, in the dtype that is indexed with."""
+    return xp.astype(x, default_dtype(xp, "indexing", x), copy=False)
+
+
+def wide_dtype(xp: Any, x: Array, narrow: Any = None) -> Any:
+    """float64 where the device of ``x`` has it, else ``narrow``, or the dtype of it."""
+    if is_numpy(xp):
+        return xp.float64
+    if is_jax(xp):
+        import jax
+
+        has_float64 = jax.config.jax_enable_x64
+    else:
+        has_float64 = _has_float64(xp, device_of(x))
+    return xp.float64 if has_float64 else narrow or x.dtype
+
+
+@functools.lru_cache(maxsize=64)
+def _has_float64(xp: Any, device: Any) -> bool:
+    info = xp.__array_namespace_info__()
+    return "float64" in info.dtypes(device=device, kind="real floating")
+
+
+def total(xp: Any, x: Array) -> Array:
+    """Sum of all entries, accumulated in float64 where the device has it."""
+    return xp.sum(x, dtype=wide_dtype(xp, x))
+
+
+def cast(xp: Any, x: Array, dtype: Any) -> Array:
+    """``x`` in another dtype; scalars of NumPy stay scalars where there are such."""
+    if x.dtype == dtype:
+        return x
+    if isinstance(x, np.generic):
+        return (
+            x.astype(dtype) if np.dtype(dtype).isnative else np.asarray(x).astype(dtype)
+        )
+    return xp.astype(x, dtype)
+
+
+def binade(xp: Any, x: Array) -> Array:
+    """The largest power of two that is not above each positive number."""
+    if is_numpy(xp) or is_cupy(xp):
+        # Sign and exponent without the fraction: 10 times faster than a logarithm.
+        if x.dtype == xp.float64:
+            return (x.view(xp.uint64) & np.uint64(0xFFF << 52)).view(xp.float64)
+        return (x.view(xp.uint32) & np.uint32(0x1FF << 23)).view(xp.float32)
+    return 2.0 ** xp.floor(xp.log2(x))
+
+
+def floating_dtype(xp: Any, dtype: Any) -> Any:
+    """A floating dtype of the namespace, given as such or by its name."""
+    found = getattr(xp, dtype, dtype) if isinstance(dtype, str) else dtype
+    try:
+        floating = bool(xp.isdtype(found, "real floating"))
+    except (TypeError, ValueError, AttributeError):
+        floating = False
+    if not floating:
+        raise TypeError(
+            f"`dtype` must be a real floating dtype such as `xp.float64`; got {dtype!r}"
+        )
+    return found
+
+
+def result_dtype(xp: Any, given: Array, asked: Any) -> Any:
+    """The dtype asked for, or that of what was given, or the default float."""
+    if asked is not None:
+        return floating_dtype(xp, asked)
+    if is_floating(xp, given):
+        return given.dtype
+    return default_dtype(xp, "real floating", given)
+
+
+def as_array(x: Any) -> Any:
+    """A Python number as a 0-d array of NumPy; everything else as it is."""
+    if isinstance(x, int | float) and not isinstance(x, bool | np.generic):
+        return np.asarray(real("x", x))
+    return x

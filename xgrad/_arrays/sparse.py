@@ -1,0 +1,54 @@
+"""Sparse matrices of scipy and cupyx."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib.util
+from typing import Any
+
+import array_api_compat
+
+from xgrad._arrays.namespaces import from_host, is_numpy
+from xgrad._arrays.types import Array
+
+
+def require_sparse(xp: Any) -> None:
+    """Raise unless there are sparse matrices for the arrays of a namespace."""
+    if array_api_compat.is_cupy_namespace(xp):
+        return
+    if is_numpy(xp):
+        if importlib.util.find_spec("scipy") is None:
+            raise ImportError(
+                "a sparse Jacobian of NumPy arrays needs scipy: install xgrad[sparse]"
+            )
+        return
+    raise TypeError(
+        f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
+        "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "
+        "every library)"
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _empty_matrix(shape: tuple[int, int]) -> Any:
+    from scipy.sparse import csr_array
+
+    return csr_array(shape)
+
+
+def sparse_matrix(
+    xp: Any, data: Array, indices: Any, pointers: Any, shape: tuple[int, int]
+) -> Any:
+    """A matrix stored by rows: of scipy for NumPy, of cupyx for CuPy."""
+    if is_numpy(xp):
+        # Filled into a copy of an empty one: what the pattern is was checked when it
+        # was made. The pattern is copied too, since the caller may change the matrix.
+        matrix = copy.copy(_empty_matrix(shape))
+        matrix.data = data
+        matrix.indices, matrix.indptr = indices.copy(), pointers.copy()
+        return matrix
+    from cupyx.scipy.sparse import csr_matrix
+
+    pattern = (from_host(xp, a, like=data) for a in (indices, pointers))
+    return csr_matrix((data, *pattern), shape=shape)

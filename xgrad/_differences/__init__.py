@@ -1,0 +1,32 @@
+"""Differences: stencils, steps, error bounds, and derivatives made from values."""
+
+from xgrad._differences.coloring import Coloring as Coloring
+from xgrad._differences.coloring import color_columns as color_columns
+from xgrad._differences.engine import Run as Run
+from xgrad._differences.ladder import Ladder as Ladder
+from xgrad._differences.line import Line as Line
+from xgrad._differences.line import along as along
+from xgrad._differences.line import line as line
+from xgrad._differences.mixed import second_differences as second_differences
+from xgrad._differences.noise import noise_level as noise_level
+from xgrad._differences.plan import Plan as Plan
+from xgrad._differences.plan import prepare as prepare
+from xgrad._differences.readout import Entries as Entries
+from xgrad._differences.readout import Readout as Readout
+from xgrad._differences.readout import SparseTerms as SparseTerms
+from xgrad._differences.readout import Terms as Terms
+from xgrad._differences.readout import Whole as Whole
+from xgrad._differences.requirements import fitting_coloring as fitting_coloring
+from xgrad._differences.requirements import require_rows as require_rows
+from xgrad._differences.requirements import require_scalar as require_scalar
+from xgrad._differences.result import Estimate as Estimate
+from xgrad._differences.result import Parts as Parts
+from xgrad._differences.result import Status as Status
+from xgrad._differences.scheme import Samples as Samples
+from xgrad._differences.sizes import floored_size as floored_size
+from xgrad._differences.sizes import own_size as own_size
+from xgrad._differences.stencil import ACCURACIES as ACCURACIES
+from xgrad._differences.stencil import Method as Method
+from xgrad._differences.stencil import Stencil as Stencil
+from xgrad._differences.stencil import rungs as rungs
+from xgrad._differences.stencil import stencil as stencil

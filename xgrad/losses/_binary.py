@@ -1,0 +1,132 @@
+"""Losses of binary classification."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from xgrad._arrays import Array, stable
+from xgrad._rules import NOT_NEGATIVE, SIGNS, UNIT_INTERVAL
+from xgrad.losses._loss import Loss
+
+
+@partial(Loss, prediction=UNIT_INTERVAL, target=UNIT_INTERVAL)
+def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Cross entropy of two classes, ``-(t log p + (1 - t) log(1 - p))``.
+
+    The prediction holds probabilities and the target, of the same shape, labels 0 and 1
+    or probabilities; both must lie in ``[0, 1]``. ``0 log 0`` is 0, nothing is clipped,
+    and the slope ``(p - t) / (p (1 - p))`` has its limits at ``p = 0`` and ``1``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> binary_cross_entropy(np.array([0.5, 1.0]), np.array([1, 1]))
+    np.float64(0.3466)
+    """
+    positive = stable.product(xp, target, xp.log(prediction))
+    negative = stable.product(xp, 1 - target, xp.log1p(-prediction))
+    return -(positive + negative)
+
+
+@binary_cross_entropy.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    # Two fractions, each without the pole that its factor cancels: right at p = t = 0
+    # and p = t = 1, where the single fraction is 0 / 0.
+    negative = stable.product(xp, 1 - target, 1 / (1 - prediction))
+    return negative - stable.product(xp, target, 1 / prediction)
+
+
+@partial(Loss, target=UNIT_INTERVAL, options={"positive_weight": NOT_NEGATIVE})
+def sigmoid_binary_cross_entropy(
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+) -> Array:
+    """Cross entropy of two classes from logits.
+
+    ``positive_weight * t * softplus(-x) + (1 - t) * softplus(x)``: exact for any logit,
+    and 0 for an infinite one whose target agrees. The target has the prediction's shape
+    and holds labels 0 and 1 or probabilities in ``[0, 1]``. The slope is
+    ``(1 - t) sigmoid(x) - positive_weight t sigmoid(-x)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, t = np.array([0.0, 100.0, np.inf]), np.array([1.0, 0.0, 1.0])
+    >>> sigmoid_binary_cross_entropy(x, t, reduction="none")
+    array([  0.693, 100.   ,   0.   ])
+    """
+    decay = stable.decayed(xp, prediction)
+    return _logistic_loss(xp, prediction, decay, target, positive_weight)
+
+
+@sigmoid_binary_cross_entropy.slope
+def _(
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+) -> Array:
+    decay = stable.decayed(xp, prediction)
+    return _logistic_slope(xp, prediction, decay, target, positive_weight)
+
+
+@sigmoid_binary_cross_entropy.value_and_slope
+def _(
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+) -> tuple[Array, Array]:
+    arguments = prediction, stable.decayed(xp, prediction), target, positive_weight
+    return _logistic_loss(xp, *arguments), _logistic_slope(xp, *arguments)
+
+
+def _logistic_loss(
+    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
+) -> Array:
+    if_positive, if_negative = stable.softpluses(xp, logits, decay)
+    positive = stable.product(xp, positive_weight * target, if_positive)
+    return positive + stable.product(xp, 1 - target, if_negative)
+
+
+def _logistic_slope(
+    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
+) -> Array:
+    left, right = stable.sigmoids(xp, logits, decay)
+    return (1 - target) * right - positive_weight * target * left
+
+
+@partial(Loss, target=SIGNS)
+def hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """How far a score is from the right side of its margin, ``max(0, 1 - t * p)``.
+
+    The target has the prediction's shape and holds -1 and 1 (Cortes and Vapnik, Machine
+    Learning 20, 1995). The slope is ``-t`` within the margin and 0 outside of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
+    array([0. , 1.5])
+    """
+    return stable.clip(xp, 1 - target * prediction, 0.0)
+
+
+@hinge.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    margin = 1 - target * prediction
+    return xp.where(margin > 0, -target, stable.clip(xp, margin, 0.0))  # nan stays nan
+
+
+@partial(Loss, target=SIGNS)
+def squared_hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Square of the `hinge` loss, ``max(0, 1 - t * p)**2``.
+
+    The target has the prediction's shape and holds -1 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squared_hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
+    array([0.  , 2.25])
+    """
+    return stable.clip(xp, 1 - target * prediction, 0.0) ** 2
+
+
+@squared_hinge.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return -2 * target * stable.clip(xp, 1 - target * prediction, 0.0)

@@ -1,0 +1,247 @@
+"""Losses of classification, from a row of probabilities or scores."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from xgrad._arrays import Array, stable
+from xgrad._rules import DISTRIBUTION, NOT_NEGATIVE
+from xgrad.losses._class_loss import ClassLoss
+from xgrad.losses._loss import Loss
+from xgrad.losses._target import Classes
+
+
+@partial(
+    ClassLoss,
+    prediction=DISTRIBUTION,
+    options={"delta": NOT_NEGATIVE},
+    kernel="cross_entropy",
+)
+def cross_entropy(
+    xp: Any, prediction: Array, target: Classes, /, *, delta: float = 0.0
+) -> Array:
+    """Cross entropy of each row of probabilities, ``-sum_k t_k log(p_k + delta)``.
+
+    The prediction has shape ``(..., C)`` and holds probabilities: outside ``[0, 1]``
+    or with rows that do not sum to 1 within ``sqrt(eps)`` they are an error. The target
+    holds labels ``(...)`` of any integer dtype, or weights of the classes ``(..., C)``
+    (one-hot or soft). ``delta=1e-7`` is the textbook's guard against ``log(0)``; with
+    the default 0 the loss of ``p = 0`` is ``inf`` and nothing is clipped. ``0 log 0``
+    is 0. Formula: Cover and Thomas, Elements of Information Theory, section 2.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = np.array([0.1, 0.05, 0.6, 0.0, 0.05, 0.1, 0.0, 0.1, 0.0, 0.0])
+    >>> cross_entropy(p, np.asarray(2), delta=1e-7)
+    np.float64(0.510825457099338)
+    """
+    # A nan of any class reaches the loss of its row, not only that of the target's.
+    rows = 0 * stable.row_sum(xp, prediction)
+    return rows - target.pick(prediction, lambda p: xp.log(p + delta))
+
+
+@cross_entropy.slope
+def _(xp: Any, prediction: Array, target: Classes, /, *, delta: float = 0.0) -> Array:
+    return 0 * prediction - target.times(1 / (prediction + delta))
+
+
+@partial(ClassLoss, adjustable=True, kernel="softmax_cross_entropy")
+def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Array:
+    """Cross entropy of each row of logits, ``-sum_k t_k log softmax(x)_k``.
+
+    The prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks a class. The
+    target holds labels ``(...)`` of any integer dtype, or weights of the classes
+    ``(..., C)`` (one-hot or soft, finite and not negative). The maximum of a row is
+    subtracted first, so that a common offset of any size changes nothing. The slope is
+    ``sum(t) softmax(x) - t`` (Bishop, Pattern Recognition and Machine Learning,
+    eq. 4.109). A row with ``nan``, with ``inf``, or of ``-inf`` alone is ``nan``.
+
+    Parameters
+    ----------
+    class_weight : array of shape (C,), optional
+        Weights of the classes, finite and not negative. A mean divides by the sum of
+        the weights of the targets.
+    label_smoothing : float
+        The part of each target, in [0, 1], that is spread over all classes alike:
+        ``(1 - s) t + s / C``. A mean divides by the weights of the targets before that.
+    ignore_index : int, optional
+        Rows with this label cost nothing and are not counted; it need not be the number
+        of a class. Of weights, those rows that lie on this class alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.array([[2.0, 1.0, 0.0], [1e8, 1e8, 1e8]])
+    >>> softmax_cross_entropy(logits, np.array([0, 2]), reduction="none")
+    array([0.408, 1.099])
+    >>> softmax_cross_entropy.grad(logits, np.array([0, 2]), reduction="sum")
+    array([[-0.335,  0.245,  0.090],
+           [ 0.333,  0.333, -0.667]])
+    """
+    shift = stable.below_maximum(xp, prediction)
+    normaliser = stable.sum_along(xp, xp.exp(shift))
+    return _row_loss(xp, shift, normaliser, target)
+
+
+@softmax_cross_entropy.slope
+def _(xp: Any, prediction: Array, target: Classes, /) -> Array:
+    exponential = xp.exp(stable.below_maximum(xp, prediction))
+    return _row_slope(exponential / stable.sum_along(xp, exponential), target)
+
+
+@softmax_cross_entropy.value_and_slope
+def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
+    shift = stable.below_maximum(xp, prediction)
+    exponential = xp.exp(shift)
+    normaliser = stable.sum_along(xp, exponential)
+    slope = _row_slope(exponential / normaliser, target)
+    return _row_loss(xp, shift, normaliser, target), slope
+
+
+def _row_loss(xp: Any, shift: Array, normaliser: Array, target: Classes) -> Array:
+    everything = xp.squeeze(target.scale(xp.log(normaliser)), axis=-1)
+    return everything - target.pick(shift)
+
+
+def _row_slope(probability: Array, target: Classes) -> Array:
+    return target.scale(probability) - target.dense(probability.dtype)
+
+
+@partial(Loss, rows=True, prediction=DISTRIBUTION, target=DISTRIBUTION)
+def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """Divergence of each row from its target, ``sum_k t_k (log t_k - log p_k)``.
+
+    Prediction and target hold probabilities in one shape ``(..., C)``, and their rows
+    sum to 1 within ``sqrt(eps)``. ``0 log 0`` is 0, and ``p = 0`` where the target is
+    not costs ``inf`` (Kullback and Leibler, Annals of Mathematical Statistics 22(1),
+    1951). The slope is ``-t / p``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.array([[0.5, 0.5], [0.2, 0.8]]), np.array([[0.0, 1.0], [0.2, 0.8]])
+    >>> kl_divergence(p, t, reduction="none")
+    array([0.693, 0.   ])
+    """
+    relative = (target - prediction) / prediction
+    gap = stable.log_ratio(xp, relative, xp.log(target) - xp.log(prediction))
+    terms = stable.product(xp, target, gap)
+    return stable.row_sum(xp, terms + 0 * prediction)  # nan reaches its row
+
+
+@kl_divergence.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return 0 * prediction - stable.product(xp, target, 1 / prediction)
+
+
+@partial(ClassLoss, options={"gamma": NOT_NEGATIVE})
+def focal(
+    xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0
+) -> Array:
+    """Cross entropy of logits that counts easy rows less, ``-(1 - q)**gamma * log(q)``.
+
+    q is the softmax probability of the target's class (Lin et al., Focal Loss for Dense
+    Object Detection, ICCV 2017, eq. 4); ``gamma=0`` is `softmax_cross_entropy`. The
+    prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks a class. The
+    target holds labels ``(...)`` of any integer dtype, or weights of the classes
+    ``(..., C)``, over which the losses of the classes are added up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.array([[2.0, 0.0], [2.0, 0.0]])
+    >>> focal(logits, np.array([0, 1]), reduction="none")
+    array([0.002, 1.650])
+    """
+    return _focal_loss(target, *_focal_terms(xp, prediction), gamma)
+
+
+@focal.slope
+def _(xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0) -> Array:
+    return _focal_slope(xp, target, *_focal_terms(xp, prediction), gamma)
+
+
+@focal.value_and_slope
+def _(
+    xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0
+) -> tuple[Array, Array]:
+    terms = _focal_terms(xp, prediction)
+    slope = _focal_slope(xp, target, *terms, gamma)
+    return _focal_loss(target, *terms, gamma), slope
+
+
+def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
+    """Probabilities, their logarithms, and what they miss of 1.
+
+    The largest class is left out of the sum: what it misses is the share of the others,
+    and is known where its own share rounds to 1.
+    """
+    shift = stable.below_maximum(xp, logits)
+    exponential = xp.exp(shift)
+    first = shift == 0
+    ties = stable.sum_along(xp, xp.astype(first, shift.dtype))
+    others = stable.sum_along(xp, xp.where(first, 0.0, exponential)) + (ties - 1)
+    probability = exponential / (1 + others)
+    miss = xp.where(first, others / (1 + others), 1 - probability)
+    return probability, shift - xp.log1p(others), miss
+
+
+def _focal_loss(
+    target: Classes, probability: Array, logarithm: Array, miss: Array, gamma: float
+) -> Array:
+    return -target.pick(miss**gamma * logarithm)
+
+
+def _focal_slope(
+    xp: Any,
+    target: Classes,
+    probability: Array,
+    logarithm: Array,
+    miss: Array,
+    gamma: float,
+) -> Array:
+    # q times the derivative by q. Where q rounds to 0 or 1, a factor of 0 meets an
+    # infinite one, and the limit is 0.
+    bend = stable.product(xp, probability, logarithm)
+    bend = stable.product(xp, bend, miss ** (gamma - 1))
+    steepness = target.times(gamma * bend - miss**gamma)
+    others = stable.sum_along(xp, steepness) - steepness
+    return steepness * miss - probability * others
+
+
+@partial(Loss, rows=True)
+def cosine_distance(xp: Any, prediction: Array, target: Array, /) -> Array:
+    """One minus the cosine of the angle between each row and its target.
+
+    ``1 - p . t / (norm(p) * norm(t))``, from 0 to 2, computed as half the squared
+    distance of the rows at unit length, which is accurate for small angles and of any
+    scale. A row of zeros is at a right angle to everything: its distance is 1 and its
+    slope 0. Prediction and target have one shape ``(..., K)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 2.0], [-3.0, 0.0]])
+    >>> cosine_distance(p, t, reduction="none")
+    array([1., 2.])
+    """
+    return _cosine(xp, prediction, target)[0]
+
+
+@cosine_distance.slope
+def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    return _cosine(xp, prediction, target)[1]
+
+
+@cosine_distance.value_and_slope
+def _cosine(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
+    unit, length = stable.unit_rows(xp, prediction)
+    goal, goal_length = stable.unit_rows(xp, target)
+    apart = unit - goal
+    distance = stable.sum_along(xp, apart**2) / 2
+    distance = xp.where((length == 0) | (goal_length == 0), 1.0, distance)
+    slope = stable.divided(xp, apart - distance * unit, length)
+    slope = xp.where(goal_length == 0, 0.0, slope)
+    return xp.squeeze(distance, axis=-1), slope

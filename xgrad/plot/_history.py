@@ -1,0 +1,53 @@
+"""Picture of the course of a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xgrad.plot import _values
+from xgrad.plot._axes import axes_for, line_styles
+
+
+def history(series: Any, /, *, ax: Any = None) -> Any:
+    """Axes with what was recorded after each epoch.
+
+    Parameters
+    ----------
+    series : mapping of names to sequences of numbers, or sequence of mappings
+        ``{"loss": [2.3, 0.9, ...]}``, or one mapping of names to numbers for each
+        epoch, ``[{"loss": 2.3}, {"loss": 0.9}, ...]``. Numbers may be 0-d arrays.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default new axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A line for each name, with a colour, a style and a mark of its own, from epoch 1
+        on. ``ax.set_yscale("log")`` where sizes differ.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If it is neither of the two, is empty, or an epoch lacks a name.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> _ = pytest.importorskip("matplotlib").use("Agg")
+    >>> ax = history([{"loss": 2.3, "error": 0.8}, {"loss": 0.9, "error": 0.3}])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['loss', 'error']
+    """
+    lines = _values.named(series)
+    ax = axes_for(ax)
+    for (name, values), (color, style, marker) in zip(
+        lines.items(), line_styles(), strict=False
+    ):
+        epochs = range(1, len(values) + 1)
+        ax.plot(epochs, values, color=color, ls=style, marker=marker, ms=4, label=name)
+    ax.set(xlabel="epoch", title="Training")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(loc="best", fontsize=8)
+    return ax
