@@ -82,7 +82,7 @@ def draw(path: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        print("\nNo picture: it needs matplotlib, pip install 'xgrad[plot]'")
+        print("\nNo plot: it needs matplotlib, pip install 'xgrad[plot]'")
         return
     figure = Figure(figsize=(11, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -96,7 +96,7 @@ def draw(path: str) -> None:
         ax=right,
     )
     figure.savefig(path, dpi=110)
-    print(f"\npicture: {path}")
+    print(f"\nplot: {path}")
 
 
 def _options() -> argparse.Namespace:

@@ -40,7 +40,7 @@ def main() -> int:
     first = next(iter(results.values()))
     if options.plot:
         _plot(first, options.plot)
-        print(f"picture: {options.plot}")
+        print(f"plot: {options.plot}")
     return 0 if all(result["passed"] for result in results.values()) else 1
 
 
