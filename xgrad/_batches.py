@@ -21,8 +21,8 @@ from xgrad._arrays import (
     quiet,
     require_known_shapes,
     to_numpy,
-    total,
     wide_dtype,
+    wide_sum,
 )
 from xgrad._rules import require_labels
 
@@ -261,10 +261,10 @@ def batch_mean(
             "of its population"
         )
     with quiet():
-        mean = total(xp, losses) / n
+        mean = wide_sum(xp, losses) / n
         # Two passes, so that a large mean does not swallow the spread.
         deviation = cast(xp, losses, wide_dtype(xp, losses)) - mean
-        spread = total(xp, deviation**2)
+        spread = wide_sum(xp, deviation**2)
         if n == population:
             error = xp.zeros_like(xp.asarray(mean))
         else:

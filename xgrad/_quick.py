@@ -17,10 +17,10 @@ import numpy as np
 from xgrad._arrays import (
     Array,
     FloatInfo,
-    binade,
+    at_perturbed_points,
     common_namespace,
-    elsewhere,
     float_info,
+    floor_power_of_two,
 )
 from xgrad._batched import Batched, Memo, Region, Trace, differences
 from xgrad._differences import Method, Stencil, stencil
@@ -68,7 +68,7 @@ def quick_gradient(
         return None, base
     base = x.dtype.type(base)  # now: `f` may use one buffer again and again
     one_by_one = mode == "loop" or x.size <= FEW_COLUMNS
-    with elsewhere():
+    with at_perturbed_points():
         return _slopes(f, x, base, scheme, offsets, one_by_one), base
 
 
@@ -85,7 +85,7 @@ def _slopes(
         return _by_numbers(f, x, float(base), scheme, offsets, info)
     flat = x.reshape(-1)
     size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
-    step = binade(_xp(), size) * scheme.relative_step(info.eps)
+    step = floor_power_of_two(_xp(), size) * scheme.relative_step(info.eps)
     places = flat + _moves(offsets, x.dtype) * step
     if one_by_one:
         found, base_found = _one_by_one(f, x, places), base

@@ -13,11 +13,11 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     default_dtype,
-    each_block,
     integer,
     is_complex,
     is_dask,
     is_floating,
+    map_blocks,
     one_of,
     quiet,
     stable,
@@ -196,7 +196,7 @@ def _applied(
     if not is_dask(xp):
         with quiet():
             return _of_floats(xp, x, function=function)
-    return each_block(
+    return map_blocks(
         partial(_of_floats, function=function),
         x if axis is None else x.rechunk({axis: -1}),
         dtype=_like(xp, values, x).dtype,

@@ -18,8 +18,8 @@ from xgrad._arrays import (
     is_complex,
     is_floating,
     leaves,
+    python_float,
     quiet,
-    real,
     rebuild,
     to_numpy,
 )
@@ -167,7 +167,7 @@ def _is_number(x: Any) -> bool:
 def _rounded(number: complex, dtype: Any, *, exact: bool) -> Any:
     """A Python number as the closest that a floating dtype has; never an overflow."""
     if isinstance(number, int):
-        real("desired", number)  # refuses what no float can hold
+        python_float("desired", number)  # refuses what no float can hold
     value = np.asarray(number)
     if exact:
         return value

@@ -16,7 +16,7 @@ from xgrad._rules.domains import (
     SIGNS,
     UNIT_INTERVAL,
 )
-from xgrad._rules.options import Entries, Number
+from xgrad._rules.options import Number, NumberOrArray
 from xgrad.losses._class_loss import ClassLoss
 from xgrad.losses._loss import Loss
 
@@ -62,7 +62,7 @@ def chosen(loss: Loss, shape: tuple[int, int] = (5, 4)) -> dict[str, Any]:
     for name, rule in loss.rules.items():
         if isinstance(rule, Number):
             options[name] = next(v for v in (0.75, 1.5, -0.75) if rule.holds(v))
-        elif isinstance(rule, Entries):
+        elif isinstance(rule, NumberOrArray):
             varied = np.random.default_rng(1).uniform(0.5, 2.0, shape)
             assert all(rule.number.holds(v) for v in varied.flat)
             options[name] = varied

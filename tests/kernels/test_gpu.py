@@ -172,6 +172,7 @@ def test_examples_agree_with_numpy(cupy, name, tmp_path):
 # Without a GPU
 
 
+@pytest.mark.thorough
 def test_the_benchmark_of_a_gpu_runs_on_a_cpu():
     pytest.importorskip("scipy", reason="patterns are matrices of scipy")
     command = [sys.executable, "-m", "benchmarks.gpu", "--no-tests", "--quick"]

@@ -12,7 +12,7 @@ import xgrad
 from xgrad import _kernels, losses, metrics
 from xgrad._evaluation import columns
 from xgrad._evaluation import points as _points
-from xgrad._kernels import fused
+from xgrad._kernels import find_kernel
 from xgrad._kernels import numpy as kernels
 from xgrad.losses import _call as _case
 from xgrad.losses import _loss as _loss
@@ -43,7 +43,7 @@ class Spy:
         self.asked = self.answered = 0
 
     def __call__(self, name, xp, dtype):
-        kernel = fused(name, xp, dtype)
+        kernel = find_kernel(name, xp, dtype)
 
         def watched(*arguments, **settings):
             found = kernel(*arguments, **settings)
@@ -58,7 +58,7 @@ class Spy:
 def spy(monkeypatch):
     watching = Spy()
     for module in (_loss, _points, _rows):
-        monkeypatch.setattr(module, "fused", watching)
+        monkeypatch.setattr(module, "find_kernel", watching)
     return watching
 
 
@@ -66,7 +66,7 @@ def formulas(call, *arguments, **options):
     """What a call returns without kernels."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (_loss, _points, _rows):
-            patch.setattr(module, "fused", lambda *names: None)
+            patch.setattr(module, "find_kernel", lambda *names: None)
         return call(*arguments, **options)
 
 
@@ -391,44 +391,44 @@ def test_every_kernel_of_numbers_is_that_of_a_loss():
 def test_other_libraries_have_none(name):
     pytest.importorskip(name, reason=f"{name} is missing")
     xp = xgrad.namespace(name)
-    assert fused("softmax_cross_entropy", xp, xp.float32) is None
+    assert find_kernel("softmax_cross_entropy", xp, xp.float32) is None
 
 
 def test_unknown_names_and_dtypes_have_none():
-    assert fused("softmax_cross_entropy", XP, np.dtype("float32")) is not None
-    assert fused("softmax_cross_entropy", XP, np.dtype("float16")) is None
-    assert fused("softmax_cross_entropy", XP, np.dtype("O")) is None
-    assert fused("confusion_counts", XP, np.dtype("float64")) is None
-    assert fused("huber", XP, np.dtype("float64")) is None
+    assert find_kernel("softmax_cross_entropy", XP, np.dtype("float32")) is not None
+    assert find_kernel("softmax_cross_entropy", XP, np.dtype("float16")) is None
+    assert find_kernel("softmax_cross_entropy", XP, np.dtype("O")) is None
+    assert find_kernel("confusion_counts", XP, np.dtype("float64")) is None
+    assert find_kernel("huber", XP, np.dtype("float64")) is None
 
 
 def test_without_their_module_there_are_none(monkeypatch):
     def missing(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    fused.cache_clear()
+    find_kernel.cache_clear()
     monkeypatch.setattr(_kernels.importlib, "import_module", missing)
-    assert fused("softmax_cross_entropy", XP, np.dtype("float64")) is None
-    fused.cache_clear()
+    assert find_kernel("softmax_cross_entropy", XP, np.dtype("float64")) is None
+    find_kernel.cache_clear()
 
 
 def test_a_broken_module_is_no_missing_one(monkeypatch):
     def broken(name):
         raise ModuleNotFoundError("No module named 'other'", name="other")
 
-    fused.cache_clear()
+    find_kernel.cache_clear()
     monkeypatch.setattr(_kernels.importlib, "import_module", broken)
     with pytest.raises(ModuleNotFoundError, match="other"):
-        fused("softmax_cross_entropy", XP, np.dtype("float64"))
-    fused.cache_clear()
+        find_kernel("softmax_cross_entropy", XP, np.dtype("float64"))
+    find_kernel.cache_clear()
 
 
 @pytest.mark.parametrize("value", ["0", "1", ""])
 def test_the_environment_switches_them_off(value):
     code = (
-        "import xgrad, numpy as np; from xgrad._kernels import fused; "
+        "import xgrad, numpy as np; from xgrad._kernels import find_kernel; "
         "xp = xgrad.namespace('numpy'); "
-        "print(fused('mean_squared_error', xp, np.dtype('f8')) is None)"
+        "print(find_kernel('mean_squared_error', xp, np.dtype('f8')) is None)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -13,7 +13,7 @@ import numpy as np
 from xgrad._arrays.types import Array
 
 
-def present(**arrays: Any) -> dict[str, Any]:
+def drop_none(**arrays: Any) -> dict[str, Any]:
     """Those of some optional arrays that are not None."""
     return {name: array for name, array in arrays.items() if array is not None}
 
@@ -85,7 +85,7 @@ def integer(name: str, value: Any, *, least: int | None) -> int:
     return number
 
 
-def real(name: str, value: Any) -> float:
+def python_float(name: str, value: Any) -> float:
     """A real number as a float of Python."""
     try:
         return float(value)

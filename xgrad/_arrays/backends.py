@@ -14,7 +14,7 @@ import numpy as np
 from xgrad._arrays.arguments import one_of
 from xgrad._arrays.trees import transform
 
-VARIABLE = "XGRAD_BACKEND"
+BACKEND_VARIABLE = "XGRAD_BACKEND"
 
 
 class BackendUnavailable(RuntimeError):
@@ -67,9 +67,11 @@ def namespace(name: str = "auto", /) -> Any:
     """
     asked_by = ""
     chosen = one_of("name", name, ("auto", *_PROBES))
-    if chosen == "auto" and os.environ.get(VARIABLE):
-        asked_by = f" (asked for by the environment variable {VARIABLE})"
-        chosen = one_of(VARIABLE, os.environ[VARIABLE], ("auto", *_PROBES))
+    if chosen == "auto" and os.environ.get(BACKEND_VARIABLE):
+        asked_by = f" (asked for by the environment variable {BACKEND_VARIABLE})"
+        chosen = one_of(
+            BACKEND_VARIABLE, os.environ[BACKEND_VARIABLE], ("auto", *_PROBES)
+        )
     if chosen == "auto":
         chosen = "cupy" if _probe("cupy").available else "numpy"
     backend = _probe(chosen)

@@ -14,13 +14,13 @@ from xgrad._arrays.context import quiet
 from xgrad._arrays.namespaces import common_namespace
 from xgrad._arrays.types import Array
 
-Starts = Mapping[str, tuple[int, ...]]
+BlockStarts = Mapping[str, tuple[int, ...]]
 # Called with one block of each array and where these blocks start in their arrays;
 # returns losses and slopes, one of them None where it is not wanted.
-Terms = Callable[[dict[str, Any], Starts], tuple[Any, Any]]
+Terms = Callable[[dict[str, Any], BlockStarts], tuple[Any, Any]]
 
 
-def over_blocks(
+def losses_of_blocks(
     terms: Terms, arrays: dict[str, Array], *, rows: bool, wanted: str, dtype: Any
 ) -> tuple[Any, Any]:
     """Losses and slopes of Dask arrays, or one of them; rows are kept whole.
@@ -71,8 +71,8 @@ def _aligned(
     return first, blocks, thin
 
 
-def summaries(
-    function: Callable[[dict[str, Any], Starts], Array],
+def summarize_blocks(
+    function: Callable[[dict[str, Any], BlockStarts], Array],
     arrays: dict[str, Array],
     *,
     shape: tuple[int, ...],
@@ -96,7 +96,7 @@ def summaries(
 
 
 def _summary(
-    function: Callable[[dict[str, Any], Starts], Array],
+    function: Callable[[dict[str, Any], BlockStarts], Array],
     names: list[str],
     start: int,
     *blocks: Any,
@@ -107,7 +107,7 @@ def _summary(
         return function(arrays, starts)
 
 
-def each_block(
+def map_blocks(
     function: Callable[..., Array],
     *arguments: Any,
     dtype: Any,

@@ -17,7 +17,7 @@ def quiet() -> Any:
     return np.errstate(all="ignore")
 
 
-class elsewhere:  # noqa: N801 (a context, used like a function)
+class at_perturbed_points:  # noqa: N801 (a context, used like a function)
     """The caller did not choose these points: no warnings, no checks of predictions."""
 
     def __enter__(self) -> None:

@@ -27,7 +27,7 @@ def free_gpu_bytes(x: Array) -> int | None:
     return None
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a device.
 
     CuPy's is a `MemoryError`; those of PyTorch and JAX are known by what they say.
@@ -45,7 +45,7 @@ def on_device_of(x: Array) -> Any:
     return x.device if array_api_compat.is_cupy_array(x) else contextlib.nullcontext()
 
 
-def adopt_place(x: Array) -> Callable[[], None]:
+def device_adopter(x: Array) -> Callable[[], None]:
     """What a new thread must call to use the device and the stream of this one."""
     if not array_api_compat.is_cupy_array(x):
         return lambda: None

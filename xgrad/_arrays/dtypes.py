@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xgrad._arrays.arguments import real
+from xgrad._arrays.arguments import python_float
 from xgrad._arrays.namespaces import (
     device_of,
     is_cupy,
@@ -147,7 +147,7 @@ def _has_float64(xp: Any, device: Any) -> bool:
     return "float64" in info.dtypes(device=device, kind="real floating")
 
 
-def total(xp: Any, x: Array) -> Array:
+def wide_sum(xp: Any, x: Array) -> Array:
     """Sum of all entries, accumulated in float64 where the device has it."""
     return xp.sum(x, dtype=wide_dtype(xp, x))
 
@@ -163,7 +163,7 @@ def cast(xp: Any, x: Array, dtype: Any) -> Array:
     return xp.astype(x, dtype)
 
 
-def binade(xp: Any, x: Array) -> Array:
+def floor_power_of_two(xp: Any, x: Array) -> Array:
     """The largest power of two that is not above each positive number."""
     if is_numpy(xp) or is_cupy(xp):
         # Sign and exponent without the fraction: 10 times faster than a logarithm.
@@ -199,5 +199,5 @@ def result_dtype(xp: Any, given: Array, asked: Any) -> Any:
 def as_array(x: Any) -> Any:
     """A Python number as a 0-d array of NumPy; everything else as it is."""
     if isinstance(x, int | float) and not isinstance(x, bool | np.generic):
-        return np.asarray(real("x", x))
+        return np.asarray(python_float("x", x))
     return x

@@ -14,7 +14,7 @@ import array_api_compat
 import numpy as np
 
 from xgrad._arrays.arguments import require_array, type_name
-from xgrad._arrays.standins import bare, hides_points
+from xgrad._arrays.standins import hides_points, unwrap
 from xgrad._arrays.types import Array
 
 
@@ -24,7 +24,7 @@ def common_namespace(**arrays: Any) -> Any:
         return numpy_namespace()
     for name, array in arrays.items():
         require_array(name, array)
-    hidden = [bare(a) for a in arrays.values() if hides_points(a)]
+    hidden = [unwrap(a) for a in arrays.values() if hides_points(a)]
     if hidden:
         # An array at many points: what holds for its base holds for all of it.
         bases = {
@@ -36,7 +36,7 @@ def common_namespace(**arrays: Any) -> Any:
     return _common_namespace(arrays)
 
 
-def plain_namespace(prediction: Any, target: Any) -> Any:
+def numpy_or_cupy_namespace(prediction: Any, target: Any) -> Any:
     """The namespace of two arrays of NumPy, or of CuPy on one device; else None."""
     kind = type(prediction)
     if kind is not type(target):

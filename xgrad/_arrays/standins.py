@@ -16,10 +16,10 @@ def hides_points(x: Any) -> bool:
 
     Such an array, one of array_api_strict that holds it, its class or its namespace.
     """
-    return getattr(bare(x), "hides_points", False) is True
+    return getattr(unwrap(x), "hides_points", False) is True
 
 
-def bare(x: Any) -> Any:
+def unwrap(x: Any) -> Any:
     """What an array of array_api_strict holds; everything else as it is."""
     kind: Any = type(x)
     return x._array if _is_strict(kind) else x
@@ -33,10 +33,10 @@ def _is_strict(kind: Any) -> bool:
     )
 
 
-def dressed(x: Any, like: Array) -> Array:
-    """What is `bare`, as an array of the kind of ``like``."""
+def wrap_like(x: Any, like: Array) -> Array:
+    """What is `unwrap`, as an array of the kind of ``like``."""
     kind: Any = type(like)
-    if bare(like) is like:
+    if unwrap(like) is like:
         return x
     return (_hiding(kind) if hides_points(x) else kind)._new(x, device=like.device)
 
@@ -50,13 +50,13 @@ def _hiding(kind: Any) -> Any:
 
     def assign(self: Any, key: Any, value: Any) -> None:
         parts = key if isinstance(key, tuple) else (key,)
-        self._array[tuple(map(bare, parts))] = bare(value)
+        self._array[tuple(map(unwrap, parts))] = unwrap(value)
 
     members = {"__array_namespace__": namespace, "__setitem__": assign}
     return type(kind.__name__, (kind,), members)
 
 
-def bare_namespace(xp: Any) -> Any:
+def unwrapped_namespace(xp: Any) -> Any:
     """The namespace of what arrays of ``xp`` hold."""
     if array_api_compat.is_array_api_strict_namespace(xp):
         return array_api_compat.array_namespace(np.empty(0))

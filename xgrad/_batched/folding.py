@@ -53,7 +53,7 @@ def summed(
     diff = x.diff_as(base.dtype if floating else xp.int64)
     free = region.free
     inner = tuple([2 + free.index(axis) for axis in axes if axis in free])
-    if inner == (diff.ndim - 1,) and diff.shape[-1] <= stable.SHORT:
+    if inner == (diff.ndim - 1,) and diff.shape[-1] <= stable.SLOW_AXIS_LENGTH:
         diff = stable.sum_along(xp, diff)
     elif inner:
         diff = xp.sum(diff, axis=inner, dtype=diff.dtype)
@@ -203,7 +203,7 @@ def along(
     free = outer.free
     inner = tuple(2 + free.index(axis) for axis in axes)
     if what == "max" and inner == (values.ndim - 1,):
-        found = stable.maximum(xp, values)  # faster along a short axis
+        found = stable.max_along(xp, values)  # faster along a short axis
     else:
         found = function(values, inner, keepdims)
     if keepdims is None:

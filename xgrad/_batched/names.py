@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, bare, dressed, is_numpy
+from xgrad._arrays import Array, is_numpy, unwrap, wrap_like
 from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched, handled
 from xgrad._batched.moving import reshaped
 
@@ -125,7 +125,7 @@ class Namespace:
 
 def any_batched(arguments: Any) -> Batched | None:
     for argument in arguments:
-        argument = bare(argument)
+        argument = unwrap(argument)
         if isinstance(argument, Batched):
             return argument
         if isinstance(argument, (tuple, list)):
@@ -160,7 +160,7 @@ def _holder(arguments: Any) -> Any:
             found = _holder(argument)
             if found is not None:
                 return found
-        elif bare(argument) is not argument:
+        elif unwrap(argument) is not argument:
             return argument
     return None
 
@@ -171,13 +171,13 @@ def _bared(argument: Any) -> Any:
         return type(argument)(map(_bared, argument))
     if type(argument).__name__ == "Device":
         return None
-    return bare(getattr(argument, "_np_dtype", argument))
+    return unwrap(getattr(argument, "_np_dtype", argument))
 
 
 def _dressed(found: Any, holder: Any) -> Any:
     if isinstance(found, (tuple, list)):
         return type(found)(_dressed(part, holder) for part in found)
-    return dressed(found, holder) if hasattr(found, "shape") else found
+    return wrap_like(found, holder) if hasattr(found, "shape") else found
 
 
 def _refusing(name: str, plain: Callable[..., Any]) -> Any:

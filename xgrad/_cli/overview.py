@@ -9,7 +9,13 @@ from typing import Any
 import array_api_compat
 
 from xgrad import __version__
-from xgrad._arrays import VARIABLE, Backend, BackendUnavailable, backends, namespace
+from xgrad._arrays import (
+    BACKEND_VARIABLE,
+    Backend,
+    BackendUnavailable,
+    backends,
+    namespace,
+)
 
 COMMANDS = """\
 python -m xgrad demo                          the lesson on loss functions, right here
@@ -54,7 +60,7 @@ def _why_no_gpu(found: Sequence[Backend]) -> str:
     if not gpu.available:
         return f"The GPU is not used: {gpu.reason}.\n"
     if _name(namespace()) != "cupy":
-        return f"The GPU is not used: {VARIABLE} says otherwise.\n"
+        return f"The GPU is not used: {BACKEND_VARIABLE} says otherwise.\n"
     return ""
 
 

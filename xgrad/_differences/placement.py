@@ -18,21 +18,21 @@ from xgrad._arrays import (
     from_host,
     is_lazy,
     leaves,
+    python_float,
     quiet,
-    real,
 )
 from xgrad._differences.noise import noise_offsets
 from xgrad._differences.plan import Plan, Scheme
-from xgrad._differences.scheme import ComplexStep, Weighted
+from xgrad._differences.scheme import ComplexStep, StencilScheme
 from xgrad._differences.sizes import floored_size, own_size, random_direction
 from xgrad._differences.stencil import noise_spacings, stencil
 from xgrad._evaluation import Points
-from xgrad._rules import Check, enforce
+from xgrad._rules import ValueCheck, enforce
 
 HINTS = {"bounds": "; as (low, high) for all entries, not as a pair for each"}
 
 
-def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
+def option_for_leaf(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
     """An option given as a number or in the structure of ``x``, for one of its arrays.
 
     ``name`` is how the caller would write the array.
@@ -40,7 +40,7 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
     if isinstance(value, bool):
         raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
     if isinstance(value, numbers.Real):
-        return from_host(xp, real(option, value), like=x, dtype=x.dtype)
+        return from_host(xp, python_float(option, value), like=x, dtype=x.dtype)
     found = value
     if getattr(value, "ndim", None) != 0:
         found = dict(leaves(value)).get(name)
@@ -50,7 +50,7 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
             "x is" + HINTS.get(option, "")
         )
     if isinstance(found, numbers.Real):
-        return from_host(xp, real(option, found), like=x, dtype=x.dtype)
+        return from_host(xp, python_float(option, found), like=x, dtype=x.dtype)
     common_namespace(**{option: found, "x": x})
     if tuple(found.shape) not in ((), tuple(x.shape)):
         raise ValueError(
@@ -61,13 +61,13 @@ def beside(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
 
 
 # Checks the complex step by a real one.
-CHECKING = Weighted(stencil("central", 4))
+REAL_SCHEME = StencilScheme(stencil("central", 4))
 # What is left of the room to a bound, so that no rounding steps over it.
 ROOM = 1 - 2.0**-20
 
 
 @dataclass(frozen=True)
-class Around:
+class Placement:
     """One array, ``x`` (in messages ``name``), and where a plan puts points near it."""
 
     xp: Any
@@ -81,7 +81,7 @@ class Around:
         offsets = scheme.offsets(estimate)
         bounds, sides, box = self.bounds, None, None
         with quiet():
-            if isinstance(scheme, Weighted):
+            if isinstance(scheme, StencilScheme):
                 step = self._step(scheme.relative_step(eps))
                 if bounds is not None:
                     step, sides = self._within(bounds, step, offsets)
@@ -93,7 +93,7 @@ class Around:
                 step = xp.broadcast_to(step, tuple(x.shape))
         return Points(xp, x, step, offsets, sides=sides, box=box, name=self.name)
 
-    def line(self, eps: float) -> Points:
+    def noise_line(self, eps: float) -> Points:
         """Points of one column close to x, in a random direction."""
         xp, x = self.xp, self.x
         with quiet():
@@ -107,7 +107,7 @@ class Around:
             step = step * random_direction(xp, x)
         return Points(xp, x, step, offsets, name=self.name)
 
-    def ray(self) -> tuple[Array, Any]:
+    def check_direction(self) -> tuple[Array, Any]:
         """A random direction along which a step of 1 stays within the bounds.
 
         And by how much it had to be shortened for that.
@@ -126,7 +126,7 @@ class Around:
         """The largest move of each entry that the plan makes, in real numbers."""
         scheme = self.plan.scheme(eps)
         if isinstance(scheme, ComplexStep):
-            scheme = CHECKING
+            scheme = REAL_SCHEME
         points = self.points(scheme, eps, False)
         return points.position(max(points.offsets, key=abs)) - self.x
 
@@ -136,7 +136,7 @@ class Around:
             return floored_size(xp, x) * relative
         if isinstance(step, (int, float)) and not 0 < abs(step) < math.inf:
             raise ValueError(f"`step` must be finite and not 0; got {step!r}")
-        return xp.abs(beside(xp, "step", step, self.name, x))
+        return xp.abs(option_for_leaf(xp, "step", step, self.name, x))
 
     def _imaginary(self, step: Array) -> Array:
         """Steps that neither underflow in ``f`` nor grow beside small components."""
@@ -161,13 +161,15 @@ class Around:
             -math.inf if bounds[0] is None else bounds[0],
             math.inf if bounds[1] is None else bounds[1],
         )
-        low, high = (beside(xp, "bounds", side, self.name, x) for side in sides)
+        low, high = (
+            option_for_leaf(xp, "bounds", side, self.name, x) for side in sides
+        )
         low, high = (xp.broadcast_to(side, tuple(x.shape)) for side in (low, high))
         if not is_lazy(xp, x):
             rule = "lie within `bounds`"
             remedy = "move it inside, or give wider bounds (low, high), low <= high"
             outside = ~((x >= low) & (x <= high))
-            enforce(xp, [Check(self.name, x, outside, rule, remedy)])
+            enforce(xp, [ValueCheck(self.name, x, outside, rule, remedy)])
         return low, high
 
     def _within(

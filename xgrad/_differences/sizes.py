@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, binade, float_info, from_host
+from xgrad._arrays import Array, float_info, floor_power_of_two, from_host
 
 
 def floored_size(xp: Any, x: Array) -> Array:
@@ -16,7 +16,7 @@ def floored_size(xp: Any, x: Array) -> Array:
     keeps ``x + 4 h`` finite near the largest number.
     """
     limit = float_info(xp, x.dtype).largest / 8
-    return binade(xp, xp.minimum(xp.maximum(xp.abs(x), 1.0), limit))
+    return floor_power_of_two(xp, xp.minimum(xp.maximum(xp.abs(x), 1.0), limit))
 
 
 def own_size(xp: Any, x: Array) -> Array:
@@ -25,7 +25,9 @@ def own_size(xp: Any, x: Array) -> Array:
     largest, smallest = info.largest * 2.0**-24, info.tiny * 2.0**22
     size = xp.where(x == 0, 1.0, xp.abs(x))
     # Down from sqrt(2) times the size is to the nearest power.
-    return binade(xp, xp.minimum(xp.maximum(size, smallest), largest) * 2**0.5)
+    return floor_power_of_two(
+        xp, xp.minimum(xp.maximum(size, smallest), largest) * 2**0.5
+    )
 
 
 def random_direction(xp: Any, x: Array) -> Array:

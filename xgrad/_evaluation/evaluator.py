@@ -15,11 +15,11 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
-    adopt_place,
+    device_adopter,
     float_info,
     from_host,
+    is_out_of_memory,
     on_device_of,
-    out_of_memory,
 )
 from xgrad._evaluation.checkpoint import Checkpoint, Pass
 from xgrad._evaluation.execution import Execution
@@ -70,7 +70,7 @@ class Task:
             try:
                 return self._at(chunk), limit
             except Exception as error:
-                if chunk.size == 1 or not out_of_memory(error):
+                if chunk.size == 1 or not is_out_of_memory(error):
                     raise
             # Here the exception, whose traceback held the arrays of `f`, is gone.
             limit = chunk.size // 2
@@ -278,7 +278,7 @@ def runner(
         with on_device_of(x), contextlib.ExitStack() as stack:
             checkpoint = None if kept is None else stack.enter_context(kept)
             if isinstance(workers, int):
-                workers = ThreadPoolExecutor(workers, "xgrad", adopt_place(x))
+                workers = ThreadPoolExecutor(workers, "xgrad", device_adopter(x))
                 stack.enter_context(workers)
             told = ["silent"] if silent else []
             yield Runner(execution, meter, workers, told=told, kept=checkpoint)

@@ -18,20 +18,20 @@ from xgrad._arrays import (
     Portable,
     as_complex,
     as_float,
-    bare,
-    bare_namespace,
+    at_perturbed_points,
     common_namespace,
-    dressed,
-    elsewhere,
     from_host,
     hides_points,
     is_complex,
+    is_out_of_memory,
     native_vmap,
     on_device_of,
-    out_of_memory,
-    real,
+    python_float,
     rebuild,
+    unwrap,
+    unwrapped_namespace,
     wide_dtype,
+    wrap_like,
 )
 from xgrad._batched import Batched, Memo, Region, Trace, differences, whole
 from xgrad._evaluation.execution import Mode
@@ -94,7 +94,7 @@ class Function(Portable):
 
     def at(self, moved: Array) -> Array:
         """``f`` at one other point, for a function of a single array."""
-        with elsewhere():
+        with at_perturbed_points():
             if self.batched:
                 return _first_of_one(self.values([moved[None, ...]]))
             return self.values([moved])
@@ -110,7 +110,7 @@ class Function(Portable):
         try:
             return self.attempt(leaf, points, chunk, shape)
         except Exception as error:
-            if self.mode in ("batch", "loop") or out_of_memory(error):
+            if self.mode in ("batch", "loop") or is_out_of_memory(error):
                 raise
         # One by one it is the caller's own error, or there is none.
         values = replace(self, mode="loop").attempt(leaf, points, chunk, shape)
@@ -122,7 +122,7 @@ class Function(Portable):
         """`at_points` in the way of `mode`, or the error that this raises."""
         runs = {"batch": self._together, "loop": self._one_by_one}
         runs |= {"vmap": self._mapped, "sparse": self._hidden, "dense": self._hidden}
-        with on_device_of(points.base), elsewhere():
+        with on_device_of(points.base), at_perturbed_points():
             values = runs[self.mode](leaf, points, chunk, shape)
         lead = chunk.last - chunk.first, chunk.stop - chunk.start
         return self.xp.reshape(values, (*lead, *shape))
@@ -194,12 +194,12 @@ class Function(Portable):
         self, leaf: int, points: Points, chunk: Chunk
     ) -> tuple[Array, tuple[Array, Trace]]:
         """What `at_points` gives, and ``f(x)`` as it was found, with what it cost."""
-        xp, base = bare_namespace(self.xp), points.base
+        xp, base = unwrapped_namespace(self.xp), points.base
         trace = Trace(xp, chunk.size, self.memo, self.mode == "dense")
         trace.held = xp is not self.xp
         try:
             others = self.copies(lambda x: x, but=leaf)
-            others[leaf] = dressed(self._root(trace, points, chunk), base)
+            others[leaf] = wrap_like(self._root(trace, points, chunk), base)
             try:
                 found = self.call(self._argument(others))
             except Exception as error:
@@ -215,25 +215,25 @@ class Function(Portable):
                 like = found[None, ...] - found if self.relative else found[None, ...]
                 shape = (chunk.size, *found.shape)
                 return self.xp.broadcast_to(like, shape), (found, trace)
-            found = bare(found)
+            found = unwrap(found)
             value = self._number(xp, xp.asarray(found.usable().base))
             if self.relative:
                 values = differences(trace, found, value.dtype)
             else:
                 values = self._number(xp, whole(trace, found))
-            return dressed(values, base), (dressed(value, base), trace)
+            return wrap_like(values, base), (wrap_like(value, base), trace)
         finally:
             trace.close()
 
     def _root(self, trace: Trace, points: Points, chunk: Chunk) -> Batched:
         """The array that stands for all points of a chunk."""
-        xp, base = trace.xp, bare(points.base)
+        xp, base = trace.xp, unwrap(points.base)
         shape = tuple(base.shape)
         if self.mode == "dense":
             region = Region.whole(xp, shape, trace.cache)
-            batch = bare(points.batch(chunk))
+            batch = unwrap(points.batch(chunk))
             return Batched(trace, base, region, value=batch[:, None, ...])
-        places, values = map(bare, points.moved_entries(chunk))
+        places, values = map(unwrap, points.moved_entries(chunk))
         origin = xp.take(xp.reshape(base, (-1,)), xp.reshape(places, (-1,)))
         diff = values - xp.reshape(origin, places.shape)
         if math.prod(shape) == 1:
@@ -281,7 +281,7 @@ class Function(Portable):
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
             wide = wide_dtype(self.xp, like)
             return from_host(
-                self.xp, real("the result of f", result), like=like, dtype=wide
+                self.xp, python_float("the result of f", result), like=like, dtype=wide
             )
         if isinstance(result, (float, complex)) and is_complex(self.xp, like):
             result = from_host(self.xp, result, like=like)

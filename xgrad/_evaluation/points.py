@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, Portable, device_of, float_info, from_host, real_dtype
-from xgrad._kernels import fused
+from xgrad._kernels import find_kernel
 
 # Above this size arrays are mapped by glibc at every use, which costs more than to fill
 # them: what need not be in one piece is kept in several.
@@ -233,7 +233,7 @@ class Points(Portable):
             positions = self.positions[0][chunk.first : chunk.last, ...]
         else:
             positions = joined(xp, self.positions[chunk.first : chunk.last])
-        kernel = fused("perturbed_points", xp, self.base.dtype)
+        kernel = find_kernel("perturbed_points", xp, self.base.dtype)
         if kernel is not None and self.labels is not None:
             ids = tuple(ids[chunk.start : chunk.stop] for ids in self.columns)
             found = kernel(self.base, positions, self.labels, ids, self.by_entries)

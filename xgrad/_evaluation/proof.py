@@ -24,15 +24,15 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
-    elsewhere,
+    at_perturbed_points,
     float_info,
     free_gpu_bytes,
     from_host,
     has_hidden_axis,
     is_complex,
     is_lazy,
+    is_out_of_memory,
     native_vmap,
-    out_of_memory,
     quiet,
 )
 from xgrad._batched import PACKAGE, NotBatchedError, is_library, line_of
@@ -196,7 +196,7 @@ class _Trial:
             try:
                 return self._passed(way, sample, way == mode)
             except Exception as error:
-                if out_of_memory(error):
+                if is_out_of_memory(error):
                     return None
                 # As text: an exception keeps the arrays of `f` alive.
                 ours = isinstance(error, _Refused | NotFiniteError)
@@ -247,7 +247,7 @@ class _Trial:
                 self.base,
             )
         else:
-            with elsewhere():
+            with at_perturbed_points():
                 found, (value, trace) = function.traced(self.leaf, points, chunk)
             if tuple(found.shape) != (chunk.size, *shape):
                 raise _Refused("their shape differs from that of f(x)")
@@ -303,7 +303,7 @@ class _Trial:
                 moves = from_host(xp, signs, like=x, dtype=None)
                 moves = xp.astype(moves, x.dtype) * (eps * xp.abs(x))
                 moved.append(x + moves)
-            with elsewhere():
+            with at_perturbed_points():
                 value = self.function.values(moved)
             found.append(_size(xp, value - self.base))
         return functools.reduce(xp.maximum, found)
@@ -311,7 +311,7 @@ class _Trial:
     def _require_deterministic(self) -> None:
         """Raise if a second call at one point gives another result."""
         xp, function = self.function.xp, self.function
-        with elsewhere():
+        with at_perturbed_points():
             once = self.base
             if is_complex(xp, function.anchor):  # f(x) itself was real
                 once = function.values(function.copies(lambda x: x))

@@ -23,7 +23,7 @@ from xgrad._arrays import is_cupy, is_numpy
 
 
 @functools.lru_cache(maxsize=256)
-def fused(name: str, xp: Any, dtype: Any) -> Callable[..., Any] | None:
+def find_kernel(name: str, xp: Any, dtype: Any) -> Callable[..., Any] | None:
     """The kernel for a loss, or ``"confusion_counts"``; None where there is none."""
     if os.environ.get("XGRAD_KERNELS") == "0":
         return None

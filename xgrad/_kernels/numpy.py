@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import EXACT, below_maximum, quiet
+from xgrad._arrays import MATMUL_SUM_LENGTH, quiet, subtract_max
 from xgrad._rules import all_in_range
 
 Array = np.ndarray[Any, Any]
@@ -198,7 +198,7 @@ def _mend(
     rows: _Rows, part: slice, odd: Array, weights: Array, sums: Array, share: Array
 ) -> None:
     """Some rows anew, below their maximum."""
-    shift = below_maximum(np, rows.values[part][odd])
+    shift = subtract_max(np, rows.values[part][odd])
     own = shift[np.arange(len(odd)), rows.labels[part][odd]]
     weights[odd] = exponential = np.exp(shift)
     sums[odd] = normaliser = _sums(exponential)
@@ -241,7 +241,7 @@ def cross_entropy(
 
 def _sums(values: Array) -> Array:
     """Sum of each row."""
-    if values.shape[1] <= EXACT:
+    if values.shape[1] <= MATMUL_SUM_LENGTH:
         return values @ _ones(values.shape[1], values.dtype)
     return np.add.reduce(values, axis=1)
 

@@ -27,11 +27,11 @@ from xgrad._arrays import (
 )
 
 TRACED = "pass check=False under `jax.jit`, or leave it where there is no such option"
-NOWHERE: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+NO_STARTS: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Check:
+class ValueCheck:
     """Where an argument breaks a rule: ``bad`` is a boolean mask over ``values``."""
 
     argument: str
@@ -58,9 +58,9 @@ class Check:
         )
 
 
-def weightless(whole: Array) -> Check:
+def weight_sum_check(whole: Array) -> ValueCheck:
     """That weights, the sum of which this is, can be divided by."""
-    return Check(
+    return ValueCheck(
         "weight",
         whole,
         whole == 0,
@@ -77,7 +77,9 @@ def _integer(xp: Any, value: Array) -> int:
 
 
 def enforce(
-    xp: Any, checks: Iterable[Check], starts: Mapping[str, tuple[int, ...]] = NOWHERE
+    xp: Any,
+    checks: Iterable[ValueCheck],
+    starts: Mapping[str, tuple[int, ...]] = NO_STARTS,
 ) -> None:
     """Raise the first broken check. The host waits for the device once.
 
@@ -110,7 +112,7 @@ class Guard:
         self,
         xp: Any,
         active: bool,
-        starts: Mapping[str, tuple[int, ...]] = NOWHERE,
+        starts: Mapping[str, tuple[int, ...]] = NO_STARTS,
         *,
         moved: bool = False,
     ) -> None:
@@ -118,9 +120,9 @@ class Guard:
         self.active = active
         self._starts = starts
         self._moved = moved
-        self.noted: list[Check] = []
+        self.noted: list[ValueCheck] = []
 
-    def __call__(self, array: Array, checks: Iterable[Check]) -> Array:
+    def __call__(self, array: Array, checks: Iterable[ValueCheck]) -> Array:
         """The array; a generator of checks is left alone if there is nothing to do."""
         if not self.active:
             return array
@@ -131,7 +133,7 @@ class Guard:
             array = _guarded(array, check)
         return array
 
-    def domain(self, array: Array, checks: Iterable[Check]) -> Array:
+    def domain(self, array: Array, checks: Iterable[ValueCheck]) -> Array:
         """The same for rules that a small step may break."""
         return array if self._moved else self(array, checks)
 
@@ -140,7 +142,7 @@ class Guard:
         enforce(self.xp, self.noted, self._starts)
 
 
-def _guarded(array: Array, check: Check) -> Array:
+def _guarded(array: Array, check: ValueCheck) -> Array:
     """A Dask array, the blocks of which raise where the check is broken."""
     import dask.array as da
 
@@ -171,6 +173,6 @@ def _block_or_error(
     if bad.ndim > axes:
         values, bad = values[..., 0], bad[..., 0]
     starts = {argument: tuple(a for a, _ in block_info[2]["array-location"])}
-    check = Check(argument, values, bad, rule, remedy)
+    check = ValueCheck(argument, values, bad, rule, remedy)
     enforce(common_namespace(block=block), [check], starts)
     return block

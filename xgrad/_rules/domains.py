@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad._arrays import Array, float_info, is_floating, row_sum
-from xgrad._rules.checks import Check
+from xgrad._rules.checks import ValueCheck
 
 # Values to show, a mask of the bad ones, the rule in words.
 Broken = tuple[Array, Array, str]
@@ -25,12 +25,12 @@ class Domain:
 
     def checks(
         self, xp: Any, name: str, values: Array, given: Array
-    ) -> Iterator[Check]:
+    ) -> Iterator[ValueCheck]:
         """The rule as checks on one argument; ``given`` is what the caller passed."""
         dtype = given.dtype if is_floating(xp, given) else values.dtype
         tolerance = float_info(xp, dtype).eps ** 0.5
         for shown, bad, rule in self.broken(xp, values, tolerance):
-            yield Check(name, shown, bad, rule, self.remedy)
+            yield ValueCheck(name, shown, bad, rule, self.remedy)
 
 
 def _unit_interval(xp: Any, values: Array, tolerance: float) -> list[Broken]:

@@ -20,7 +20,7 @@ from xgrad._arrays import (
     is_numpy,
     is_torch,
 )
-from xgrad._rules.checks import Check
+from xgrad._rules.checks import ValueCheck
 
 # From this many classes on, a label's entry is read by its index. Below, a mask over
 # all classes takes fewer operations, and each is a launch on a GPU.
@@ -39,7 +39,7 @@ def require_labels(xp: Any, name: str, labels: Array) -> None:
 
 def range_checks(
     xp: Any, name: str, labels: Array, num_classes: int, ignored: Array | None = None
-) -> Iterator[Check]:
+) -> Iterator[ValueCheck]:
     """That each label is the number of a class, apart from those to ignore.
 
     Of NumPy nothing is yielded where all are.
@@ -47,7 +47,7 @@ def range_checks(
     if is_numpy(xp) and all_in_range(labels, num_classes):
         return
     bad = ~in_range(xp, labels, num_classes)
-    yield Check(
+    yield ValueCheck(
         name,
         labels,
         bad if ignored is None else bad & ~ignored,
@@ -63,7 +63,7 @@ def in_range(xp: Any, labels: Array, num_classes: int) -> Array:
     return (index >= 0) & (index < num_classes)
 
 
-def equals(xp: Any, labels: Array, number: int) -> Array:
+def equals_number(xp: Any, labels: Array, number: int) -> Array:
     """Booleans, true where a label is this number, which may fit into no label."""
     limits = xp.iinfo(labels.dtype)
     if not limits.min <= number <= limits.max:
@@ -104,7 +104,7 @@ def label_mask(xp: Any, labels: Array, num_classes: int) -> Array:
     return labels[..., None] == classes
 
 
-def gathers(xp: Any, num_classes: int) -> bool:
+def prefers_gather(xp: Any, num_classes: int) -> bool:
     """Whether entries are better read by an index than by a mask over all classes."""
     if is_dask(xp):  # cannot read by an index that is yet to be computed
         return False

@@ -58,7 +58,7 @@ FRACTION = Number("lie in [0, 1]", lambda v: 0 <= v <= 1)
 
 
 @dataclass(frozen=True)
-class Entries:
+class NumberOrArray:
     """A rule for an option that is a number, or an array with one for each entry."""
 
     domain: Domain

@@ -14,8 +14,8 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
+    at_perturbed_points,
     cast,
-    elsewhere,
     integer,
     one_of,
     quiet,
@@ -142,7 +142,7 @@ class Check:
 
     def _two_values(self) -> tuple[float, float]:
         """``f(x)``, and by how much a second call differs from it."""
-        with elsewhere():
+        with at_perturbed_points():
             again = self.subject.run.at_base()
         require_same_shape("the result of f", again, "f(x)", self.subject.base)
         xp, wide = self.subject.xp, self.subject.noise.dtype

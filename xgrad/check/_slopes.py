@@ -21,20 +21,20 @@ from xgrad._arrays import (
     from_host,
     quiet,
     to_numpy,
-    total,
     wide_dtype,
+    wide_sum,
 )
 from xgrad._differences import (
+    EachOutput,
     Ladder,
     Line,
-    Parts,
     Plan,
-    Run,
+    Problem,
+    Result,
     Samples,
-    Whole,
     noise_level,
     own_size,
-    rungs,
+    rungs_for,
 )
 from xgrad._evaluation import Function, Mode, entries, everything
 
@@ -48,7 +48,7 @@ LIFT = {"float64": 2.0**10, "float32": 2.0**4}
 
 
 @dataclass(frozen=True)
-class Probed(Parts):
+class Probed(Result):
     """A derivative, and what ``f`` did on all rungs, ``(columns, 2 * rungs)``.
 
     ``rises`` are differences from ``f(x)``, ``moves`` those from ``x``, to the right
@@ -74,7 +74,7 @@ class Probe(Ladder):
         flat = found.map(lambda part: xp.reshape(part, (-1,)))
         return Probed(
             **flat.fields,
-            rises=collected(samples.rise),
+            rises=collected(samples.difference),
             moves=collected(samples.spacing),
         )
 
@@ -122,7 +122,7 @@ class Subject:
     ``given`` has an array for each of ``x``.
     """
 
-    run: Run
+    run: Problem
     base: Array
     given: tuple[Array, ...]
     eps: float
@@ -142,15 +142,15 @@ class Subject:
     @property
     def ladder(self) -> Probe:
         """The ladder that measures."""
-        return Probe(rungs(self.eps))
+        return Probe(rungs_for(self.eps))
 
     def with_noise(self, seed: int) -> Subject:
         """The same, with the noise of the function along one direction measured."""
         live = [i for i, x in enumerate(self.function.leaves) if math.prod(x.shape)]
         moves = {i: self.direction(i, (seed, i), lifted=False) for i in live}
         run = self._along(moves)
-        points = run.around[0].line(self.eps)
-        values = run.along(run.function, 0, self.base, points)
+        points = run.placements[0].noise_line(self.eps)
+        values = run.column_values(run.function, 0, self.base, points)
         with quiet():
             level = noise_level(self.xp, self.base, values, self.eps)
             noise = self.xp.maximum(self.noise, cast(self.xp, level, self.noise.dtype))
@@ -171,7 +171,7 @@ class Subject:
         """Size of each entry, of those that are 0 the mean; and that mean."""
         xp, wide = self.xp, wide_dtype(self.xp, x)
         held = xp.sum(xp.astype(x != 0, wide))
-        mean = total(xp, xp.abs(x)) / xp.where(held == 0, 1.0, held)
+        mean = wide_sum(xp, xp.abs(x)) / xp.where(held == 0, 1.0, held)
         known = xp.isfinite(mean) & (mean > 0)
         mean = cast(xp, xp.where(known, mean, 1.0), x.dtype)
         return own_size(xp, xp.where(x == 0, mean, x)), own_size(xp, mean)
@@ -183,7 +183,7 @@ class Subject:
 
     # Measured along directions
 
-    def _along(self, moves: dict[int, Array]) -> Run:
+    def _along(self, moves: dict[int, Array]) -> Problem:
         """The function of a number: how far to go along a direction."""
         f, xp = self.function, self.xp
         directions = tuple(moves.get(i) for i in range(len(f.leaves)))
@@ -194,7 +194,7 @@ class Subject:
         mode: Mode = "batch" if f.batched else "loop"
         path = Function(call, xp, None, (start,), mode, width)
         name = "the distance along a random direction"
-        return Run(path, (name,), PLAN, self.run.runner)
+        return Problem(path, (name,), PLAN, self.run.runner)
 
     def along(self, directions: Iterable[tuple[int, Array]]) -> Readings:
         """Slopes along directions, each in one of the arrays."""
@@ -214,7 +214,7 @@ class Subject:
             noise = xp.maximum(self.noise, lost)
             slope, one = xp.sum(products), xp.ones_like(typical)
         run = self._along({leaf: direction})
-        points = everything(run.around[0].points(self.ladder, self.eps, True))
+        points = everything(run.placements[0].points(self.ladder, self.eps, True))
         parts = self._measured(run.function, 0, points, noise)
         return [xp.reshape(part, (1,)) for part in (slope, one, typical)] + parts
 
@@ -223,7 +223,7 @@ class Subject:
     def entries(self, leaf: int, positions: np.ndarray | None = None) -> Readings:
         """Slopes by some entries of one of the arrays, by default all of them."""
         xp, x = self.xp, self.function.leaves[leaf]
-        points = entries(self.run.around[leaf].points(self.ladder, self.eps, True))
+        points = entries(self.run.placements[leaf].points(self.ladder, self.eps, True))
         with quiet():
             given = xp.reshape(self.given[leaf], (-1,))
             size = cast(xp, xp.reshape(self._own(x)[0], (-1,)), given.dtype)
@@ -242,9 +242,9 @@ class Subject:
         self, function: Function, leaf: int, points: Any, noise: Array
     ) -> list[Array]:
         noise = self.xp.reshape(noise, tuple(self.base.shape))
-        read = Whole(self.base, self.rounding, noise)
+        read = EachOutput(self.base, self.rounding, noise)
         probe = self.ladder
-        found = self.run.passed(function, leaf, self.base, probe, points, read, True)
+        found = self.run.one_pass(function, leaf, self.base, probe, points, read, True)
         names = ("value", "error", "status", "rises", "moves")
         return [vars(found)[name] for name in names]
 
@@ -298,4 +298,4 @@ def _norm(xp: Any, x: Array) -> Array:
     """Root of the sum of squares, of which none overflows."""
     largest = xp.max(xp.abs(x))
     scaled = x / xp.where(largest == 0, 1.0, largest)
-    return largest * xp.sqrt(total(xp, scaled**2))
+    return largest * xp.sqrt(wide_sum(xp, scaled**2))

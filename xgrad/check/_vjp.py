@@ -27,10 +27,10 @@ from xgrad._arrays import (
     quiet,
     require_array,
     require_same_shape,
-    total,
     wide_dtype,
+    wide_sum,
 )
-from xgrad._differences import Plan, Run
+from xgrad._differences import Plan, Problem
 from xgrad._evaluation import Execution, Function, Progress, Workers, runner
 from xgrad.check._analytic import as_slopes, refuse_without_values
 from xgrad.check._procedure import Check, Full, Options
@@ -82,7 +82,7 @@ class Projected(Portable):
         xp = self.xp
         wide = wide_dtype(xp, self.inputs[self.moved[0]])
         return _added(
-            total(xp, cast(xp, u, wide) * cast(xp, output, wide))
+            wide_sum(xp, cast(xp, u, wide) * cast(xp, output, wide))
             for u, output in zip(self.cotangents, outputs, strict=True)
         )
 
@@ -162,7 +162,7 @@ class Kernel:
         wide = wide_dtype(xp, first)
         with quiet():
             variance = _added(
-                total(xp, (float_info(xp, y.dtype).eps / 4 * cast(xp, y, wide)) ** 2)
+                wide_sum(xp, (float_info(xp, y.dtype).eps / 4 * cast(xp, y, wide)) ** 2)
                 for y in self.outputs
             )
             return xp.where(xp.isfinite(variance), xp.sqrt(variance), 0.0)
@@ -298,7 +298,9 @@ def check_vjp(
     """
     started = time.perf_counter()
     options = Options(directions, full, rtol, seed)
-    execution = Execution(False, max_bytes, workers, progress)
+    execution = Execution(
+        vectorized=False, max_bytes=max_bytes, workers=workers, progress=progress
+    )
     plan = Plan(method="ladder", full_output=True)
     for name, function in (("f", f), ("vjp", vjp)):
         if not callable(function):
@@ -306,8 +308,8 @@ def check_vjp(
     refuse_without_values("inputs", inputs)
     kernel = Kernel.of(f, inputs, options.seed)
     with runner(execution, kernel.function.leaves[0], silent=True) as run_by:
-        run = Run(kernel.function, kernel.names, plan, run_by)
-        base = run.known(kernel.value)
+        run = Problem(kernel.function, kernel.names, plan, run_by)
+        base = run.take_value(kernel.value)
         slopes, given_eps = kernel.gradients(vjp)
         rounding = float_info(run.xp, base.dtype).eps
         subject = Subject(run, base, slopes, kernel.eps, rounding, kernel.noise)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,21 +18,21 @@ from xgrad._arrays import (
     is_lazy,
     quiet,
     rebuild,
-    total,
+    wide_sum,
 )
 from xgrad._differences import (
-    ACCURACIES,
     Coloring,
+    EachOutput,
     Estimate,
     Method,
-    Parts,
     Plan,
+    Problem,
     Readout,
-    Run,
-    SparseTerms,
-    Terms,
-    Whole,
+    Result,
+    SparseSumOfTerms,
+    SumOfTerms,
     fitting_coloring,
+    planned,
     prepare,
     require_rows,
     require_scalar,
@@ -51,40 +51,6 @@ from xgrad._evaluation import (
     runner,
 )
 from xgrad._quick import quick_gradient
-from xgrad.diff._options import ForGradient
-
-
-@overload
-def gradient(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: Literal[True],
-    **options: Unpack[ForGradient],
-) -> tuple[ArrayT, Estimate]: ...
-
-
-@overload
-def gradient(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: Literal[False] = False,
-    **options: Unpack[ForGradient],
-) -> ArrayT: ...
-
-
-@overload
-def gradient(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: bool,
-    **options: Unpack[ForGradient],
-) -> Any: ...
 
 
 def gradient(
@@ -224,18 +190,7 @@ def gradient(
     >>> value, estimate.status
     (array(1.e+08), array(0, dtype=int8))
     """
-    first = None  # f(x), where it is known already
-    if (
-        isinstance(method, str)
-        and method in ACCURACIES
-        and axis is sparsity is step is dtype is bounds is max_bytes is workers is None
-        and checkpoint is None
-        and terms is progress is full_output is False
-    ):
-        found, first = quick_gradient(f, x, method, accuracy, vectorized)
-        if found is not None:
-            return found
-    plan = Plan(
+    plan = planned(
         method=method,
         accuracy=accuracy,
         step=step,
@@ -246,8 +201,14 @@ def gradient(
         terms=terms,
         sparse=sparsity is not None,
     )
-    execution = Execution(vectorized, max_bytes, workers, progress, checkpoint)
-    _, slopes, estimate = _solve(f, x, sparsity, plan, execution, first)
+    execution = Execution(
+        vectorized=vectorized,
+        max_bytes=max_bytes,
+        workers=workers,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    _, slopes, estimate = _solve(f, x, sparsity, plan, execution)
     return (slopes, estimate) if full_output else slopes
 
 
@@ -293,17 +254,7 @@ max_bytes, workers, progress
     >>> value_and_gradient(lambda x: np.sum(x**2), np.array([3.0, 4.0]))
     (array(25.), array([6., 8.]))
     """
-    first = None  # f(x), where it is known already
-    if (
-        isinstance(method, str)
-        and method in ACCURACIES
-        and axis is sparsity is step is dtype is bounds is max_bytes is workers is None
-        and terms is progress is False
-    ):
-        found, first = quick_gradient(f, x, method, accuracy, vectorized)
-        if found is not None:
-            return np.asarray(first), found
-    plan = Plan(
+    plan = planned(
         method=method,
         accuracy=accuracy,
         step=step,
@@ -313,8 +264,10 @@ max_bytes, workers, progress
         terms=terms,
         sparse=sparsity is not None,
     )
-    execution = Execution(vectorized, max_bytes, workers, progress)
-    value, slopes, _ = _solve(f, x, sparsity, plan, execution, first)
+    execution = Execution(
+        vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
+    )
+    value, slopes, _ = _solve(f, x, sparsity, plan, execution)
     return value, slopes
 
 
@@ -324,23 +277,29 @@ def _solve(
     sparsity: Any,
     plan: Plan,
     execution: Execution,
-    first: Any = None,
 ) -> tuple[Any, Any, Estimate | None]:
-    """Value, gradient and, if planned, its estimate; ``first`` is f(x), if known."""
+    """Return ``f(x)``, its gradient and, if planned, the estimate."""
+    first = None  # f(x), where the short way has evaluated it
+    if plan.is_plain and execution.is_plain:
+        slopes, first = quick_gradient(
+            f, x, plan.method, plan.accuracy, execution.vectorized
+        )
+        if slopes is not None:
+            return np.asarray(first), slopes, None
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
     names = tuple(name for name, _ in given)
     keeping = checkpoint_of(execution, function, names, plan.description("gradient"))
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Run(function, names, plan, run_by)
+        run = Problem(function, names, plan, run_by)
         if plan.axis is not None:
             require_rows(x)
-        base = run.at_base() if first is None else run.known(first)
+        base = run.at_base() if first is None else run.take_value(first)
         if plan.terms:
             coloring = _coloring(sparsity, x, base)
             found = [_of_terms(run, i, base, coloring) for i in range(len(given))]
             with quiet():
-                value = cast(xp, total(xp, base), base.dtype)
+                value = cast(xp, wide_sum(xp, base), base.dtype)
         elif plan.axis is None:
             found = [gradient_of_scalar(run, i, base) for i in range(len(given))]
             value = xp.reshape(xp.asarray(base), ())
@@ -355,29 +314,33 @@ def _solve(
         return value, slopes, run.estimate(x, parts) if plan.full_output else None
 
 
-def gradient_of_scalar(run: Run, leaf: int, base: Array) -> Parts:
+def gradient_of_scalar(run: Problem, leaf: int, base: Array) -> Result:
     """Derivatives of a scalar by the entries of one array."""
     require_scalar(base, SUMS_AND_ROWS)
-    return run.parts(leaf, base, entries, functools.partial(Whole, base))
+    return run.differentiate(leaf, base, entries, functools.partial(EachOutput, base))
 
 
-def _of_rows(run: Run, base: Array) -> Parts:
+def _of_rows(run: Problem, base: Array) -> Result:
     _prove_rows_independent(run, base)
-    return run.parts(0, base, rows, functools.partial(Whole, base))
+    return run.differentiate(0, base, rows, functools.partial(EachOutput, base))
 
 
-def _of_terms(run: Run, leaf: int, base: Array, coloring: Coloring | None) -> Parts:
+def _of_terms(
+    run: Problem, leaf: int, base: Array, coloring: Coloring | None
+) -> Result:
     if coloring is None:
-        return run.parts(leaf, base, entries, functools.partial(Terms, base))
-    labels = coloring.labels(run.xp, base)
+        return run.differentiate(
+            leaf, base, entries, functools.partial(SumOfTerms, base)
+        )
+    labels = coloring.colors_like(run.xp, base)
 
     def columns(points: Points) -> Points:
         return colors(points, labels, coloring.num_colors)
 
     def readout(eps: float, noise: Array | None) -> Readout:
-        return SparseTerms(base, eps, coloring, noise)
+        return SparseSumOfTerms(base, eps, coloring, noise)
 
-    return run.parts(leaf, base, columns, readout)
+    return run.differentiate(leaf, base, columns, readout)
 
 
 def _coloring(sparsity: Any, x: Any, base: Array) -> Coloring | None:
@@ -400,7 +363,7 @@ def _require_one_number_a_row(function: Any, base: Array) -> None:
         )
 
 
-def _prove_rows_independent(run: Run, base: Array) -> None:
+def _prove_rows_independent(run: Problem, base: Array) -> None:
     """Move about half of the rows, see that the others keep their value, and swap.
 
     Half of them rather than one, so that a coupling through a mean over many rows is
@@ -417,7 +380,7 @@ def _prove_rows_independent(run: Run, base: Array) -> None:
         half = from_host(xp, half.reshape(base.shape), like=x)
         golden = (np.arange(1, x.shape[-1] + 1) * 0.6180339887498949) % 1
         amounts = from_host(xp, 0.5 + golden / 2, like=x, dtype=x.dtype)
-        shifted = x + amounts * run.around[0].largest_move(run.eps(0, base))
+        shifted = x + amounts * run.placements[0].largest_move(run.eps(0, base))
         # Rounding may differ where a library treats a block of rows at once.
         size = xp.where(xp.isfinite(base), xp.abs(base), 0.0)
         noise = 64 * float_info(xp, base.dtype).eps * xp.max(size)

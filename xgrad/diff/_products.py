@@ -6,14 +6,14 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Unpack, overload
+from typing import Any
 
 from xgrad._arrays import (
     Array,
     ArrayT,
     Portable,
+    at_perturbed_points,
     cast,
-    elsewhere,
     float_info,
     leaves,
     quiet,
@@ -22,15 +22,16 @@ from xgrad._arrays import (
     result_dtype,
 )
 from xgrad._differences import (
+    EachOutput,
     Estimate,
     Method,
-    Parts,
     Plan,
-    Run,
-    Whole,
-    along,
+    Problem,
+    Result,
+    directional_derivative,
     floored_size,
-    line,
+    line_along,
+    planned,
     prepare,
     require_scalar,
     stencil,
@@ -44,43 +45,6 @@ from xgrad._evaluation import (
     entries,
     runner,
 )
-from xgrad.diff._options import Shared
-
-
-@overload
-def jvp(
-    f: Callable[[Any], Any],
-    x: Any,
-    v: Any,
-    /,
-    *,
-    full_output: Literal[True],
-    **options: Unpack[Shared],
-) -> tuple[Any, Estimate]: ...
-
-
-@overload
-def jvp(
-    f: Callable[[Any], Any],
-    x: Any,
-    v: Any,
-    /,
-    *,
-    full_output: Literal[False] = False,
-    **options: Unpack[Shared],
-) -> Any: ...
-
-
-@overload
-def jvp(
-    f: Callable[[Any], Any],
-    x: Any,
-    v: Any,
-    /,
-    *,
-    full_output: bool,
-    **options: Unpack[Shared],
-) -> Any: ...
 
 
 def jvp(
@@ -135,10 +99,16 @@ def jvp(
     >>> jvp(lambda x: x**2, np.array([3.0, 4.0]), np.array([1.0, 0.5]))
     array([6., 4.])
     """
-    plan = Plan(method, accuracy, 1, None, dtype, None, full_output)
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    plan = planned(
+        method=method, accuracy=accuracy, dtype=dtype, full_output=full_output
+    )
+    execution = Execution(
+        vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
+    )
     function, given = prepare(f, x, plan, execution)
-    parts, evaluations = along(function, v, plan, execution, given[0][1])
+    parts, evaluations = directional_derivative(
+        function, v, plan, execution, given[0][1]
+    )
     value = parts.value
     if not full_output:
         return value
@@ -157,7 +127,7 @@ class _Directional:
         """Differences of accuracy 4, in units of the direction."""
         values = {}
         scheme = stencil("central", 4)
-        with elsewhere():
+        with at_perturbed_points():
             for offset in scheme.offsets:
                 move = offset * self.step
                 points = [
@@ -172,7 +142,7 @@ class _Directional:
                 raise ValueError(f"`f` returned several shapes: {sorted(shapes)}")
             return sum(
                 weight * (values[offset] - values[-offset])
-                for offset, weight in scheme.rises
+                for offset, weight in scheme.rounded_weights
                 if offset > 0
             )
 
@@ -232,13 +202,15 @@ def hvp(
     ...     [2 * x[0] * x[1], x[0] ** 2]))
     array([8., 2.])
     """
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    execution = Execution(
+        vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
+    )
     if grad is not None:
-        return _along_gradient(grad, x, v, Plan(dtype=dtype), execution)
-    plan = Plan(dtype=dtype)
+        return _along_gradient(grad, x, v, planned(dtype=dtype), execution)
+    plan = planned(dtype=dtype)
     function, given = prepare(f, x, plan, execution)
     xp = function.xp
-    call, length = line(function, v, own=False)
+    call, length = line_along(function, v, own=False)
     scheme = stencil("central", 4, 2)
     relative = scheme.relative_step(float_info(xp, function.leaves[0].dtype).eps)
     steps = rebuild(x, [floored_size(xp, leaf) * relative for leaf in function.leaves])
@@ -250,15 +222,15 @@ def hvp(
         # f(x) itself, as the caller would: the checks of losses happen here.
         require_scalar(function.at_base())
         run_by.meter.once()
-        run = Run(slope, names, plan, run_by)
+        run = Problem(slope, names, plan, run_by)
         base = run.at_base()
         parts = [
-            run.parts(i, base, entries, functools.partial(Whole, base))
+            run.differentiate(i, base, entries, functools.partial(EachOutput, base))
             for i in range(len(given))
         ]
         with quiet():
             scaled = [
-                Parts(part.value / cast(xp, relative * length, part.value.dtype))
+                Result(part.value / cast(xp, relative * length, part.value.dtype))
                 for part in parts
             ]
         products = [
@@ -279,7 +251,7 @@ def _along_gradient(
     )
     function = replace(function, call=joined)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
-    parts, _ = along(function, v, plan, execution, widest)
+    parts, _ = directional_derivative(function, v, plan, execution, widest)
     products, start = [], 0
     for (_, leaf), shape in zip(given, shapes, strict=True):
         stop = start + math.prod(shape)

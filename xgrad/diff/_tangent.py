@@ -12,10 +12,10 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     from_host,
+    python_float,
     quiet,
-    real,
 )
-from xgrad._differences import Method, Plan, Run, prepare
+from xgrad._differences import Method, Problem, planned, prepare
 from xgrad._evaluation import Execution, runner
 from xgrad.diff._derivative import elementwise_derivative
 from xgrad.diff._gradient import gradient_of_scalar
@@ -41,7 +41,9 @@ class Tangent:
         """
         xp = common_namespace(x=self.point)
         if isinstance(t, (int, float)):
-            t = from_host(xp, real("t", t), like=self.point, dtype=self.slope.dtype)
+            t = from_host(
+                xp, python_float("t", t), like=self.point, dtype=self.slope.dtype
+            )
             t = xp.broadcast_to(t, tuple(self.point.shape))
         elif t is None:
             raise TypeError("`t` must be an array or a number; got None")
@@ -101,13 +103,15 @@ def tangent_line(
     (np.float64(-0.25), array(0.2))
     """
     x = as_array(x)
-    plan = Plan(method, accuracy, 1, step, dtype, bounds)
-    execution = Execution(False)
+    plan = planned(
+        method=method, accuracy=accuracy, step=step, dtype=dtype, bounds=bounds
+    )
+    execution = Execution(vectorized=False)
     function, given = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: a tangent has one point of contact")
     with runner(execution, function.leaves[0]) as run_by:
-        run = Run(function, ("x",), plan, run_by)
+        run = Problem(function, ("x",), plan, run_by)
         base = run.at_base()
         elementwise = tuple(base.shape) == tuple(x.shape)
         parts = (

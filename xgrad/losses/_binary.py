@@ -24,8 +24,8 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> binary_cross_entropy(np.array([0.5, 1.0]), np.array([1, 1]))
     np.float64(0.3466)
     """
-    positive = stable.product(xp, target, xp.log(prediction))
-    negative = stable.product(xp, 1 - target, xp.log1p(-prediction))
+    positive = stable.product_keeping_zeros(xp, target, xp.log(prediction))
+    negative = stable.product_keeping_zeros(xp, 1 - target, xp.log1p(-prediction))
     return -(positive + negative)
 
 
@@ -33,8 +33,8 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     # Two fractions, each without the pole that its factor cancels: right at p = t = 0
     # and p = t = 1, where the single fraction is 0 / 0.
-    negative = stable.product(xp, 1 - target, 1 / (1 - prediction))
-    return negative - stable.product(xp, target, 1 / prediction)
+    negative = stable.product_keeping_zeros(xp, 1 - target, 1 / (1 - prediction))
+    return negative - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
 
 @partial(Loss, target=UNIT_INTERVAL, options={"positive_weight": NOT_NEGATIVE})
@@ -55,7 +55,7 @@ def sigmoid_binary_cross_entropy(
     >>> sigmoid_binary_cross_entropy(x, t, reduction="none")
     array([  0.693, 100.   ,   0.   ])
     """
-    decay = stable.decayed(xp, prediction)
+    decay = stable.exp_minus_abs(xp, prediction)
     return _logistic_loss(xp, prediction, decay, target, positive_weight)
 
 
@@ -63,7 +63,7 @@ def sigmoid_binary_cross_entropy(
 def _(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:
-    decay = stable.decayed(xp, prediction)
+    decay = stable.exp_minus_abs(xp, prediction)
     return _logistic_slope(xp, prediction, decay, target, positive_weight)
 
 
@@ -71,22 +71,27 @@ def _(
 def _(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> tuple[Array, Array]:
-    arguments = prediction, stable.decayed(xp, prediction), target, positive_weight
+    arguments = (
+        prediction,
+        stable.exp_minus_abs(xp, prediction),
+        target,
+        positive_weight,
+    )
     return _logistic_loss(xp, *arguments), _logistic_slope(xp, *arguments)
 
 
 def _logistic_loss(
     xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
 ) -> Array:
-    if_positive, if_negative = stable.softpluses(xp, logits, decay)
-    positive = stable.product(xp, positive_weight * target, if_positive)
-    return positive + stable.product(xp, 1 - target, if_negative)
+    if_positive, if_negative = stable.softplus_pair(xp, logits, decay)
+    positive = stable.product_keeping_zeros(xp, positive_weight * target, if_positive)
+    return positive + stable.product_keeping_zeros(xp, 1 - target, if_negative)
 
 
 def _logistic_slope(
     xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
 ) -> Array:
-    left, right = stable.sigmoids(xp, logits, decay)
+    left, right = stable.sigmoid_pair(xp, logits, decay)
     return (1 - target) * right - positive_weight * target * left
 
 

@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, as_real, is_floating, is_integral, product, total
-from xgrad._rules import Check, Guard
+from xgrad._arrays import (
+    Array,
+    as_real,
+    is_floating,
+    is_integral,
+    product_keeping_zeros,
+    wide_sum,
+)
+from xgrad._rules import Guard, ValueCheck
 
 NAN = float("nan")
 # Entries that NumPy evaluates at once: 512 KiB in float32.
@@ -146,13 +153,13 @@ def mean_divisor(
         )
     if measure is None:
         return float(math.prod(shape))
-    whole = total(xp, measure)
+    whole = wide_sum(xp, measure)
     if not call.check:
         return xp.where(whole == 0, NAN, whole)
     return guard.domain(whole, _weightless_checks(call, whole))
 
 
-def _weightless_checks(call: Call, whole: Array) -> Iterator[Check]:
+def _weightless_checks(call: Call, whole: Array) -> Iterator[ValueCheck]:
     remedy = (
         "a weighted mean divides by the sum of the weights: skip the batch, or use "
         'reduction="sum"'
@@ -165,7 +172,7 @@ def _weightless_checks(call: Call, whole: Array) -> Iterator[Check]:
     else:
         argument = "target"
         rule = "not be ignored altogether (the number of rows that count is shown)"
-    yield Check(argument, whole, whole == 0, rule, remedy)
+    yield ValueCheck(argument, whole, whole == 0, rule, remedy)
 
 
 def only(xp: Any, kept: Array, factor: Array | None, dtype: Any) -> Array:
@@ -182,7 +189,7 @@ def counted(case: Case, values: Array | None) -> Array | None:
         return None
     factor, known = case.goal.factor, case.goal.known
     if factor is not None:
-        values = product(case.xp, _beside(factor, values), values)
+        values = product_keeping_zeros(case.xp, _beside(factor, values), values)
     if known is not None:
         values = case.xp.where(_beside(known, values), values, NAN)
     return values

@@ -9,8 +9,8 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from xgrad._arrays import Array, present
-from xgrad._rules import REAL, SOFT_TARGET, Domain, Entries, Guard, Number
+from xgrad._arrays import Array, drop_none
+from xgrad._rules import REAL, SOFT_TARGET, Domain, Guard, Number, NumberOrArray
 from xgrad.losses._call import Call, Goal, only
 from xgrad.losses._loss import Formula, Loss
 from xgrad.losses._target import Adjustment, as_classes
@@ -31,7 +31,7 @@ class ClassLoss(Loss):
         *,
         adjustable: bool = False,
         prediction: Domain = REAL,
-        options: Mapping[str, Number | Entries] = MappingProxyType({}),
+        options: Mapping[str, Number | NumberOrArray] = MappingProxyType({}),
         kernel: str | None = None,
     ) -> None:
         self.adjustable = adjustable
@@ -49,14 +49,14 @@ class ClassLoss(Loss):
         return [*own, *Adjustment.parameters()] if self.adjustable else own
 
     def _rules(
-        self, options: Mapping[str, Number | Entries]
-    ) -> dict[str, Number | Entries]:
+        self, options: Mapping[str, Number | NumberOrArray]
+    ) -> dict[str, Number | NumberOrArray]:
         rules = super()._rules(options).items()
         return {n: rule for n, rule in rules if n not in Adjustment.names()}
 
     def _arrays(self, call: Call) -> dict[str, Any]:
         class_weight = call.options.get("class_weight")
-        return super()._arrays(call) | present(class_weight=class_weight)
+        return super()._arrays(call) | drop_none(class_weight=class_weight)
 
     def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in options.items() if n not in Adjustment.names()}

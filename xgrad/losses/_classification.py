@@ -80,20 +80,20 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Arr
     array([[-0.335,  0.245,  0.090],
            [ 0.333,  0.333, -0.667]])
     """
-    shift = stable.below_maximum(xp, prediction)
+    shift = stable.subtract_max(xp, prediction)
     normaliser = stable.sum_along(xp, xp.exp(shift))
     return _row_loss(xp, shift, normaliser, target)
 
 
 @softmax_cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Classes, /) -> Array:
-    exponential = xp.exp(stable.below_maximum(xp, prediction))
+    exponential = xp.exp(stable.subtract_max(xp, prediction))
     return _row_slope(exponential / stable.sum_along(xp, exponential), target)
 
 
 @softmax_cross_entropy.value_and_slope
 def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
-    shift = stable.below_maximum(xp, prediction)
+    shift = stable.subtract_max(xp, prediction)
     exponential = xp.exp(shift)
     normaliser = stable.sum_along(xp, exponential)
     slope = _row_slope(exponential / normaliser, target)
@@ -127,13 +127,13 @@ def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
     """
     relative = (target - prediction) / prediction
     gap = stable.log_ratio(xp, relative, xp.log(target) - xp.log(prediction))
-    terms = stable.product(xp, target, gap)
+    terms = stable.product_keeping_zeros(xp, target, gap)
     return stable.row_sum(xp, terms + 0 * prediction)  # nan reaches its row
 
 
 @kl_divergence.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    return 0 * prediction - stable.product(xp, target, 1 / prediction)
+    return 0 * prediction - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
 
 @partial(ClassLoss, options={"gamma": NOT_NEGATIVE})
@@ -178,7 +178,7 @@ def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
     The largest class is left out of the sum: what it misses is the share of the others,
     and is known where its own share rounds to 1.
     """
-    shift = stable.below_maximum(xp, logits)
+    shift = stable.subtract_max(xp, logits)
     exponential = xp.exp(shift)
     first = shift == 0
     ties = stable.sum_along(xp, xp.astype(first, shift.dtype))
@@ -204,8 +204,8 @@ def _focal_slope(
 ) -> Array:
     # q times the derivative by q. Where q rounds to 0 or 1, a factor of 0 meets an
     # infinite one, and the limit is 0.
-    bend = stable.product(xp, probability, logarithm)
-    bend = stable.product(xp, bend, miss ** (gamma - 1))
+    bend = stable.product_keeping_zeros(xp, probability, logarithm)
+    bend = stable.product_keeping_zeros(xp, bend, miss ** (gamma - 1))
     steepness = target.times(gamma * bend - miss**gamma)
     others = stable.sum_along(xp, steepness) - steepness
     return steepness * miss - probability * others
@@ -237,11 +237,11 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 
 @cosine_distance.value_and_slope
 def _cosine(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
-    unit, length = stable.unit_rows(xp, prediction)
-    goal, goal_length = stable.unit_rows(xp, target)
+    unit, length = stable.normalize_rows(xp, prediction)
+    goal, goal_length = stable.normalize_rows(xp, target)
     apart = unit - goal
     distance = stable.sum_along(xp, apart**2) / 2
     distance = xp.where((length == 0) | (goal_length == 0), 1.0, distance)
-    slope = stable.divided(xp, apart - distance * unit, length)
+    slope = stable.divide_or_zero(xp, apart - distance * unit, length)
     slope = xp.where(goal_length == 0, 0.0, slope)
     return xp.squeeze(distance, axis=-1), slope

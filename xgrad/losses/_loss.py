@@ -16,28 +16,28 @@ from typing import Any, Literal
 from xgrad._arrays import (
     Array,
     ArrayT,
-    Starts,
+    BlockStarts,
     as_float,
     as_real,
     cast,
     common_namespace,
-    each_block,
+    drop_none,
     float_info,
     is_dask,
     is_floating,
     is_numpy,
+    losses_of_blocks,
+    map_blocks,
+    numpy_or_cupy_namespace,
     one_of,
-    over_blocks,
     perturbed,
-    plain_namespace,
-    present,
     quiet,
     require_known_shapes,
     require_same_shape,
-    total,
+    wide_sum,
 )
-from xgrad._kernels import fused
-from xgrad._rules import FINITE, NOWHERE, REAL, Domain, Entries, Guard, Number
+from xgrad._kernels import find_kernel
+from xgrad._rules import FINITE, NO_STARTS, REAL, Domain, Guard, Number, NumberOrArray
 from xgrad.losses._call import (
     Call,
     Case,
@@ -86,7 +86,7 @@ class Loss:
         rows: bool = False,
         prediction: Domain = REAL,
         target: Domain = REAL,
-        options: Mapping[str, Number | Entries] = MappingProxyType({}),
+        options: Mapping[str, Number | NumberOrArray] = MappingProxyType({}),
         kernel: str | None = None,
     ) -> None:
         self.rows = rows
@@ -225,12 +225,12 @@ class Loss:
         """What a kernel makes of the call; None where the formulas are to be taken."""
         if weight is not None or type(reduction) is not str or type(check) is not bool:
             return None
-        xp = plain_namespace(prediction, target)
+        xp = numpy_or_cupy_namespace(prediction, target)
         if xp is None or reduction not in self.reductions:
             return None
         if self.kernel is None or not prediction.ndim:
             return None
-        kernel = fused(self.kernel, xp, prediction.dtype)
+        kernel = find_kernel(self.kernel, xp, prediction.dtype)
         if kernel is None:
             return None
         numbers = {}
@@ -265,8 +265,8 @@ class Loss:
         return list(inspect.signature(self._value).parameters.values())[3:]
 
     def _rules(
-        self, options: Mapping[str, Number | Entries]
-    ) -> dict[str, Number | Entries]:
+        self, options: Mapping[str, Number | NumberOrArray]
+    ) -> dict[str, Number | NumberOrArray]:
         """A rule for each option; a number without one must be finite."""
         unknown = options.keys() - self._defaults.keys()
         if unknown:
@@ -318,10 +318,11 @@ class Loss:
         own = {
             name: call.options[name]
             for name, rule in self.rules.items()
-            if isinstance(rule, Entries) and not isinstance(call.options[name], Real)
+            if isinstance(rule, NumberOrArray)
+            and not isinstance(call.options[name], Real)
         }
         arrays = {"prediction": call.prediction, "target": call.target}
-        return arrays | own | present(weight=call.weight)
+        return arrays | own | drop_none(weight=call.weight)
 
     def _checked_options(
         self, xp: Any, options: dict[str, Any], values: Array, guard: Guard
@@ -341,7 +342,7 @@ class Loss:
 
     # Checks.
 
-    def _case(self, call: Call, starts: Starts = NOWHERE) -> Case:
+    def _case(self, call: Call, starts: BlockStarts = NO_STARTS) -> Case:
         """The call with its arguments checked; parts of arrays begin at ``starts``."""
         xp = common_namespace(**self._arrays(call))
         prediction, target, options = call.prediction, call.target, call.options
@@ -405,7 +406,7 @@ class Loss:
         if is_dask(case.xp):
             arrays = self._arrays(case.call)
             without = case.call.on(dict.fromkeys(arrays))  # tasks must not carry them
-            return over_blocks(
+            return losses_of_blocks(
                 partial(self._of_block, without, wanted),
                 arrays,
                 rows=self.rows,
@@ -445,7 +446,7 @@ class Loss:
             )
 
     def _of_block(
-        self, call: Call, wanted: str, arrays: dict[str, Any], starts: Starts
+        self, call: Call, wanted: str, arrays: dict[str, Any], starts: BlockStarts
     ) -> tuple[Any, Any]:
         """Losses and slopes of the blocks of Dask arrays."""
         with quiet():
@@ -457,7 +458,7 @@ class Loss:
         xp = case.xp
         if case.call.reduction == "none":
             return cast(xp, losses, case.value_dtype)
-        whole = total(xp, losses)
+        whole = wide_sum(xp, losses)
         final = self._final_value
         return _finished(final, xp, whole, case.divisor, dtype=case.value_dtype)
 
@@ -484,5 +485,5 @@ def _finished(
 ) -> Any:
     """The last step of a value or a gradient; of Dask arrays when they are computed."""
     if is_dask(xp):
-        return each_block(partial(function, dtype=dtype), *arguments, dtype=dtype)
+        return map_blocks(partial(function, dtype=dtype), *arguments, dtype=dtype)
     return function(xp, *arguments, dtype=dtype)

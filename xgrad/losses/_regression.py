@@ -7,7 +7,14 @@ from functools import partial
 from typing import Any
 
 from xgrad._arrays import Array, cast, stable, wide_dtype
-from xgrad._rules import ABOVE_MINUS_ONE, COUNTS, FRACTION, POSITIVE, VARIANCE, Entries
+from xgrad._rules import (
+    ABOVE_MINUS_ONE,
+    COUNTS,
+    FRACTION,
+    POSITIVE,
+    VARIANCE,
+    NumberOrArray,
+)
 from xgrad.losses._loss import Loss
 from xgrad.losses._root_loss import RootLoss
 
@@ -249,7 +256,7 @@ def poisson_nll(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> poisson_nll(np.log(np.array([2.0, 5.0])), np.array([2, 4]), reduction="none")
     array([ 0.614, -1.438])
     """
-    return xp.exp(prediction) - stable.product(xp, target, prediction)
+    return xp.exp(prediction) - stable.product_keeping_zeros(xp, target, prediction)
 
 
 @poisson_nll.slope
@@ -260,10 +267,10 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 @poisson_nll.value_and_slope
 def _(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
     rate = xp.exp(prediction)
-    return rate - stable.product(xp, target, prediction), rate - target
+    return rate - stable.product_keeping_zeros(xp, target, prediction), rate - target
 
 
-@partial(Loss, options={"variance": Entries(VARIANCE, POSITIVE)})
+@partial(Loss, options={"variance": NumberOrArray(VARIANCE, POSITIVE)})
 def gaussian_nll(
     xp: Any, prediction: Array, target: Array, /, *, variance: Any
 ) -> Array:

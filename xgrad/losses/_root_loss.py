@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xgrad._arrays import Array, cast, divided, wide_dtype
+from xgrad._arrays import Array, cast, divide_or_zero, wide_dtype
 from xgrad.losses._loss import Loss
 
 
@@ -29,4 +29,4 @@ class RootLoss(Loss):
     ) -> Any:
         """By the chain rule: 0 where the loss is 0, and nan where it is infinite."""
         inner = super()._final_slope(xp, slope, divisor, None, slope.dtype)
-        return cast(xp, divided(xp, inner, 2 * value) + 0 * value, dtype)
+        return cast(xp, divide_or_zero(xp, inner, 2 * value) + 0 * value, dtype)

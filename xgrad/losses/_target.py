@@ -9,16 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from xgrad._arrays import Array, as_index, as_real, integer, product, row_sum, sum_along
+from xgrad._arrays import (
+    Array,
+    as_index,
+    as_real,
+    integer,
+    product_keeping_zeros,
+    row_sum,
+    sum_along,
+)
 from xgrad._rules import (
     CLASS_WEIGHT,
     FRACTION,
     SOFT_TARGET,
     Guard,
-    equals,
+    equals_number,
     gather_labels,
-    gathers,
     label_mask,
+    prefers_gather,
     range_checks,
     require_labels,
 )
@@ -61,7 +69,7 @@ class Classes:
         """Target times values, entry by entry, with ``0 * inf = 0``."""
         if self.weights is None:
             return self.xp.where(self.mask, values, 0.0)
-        return product(self.xp, self.weights, values)
+        return product_keeping_zeros(self.xp, self.weights, values)
 
     def pick(self, values: Array, of: Callable[[Array], Array] | None = None) -> Array:
         """Sum of target times values over the classes, or of a function of the values.
@@ -69,7 +77,7 @@ class Classes:
         At labels the function sees their values alone.
         """
         if self.weights is None:
-            if gathers(self.xp, self.num_classes):
+            if prefers_gather(self.xp, self.num_classes):
                 picked = gather_labels(self.xp, values, self._index)
             else:
                 picked = row_sum(self.xp, self.times(values))
@@ -92,14 +100,14 @@ class Classes:
         """Booleans, true in rows whose label is the number of a class."""
         if self.labels is None:
             return None
-        if gathers(self.xp, self.num_classes):
+        if prefers_gather(self.xp, self.num_classes):
             return self._index == self._numbers
         return self.xp.any(self.mask, axis=-1)
 
     def all_on(self, number: int) -> Array:
         """Booleans, true in rows whose target is one class alone."""
         if self.labels is not None:
-            return equals(self.xp, self.labels, number)
+            return equals_number(self.xp, self.labels, number)
         if not 0 <= number < self.num_classes:
             return self.xp.zeros_like(self.weights[..., 0], dtype=self.xp.bool)
         present = self.weights != 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from xgrad._arrays import (
     Array,
-    Starts,
+    BlockStarts,
     as_float,
     as_index,
     as_real,
@@ -17,21 +17,21 @@ from xgrad._arrays import (
     common_namespace,
     default_dtype,
     device_of,
+    drop_none,
     integer,
     is_dask,
     is_floating,
     is_integral,
     is_numpy,
-    over_blocks,
-    present,
+    losses_of_blocks,
     require_known_shapes,
-    summaries,
+    summarize_blocks,
     wide_dtype,
 )
-from xgrad._kernels import fused
+from xgrad._kernels import find_kernel
 from xgrad._rules import (
-    NOWHERE,
-    Check,
+    NO_STARTS,
+    ValueCheck,
     confusion_counts,
     enforce,
     gather_labels,
@@ -63,7 +63,7 @@ class Rows:
         """Number of rows."""
         return int(self.arrays["target"].shape[0])
 
-    def confusion(self, starts: Starts = NOWHERE) -> Array:
+    def confusion(self, starts: BlockStarts = NO_STARTS) -> Array:
         """Confusion matrix: rows are true classes, columns predicted ones."""
         classes = self.num_classes
         if classes > TOO_MANY:
@@ -75,7 +75,7 @@ class Rows:
         if is_dask(self.xp):
             shape = (classes, classes)
             dtype = self.wide if weighted else self.xp.int64
-            parts = summaries(
+            parts = summarize_blocks(
                 partial(_confusion_of_block, num_classes=classes),
                 self.arrays,
                 shape=shape,
@@ -107,7 +107,7 @@ class Rows:
         Of scores where looking at them costs no wait.
         """
         target, prediction = self.arrays["target"], self.arrays["prediction"]
-        kernel = fused(name, self.xp, target.dtype)
+        kernel = find_kernel(name, self.xp, target.dtype)
         if kernel is None or (self.scores and not is_numpy(self.xp)):
             return None
         if self.scores:
@@ -119,12 +119,12 @@ class Rows:
     def hits(
         self,
         k: int | None = None,
-        starts: Starts = NOWHERE,
-        also: Iterable[Check] = (),
+        starts: BlockStarts = NO_STARTS,
+        also: Iterable[ValueCheck] = (),
     ) -> Array:
         """True (1.0 of Dask) where the label, or one of the ``k`` best, is right."""
         if is_dask(self.xp):
-            found, _ = over_blocks(
+            found, _ = losses_of_blocks(
                 partial(_hits_of_block, num_classes=self.num_classes, k=k),
                 self.arrays,
                 rows=self.scores,
@@ -143,7 +143,11 @@ class Rows:
         return None if weight is None else cast(self.xp, weight, self.wide)
 
     def labels(
-        self, starts: Starts, also: Iterable[Check] = (), *, ranked: bool = False
+        self,
+        starts: BlockStarts,
+        also: Iterable[ValueCheck] = (),
+        *,
+        ranked: bool = False,
     ) -> Arrays:
         """Labels to index with, after their check; scores stay if they are ranked."""
         xp, classes = self.xp, self.num_classes
@@ -170,7 +174,7 @@ def as_rows(
     least: int = 1,
 ) -> Rows:
     """The arguments of a metric; classes are counted by the labels if not given."""
-    optional = present(weight=weight)
+    optional = drop_none(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     require_known_shapes(prediction=prediction, target=target)
     scores = _require_shapes(xp, prediction, target)
@@ -196,12 +200,14 @@ def _of_block(arrays: Arrays, num_classes: int) -> Rows:
     )
 
 
-def _confusion_of_block(arrays: Arrays, starts: Starts, *, num_classes: int) -> Array:
+def _confusion_of_block(
+    arrays: Arrays, starts: BlockStarts, *, num_classes: int
+) -> Array:
     return _of_block(arrays, num_classes).confusion(starts)
 
 
 def _hits_of_block(
-    arrays: Arrays, starts: Starts, *, num_classes: int, k: int | None
+    arrays: Arrays, starts: BlockStarts, *, num_classes: int, k: int | None
 ) -> tuple[Array, None]:
     rows = _of_block(arrays, num_classes)
     return rows.xp.astype(rows.hits(k, starts), rows.wide), None
@@ -303,9 +309,9 @@ def _number_of_classes(
     return max(int(largest) + 1, least)
 
 
-def _no_nan(scores: Array) -> Check:
+def _no_nan(scores: Array) -> ValueCheck:
     # NaN is the only value unlike itself; integers have none.
-    return Check(
+    return ValueCheck(
         "prediction",
         scores,
         scores != scores,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from xgrad._arrays import ArrayT, cast, integer, one_of, quiet
-from xgrad._rules import Guard, weightless
+from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _confusion
 from xgrad.metrics._arguments import Rows, as_rows
 from xgrad.metrics._classification_state import Classification as Classification
@@ -377,6 +377,6 @@ def _share(rows: Rows, k: int | None = None) -> Any:
             return cast(xp, xp.sum(hits) / rows.count, rows.dtype)
         guard = Guard(xp, active=True)
         whole = xp.sum(weight)
-        whole = guard(whole, [weightless(whole)])
+        whole = guard(whole, [weight_sum_check(whole)])
         hits = cast(xp, rows.hits(k, also=guard.noted), rows.wide)
         return cast(xp, xp.sum(hits * weight) / whole, rows.dtype)

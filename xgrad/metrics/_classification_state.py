@@ -13,8 +13,8 @@ from xgrad._arrays import (
     Array,
     cast,
     common_namespace,
+    drop_none,
     integer,
-    present,
     quiet,
     to_numpy,
     wide_dtype,
@@ -65,7 +65,7 @@ class Classification:
         self, prediction: Any, target: Any, /, *, weight: Any = None
     ) -> Classification:
         """The state after more rows; arguments and errors are those of `accuracy`."""
-        common_namespace(prediction=prediction, **present(counts=self.counts))
+        common_namespace(prediction=prediction, **drop_none(counts=self.counts))
         rows = as_rows(prediction, target, weight, self.num_classes)
         return self + of_rows(rows)
 

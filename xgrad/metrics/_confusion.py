@@ -12,7 +12,7 @@ from numbers import Real
 from statistics import NormalDist
 from typing import Any, Literal
 
-from xgrad._arrays import Array, one_of, real
+from xgrad._arrays import Array, one_of, python_float
 from xgrad._rules import Number
 
 Average = Literal["macro", "micro", "weighted", "binary"] | None
@@ -169,7 +169,7 @@ def ratio(xp: Any, part: Array, whole: Array, otherwise: float) -> Array:
 def undefined_value(zero_division: Any) -> float:
     """The value of 0/0: 0.0, 1.0 or nan."""
     if isinstance(zero_division, Real) and not isinstance(zero_division, bool):
-        value = real("zero_division", zero_division)
+        value = python_float("zero_division", zero_division)
         if value in (0.0, 1.0) or math.isnan(value):
             return value
     raise ValueError(f"`zero_division` must be 0.0, 1.0 or nan; got {zero_division!r}")

@@ -13,16 +13,16 @@ from xgrad._arrays import (
     as_real,
     cast,
     common_namespace,
+    drop_none,
     is_dask,
     is_floating,
     is_integral,
     one_of,
-    present,
     quiet,
     require_same_shape,
     wide_dtype,
 )
-from xgrad._rules import Check, enforce, range_checks, require_labels
+from xgrad._rules import ValueCheck, enforce, range_checks, require_labels
 from xgrad.metrics import _confusion
 from xgrad.metrics._regression_state import AVERAGES, as_computed, compared
 
@@ -63,7 +63,7 @@ def roc_auc(
     """
     positive = int(one_of("positive", positive, (0, 1)))
     fill = _confusion.undefined_value(zero_division)
-    optional = present(weight=weight)
+    optional = drop_none(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     _refuse_lazy(xp, "roc_auc")
     if is_integral(xp, prediction) and is_floating(xp, target):
@@ -138,7 +138,7 @@ def median_absolute_error(
     """
     one_of("average", average, AVERAGES)
     xp = common_namespace(
-        prediction=prediction, target=target, **present(weight=weight)
+        prediction=prediction, target=target, **drop_none(weight=weight)
     )
     _refuse_lazy(xp, "median_absolute_error")
     compared(prediction, target, weight)  # the checks
@@ -188,8 +188,8 @@ def _refuse_lazy(xp: Any, name: str) -> None:
         )
 
 
-def _no_nan(name: str, scores: Array) -> Check:
-    return Check(
+def _no_nan(name: str, scores: Array) -> ValueCheck:
+    return ValueCheck(
         name,
         scores,
         scores != scores,

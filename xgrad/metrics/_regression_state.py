@@ -8,24 +8,24 @@ from typing import Any
 
 from xgrad._arrays import (
     Array,
-    Starts,
+    BlockStarts,
     as_float,
     as_real,
     cast,
     common_namespace,
-    each_block,
+    drop_none,
     integer,
     is_dask,
+    map_blocks,
     one_of,
-    present,
+    python_float,
     quiet,
-    real,
     require_known_shapes,
     require_same_shape,
-    summaries,
+    summarize_blocks,
     wide_dtype,
 )
-from xgrad._rules import Guard, weightless
+from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _moments
 
 AVERAGES = ("uniform", None)
@@ -62,7 +62,7 @@ class _Mergeable:
         xp, moments = self._seen()
         if is_dask(xp):
             step = partial(function, **options)
-            return each_block(step, moments, dtype=moments.dtype, drop_axis=0)
+            return map_blocks(step, moments, dtype=moments.dtype, drop_axis=0)
         with quiet():
             return function(xp, moments, **options)
 
@@ -76,7 +76,7 @@ def _merged(xp: Any, groups: Array) -> Array:
     if not is_dask(xp):
         return _moments.merged(xp, groups)
     whole = groups.rechunk(-1)
-    return each_block(_moments.merged, whole, dtype=groups.dtype, drop_axis=0)
+    return map_blocks(_moments.merged, whole, dtype=groups.dtype, drop_axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class Mean(_Mergeable):
     def update(self, values: Any, /, *, weight: Any = None) -> Mean:
         """The state after more numbers, an array ``(n,)``, with weights ``(n,)``."""
         xp = common_namespace(
-            values=values, **present(weight=weight, moments=self.moments)
+            values=values, **drop_none(weight=weight, moments=self.moments)
         )
         require_known_shapes(values=values)
         if values.ndim != 1:
@@ -127,7 +127,9 @@ class Mean(_Mergeable):
         """
         rows = None
         if population is not None:
-            rows = real("population", integer("population", population, least=1))
+            rows = python_float(
+                "population", integer("population", population, least=1)
+            )
         return self._of_moments(_moments.standard_error, population=rows)
 
 
@@ -157,7 +159,7 @@ class Regression(_Mergeable):
         xp = common_namespace(
             prediction=prediction,
             target=target,
-            **present(weight=weight, moments=self.moments),
+            **drop_none(weight=weight, moments=self.moments),
         )
         require_known_shapes(prediction=prediction, target=target)
         require_same_shape("prediction", prediction, "target", target)
@@ -235,16 +237,16 @@ def _summed(xp: Any, arrays: dict[str, Any], function: Any, shape: Any) -> Array
         with quiet():
             return function(arrays, {})
     dtype = wide_dtype(xp, arrays["prediction"])
-    groups = summaries(function, arrays, shape=tuple(shape), dtype=dtype)
+    groups = summarize_blocks(function, arrays, shape=tuple(shape), dtype=dtype)
     return _merged(xp, groups)
 
 
-def _mean_of_block(arrays: dict[str, Any], starts: Starts) -> Array:
+def _mean_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
     xp = common_namespace(**arrays)
     return _moments.mean_moments(xp, arrays["prediction"], arrays.get("weight"))
 
 
-def _regression_of_block(arrays: dict[str, Any], starts: Starts) -> Array:
+def _regression_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
     xp = common_namespace(**arrays)
     prediction, target = arrays["prediction"], arrays["target"]
     return _moments.regression_moments(xp, prediction, target, arrays.get("weight"))
@@ -260,7 +262,7 @@ def compared(prediction: Any, target: Any, weight: Any) -> Regression:
     xp, moments = state._seen()
     whole = xp.max(moments[_moments.WEIGHT, ...])
     guard = Guard(xp, active=True)
-    whole = guard(whole, [weightless(whole)])
+    whole = guard(whole, [weight_sum_check(whole)])
     guard.enforce()
     # Of Dask arrays the check goes along with what is computed.
     return Regression(moments + 0 * whole) if is_dask(xp) else state
@@ -271,6 +273,6 @@ def as_computed(value: Any, prediction: Any) -> Any:
     xp = common_namespace(prediction=prediction)
     dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
     if is_dask(xp):
-        return each_block(partial(cast, dtype=dtype), value, dtype=dtype)
+        return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
     with quiet():
         return cast(xp, value, dtype)

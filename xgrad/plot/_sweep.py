@@ -15,7 +15,7 @@ from xgrad._arrays import (
     float_info,
     from_host,
     integer,
-    real,
+    python_float,
     require_array,
     to_numpy,
 )
@@ -143,9 +143,9 @@ def _along_one(f: Function, x: Any, index: int | None) -> _Entry:
 def _reference(entry: _Entry, exact: float | None) -> tuple[float, float]:
     """The right derivative, and down to which error it is known."""
     if exact is not None:
-        if not math.isfinite(real("exact", exact)):
+        if not math.isfinite(python_float("exact", exact)):
             raise ValueError(f"`exact` must be a finite number; got {exact!r}")
-        return real("exact", exact), 0.0
+        return python_float("exact", exact), 0.0
     found, estimate = gradient(
         entry.f, entry.x, method="ladder", vectorized=False, full_output=True
     )
