@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgrad._differences.stencil import ACCURACIES, ORDERS, solve, stencil
+from xgrad._differences.stencil import ACCURACIES, ORDERS, stencil, stencil_on
 
 METHODS = [(m, a) for m, (offered, _) in ACCURACIES.items() for a in offered]
 
@@ -66,7 +66,7 @@ def test_quotients_are_the_same_combination(method, accuracy):
     order=st.integers(1, 2),
 )
 def test_any_offsets_satisfy_the_taylor_conditions(offsets, order):
-    scheme = solve(tuple(offsets), order)
+    scheme = stencil_on(tuple(offsets), order)
     for power in range(len(offsets)):
         expected = math.factorial(order) if power == order else 0
         assert _moment(scheme, power) == expected

@@ -100,7 +100,7 @@ class Coloring:
     def _is_all(self, start: int, stop: int) -> bool:
         return start == 0 and stop == self.num_colors
 
-    def labels(self, xp: Any, like: Array) -> Array:
+    def colors_like(self, xp: Any, like: Array) -> Array:
         """The colour of each column."""
         return self._once(
             xp, like, "labels", lambda: from_host(xp, self.colors, like=like)

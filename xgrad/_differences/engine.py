@@ -23,12 +23,18 @@ from xgrad._arrays import (
 )
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.noise import noise_level
-from xgrad._differences.placement import CHECKING, Around
+from xgrad._differences.placement import REAL_SCHEME, Placement
 from xgrad._differences.plan import Plan, Scheme
 from xgrad._differences.readout import Readout
-from xgrad._differences.result import Estimate, Parts, Status, choose, join
-from xgrad._differences.scheme import Samples, same
-from xgrad._differences.stencil import NOISE_REACH, rungs
+from xgrad._differences.result import (
+    Estimate,
+    Result,
+    Status,
+    concat_results,
+    where_results,
+)
+from xgrad._differences.scheme import Samples, identity
+from xgrad._differences.stencil import NOISE_REACH, rungs_for
 from xgrad._evaluation import Function, Points, Runner, chosen, joined
 
 
@@ -41,7 +47,7 @@ class _Line:
 
 
 @dataclass(frozen=True)
-class Run:
+class Problem:
     """A function, what to compute of it, and what evaluates it."""
 
     function: Function
@@ -55,10 +61,10 @@ class Run:
         return self.function.xp
 
     @functools.cached_property
-    def around(self) -> tuple[Around, ...]:
+    def placements(self) -> tuple[Placement, ...]:
         """Where the points around each array lie."""
         pairs = zip(self.function.leaves, self.names, strict=True)
-        return tuple(Around(self.xp, x, name, self.plan) for x, name in pairs)
+        return tuple(Placement(self.xp, x, name, self.plan) for x, name in pairs)
 
     def at_base(self) -> Array:
         """``f(x)``."""
@@ -69,7 +75,7 @@ class Run:
         self.runner.meter.add(1)
         return base
 
-    def known(self, value: Any) -> Array:
+    def take_value(self, value: Any) -> Array:
         """``f(x)``, where the function has given it already."""
         self.runner.meter.once()
         return self.function.taken(value)
@@ -86,13 +92,13 @@ class Run:
         dtypes = self.function.leaves[leaf].dtype, base.dtype
         return max(float_info(self.xp, dtype).eps for dtype in dtypes)
 
-    def parts(
+    def differentiate(
         self,
         leaf: int,
         base: Array,
         columns: Callable[[Points], Points],
         readout: Callable[[float, Array | None], Readout],
-    ) -> Parts:
+    ) -> Result:
         """The derivative by the columns of one array, ``(columns, *shape)``.
 
         ``readout`` gets the precision and the noise of the function.
@@ -107,17 +113,17 @@ class Run:
         read = readout(eps, noise)
         scheme = self.plan.scheme(eps)
         estimate = self.plan.full_output or method == "auto"
-        points = columns(self.around[leaf].points(scheme, eps, estimate))
+        points = columns(self.placements[leaf].points(scheme, eps, estimate))
         if method == "complex":
             return self._complex(leaf, base, scheme, points, read)
-        parts = self.passed(self.function, leaf, base, scheme, points, read, estimate)
+        parts = self.one_pass(self.function, leaf, base, scheme, points, read, estimate)
         if method == "auto":
-            parts = self._improved(leaf, base, eps, parts, read, columns, line)
+            parts = self.refine(leaf, base, eps, parts, read, columns, line)
         if not self.plan.full_output:
-            return Parts(parts.value)
+            return Result(parts.value)
         return parts
 
-    def passed(
+    def one_pass(
         self,
         function: Function,
         leaf: int,
@@ -126,10 +132,10 @@ class Run:
         points: Points,
         readout: Readout,
         estimate: bool,
-    ) -> Parts:
+    ) -> Result:
         """All columns once: evaluated, read and combined."""
         xp = self.xp
-        function = self.chosen(function, leaf, points, base)
+        function = self.choose_way(function, leaf, points, base)
         self.runner.meter.expect(points.total)
         found = []
         with closing(self.runner.groups(function, leaf, points, base)) as groups:
@@ -142,9 +148,9 @@ class Run:
                 del samples, blocks  # or they would stay while the next ones are made
         if not found:
             return self._nothing(leaf, base, estimate)
-        return join(found, lambda groups: readout.ordered(xp, groups))
+        return concat_results(found, lambda groups: readout.ordered(xp, groups))
 
-    def chosen(
+    def choose_way(
         self, function: Function, leaf: int, points: Points, base: Array
     ) -> Function:
         """The function with the way to call it."""
@@ -155,7 +161,7 @@ class Run:
         kept = self.runner.kept
         return find() if kept is None else kept.way(function, base, find)
 
-    def _nothing(self, leaf: int, base: Array, estimate: bool) -> Parts:
+    def _nothing(self, leaf: int, base: Array, estimate: bool) -> Result:
         """Parts of an array without entries."""
         xp = self.xp
         empty = xp.zeros_like(xp.reshape(self.function.leaves[leaf], (0,)))
@@ -163,19 +169,19 @@ class Run:
             xp.reshape(empty, (0, *(1,) * base.ndim)), (0, *base.shape)
         )
         if not estimate:
-            return Parts(empty)
-        return Parts(empty, empty, empty, xp.astype(empty, xp.int8))
+            return Result(empty)
+        return Result(empty, empty, empty, xp.astype(empty, xp.int8))
 
     def _line(self, leaf: int, base: Array, eps: float) -> _Line:
         """Values along a line close to x: for noise and for slopes."""
-        points = self.around[leaf].line(eps)
-        return _Line(points, self.along(self.function, leaf, base, points))
+        points = self.placements[leaf].noise_line(eps)
+        return _Line(points, self.column_values(self.function, leaf, base, points))
 
-    def along(
+    def column_values(
         self, function: Function, leaf: int, base: Array, points: Points
     ) -> Array:
         """Values at the points of a single column, ``(offsets, *shape)``."""
-        function = self.chosen(function, leaf, points, base)
+        function = self.choose_way(function, leaf, points, base)
         self.runner.meter.expect(points.total)
         with closing(self.runner.groups(function, leaf, points, base)) as groups:
             for _, _, blocks in groups:
@@ -185,44 +191,44 @@ class Run:
 
     # The ladder where it is needed
 
-    def _improved(
+    def refine(
         self,
         leaf: int,
         base: Array,
         eps: float,
-        parts: Parts,
+        parts: Result,
         readout: Readout,
         columns: Callable[[Points], Points],
         line: _Line,
-    ) -> Parts:
+    ) -> Result:
         """The ladder where errors are too large, else what there was.
 
         And everywhere, where the parts do not add up to the slope along a line.
         """
         xp = self.xp
-        ladder = Ladder(rungs(eps))
-        points = columns(self.around[leaf].points(ladder, eps, True))
+        ladder = Ladder(rungs_for(eps))
+        points = columns(self.placements[leaf].points(ladder, eps, True))
         with quiet():
             size = xp.where(xp.isfinite(parts.value), xp.abs(parts.value), 0.0)
             if size.shape[0]:
                 size = xp.max(size, axis=0, keepdims=True)
             bad = (parts.error > eps**0.4 * size) | (parts.status != int(Status.OK))
-        parts = self._climbed(leaf, base, ladder, points, readout, parts, bad)
+        parts = self.refine_columns(leaf, base, ladder, points, readout, parts, bad)
         with quiet():
-            doubt = self._contradicted(base, eps, parts, points, readout, line)
+            doubt = self.disagrees_along_line(base, eps, parts, points, readout, line)
             doubt = ~bad & doubt
-        return self._climbed(leaf, base, ladder, points, readout, parts, doubt)
+        return self.refine_columns(leaf, base, ladder, points, readout, parts, doubt)
 
-    def _climbed(
+    def refine_columns(
         self,
         leaf: int,
         base: Array,
         ladder: Ladder,
         points: Points,
         readout: Readout,
-        parts: Parts,
+        parts: Result,
         bad: Array,
-    ) -> Parts:
+    ) -> Result:
         """The ladder for the columns that have something bad, where it is."""
         xp = self.xp
         # One look from the host: which columns to do again.
@@ -233,19 +239,19 @@ class Run:
         whole = points.colored or not points.columns or len(again) == points.count
         if not whole:
             points = points.only(again)
-        better = self.passed(self.function, leaf, base, ladder, points, readout, True)
+        better = self.one_pass(self.function, leaf, base, ladder, points, readout, True)
         if not whole:
             place = np.zeros(bad.shape[0], dtype=np.int64)
             place[again] = np.arange(len(again))
             index = from_host(xp, place, like=base)
             better = better.map(lambda part: xp.take(part, index, axis=0))
-        return choose(xp, bad, better, parts)
+        return where_results(xp, bad, better, parts)
 
-    def _contradicted(
+    def disagrees_along_line(
         self,
         base: Array,
         eps: float,
-        parts: Parts,
+        parts: Result,
         points: Points,
         readout: Readout,
         line: _Line,
@@ -276,17 +282,17 @@ class Run:
 
     def _complex(
         self, leaf: int, base: Array, scheme: Scheme, points: Points, readout: Readout
-    ) -> Parts:
+    ) -> Result:
         function = self.function.complex()
-        parts = self.passed(
+        parts = self.one_pass(
             function, leaf, base, scheme, points, readout, self.plan.full_output
         )
         if not is_lazy(self.xp, self.function.leaves[leaf]):
-            self._prove_analytic(leaf, base, points, readout, parts)
+            self.require_analytic(leaf, base, points, readout, parts)
         return parts
 
-    def _prove_analytic(
-        self, leaf: int, base: Array, points: Points, readout: Readout, parts: Parts
+    def require_analytic(
+        self, leaf: int, base: Array, points: Points, readout: Readout, parts: Result
     ) -> None:
         """Compare with real differences along one ray; refuse if both methods say no.
 
@@ -294,16 +300,16 @@ class Run:
         silently otherwise.
         """
         xp, x = self.xp, self.function.leaves[leaf]
-        ray, length = self.around[leaf].ray()
+        ray, length = self.placements[leaf].check_direction()
         with quiet():
             expected = xp.sum(parts.value * readout.aligned(points, ray))
         eps = self.eps(leaf, base)
         # Between close bounds the moves are rounded too much to tell.
-        telling = length >= 4 * eps**0.5 / CHECKING.relative_step(eps)
-        for scheme in (CHECKING, Ladder(rungs(eps))):
+        telling = length >= 4 * eps**0.5 / REAL_SCHEME.relative_step(eps)
+        for scheme in (REAL_SCHEME, Ladder(rungs_for(eps))):
             step = scheme.relative_step(eps)
             line = Points(xp, x, ray * step, scheme.offsets(True), name=points.name)
-            values = self.along(self.function, leaf, base, line)
+            values = self.column_values(self.function, leaf, base, line)
             with quiet():
                 moved = [offset * step for offset in line.offsets]
                 places = from_host(xp, moved, like=base, dtype=base.dtype)
@@ -316,8 +322,8 @@ class Run:
                     origin=0.0,
                     places=[places],
                     eps=eps,
-                    read=same,
-                    spread=same,
+                    read=identity,
+                    spread=identity,
                     size=xp.abs,
                 )
                 found = scheme.combine(samples, True)
@@ -334,7 +340,7 @@ class Run:
 
     # Results
 
-    def estimate(self, like: Any, parts: list[Parts]) -> Estimate:
+    def estimate(self, like: Any, parts: list[Result]) -> Estimate:
         """What is known about the results, nested as ``like``."""
         error, step, status = (
             rebuild(like, [vars(part)[name] for part in parts])
@@ -342,7 +348,7 @@ class Run:
         )
         return Estimate(error, step, status, self.runner.meter.done)
 
-    def finish(self, given: Array, parts: Parts, shape: tuple[int, ...]) -> Parts:
+    def finish(self, given: Array, parts: Result, shape: tuple[int, ...]) -> Result:
         """Parts with the columns as last axis, in the final shape and dtype.
 
         Steps and bounds of half precision stay in single: they may be too small.
@@ -358,13 +364,13 @@ class Run:
         with quiet():
             value = finished(parts.value, dtype)
             if parts.error is None:
-                return Parts(value)
+                return Result(value)
             error, eps = parts.error, float_info(xp, dtype).eps
             if eps > float_info(xp, parts.value.dtype).eps:
                 # Rounding the value to its dtype is an error, too.
                 error = error + eps / 2 * xp.abs(parts.value)
             wide = dtype if eps <= float_info(xp, xp.float32).eps else xp.float32
-            return Parts(
+            return Result(
                 value,
                 finished(error, wide),
                 finished(parts.step, wide),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad._arrays import Array, cast, device_of, float_info, wide_dtype
-from xgrad._differences.result import Parts, Status, choose, status_codes
+from xgrad._differences.result import Result, Status, status_codes, where_results
 from xgrad._differences.scheme import Samples
 from xgrad._differences.stencil import Rungs
 from xgrad._evaluation import joined
@@ -31,7 +31,7 @@ class Ladder:
         """Smallest step for a component of size 1."""
         return self.rungs.smallest
 
-    def combine(self, samples: Samples, estimate: bool) -> Parts:
+    def combine(self, samples: Samples, estimate: bool) -> Result:
         """The derivative of each column.
 
         Where the points of one side are missing (not finite, or outside the bounds)
@@ -43,13 +43,13 @@ class Ladder:
         for side in (0, 1):
             other = climb.side(side)
             better = climb.missing & (other.error < best.error)
-            best = choose(xp, better, other, best)
+            best = where_results(xp, better, other, best)
         lost = ~xp.isfinite(best.error)
         code = best.status
         kink = code == int(Status.KINK)
         unresolved = (code == int(Status.UNRESOLVED)) & ~lost | climb.vanished
         # 4 to 6 % of the true errors exceed the estimate, 0.1 % three times it.
-        return Parts(
+        return Result(
             xp.where(lost, math.nan, best.value),
             xp.where(lost, math.inf, 3 * best.error),
             xp.where(lost, 0.0, best.step),
@@ -126,7 +126,7 @@ class _Climb:
         underflow = still & (right[0, ...] < tiny**0.5)
         return underflow | xp.all((right == 0) & (left == 0), axis=0)
 
-    def central(self) -> Parts:
+    def central(self) -> Result:
         """The ladder of central differences, of order 4."""
         xp = self.xp
         right, left = self.steps
@@ -150,7 +150,7 @@ class _Climb:
         least = xp.min(xp.where(xp.isfinite(least), least, math.inf), axis=0)
         return xp.where(stuck, least, 0.0)
 
-    def side(self, which: int) -> Parts:
+    def side(self, which: int) -> Result:
         """The ladder of one side, of order 2."""
         step = self.steps[which] if which == 0 else -self.steps[which]
         noise = 2 * self.noise[which] / self.xp.abs(step)
@@ -163,7 +163,7 @@ class _Climb:
         noise: Array,
         power: int,
         corner: Array | None,
-    ) -> Parts:
+    ) -> Result:
         """The rung of least error; steps fall by the ratio from one to the next."""
         xp, ratio = self.xp, self.ratio
         better = (power * slopes[1:, ...] - slopes[:-1, ...]) / (power - 1)
@@ -194,7 +194,7 @@ class _Climb:
             code = status_codes(xp, kink & False, kink, unresolved & ~kink)
             # Both slopes have equal rights: the bound reaches them.
             least = xp.where(kink, xp.maximum(least, near / 2), least)
-        return Parts(value, least, step, code)
+        return Result(value, least, step, code)
 
     def _unresolved(
         self,

@@ -22,10 +22,10 @@ from xgrad._arrays import (
     require_array,
     require_same_shape,
 )
-from xgrad._differences.engine import Run
+from xgrad._differences.engine import Problem
 from xgrad._differences.plan import Plan
-from xgrad._differences.readout import Whole
-from xgrad._differences.result import Parts
+from xgrad._differences.readout import EachOutput
+from xgrad._differences.result import Result
 from xgrad._differences.sizes import floored_size, own_size
 from xgrad._evaluation import Execution, Function, everything, runner
 
@@ -69,7 +69,7 @@ class Line(Portable):
         return self.call(rebuild(self.tree, points))
 
 
-def line(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
+def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
     """The function along a direction in steps that suit ``x``, and their length.
 
     ``direction`` is nested as ``x`` is. With ``own``, steps are as small as the
@@ -116,21 +116,23 @@ def _length(
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
 
 
-def along(
+def directional_derivative(
     function: Function, v: Any, plan: Plan, execution: Execution, given: Array
-) -> tuple[Parts, int]:
+) -> tuple[Result, int]:
     """Derivative along a direction, in the shape of ``f(x)``, and its evaluations.
 
     In the dtype that ``given`` leads to.
     """
     xp, x = function.xp, function.leaves[0]
-    call, length = line(function, v, own=plan.method == "ladder")
+    call, length = line_along(function, v, own=plan.method == "ladder")
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
     path = Function(call, xp, None, (start,), function.mode)
     with runner(execution, x) as run_by:
-        run = Run(path, ("t",), plan, run_by)
+        run = Problem(path, ("t",), plan, run_by)
         base = run.at_base()
-        parts = run.parts(0, base, everything, functools.partial(Whole, base))
+        parts = run.differentiate(
+            0, base, everything, functools.partial(EachOutput, base)
+        )
     with quiet():
         scaled = replace(parts, value=parts.value / length)
         if plan.full_output:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, device_of, from_host, quiet
-from xgrad._differences.engine import Run
-from xgrad._differences.result import Parts, status_codes
+from xgrad._differences.engine import Problem
+from xgrad._differences.result import Result, status_codes
 from xgrad._evaluation import Points, entries, joined, pairs
 
 
@@ -29,7 +29,7 @@ class _Moved:
     curvature: Array
 
 
-def second_differences(run: Run, base: Array) -> Parts:
+def second_differences(run: Problem, base: Array) -> Result:
     """The Hessian of a scalar, ``(n, n)``: first the diagonal, then the pairs."""
     xp, x = run.xp, run.function.leaves[0]
     count = math.prod(x.shape)
@@ -37,12 +37,12 @@ def second_differences(run: Run, base: Array) -> Parts:
     fourth = run.plan.accuracy == 4
     reach = 2 if fourth or run.plan.full_output else 1
     points = replace(
-        run.around[0].points(run.plan.scheme(eps), eps, False),
+        run.placements[0].points(run.plan.scheme(eps), eps, False),
         offsets=(*range(1, reach + 1), *range(-1, -reach - 1, -1)),
     )
     single = entries(points)
     if not count:
-        return Parts(*[xp.zeros((0, 0), dtype=x.dtype, device=device_of(x))] * 4)
+        return Result(*[xp.zeros((0, 0), dtype=x.dtype, device=device_of(x))] * 4)
     alone = xp.concat([rises for _, _, rises in _rises(run, base, single)], axis=1)
     with quiet():
         moved = [_alone(xp, single, alone, i, reach) for i in range(reach)]
@@ -63,9 +63,11 @@ def second_differences(run: Run, base: Array) -> Parts:
     return parts.map(lambda part: xp.reshape(xp.take(part, square), (count, count)))
 
 
-def _rises(run: Run, base: Array, points: Points) -> Iterator[tuple[int, int, Array]]:
+def _rises(
+    run: Problem, base: Array, points: Points
+) -> Iterator[tuple[int, int, Array]]:
     """``f`` minus ``f(x)`` for groups of columns, ``(offsets, columns)``."""
-    function = run.chosen(run.function, 0, points, base)
+    function = run.choose_way(run.function, 0, points, base)
     run.runner.meter.expect(points.total)
     with contextlib.closing(run.runner.groups(function, 0, points, base)) as groups:
         for start, stop, blocks in groups:
@@ -92,25 +94,25 @@ def _area(xp: Any, moved: _Moved, i: Array, j: Array) -> Array:
 
 
 def _of_offsets(
-    run: Run,
+    run: Problem,
     base: Array,
     upper: list[Array],
     moved: list[_Moved],
     which: tuple[np.ndarray, np.ndarray],
     eps: float,
     fourth: bool,
-) -> Parts:
+) -> Result:
     """Value, error, step and status of the diagonal and the pairs above it."""
     xp = run.xp
     value = upper[0]
     if len(upper) == 1:
-        return Parts(value)
+        return Result(value)
     better = (4 * upper[0] - upper[1]) / 3
     change = xp.abs(better - value)
     if fourth:
         value = better
     if not run.plan.full_output:
-        return Parts(value)
+        return Result(value)
     first, second = (
         from_host(
             xp, np.concatenate([np.arange(moved[0].up.shape[0]), index]), like=base
@@ -126,7 +128,7 @@ def _of_offsets(
     nonfinite = ~xp.isfinite(value)
     error = xp.where(nonfinite, math.inf, error)
     status = status_codes(xp, nonfinite, None, step == 0)
-    return Parts(value, error, xp.broadcast_to(step, value.shape), status)
+    return Result(value, error, xp.broadcast_to(step, value.shape), status)
 
 
 def _square(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:

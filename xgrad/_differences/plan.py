@@ -1,40 +1,58 @@
-"""What to compute, from the options of a call; the function and its arrays."""
+"""The plan of a derivative: what to compute, from the options of a call."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, ParamSpec
 
 from xgrad._arrays import Array, integer, is_lazy, one_of
 from xgrad._differences.ladder import Ladder
-from xgrad._differences.scheme import ComplexStep, Weighted
-from xgrad._differences.stencil import ACCURACIES, ORDERS, Method, rungs, stencil
+from xgrad._differences.scheme import ComplexStep, StencilScheme
+from xgrad._differences.stencil import (
+    ACCURACIES,
+    ORDERS,
+    Method,
+    Stencil,
+    rungs_for,
+    stencil,
+)
 from xgrad._evaluation import Execution, Function, function_at
 
-Scheme = Weighted | Ladder | ComplexStep
+Scheme = StencilScheme | Ladder | ComplexStep
 METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """What to compute: the method, and in what steps, dtype and bounds.
 
-    ``axis``, ``terms`` and ``sparse`` are those of `gradient`; ``curvature`` means a
-    Hessian from a function alone.
+    The public functions repeat these options, with the same types and defaults.
     """
 
     method: Method = "central"
+    """Formula: a stencil, "complex", "ladder", or "auto", which chooses by error."""
     accuracy: int | None = None
+    """Power of the step by which the truncation error falls; None: the default."""
     order: int = 1
+    """Order of the derivative, 1 to 4."""
     step: Any = None
+    """Absolute step, a number or nested as ``x``; None: relative to each entry."""
     dtype: Any = None
+    """Floating dtype to evaluate the function in; None: that of ``x``."""
     bounds: Any = None
-    full_output: bool = False
-    axis: int | None = None
+    """Pair (low, high) that no point leaves; None: no bounds."""
+    axis: Literal[-1] | None = None
+    """-1: the rows of ``x`` are independent points of the function."""
     terms: bool = False
+    """Whether the function returns terms whose sum is meant."""
+    full_output: bool = False
+    """Whether to return an `Estimate` beside the derivative."""
     sparse: bool = False
+    """Whether a sparsity pattern says which terms depend on which entries."""
     curvature: bool = False
+    """Whether a Hessian is taken of a scalar function alone, without its gradient."""
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
@@ -44,24 +62,38 @@ class Plan:
         one_of("full_output", self.full_output, (True, False))
         if self.accuracy is not None:
             integer("accuracy", self.accuracy, least=1)
-        for refused, why in REFUSED:
-            if refused(self):
-                raise ValueError(why)
-        self.scheme(1e-16)
+        for refusal in REFUSED:
+            if refusal.applies(self):
+                raise ValueError(refusal.why)
+        if not _has_fixed_accuracy(self):
+            self._stencil()
+
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for but a stencil, so that a short way will do."""
+        return (
+            self.method in ACCURACIES
+            and self.step is self.dtype is self.bounds is self.axis is None
+            and not (self.terms or self.full_output)
+        )
 
     def scheme(self, eps: float) -> Scheme:
-        """How to get a derivative from values, in an arithmetic of precision ``eps``.
+        """Return the scheme for an arithmetic of precision ``eps``.
 
-        For "auto", the one to begin with.
+        For "auto" that is the one to begin with.
         """
         if self.method == "ladder":
-            return Ladder(rungs(eps))
+            return Ladder(rungs_for(eps))
         if self.method == "complex":
             return ComplexStep()
+        return StencilScheme(self._stencil())
+
+    def _stencil(self) -> Stencil:
+        """Return the stencil; raise where the method does not offer the accuracy."""
         method = "central" if self.method == "auto" else self.method
         # Integers of Python: 0-d arrays cannot be looked up.
         accuracy = None if self.accuracy is None else int(self.accuracy)
-        return Weighted(stencil(method, accuracy, int(self.order)))
+        return stencil(method, accuracy, int(self.order))
 
     def description(self, kind: str) -> dict[str, Any]:
         """Describe the derivative in values of JSON, for the file of a checkpoint."""
@@ -94,48 +126,107 @@ def prepare(
     return function, given
 
 
-def _fixed(plan: Plan) -> bool:
+P = ParamSpec("P")
+
+
+def _shared(make: Callable[P, Plan]) -> Callable[P, Plan]:
+    """Check equal options once: calls without steps and bounds share one plan."""
+    cached = functools.lru_cache(maxsize=128, typed=True)(make)
+
+    @functools.wraps(make)
+    def planned(*args: P.args, **options: P.kwargs) -> Plan:
+        # Arrays and mutable values must neither be compared nor stay alive in a cache.
+        if PLAIN_TYPES.issuperset(map(type, options.values())):
+            return cached(*args, **options)  # type: ignore[arg-type]
+        return make(*args, **options)
+
+    return planned
+
+
+PLAIN_TYPES = frozenset({str, int, bool, type(None)})
+planned = _shared(Plan)
+
+
+class Refusal(NamedTuple):
+    """A combination of options that is refused, and the reason."""
+
+    applies: Callable[[Plan], bool]
+    why: str
+
+
+def _has_fixed_accuracy(plan: Plan) -> bool:
     return plan.method in ("ladder", "complex")
 
 
-# Every combination of options that is refused, and why.
-REFUSED: tuple[tuple[Callable[[Plan], bool], str], ...] = (
-    (
-        lambda plan: plan.curvature and plan.method != "central",
+def _bends_by_other_method(plan: Plan) -> bool:
+    return plan.curvature and plan.method != "central"
+
+
+def _bends_within_bounds(plan: Plan) -> bool:
+    return plan.curvature and plan.bounds is not None
+
+
+def _bends_by_other_accuracy(plan: Plan) -> bool:
+    return plan.curvature and plan.accuracy not in (2, 4)
+
+
+def _sets_fixed_accuracy(plan: Plan) -> bool:
+    return _has_fixed_accuracy(plan) and plan.accuracy is not None
+
+
+def _sets_fixed_step(plan: Plan) -> bool:
+    return _has_fixed_accuracy(plan) and plan.step is not None
+
+
+def _has_high_order_without_stencil(plan: Plan) -> bool:
+    return plan.order > 1 and plan.method not in ACCURACIES
+
+
+def _sums_terms_of_rows(plan: Plan) -> bool:
+    return plan.terms and plan.axis is not None
+
+
+def _is_sparse_without_terms(plan: Plan) -> bool:
+    return plan.sparse and not plan.terms
+
+
+REFUSED = (
+    Refusal(
+        _bends_by_other_method,
         "a Hessian from `f` alone has method='central' only: give the gradient as "
         "`grad=` for the others",
     ),
-    (
-        lambda plan: plan.curvature and plan.bounds is not None,
+    Refusal(
+        _bends_within_bounds,
         "a Hessian from `f` alone needs room on both sides of every component: give "
         "the gradient as `grad=`, or leave `bounds` out",
     ),
-    (
-        lambda plan: plan.curvature and plan.accuracy not in (2, 4),
+    Refusal(
+        _bends_by_other_accuracy,
         "`accuracy` of a Hessian from `f` alone must be one of 2, 4",
     ),
-    (
-        lambda plan: _fixed(plan) and plan.accuracy is not None,
+    Refusal(
+        _sets_fixed_accuracy,
         "`accuracy` belongs to stencils: method='ladder' and method='complex' are as "
         "accurate as they can be, so leave it out",
     ),
-    (
-        lambda plan: _fixed(plan) and plan.step is not None,
+    Refusal(
+        _sets_fixed_step,
         "`step` belongs to stencils: method='ladder' tries all steps and "
         "method='complex' takes one that is always small enough, so leave it out",
     ),
-    (
-        lambda plan: plan.order > 1 and plan.method not in ACCURACIES,
+    Refusal(
+        _has_high_order_without_stencil,
         "derivatives of order 2 and more need method='central', 'forward' or "
         "'backward'",
     ),
-    (
-        lambda plan: plan.terms and plan.axis is not None,
-        "`terms=True` and `axis=-1` exclude each other: the first sums what `f` "
-        "returns, the second keeps a number for each row",
+    Refusal(
+        _sums_terms_of_rows,
+        "`terms=True` and `axis=-1` exclude each other: the first sums the values "
+        "that `f` returns, the second returns one for each row",
     ),
-    (
-        lambda plan: plan.sparse and not plan.terms,
+    Refusal(
+        _is_sparse_without_terms,
         "`sparsity` says which terms depend on which variables: it needs `terms=True` "
         "and an `f` that returns the terms of a sum",
     ),

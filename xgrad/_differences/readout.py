@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from xgrad._arrays import Array, from_host, is_complex, wide_dtype
 from xgrad._differences.coloring import Coloring
-from xgrad._differences.scheme import Samples, same
+from xgrad._differences.scheme import Samples, identity
 from xgrad._evaluation import Points, joined, picked
 
 
@@ -50,7 +50,7 @@ class Readout(Protocol):
 
 
 @dataclass(frozen=True)
-class Whole:
+class EachOutput:
     """The result as it is: one derivative for each of its entries and each column."""
 
     base: Array
@@ -84,7 +84,7 @@ class Whole:
             origin=origin,
             places=places,
             eps=self.eps,
-            read=same,
+            read=identity,
             spread=aligned,
             size=xp.abs,
             noise=self.noise,
@@ -127,7 +127,7 @@ class _InAll:
 
 
 @dataclass(frozen=True)
-class Terms(_InAll):
+class SumOfTerms(_InAll):
     """The sum of the entries of the result, added up after the differences.
 
     A column changes few of the terms; what it leaves alone cancels exactly, however
@@ -170,8 +170,8 @@ class Terms(_InAll):
 
 
 @dataclass(frozen=True)
-class SparseTerms(_InAll):
-    """`Terms` of which each column is known to change a few."""
+class SparseSumOfTerms(_InAll):
+    """`SumOfTerms` of which each column is known to change a few."""
 
     base: Array
     eps: float
@@ -214,7 +214,7 @@ class SparseTerms(_InAll):
 
 
 def _of_changes(
-    readout: Terms | SparseTerms,
+    readout: SumOfTerms | SparseSumOfTerms,
     points: Points,
     blocks: list[Array],
     places: tuple[Array, list[Array]],
@@ -242,7 +242,7 @@ def _of_changes(
         places=places[1],
         eps=readout.eps,
         read=added,
-        spread=same,
+        spread=identity,
         size=size,
         noise=noise,
         sides=sides,
@@ -251,7 +251,7 @@ def _of_changes(
 
 
 @dataclass(frozen=True)
-class Entries(_InAll):
+class SparseJacobian(_InAll):
     """The entries of a sparse Jacobian: each of the pattern, with its own step."""
 
     base: Array
@@ -286,7 +286,7 @@ class Entries(_InAll):
         places, spread = (points.base, points.positions), here
         if len(group.rows) < len(self.coloring.rows):
             places = here(points.base), [here(block) for block in points.positions]
-            spread = same
+            spread = identity
         noise, sides = self.noise, points.sides
         if noise is not None:
             noise = xp.take(xp.reshape(noise, (-1,)), group.rows)

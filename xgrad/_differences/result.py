@@ -63,7 +63,7 @@ class Status(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class Parts:
+class Result:
     """A derivative and, if asked, its error bound, its step and its status."""
 
     value: Array
@@ -76,12 +76,14 @@ class Parts:
         """The arrays there are, by name."""
         return {k: v for k, v in vars(self).items() if v is not None}
 
-    def map(self, function: Callable[[Array], Array]) -> Parts:
+    def map(self, function: Callable[[Array], Array]) -> Result:
         """The parts with a function applied to each array."""
         return type(self)(**{k: function(v) for k, v in self.fields.items()})
 
 
-def join(parts: list[Parts], function: Callable[[list[Array]], Array]) -> Parts:
+def concat_results(
+    parts: list[Result], function: Callable[[list[Array]], Array]
+) -> Result:
     """Parts whose arrays are made from those of several parts."""
     kind = type(parts[0])
     return kind(
@@ -89,9 +91,9 @@ def join(parts: list[Parts], function: Callable[[list[Array]], Array]) -> Parts:
     )
 
 
-def choose(xp: Any, condition: Array, first: Parts, second: Parts) -> Parts:
+def where_results(xp: Any, condition: Array, first: Result, second: Result) -> Result:
     """The first parts where the condition holds, elsewhere the second."""
-    return join([first, second], lambda pair: xp.where(condition, *pair))
+    return concat_results([first, second], lambda pair: xp.where(condition, *pair))
 
 
 def status_codes(

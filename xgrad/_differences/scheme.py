@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xgrad._arrays import Array, float_info, is_numpy
-from xgrad._differences.result import Parts, choose, status_codes
+from xgrad._differences.result import Result, status_codes, where_results
 from xgrad._differences.stencil import IMAGINARY_STEP, Stencil
 from xgrad._evaluation import picked
 
@@ -46,7 +46,7 @@ class Samples:
     sides: Array | None = None
     relative: bool = False
 
-    def rise(self, plus: int, minus: int = 0) -> Array:
+    def difference(self, plus: int, minus: int = 0) -> Array:
         """Difference of the values at two offsets."""
         return self.read(self._at(plus) - self._at(minus))
 
@@ -96,7 +96,7 @@ class Samples:
         )
 
 
-def same(x: Array) -> Array:
+def identity(x: Array) -> Array:
     """The array itself."""
     return x
 
@@ -110,7 +110,7 @@ CORNER_ANGLE = 2.0**-12
 
 
 @dataclass(frozen=True)
-class Weighted:
+class StencilScheme:
     """A weighted sum over the offsets of a stencil."""
 
     stencil: Stencil
@@ -126,7 +126,7 @@ class Weighted:
         """Step for a component of size 1."""
         return self.stencil.relative_step(eps)
 
-    def combine(self, samples: Samples, estimate: bool) -> Parts:
+    def combine(self, samples: Samples, estimate: bool) -> Result:
         """The derivative of each column.
 
         Where it is not finite, the points of one side are tried, then of the other.
@@ -136,7 +136,7 @@ class Weighted:
         parts = self._bridged(samples, parts, estimate)
         if samples.sides is not None:
             inside = self._parts(self.stencil.inward, samples.inward(), estimate)
-            parts = choose(xp, samples.sides == 0, parts, inside)
+            parts = where_results(xp, samples.sides == 0, parts, inside)
         if not estimate:
             return parts
         nonfinite = ~xp.isfinite(parts.value)
@@ -144,7 +144,9 @@ class Weighted:
         kink = None
         if self._central and self.stencil.order == 1:
             # Finite beside x, but not at x: a hole or a pole.
-            hole = ~(xp.isfinite(samples.rise(1)) | xp.isfinite(samples.rise(-1)))
+            hole = ~(
+                xp.isfinite(samples.difference(1)) | xp.isfinite(samples.difference(-1))
+            )
             kink, spread = self._kink(samples)
             if samples.sides is not None:
                 kink, hole = (mask & (samples.sides == 0) for mask in (kink, hole))
@@ -158,7 +160,7 @@ class Weighted:
     def _central(self) -> bool:
         return min(self.stencil.offsets) < 0 < max(self.stencil.offsets)
 
-    def _bridged(self, samples: Samples, parts: Parts, estimate: bool) -> Parts:
+    def _bridged(self, samples: Samples, parts: Result, estimate: bool) -> Result:
         xp = samples.xp
         if not self._central:
             return parts
@@ -168,26 +170,26 @@ class Weighted:
             one_sided = self.stencil.one_sided(side)
             if one_sided is not None:
                 other = self._parts(one_sided, samples, estimate)
-                parts = choose(xp, xp.isfinite(parts.value), parts, other)
+                parts = where_results(xp, xp.isfinite(parts.value), parts, other)
         return parts
 
-    def _parts(self, scheme: Stencil, samples: Samples, estimate: bool) -> Parts:
+    def _parts(self, scheme: Stencil, samples: Samples, estimate: bool) -> Result:
         value = _weighted(scheme, samples)
         if not estimate:
-            return Parts(value)
+            return Result(value)
         xp = samples.xp
         companion = scheme.companion
         step = xp.broadcast_to(xp.abs(_step(scheme, samples)), value.shape)
         if not {0, *samples.offsets} >= set(companion.offsets):
             # A last resort, for which there is nothing to compare with.
-            return Parts(value, xp.full_like(value, math.inf), step)
+            return Result(value, xp.full_like(value, math.inf), step)
         change = xp.abs(value - _weighted(companion, samples))
         # Against a higher accuracy the change is the error itself, not a bound of it.
         safety = 2.0 if companion.accuracy > scheme.accuracy else 1.0
         # Three roundings of the result: what happens inside ``f`` adds up to a few.
         noise = 3 * samples.uncertainty(scheme.offsets)
         error = safety * change + scheme.gain * noise / step**scheme.order
-        return Parts(value, xp.where(xp.isfinite(error), error, math.inf), step)
+        return Result(value, xp.where(xp.isfinite(error), error, math.inf), step)
 
     @staticmethod
     def _kink(samples: Samples) -> tuple[Array, Array]:
@@ -198,7 +200,7 @@ class Weighted:
         rights.
         """
         xp = samples.xp
-        slopes = {o: samples.rise(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
+        slopes = {o: samples.difference(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
         near, far = slopes[1] - slopes[-1], slopes[2] - slopes[-2]
         corner = 2 * near - far
         # Curvature of the other sign may hide a corner, but does not turn it over; of
@@ -225,11 +227,13 @@ class Weighted:
 def _weighted(scheme: Stencil, samples: Samples) -> Array:
     if scheme.order == 1:
         return sum(
-            weight * (samples.rise(plus, minus) / samples.spacing(plus, minus))
+            weight * (samples.difference(plus, minus) / samples.spacing(plus, minus))
             for plus, minus, weight in scheme.rounded_quotients
         )
     # The weights sum to 0, so f(x) can be taken off first: smaller numbers, less noise.
-    rise = sum(weight * samples.rise(offset) for offset, weight in scheme.rises)
+    rise = sum(
+        weight * samples.difference(offset) for offset, weight in scheme.rounded_weights
+    )
     return rise / _step(scheme, samples) ** scheme.order
 
 
@@ -253,15 +257,15 @@ class ComplexStep:
         """Step for a component of size 1."""
         return IMAGINARY_STEP
 
-    def combine(self, samples: Samples, estimate: bool) -> Parts:
+    def combine(self, samples: Samples, estimate: bool) -> Result:
         """The derivative of each column."""
         xp = samples.xp
         step = xp.imag(samples.spacing(1))
-        rise = xp.imag(samples.rise(1))
+        rise = xp.imag(samples.difference(1))
         value = rise / step
         value = xp.where(xp.isfinite(value), value, math.nan)
         if not estimate:
-            return Parts(value)
+            return Result(value)
         tiny = float_info(xp, value.dtype).tiny
         # A few roundings of the value, and what underflow may have swallowed.
         error = 8 * samples.eps * xp.abs(value) + tiny / step
@@ -269,4 +273,4 @@ class ComplexStep:
         error = xp.where(nonfinite, math.inf, error)
         unresolved = (rise == 0) & (step < tiny**0.5 * IMAGINARY_STEP)
         step = xp.broadcast_to(step, value.shape)
-        return Parts(value, error, step, status_codes(xp, nonfinite, None, unresolved))
+        return Result(value, error, step, status_codes(xp, nonfinite, None, unresolved))

@@ -61,7 +61,7 @@ class Stencil:
         )
 
     @cached_property
-    def rises(self) -> tuple[tuple[int, float], ...]:
+    def rounded_weights(self) -> tuple[tuple[int, float], ...]:
         """Offsets besides 0 and their weights.
 
         All weights sum to 0, so they may as well weigh differences from ``f(x)``.
@@ -74,7 +74,7 @@ class Stencil:
         reach = max(abs(o) for o in self.offsets)
         if reach < self.order:
             return None
-        return solve(tuple(side * o for o in range(reach + 1)), self.order)
+        return stencil_on(tuple(side * o for o in range(reach + 1)), self.order)
 
     @cached_property
     def gain(self) -> float:
@@ -84,7 +84,7 @@ class Stencil:
     @cached_property
     def inward(self) -> Stencil:
         """As many points as a symmetric stencil has, all of them on one side."""
-        return solve(tuple(range(2 * max(self.offsets) + 1)), self.order)
+        return stencil_on(tuple(range(2 * max(self.offsets) + 1)), self.order)
 
     @cached_property
     def companion(self) -> Stencil:
@@ -95,10 +95,10 @@ class Stencil:
         low, high = min(self.offsets), max(self.offsets)
         if low < 0 < high:
             reach = high - 1 if self.accuracy > 2 else high + 1
-            return solve(tuple(range(-reach, reach + 1)), self.order)
+            return stencil_on(tuple(range(-reach, reach + 1)), self.order)
         side, reach = (1, high) if high > 0 else (-1, -low)
         reach += -1 if self.accuracy > 1 else 1
-        return solve(tuple(side * o for o in range(reach + 1)), self.order)
+        return stencil_on(tuple(side * o for o in range(reach + 1)), self.order)
 
     def relative_step(self, eps: float) -> float:
         """Step for a variable of size 1, a power of two.
@@ -143,7 +143,7 @@ class Rungs:
         return self.top / self.units[0]
 
 
-def rungs(eps: float) -> Rungs:
+def rungs_for(eps: float) -> Rungs:
     """The ladder for an arithmetic: 12 rungs for float64, 10 for float32.
 
     Both reach from a quarter of the size of a component to where rounding in ``x``
@@ -189,13 +189,13 @@ def stencil(method: str, accuracy: int | None, order: int = 1) -> Stencil:
         raise ValueError(f"`order` must be one of {_names(ORDERS)}; got {order!r}")
     if method == "central":
         reach = (order + 1) // 2 - 1 + accuracy // 2
-        return solve(tuple(range(-reach, reach + 1)), order)
+        return stencil_on(tuple(range(-reach, reach + 1)), order)
     side = 1 if method == "forward" else -1
-    return solve(tuple(side * o for o in range(order + accuracy)), order)
+    return stencil_on(tuple(side * o for o in range(order + accuracy)), order)
 
 
 @lru_cache
-def solve(offsets: tuple[int, ...], order: int) -> Stencil:
+def stencil_on(offsets: tuple[int, ...], order: int) -> Stencil:
     """Weights for the given offsets, from the Taylor conditions, in exact arithmetic.
 
     ``sum_j w_j o_j**m`` must be ``order!`` for ``m = order`` and 0 for every other

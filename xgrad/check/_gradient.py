@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xgrad._arrays import from_host, paths, wide_dtype
-from xgrad._differences import Plan, Run, prepare, require_scalar
+from xgrad._differences import Plan, Problem, prepare, require_scalar
 from xgrad._evaluation import Execution, Progress, Vectorized, Workers, runner
 from xgrad.check._analytic import gradient_for, refuse_without_values
 from xgrad.check._procedure import Check, Full, Options
@@ -105,11 +105,13 @@ def check_gradient(
     options = Options(directions, full, rtol, seed)
     plan = Plan(method="ladder", dtype=dtype, full_output=True)
     refuse_without_values("x", x)
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    execution = Execution(
+        vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
+    )
     function, given = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in given)
     with runner(execution, function.leaves[0], silent=True) as run_by:
-        run = Run(function, names, plan, run_by)
+        run = Problem(function, names, plan, run_by)
         base = run.at_base()
         require_scalar(base, "or check the function with `check_vjp`")
         slopes, given_eps = gradient_for(function, grad, names)

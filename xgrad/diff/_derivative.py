@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, Unpack, overload
+from typing import Any
 
-from numpy.typing import NDArray
-
-from xgrad._arrays import ArrayT, as_array
-from xgrad._differences import Estimate, Method, Parts, Plan, Run, Whole, prepare
+from xgrad._arrays import as_array
+from xgrad._differences import (
+    EachOutput,
+    Method,
+    Problem,
+    Result,
+    planned,
+    prepare,
+)
 from xgrad._evaluation import (
     Execution,
     Progress,
@@ -18,62 +23,6 @@ from xgrad._evaluation import (
     everything,
     runner,
 )
-from xgrad.diff._options import ForDerivative
-
-
-@overload
-def derivative(
-    f: Callable[[Any], Any],
-    x: float,
-    /,
-    *,
-    full_output: Literal[True],
-    **options: Unpack[ForDerivative],
-) -> tuple[NDArray[Any], Estimate]: ...
-
-
-@overload
-def derivative(
-    f: Callable[[Any], Any],
-    x: float,
-    /,
-    *,
-    full_output: Literal[False] = False,
-    **options: Unpack[ForDerivative],
-) -> NDArray[Any]: ...
-
-
-@overload
-def derivative(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: Literal[True],
-    **options: Unpack[ForDerivative],
-) -> tuple[ArrayT, Estimate]: ...
-
-
-@overload
-def derivative(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: Literal[False] = False,
-    **options: Unpack[ForDerivative],
-) -> ArrayT: ...
-
-
-@overload
-def derivative(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: bool,
-    **options: Unpack[ForDerivative],
-) -> Any: ...
 
 
 def derivative(
@@ -136,13 +85,23 @@ full_output
     array(-1.)
     """
     x = as_array(x)
-    plan = Plan(method, accuracy, order, step, dtype, bounds, full_output)
-    execution = Execution(vectorized, max_bytes, workers, progress)
+    plan = planned(
+        method=method,
+        accuracy=accuracy,
+        order=order,
+        step=step,
+        dtype=dtype,
+        bounds=bounds,
+        full_output=full_output,
+    )
+    execution = Execution(
+        vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
+    )
     function, given = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: `gradient` takes nested arrays")
     with runner(execution, function.leaves[0]) as run_by:
-        run = Run(function, ("x",), plan, run_by)
+        run = Problem(function, ("x",), plan, run_by)
         base = run.at_base()
         if tuple(base.shape) != tuple(x.shape):
             raise ValueError(
@@ -156,5 +115,5 @@ full_output
         return (parts.value, run.estimate(x, [parts])) if full_output else parts.value
 
 
-def elementwise_derivative(run: Run, base: Any) -> Parts:
-    return run.parts(0, base, everything, functools.partial(Whole, base))
+def elementwise_derivative(run: Problem, base: Any) -> Result:
+    return run.differentiate(0, base, everything, functools.partial(EachOutput, base))

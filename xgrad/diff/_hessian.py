@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, Unpack, overload
+from typing import Any
 
-from xgrad._arrays import Array, ArrayT, quiet
+from xgrad._arrays import Array, quiet
 from xgrad._differences import (
-    Estimate,
     Method,
-    Parts,
     Plan,
-    Run,
+    Problem,
+    Result,
+    planned,
     prepare,
     require_scalar,
     second_differences,
@@ -27,40 +27,6 @@ from xgrad._evaluation import (
     runner,
 )
 from xgrad.diff._jacobian import dense
-from xgrad.diff._options import ForHessian
-
-
-@overload
-def hessian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: Literal[True],
-    **options: Unpack[ForHessian],
-) -> tuple[ArrayT, Estimate]: ...
-
-
-@overload
-def hessian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: Literal[False] = False,
-    **options: Unpack[ForHessian],
-) -> ArrayT: ...
-
-
-@overload
-def hessian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    full_output: bool,
-    **options: Unpack[ForHessian],
-) -> Any: ...
 
 
 def hessian(
@@ -133,24 +99,37 @@ def hessian(
     """
     if isinstance(x, dict | list | tuple):
         raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
-    execution = Execution(vectorized, max_bytes, workers, progress, checkpoint)
+    execution = Execution(
+        vectorized=vectorized,
+        max_bytes=max_bytes,
+        workers=workers,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     if grad is not None:
-        plan = Plan(method, accuracy, 1, step, dtype, bounds, full_output)
+        plan = planned(
+            method=method,
+            accuracy=accuracy,
+            step=step,
+            dtype=dtype,
+            bounds=bounds,
+            full_output=full_output,
+        )
         return _of_gradient(grad, x, plan, execution)
-    plan = Plan(
-        method,
-        2 if accuracy is None else accuracy,
-        2,
-        step,
-        dtype,
-        bounds,
-        full_output,
+    plan = planned(
+        method=method,
+        accuracy=2 if accuracy is None else accuracy,
+        order=2,
+        step=step,
+        dtype=dtype,
+        bounds=bounds,
+        full_output=full_output,
         curvature=True,
     )
     function, given = prepare(f, x, plan, execution)
     keeping = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Run(function, ("x",), plan, run_by)
+        run = Problem(function, ("x",), plan, run_by)
         base = run.at_base()
         require_scalar(base)
         parts = run.finish(
@@ -168,7 +147,7 @@ def _of_gradient(
         execution, function, ("x",), plan.description("hessian of grad")
     )
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Run(function, ("x",), plan, run_by)
+        run = Problem(function, ("x",), plan, run_by)
         base = run.at_base()
         if tuple(base.shape) != tuple(x.shape):
             raise ValueError(
@@ -190,4 +169,4 @@ def _of_gradient(
                 name: xp.maximum(vars(parts)[name], mirrored(vars(parts)[name]))
                 for name in ("error", "step", "status")
             }
-        return value, run.estimate(x, [Parts(value, **worse)])
+        return value, run.estimate(x, [Result(value, **worse)])

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, Unpack, overload
+from typing import Any
 
-from xgrad._arrays import Array, ArrayT, rebuild, require_sparse, sparse_matrix
+from xgrad._arrays import Array, rebuild, require_sparse, sparse_matrix
 from xgrad._differences import (
     Coloring,
-    Entries,
-    Estimate,
+    EachOutput,
     Method,
-    Parts,
-    Plan,
-    Run,
-    Whole,
+    Problem,
+    Result,
+    SparseJacobian,
     fitting_coloring,
+    planned,
     prepare,
 )
 from xgrad._evaluation import (
@@ -31,59 +30,8 @@ from xgrad._evaluation import (
     entries,
     runner,
 )
-from xgrad.diff._options import ForJacobian
 
 
-@overload
-def jacobian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    sparsity: None = None,
-    full_output: Literal[True],
-    **options: Unpack[ForJacobian],
-) -> tuple[ArrayT, Estimate]: ...
-@overload
-def jacobian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    sparsity: None = None,
-    full_output: Literal[False] = False,
-    **options: Unpack[ForJacobian],
-) -> ArrayT: ...
-@overload
-def jacobian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    sparsity: Any,
-    full_output: Literal[True],
-    **options: Unpack[ForJacobian],
-) -> tuple[Any, Estimate]: ...
-@overload
-def jacobian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    sparsity: Any,
-    full_output: Literal[False] = False,
-    **options: Unpack[ForJacobian],
-) -> Any: ...
-@overload
-def jacobian(
-    f: Callable[[Any], Any],
-    x: ArrayT,
-    /,
-    *,
-    sparsity: Any = None,
-    full_output: bool,
-    **options: Unpack[ForJacobian],
-) -> Any: ...
 def jacobian(
     f: Callable[[Any], Any],
     x: Any,
@@ -148,15 +96,28 @@ checkpoint, full_output
     array([[4., 3.],
            [1., 0.]])
     """
-    plan = Plan(method, accuracy, 1, step, dtype, bounds, full_output)
-    execution = Execution(vectorized, max_bytes, workers, progress, checkpoint)
+    plan = planned(
+        method=method,
+        accuracy=accuracy,
+        step=step,
+        dtype=dtype,
+        bounds=bounds,
+        full_output=full_output,
+    )
+    execution = Execution(
+        vectorized=vectorized,
+        max_bytes=max_bytes,
+        workers=workers,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     function, given = prepare(f, x, plan, execution)
     if sparsity is not None:
         require_sparse(function.xp)
     names = tuple(name for name, _ in given)
     keeping = checkpoint_of(execution, function, names, plan.description("jacobian"))
     with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Run(function, names, plan, run_by)
+        run = Problem(function, names, plan, run_by)
         base = run.at_base()
         if sparsity is None:
             parts = [dense(run, i, base, leaf) for i, (_, leaf) in enumerate(given)]
@@ -173,19 +134,19 @@ checkpoint, full_output
         return (value, run.estimate(x, parts)) if full_output else value
 
 
-def dense(run: Run, leaf: int, base: Array, given: Array) -> Parts:
+def dense(run: Problem, leaf: int, base: Array, given: Array) -> Result:
     """Derivatives by one array, ``(*f(x).shape, *x.shape)``."""
-    parts = run.parts(leaf, base, entries, functools.partial(Whole, base))
+    parts = run.differentiate(leaf, base, entries, functools.partial(EachOutput, base))
     return run.finish(given, parts, (*base.shape, *given.shape))
 
 
-def _sparse(run: Run, base: Array, coloring: Coloring, given: Array) -> Parts:
-    labels = coloring.labels(run.xp, base)
+def _sparse(run: Problem, base: Array, coloring: Coloring, given: Array) -> Result:
+    labels = coloring.colors_like(run.xp, base)
 
     def columns(points: Points) -> Points:
         return colors(points, labels, coloring.num_colors)
 
-    parts = run.parts(
-        0, base, columns, lambda eps, noise: Entries(base, eps, coloring, noise)
+    parts = run.differentiate(
+        0, base, columns, lambda eps, noise: SparseJacobian(base, eps, coloring, noise)
     )
     return run.finish(given, parts, (len(coloring.rows),))
