@@ -30,15 +30,23 @@ CHUNKS_PER_WORKER = 4
 MOST_THREADS = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Execution:
-    """How to run a function: many points a call or one, in how much memory, where."""
+    """How to run a function: many points a call or one, in how much memory, where.
+
+    The public functions repeat these options, with the same types and defaults.
+    """
 
     vectorized: Vectorized = "auto"
+    """Whether the function takes a leading axis of points; "auto": find a way."""
     max_bytes: int | None = None
+    """Memory for the perturbed points; None: cache-sized, or a quarter of the GPU."""
     workers: Workers = None
+    """Number of threads, an executor, or a callable like `map`; None: this thread."""
     progress: Progress = False
+    """Whether to show a bar, or a callable ``(done, total)``."""
     checkpoint: Kept = None
+    """Name of a file for finished chunks; None: no file."""
 
     def __post_init__(self) -> None:
         one_of("vectorized", self.vectorized, ("auto", True, False))
@@ -65,6 +73,16 @@ class Execution:
                 "`workers` must be a number of threads, a concurrent.futures.Executor "
                 f"or a callable like `map`; got {workers!r}"
             )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for that takes more than this thread."""
+        return (
+            self.max_bytes is None
+            and self.workers is None
+            and self.checkpoint is None
+            and self.progress is False
+        )
 
     @property
     def mode(self) -> Mode:

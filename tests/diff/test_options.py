@@ -1,0 +1,77 @@
+"""Options of derivatives and checks are those of `Plan` and `Execution`."""
+
+import ast
+import dataclasses
+import inspect
+
+import pytest
+
+import xgrad
+from xgrad._differences import Plan
+from xgrad._evaluation import Execution
+
+FIELDS = {f.name: f for kind in (Plan, Execution) for f in dataclasses.fields(kind)}
+# Options that are no field: those of one function, and arrays beside `x`.
+OWN = {
+    xgrad.gradient: {"sparsity"},
+    xgrad.value_and_gradient: {"sparsity"},
+    xgrad.derivative: set(),
+    xgrad.jacobian: {"sparsity"},
+    xgrad.hessian: {"grad"},
+    xgrad.jvp: set(),
+    xgrad.hvp: {"grad"},
+    xgrad.tangent_line: set(),
+    xgrad.check_gradient: {"directions", "full", "rtol", "seed"},
+    xgrad.assert_gradient: {"directions", "full", "rtol", "seed"},
+    xgrad.check_vjp: {"directions", "full", "rtol", "seed"},
+}
+# The plan of a Hessian or of a sparse gradient follows from the call.
+INTERNAL = {"sparse", "curvature"}
+
+
+def options_of(function):
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p for p in parameters if p.kind == p.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("function", OWN, ids=lambda function: function.__name__)
+def test_signatures_repeat_types_and_defaults_of_the_fields(function):
+    options = options_of(function)
+    assert options.keys() >= OWN[function]
+    for name in options.keys() - OWN[function]:
+        stated = FIELDS[name]
+        assert (options[name].annotation, options[name].default) == (
+            stated.type,
+            stated.default,
+        ), name
+
+
+def test_every_field_is_an_option_of_a_function():
+    used = {name for function in OWN for name in options_of(function)}
+    assert FIELDS.keys() - INTERNAL <= used
+
+
+@pytest.mark.parametrize("kind", [Plan, Execution])
+def test_every_field_is_explained_in_one_line(kind):
+    """A string below a field is what it means."""
+    tree = ast.parse(inspect.getsource(kind)).body[0]
+    pairs = zip(tree.body, tree.body[1:], strict=False)
+    explained = {
+        field.target.id: below.value.value
+        for field, below in pairs
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
+    }
+    assert explained.keys() == {field.name for field in dataclasses.fields(kind)}
+    assert all("\n" not in text and text.endswith(".") for text in explained.values())
+
+
+def test_equal_options_share_a_plan_and_arrays_are_never_cached():
+    from xgrad._differences import planned
+
+    assert planned(method="central", accuracy=2) is planned(
+        method="central", accuracy=2
+    )
+    assert planned(accuracy=2) is not planned(accuracy=4)
+    assert planned(step=0.5) is not planned(step=0.5)
+    with pytest.raises(TypeError, match="accuracy"):
+        planned(accuracy=True)

@@ -1,0 +1,428 @@
+"""Signatures of derivatives, by `python tests/tools/write_stubs.py`."""
+
+from collections.abc import Callable
+from typing import Any, Literal, overload
+
+from numpy.typing import NDArray
+
+from xgrad._arrays import ArrayT
+from xgrad._differences import Coloring as Coloring
+from xgrad._differences import Estimate as Estimate
+from xgrad._differences import Method
+from xgrad._differences import Status as Status
+from xgrad._differences import color_columns as color_columns
+from xgrad._evaluation import Kept, Progress, Vectorized, Workers
+from xgrad.diff._gradient import value_and_gradient as value_and_gradient
+from xgrad.diff._products import hvp as hvp
+from xgrad.diff._tangent import Tangent as Tangent
+from xgrad.diff._tangent import tangent_line as tangent_line
+
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    axis: Literal[-1] | None = None,
+    terms: bool = False,
+    sparsity: Any = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[True],
+) -> tuple[ArrayT, Estimate]:
+    """Numerical gradient of a function of an array, or of a nesting of arrays."""
+    ...
+
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    axis: Literal[-1] | None = None,
+    terms: bool = False,
+    sparsity: Any = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[False] = False,
+) -> ArrayT:
+    """Numerical gradient of a function of an array, or of a nesting of arrays."""
+    ...
+
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    axis: Literal[-1] | None = None,
+    terms: bool = False,
+    sparsity: Any = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: bool,
+) -> Any:
+    """Numerical gradient of a function of an array, or of a nesting of arrays."""
+    ...
+
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: float,
+    /,
+    *,
+    order: int = 1,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: Literal[True],
+) -> tuple[NDArray[Any], Estimate]:
+    """Numerical derivative of an elementwise function, at every entry at once."""
+    ...
+
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: float,
+    /,
+    *,
+    order: int = 1,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: Literal[False] = False,
+) -> NDArray[Any]:
+    """Numerical derivative of an elementwise function, at every entry at once."""
+    ...
+
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    order: int = 1,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: Literal[True],
+) -> tuple[ArrayT, Estimate]:
+    """Numerical derivative of an elementwise function, at every entry at once."""
+    ...
+
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    order: int = 1,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: Literal[False] = False,
+) -> ArrayT:
+    """Numerical derivative of an elementwise function, at every entry at once."""
+    ...
+
+@overload
+def derivative(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    order: int = 1,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: bool,
+) -> Any:
+    """Numerical derivative of an elementwise function, at every entry at once."""
+    ...
+
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: None = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[True],
+) -> tuple[ArrayT, Estimate]:
+    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    ...
+
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: None = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[False] = False,
+) -> ArrayT:
+    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    ...
+
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: Any,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[True],
+) -> tuple[Any, Estimate]:
+    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    ...
+
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: Any,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[False] = False,
+) -> Any:
+    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    ...
+
+@overload
+def jacobian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    sparsity: Any = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: bool,
+) -> Any:
+    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[True],
+) -> tuple[ArrayT, Estimate]:
+    """Numerical Hessian of a scalar function, exactly symmetric."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: Literal[False] = False,
+) -> ArrayT:
+    """Numerical Hessian of a scalar function, exactly symmetric."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    method: Method = "central",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: Kept = None,
+    full_output: bool,
+) -> Any:
+    """Numerical Hessian of a scalar function, exactly symmetric."""
+    ...
+
+@overload
+def jvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    method: Method = "central",
+    accuracy: int | None = None,
+    dtype: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: Literal[True],
+) -> tuple[Any, Estimate]:
+    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``."""
+    ...
+
+@overload
+def jvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    method: Method = "central",
+    accuracy: int | None = None,
+    dtype: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: Literal[False] = False,
+) -> Any:
+    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``."""
+    ...
+
+@overload
+def jvp(
+    f: Callable[[Any], Any],
+    x: Any,
+    v: Any,
+    /,
+    *,
+    method: Method = "central",
+    accuracy: int | None = None,
+    dtype: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    full_output: bool,
+) -> Any:
+    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``."""
+    ...
