@@ -14,7 +14,7 @@ from xgrad._evaluation import columns
 from xgrad._evaluation import points as _points
 from xgrad._kernels import find_kernel
 from xgrad._kernels import numpy as kernels
-from xgrad.losses import _call as _case
+from xgrad.losses import _formulas
 from xgrad.losses import _loss as _loss
 from xgrad.losses._class_loss import ClassLoss
 from xgrad.metrics import _arguments as _rows
@@ -324,7 +324,7 @@ def test_large_arrays_are_taken_in_parts(monkeypatch, rng):
         if isinstance(loss, ClassLoss) and loss.adjustable:
             own = {"class_weight": np.arange(1.0, 5.0), "label_smoothing": 0.1}
         whole = loss.value_and_grad(p, t, weight=weight, **own)
-        monkeypatch.setattr(_case, "PART", 24)
+        monkeypatch.setattr(_formulas, "CACHED_ENTRIES", 24)
         parts = loss.value_and_grad(p, t, weight=weight, **own)
         monkeypatch.undo()
         assert_same(parts, whole, units=16)
@@ -338,7 +338,7 @@ def test_one_row_is_never_taken_apart(monkeypatch, rng, name):
     if isinstance(loss, ClassLoss) and loss.adjustable:
         options |= {"label_smoothing": 0.1, "ignore_index": -1}
     whole = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
-    monkeypatch.setattr(_case, "PART", 24)
+    monkeypatch.setattr(_formulas, "CACHED_ENTRIES", 24)
     parts = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
     assert_same(parts, whole)
 
@@ -364,9 +364,9 @@ def test_counts_of_labels(rng, spy):
 def test_points_of_a_derivative(rng, dtype, pairs):
     base = rng.normal(size=(2, 3)).astype(dtype)
     step = np.full_like(base, 0.5)
-    points = columns.entries(_points.Points(XP, base, step, (-1, 1, 2)))
+    points = columns.entry_columns(_points.Points(XP, base, step, (-1, 1, 2)))
     if pairs:
-        points = columns.pairs(points, np.array([0, 5, 2]), np.array([1, 5, 3]))
+        points = columns.pair_columns(points, np.array([0, 5, 2]), np.array([1, 5, 3]))
     for chunk in (_points.Chunk(0, 3, 0, 3), _points.Chunk(1, 2, 1, 3)):
         found, expected = points.batch(chunk), formulas(points.batch, chunk)
         assert found.dtype == expected.dtype

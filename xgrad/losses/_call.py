@@ -1,43 +1,37 @@
-"""One call of a loss: its arguments, checked, and how much each loss counts."""
+"""One call of a loss: its arguments as they came, and as they are after the checks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from xgrad._arrays import (
     Array,
     as_real,
+    float_info,
     is_floating,
     is_integral,
-    product_keeping_zeros,
     wide_sum,
 )
 from xgrad._rules import Guard, ValueCheck
 
-NAN = float("nan")
-# Entries that NumPy evaluates at once: 512 KiB in float32.
-PART = 2**17
 
-
-@dataclass(frozen=True)
-class Call:
-    """The arguments of one call, as they came; the options complete."""
+@dataclass(frozen=True, eq=False)
+class RawCall:
+    """The arguments of one call, unchecked; the options are complete."""
 
     prediction: Any
     target: Any
     weight: Any
     reduction: str
     check: bool
-    moved: bool  # to a point that the caller did not choose
+    is_perturbed: bool  # the prediction is a point that the caller did not choose
     options: dict[str, Any]
 
-    def on(self, arrays: dict[str, Any]) -> Call:
-        """The call with these arrays in place of its own, and without a reduction."""
+    def unreduced_on(self, arrays: dict[str, Any]) -> RawCall:
+        """Return the call with other arrays under the names of its own, unreduced."""
         options = self.options | {n: arrays[n] for n in self.options if n in arrays}
         return replace(
             self,
@@ -49,41 +43,42 @@ class Call:
         )
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What one call aims at, and how much each loss counts; ``None`` is 1, or all."""
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The checked target of one call, and what each loss weighs."""
 
-    target: Any
-    factor: Array | None = None  # what the losses are multiplied by
-    measure: Array | None = None  # what a mean divides by the sum of
-    known: Array | None = None  # false where labels that nobody checked are bad
+    values: Any  # numbers in the shape of the prediction, or a `ClassTarget`
+    weight: Array | None = None  # factor of each loss; None is 1
+    mean_weight: Array | None = None  # a mean divides by the sum of it; None is 1
+    # False where an unchecked label names no class; None where all are good.
+    in_range: Array | None = None
 
-    def part(self, rows: slice) -> Goal:
-        """That of some rows; what a mean divides by stays that of all."""
-        factor = None if self.factor is None else self.factor[rows]
-        known = None if self.known is None else self.known[rows]
-        return replace(self, target=self.target[rows], factor=factor, known=known)
+    def take_rows(self, rows: slice) -> Target:
+        """Return the target of some rows; ``mean_weight`` stays that of all rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        in_range = None if self.in_range is None else self.in_range[rows]
+        return replace(self, values=self.values[rows], weight=weight, in_range=in_range)
 
 
-@dataclass(frozen=True)
-class Case:
-    """The checked arguments of one call."""
+@dataclass(frozen=True, eq=False)
+class CheckedCall:
+    """The checked arguments of one call, with all that its result depends on."""
 
     xp: Any
-    call: Call
+    raw: RawCall
     prediction: Array
-    goal: Goal
-    options: dict[str, Any]  # of the formulas
+    target: Target
+    options: dict[str, Any]  # those that the formulas take
     divisor: Any  # of a mean: the number of losses, or the sum of their weights
-    value_dtype: Any  # that of the caller's prediction, or float32 for half precision
-    dtype: Any  # of the gradient: that of the caller's prediction, if it is a float
+    value_dtype: Any
+    grad_dtype: Any
 
-    def part(self, rows: slice) -> Case:
-        """Some rows of it, or entries of one axis."""
+    def take_rows(self, rows: slice) -> CheckedCall:
+        """Return the call on some rows, which are a slice of the first axis."""
         return replace(
             self,
             prediction=self.prediction[rows],
-            goal=self.goal.part(rows),
+            target=self.target.take_rows(rows),
             options={
                 name: value[rows] if getattr(value, "ndim", 0) else value
                 for name, value in self.options.items()
@@ -91,32 +86,8 @@ class Case:
         )
 
 
-def by_parts(
-    case: Case, evaluate: Callable[[Case], tuple[Any, Any]]
-) -> tuple[Any, Any]:
-    """Losses and slopes of NumPy; of a large array some rows at a time.
-
-    What the formulas put between stays in the cache, and in memory that the allocator
-    keeps.
-    """
-    if case.prediction.size <= 2 * PART:
-        return evaluate(case)
-    rows = case.prediction.shape[0]
-    step = max(1, PART * rows // case.prediction.size)
-    wholes: list[Any] = [None, None]
-    for begin in range(0, rows, step):
-        part = slice(begin, begin + step)
-        for i, found in enumerate(evaluate(case.part(part))):
-            if found is None:
-                continue
-            if wholes[i] is None:
-                wholes[i] = np.empty((rows, *found.shape[1:]), found.dtype)
-            wholes[i][part] = found
-    return wholes[0], wholes[1]
-
-
 def refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
-    """Raise where labels come first and scores second."""
+    """Raise if labels come first and scores second."""
     if (
         prediction.ndim == 1
         and target.ndim == 2
@@ -130,70 +101,72 @@ def refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
         )
 
 
-def as_weight(xp: Any, weight: Array, shape: tuple[int, ...], values: Array) -> Array:
-    """Weights of the losses, which have this shape, as floats like the prediction."""
+def as_weight(xp: Any, weight: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return the weights in this dtype, if they have the shape of the losses."""
     if tuple(weight.shape) != shape:
         raise ValueError(
             f"`weight` has shape {tuple(weight.shape)}, but must have that of the "
             f"unreduced loss, {shape}: give one weight for each loss"
         )
-    return as_real(xp, "weight", weight, values.dtype)
+    return as_real(xp, "weight", weight, dtype)
+
+
+def masked_weight(xp: Any, mask: Array, weight: Array | None, dtype: Any) -> Array:
+    """Return the weights of the losses, 0 where the mask is false; no weight is 1."""
+    return xp.astype(mask, dtype) if weight is None else xp.where(mask, weight, 0.0)
 
 
 def mean_divisor(
-    xp: Any, shape: tuple[int, ...], call: Call, measure: Array | None, guard: Guard
+    xp: Any, shape: tuple[int, ...], raw: RawCall, weight: Array | None, guard: Guard
 ) -> Any:
-    """What a mean divides by: a number, or a 0-d array; None for other reductions."""
-    if call.reduction != "mean":
+    """Return the divisor of a mean over losses of this shape; None without a mean.
+
+    It is a float, or a 0-d array: the sum of the weights.
+    """
+    if raw.reduction != "mean":
         return None
     if 0 in shape:
         raise ValueError(
             f"the mean over no losses is undefined (their shape is {shape}): "
             'skip the empty batch, or use reduction="sum"'
         )
-    if measure is None:
+    if weight is None:
         return float(math.prod(shape))
-    whole = wide_sum(xp, measure)
-    if not call.check:
-        return xp.where(whole == 0, NAN, whole)
-    return guard.domain(whole, _weightless_checks(call, whole))
+    weight_sum = wide_sum(xp, weight)
+    if not raw.check:
+        # Undefined, while a sum of losses over 0 could be infinite.
+        return xp.where(weight_sum == 0, math.nan, weight_sum)
+    return guard.domain(weight_sum, _zero_sum_checks(raw, weight_sum))
 
 
-def _weightless_checks(call: Call, whole: Array) -> Iterator[ValueCheck]:
+def _zero_sum_checks(raw: RawCall, weight_sum: Array) -> Iterator[ValueCheck]:
+    """Yield the check that a mean can divide by the sum of the weights.
+
+    It names the argument that made the sum 0.
+    """
     remedy = (
         "a weighted mean divides by the sum of the weights: skip the batch, or use "
         'reduction="sum"'
     )
-    if call.weight is not None:
+    if raw.weight is not None:
         argument, rule = "weight", "not sum to 0 (the sum is shown)"
-    elif call.options.get("class_weight") is not None:
+    elif raw.options.get("class_weight") is not None:
         argument = "class_weight"
         rule = "not be 0 for all targets (the sum of their weights is shown)"
     else:
         argument = "target"
-        rule = "not be ignored altogether (the number of rows that count is shown)"
-    yield ValueCheck(argument, whole, whole == 0, rule, remedy)
+        rule = "have a row that is not ignored (the number of such rows is shown)"
+    yield ValueCheck(argument, weight_sum, weight_sum == 0, rule, remedy)
 
 
-def only(xp: Any, kept: Array, factor: Array | None, dtype: Any) -> Array:
-    """Factors of the losses, 0 where they are not kept."""
-    return xp.astype(kept, dtype) if factor is None else xp.where(kept, factor, 0.0)
+def output_dtypes(xp: Any, prediction: Array, values: Array) -> tuple[Any, Any]:
+    """Return the dtypes of a loss and of its gradient.
 
-
-def counted(case: Case, values: Array | None) -> Array | None:
-    """Losses or slopes times their weights; nan where a label is out of range.
-
-    What weighs nothing adds nothing, not even if it is infinite or nan.
+    ``values`` are the floats that the prediction became. A floating prediction gives
+    both its dtype, but losses of half precision are float32: float16 ends at 65504,
+    which a sum of losses soon exceeds, while a slope rarely does.
     """
-    if values is None:
-        return None
-    factor, known = case.goal.factor, case.goal.known
-    if factor is not None:
-        values = product_keeping_zeros(case.xp, _beside(factor, values), values)
-    if known is not None:
-        values = case.xp.where(_beside(known, values), values, NAN)
-    return values
-
-
-def _beside(rows: Array, values: Array) -> Array:
-    return rows if rows.ndim == values.ndim else rows[..., None]
+    if not is_floating(xp, prediction):
+        return values.dtype, values.dtype
+    is_half = float_info(xp, prediction.dtype).size < 4
+    return values.dtype if is_half else prediction.dtype, prediction.dtype

@@ -1,4 +1,4 @@
-"""Losses with a wrapper of their own: those of classes, and roots of means."""
+"""Losses of rows of classes."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from types import MappingProxyType
 from typing import Any
 
 from xgrad._arrays import Array, drop_none
-from xgrad._rules import REAL, SOFT_TARGET, Domain, Guard, Number, NumberOrArray
-from xgrad.losses._call import Call, Goal, only
-from xgrad.losses._loss import Formula, Loss
-from xgrad.losses._target import Adjustment, as_classes
+from xgrad._rules import REAL, SOFT_TARGET, Domain, Guard
+from xgrad.losses._call import RawCall, Target, masked_weight
+from xgrad.losses._formulas import Formula
+from xgrad.losses._loss import Loss
+from xgrad.losses._options import Rule
+from xgrad.losses._target import TargetOptions, as_class_target
 
 
 class ClassLoss(Loss):
     """A loss of rows whose target is a label, or a weight for each class.
 
-    The formulas get the target as `Classes`. An ``adjustable`` loss takes the options
-    ``class_weight``, ``label_smoothing`` and ``ignore_index`` beside its own, and its
-    formulas know nothing of them.
+    The formulas get the target as a `ClassTarget`. An ``adjustable`` loss also takes
+    the options ``class_weight``, ``label_smoothing`` and ``ignore_index``, which its
+    formulas do not see.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class ClassLoss(Loss):
         *,
         adjustable: bool = False,
         prediction: Domain = REAL,
-        options: Mapping[str, Number | NumberOrArray] = MappingProxyType({}),
+        options: Mapping[str, Rule] = MappingProxyType({}),
         kernel: str | None = None,
     ) -> None:
         self.adjustable = adjustable
@@ -44,50 +46,39 @@ class ClassLoss(Loss):
             kernel=kernel,
         )
 
-    def _own_parameters(self) -> list[inspect.Parameter]:
-        own = super()._own_parameters()
-        return [*own, *Adjustment.parameters()] if self.adjustable else own
+    def _target_parameters(self) -> list[inspect.Parameter]:
+        return TargetOptions.parameters() if self.adjustable else []
 
-    def _rules(
-        self, options: Mapping[str, Number | NumberOrArray]
-    ) -> dict[str, Number | NumberOrArray]:
-        rules = super()._rules(options).items()
-        return {n: rule for n, rule in rules if n not in Adjustment.names()}
+    def _arrays(self, raw: RawCall) -> dict[str, Any]:
+        class_weight = raw.options.get("class_weight")
+        return super()._arrays(raw) | drop_none(class_weight=class_weight)
 
-    def _arrays(self, call: Call) -> dict[str, Any]:
-        class_weight = call.options.get("class_weight")
-        return super()._arrays(call) | drop_none(class_weight=class_weight)
-
-    def _of_formulas(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {n: v for n, v in options.items() if n not in Adjustment.names()}
-
-    def _goal(
-        self,
-        xp: Any,
-        values: Array,
-        target: Any,
-        weight: Array | None,
-        guard: Guard,
-        options: dict[str, Any],
-    ) -> Goal:
-        chosen = Adjustment.among(options).checked(xp, values, guard)
-        classes, ignored = as_classes(xp, values, target, guard, chosen.ignore_index)
-        known = None if guard.active else classes.known()
-        factor, share = weight, None
+    def _checked_target(
+        self, xp: Any, values: Array, raw: RawCall, weight: Array | None, guard: Guard
+    ) -> Target:
+        options = TargetOptions.select(raw.options).checked(xp, values, guard)
+        classes, ignored = as_class_target(
+            xp, values, raw.target, guard, options.ignore_index
+        )
+        in_range = None if guard.active else classes.in_range()
         if ignored is not None:
-            known = None if known is None else known | ignored
-            factor = only(xp, ~ignored, factor, values.dtype)
-        if chosen.class_weight is not None:
-            share = classes.pick(chosen.class_weight)
-        counted = [part for part in (factor, share) if part is not None]
-        measure = reduce(operator.mul, counted) if counted else None
-        if chosen.label_smoothing:
-            classes = chosen.applied(classes, values.dtype)
+            in_range = None if in_range is None else in_range | ignored
+            weight = masked_weight(xp, ~ignored, weight, values.dtype)
+        row_weight = None
+        if options.class_weight is not None:
+            row_weight = classes.dot(options.class_weight)
+        factors = [w for w in (weight, row_weight) if w is not None]
+        mean_weight = reduce(operator.mul, factors) if factors else None
+        if options.label_smoothing:
+            # The smoothed target contains the weights of the classes. A mean still
+            # divides by the weights of the targets before they are smoothed.
+            classes = options.apply(classes, values.dtype)
         elif classes.labels is not None:
-            # The weight of a class is that of all rows with its label.
-            factor = measure
-        elif share is not None:
-            # Rows of classes that weigh nothing are left out, whatever their logits.
-            classes = chosen.applied(classes, values.dtype)
-            factor = only(xp, share != 0, factor, values.dtype)
-        return Goal(classes, factor, measure, known)
+            # All of a row with a label weighs what its class does: one factor for each
+            # row is cheaper than weights of all classes.
+            weight = mean_weight
+        elif row_weight is not None:
+            # Rows whose classes weigh nothing are ignored, whatever their logits.
+            classes = options.apply(classes, values.dtype)
+            weight = masked_weight(xp, row_weight != 0, weight, values.dtype)
+        return Target(classes, weight, mean_weight, in_range)

@@ -9,7 +9,7 @@ from xgrad._arrays import Array, stable
 from xgrad._rules import DISTRIBUTION, NOT_NEGATIVE
 from xgrad.losses._class_loss import ClassLoss
 from xgrad.losses._loss import Loss
-from xgrad.losses._target import Classes
+from xgrad.losses._target import ClassTarget
 
 
 @partial(
@@ -19,7 +19,7 @@ from xgrad.losses._target import Classes
     kernel="cross_entropy",
 )
 def cross_entropy(
-    xp: Any, prediction: Array, target: Classes, /, *, delta: float = 0.0
+    xp: Any, prediction: Array, target: ClassTarget, /, *, delta: float = 0.0
 ) -> Array:
     """Cross entropy of each row of probabilities, ``-sum_k t_k log(p_k + delta)``.
 
@@ -39,16 +39,18 @@ def cross_entropy(
     """
     # A nan of any class reaches the loss of its row, not only that of the target's.
     rows = 0 * stable.row_sum(xp, prediction)
-    return rows - target.pick(prediction, lambda p: xp.log(p + delta))
+    return rows - target.dot(prediction, lambda p: xp.log(p + delta))
 
 
 @cross_entropy.slope
-def _(xp: Any, prediction: Array, target: Classes, /, *, delta: float = 0.0) -> Array:
-    return 0 * prediction - target.times(1 / (prediction + delta))
+def _(
+    xp: Any, prediction: Array, target: ClassTarget, /, *, delta: float = 0.0
+) -> Array:
+    return 0 * prediction - target.multiply(1 / (prediction + delta))
 
 
 @partial(ClassLoss, adjustable=True, kernel="softmax_cross_entropy")
-def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Array:
+def softmax_cross_entropy(xp: Any, prediction: Array, target: ClassTarget, /) -> Array:
     """Cross entropy of each row of logits, ``-sum_k t_k log softmax(x)_k``.
 
     The prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks a class. The
@@ -86,13 +88,13 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: Classes, /) -> Arr
 
 
 @softmax_cross_entropy.slope
-def _(xp: Any, prediction: Array, target: Classes, /) -> Array:
+def _(xp: Any, prediction: Array, target: ClassTarget, /) -> Array:
     exponential = xp.exp(stable.subtract_max(xp, prediction))
     return _row_slope(exponential / stable.sum_along(xp, exponential), target)
 
 
 @softmax_cross_entropy.value_and_slope
-def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
+def _(xp: Any, prediction: Array, target: ClassTarget, /) -> tuple[Array, Array]:
     shift = stable.subtract_max(xp, prediction)
     exponential = xp.exp(shift)
     normaliser = stable.sum_along(xp, exponential)
@@ -100,13 +102,13 @@ def _(xp: Any, prediction: Array, target: Classes, /) -> tuple[Array, Array]:
     return _row_loss(xp, shift, normaliser, target), slope
 
 
-def _row_loss(xp: Any, shift: Array, normaliser: Array, target: Classes) -> Array:
-    everything = xp.squeeze(target.scale(xp.log(normaliser)), axis=-1)
-    return everything - target.pick(shift)
+def _row_loss(xp: Any, shift: Array, normaliser: Array, target: ClassTarget) -> Array:
+    everything = xp.squeeze(target.multiply_by_sum(xp.log(normaliser)), axis=-1)
+    return everything - target.dot(shift)
 
 
-def _row_slope(probability: Array, target: Classes) -> Array:
-    return target.scale(probability) - target.dense(probability.dtype)
+def _row_slope(probability: Array, target: ClassTarget) -> Array:
+    return target.multiply_by_sum(probability) - target.as_weights(probability.dtype)
 
 
 @partial(Loss, rows=True, prediction=DISTRIBUTION, target=DISTRIBUTION)
@@ -138,7 +140,7 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 
 @partial(ClassLoss, options={"gamma": NOT_NEGATIVE})
 def focal(
-    xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0
+    xp: Any, prediction: Array, target: ClassTarget, /, *, gamma: float = 2.0
 ) -> Array:
     """Cross entropy of logits that counts easy rows less, ``-(1 - q)**gamma * log(q)``.
 
@@ -159,13 +161,15 @@ def focal(
 
 
 @focal.slope
-def _(xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0) -> Array:
+def _(
+    xp: Any, prediction: Array, target: ClassTarget, /, *, gamma: float = 2.0
+) -> Array:
     return _focal_slope(xp, target, *_focal_terms(xp, prediction), gamma)
 
 
 @focal.value_and_slope
 def _(
-    xp: Any, prediction: Array, target: Classes, /, *, gamma: float = 2.0
+    xp: Any, prediction: Array, target: ClassTarget, /, *, gamma: float = 2.0
 ) -> tuple[Array, Array]:
     terms = _focal_terms(xp, prediction)
     slope = _focal_slope(xp, target, *terms, gamma)
@@ -189,14 +193,14 @@ def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
 
 
 def _focal_loss(
-    target: Classes, probability: Array, logarithm: Array, miss: Array, gamma: float
+    target: ClassTarget, probability: Array, logarithm: Array, miss: Array, gamma: float
 ) -> Array:
-    return -target.pick(miss**gamma * logarithm)
+    return -target.dot(miss**gamma * logarithm)
 
 
 def _focal_slope(
     xp: Any,
-    target: Classes,
+    target: ClassTarget,
     probability: Array,
     logarithm: Array,
     miss: Array,
@@ -206,7 +210,7 @@ def _focal_slope(
     # infinite one, and the limit is 0.
     bend = stable.product_keeping_zeros(xp, probability, logarithm)
     bend = stable.product_keeping_zeros(xp, bend, miss ** (gamma - 1))
-    steepness = target.times(gamma * bend - miss**gamma)
+    steepness = target.multiply(gamma * bend - miss**gamma)
     others = stable.sum_along(xp, steepness) - steepness
     return steepness * miss - probability * others
 

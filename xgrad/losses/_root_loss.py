@@ -1,4 +1,4 @@
-"""Losses that take the root of a mean."""
+"""Losses that are the root of a mean."""
 
 from __future__ import annotations
 
@@ -9,24 +9,30 @@ from xgrad.losses._loss import Loss
 
 
 class RootLoss(Loss):
-    """The square root of a mean; its gradient needs the value.
+    """The square root of a mean, whose gradient needs the value.
 
     The formula returns squares in the widest dtype of the device: those of float32
     numbers overflow or vanish in float32 while their root does not.
     """
 
+    # The root of a sum, and the roots of single squares, are losses of another name.
     reductions = ("mean",)
     slope_needs_value = True
 
     def _dtype_of_losses(self, xp: Any, prediction: Array) -> Any:
         return wide_dtype(xp, prediction)
 
-    def _final_value(self, xp: Any, whole: Array, divisor: Any, dtype: Any) -> Any:
-        return cast(xp, (whole / divisor) ** 0.5, dtype)
+    def _final_value(self, xp: Any, loss_sum: Array, divisor: Any, dtype: Any) -> Any:
+        return cast(xp, (loss_sum / divisor) ** 0.5, dtype)
 
     def _final_slope(
         self, xp: Any, slope: Array, divisor: Any, value: Any, dtype: Any
     ) -> Any:
-        """By the chain rule: 0 where the loss is 0, and nan where it is infinite."""
-        inner = super()._final_slope(xp, slope, divisor, None, slope.dtype)
-        return cast(xp, divide_or_zero(xp, inner, 2 * value) + 0 * value, dtype)
+        """Return the gradient of the root from the slopes of the squares.
+
+        By the chain rule it is that of the mean over ``2 * value``: 0 where the loss is
+        0, and nan where it is infinite.
+        """
+        of_mean = super()._final_slope(xp, slope, divisor, None, slope.dtype)
+        # Of an infinite loss the quotient would be 0: adding 0 * inf makes it nan.
+        return cast(xp, divide_or_zero(xp, of_mean, 2 * value) + 0 * value, dtype)

@@ -1,4 +1,4 @@
-"""The target of a row of classes, and how it is weighted, smoothed and ignored."""
+"""The target of rows of classes, and the options that adjust it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from xgrad._rules import (
 )
 
 
-@dataclass(frozen=True)
-class Classes:
-    """The target of a row: one label, or a weight for each class.
+@dataclass(frozen=True, eq=False)
+class ClassTarget:
+    """The target of each row: one label, or a weight for each class.
 
-    Exactly one of ``labels`` and ``weights`` is given. Labels may be out of range where
-    nobody checked them: what is computed from those rows is anything.
+    Either ``labels``, of shape ``(...)``, or ``weights``, ``(..., C)``, is None. Labels
+    that nobody checked may be out of range: the results of such rows mean nothing, and
+    `in_range` tells which they are.
     """
 
     xp: Any
@@ -45,80 +46,86 @@ class Classes:
     labels: Any = None
     weights: Any = None
 
-    def __getitem__(self, rows: slice) -> Classes:
-        """The target of some rows."""
+    def __getitem__(self, rows: slice) -> ClassTarget:
+        """Return the target of some rows."""
         if self.weights is None:
             return replace(self, labels=self.labels[rows])
         return replace(self, weights=self.weights[rows])
 
     @functools.cached_property
     def mask(self) -> Array:
-        """Booleans, true at the label."""
+        """Booleans ``(..., C)``, true at the label."""
         return label_mask(self.xp, self.labels, self.num_classes)
 
+    # Cached: the value and the slope of one call both read them.
     @functools.cached_property
-    def _numbers(self) -> Array:
+    def _index(self) -> Array:
+        """The labels in the dtype to index with."""
         return as_index(self.xp, self.labels)
 
     @functools.cached_property
-    def _index(self) -> Array:
-        """The labels, within the range of the classes whatever they are."""
-        return self.xp.clip(self._numbers, 0, self.num_classes - 1)
+    def _clipped_index(self) -> Array:
+        """The labels, moved into the range of the classes: reading there is safe."""
+        return self.xp.clip(self._index, 0, self.num_classes - 1)
 
-    def times(self, values: Array) -> Array:
-        """Target times values, entry by entry, with ``0 * inf = 0``."""
+    def multiply(self, values: Array) -> Array:
+        """Return target times values for each class, with ``0 * inf = 0``."""
         if self.weights is None:
             return self.xp.where(self.mask, values, 0.0)
         return product_keeping_zeros(self.xp, self.weights, values)
 
-    def pick(self, values: Array, of: Callable[[Array], Array] | None = None) -> Array:
-        """Sum of target times values over the classes, or of a function of the values.
+    def dot(
+        self, values: Array, function: Callable[[Array], Array] | None = None
+    ) -> Array:
+        """Return the sum of target times values over the classes, for each row.
 
-        At labels the function sees their values alone.
+        With a function, of its values at ``values``; for labels it is called with the
+        values at the labels alone.
         """
-        if self.weights is None:
-            if prefers_gather(self.xp, self.num_classes):
-                picked = gather_labels(self.xp, values, self._index)
-            else:
-                picked = row_sum(self.xp, self.times(values))
-            return picked if of is None else of(picked)
-        return row_sum(self.xp, self.times(values if of is None else of(values)))
+        if self.weights is not None:
+            values = values if function is None else function(values)
+            return row_sum(self.xp, self.multiply(values))
+        if prefers_gather(self.xp, self.num_classes):
+            at_label = gather_labels(self.xp, values, self._clipped_index)
+        else:
+            at_label = row_sum(self.xp, self.multiply(values))
+        return at_label if function is None else function(at_label)
 
-    def scale(self, values: Array) -> Array:
-        """Values of each row, times the sum of the target over the classes."""
+    def multiply_by_sum(self, values: Array) -> Array:
+        """Return values of each row times the sum of its target over the classes."""
         if self.weights is None:
             return values
         return sum_along(self.xp, self.weights) * values
 
-    def dense(self, dtype: Any) -> Array:
-        """The target as a weight for each class."""
+    def as_weights(self, dtype: Any) -> Array:
+        """Return the target as a weight for each class, ``(..., C)``."""
         if self.weights is None:
             return self.xp.astype(self.mask, dtype)
         return self.weights
 
-    def known(self) -> Array | None:
-        """Booleans, true in rows whose label is the number of a class."""
+    def in_range(self) -> Array | None:
+        """Return booleans, true in rows whose label names a class; None of weights."""
         if self.labels is None:
             return None
         if prefers_gather(self.xp, self.num_classes):
-            return self._index == self._numbers
+            return self._clipped_index == self._index
         return self.xp.any(self.mask, axis=-1)
 
-    def all_on(self, number: int) -> Array:
-        """Booleans, true in rows whose target is one class alone."""
+    def is_only(self, number: int) -> Array:
+        """Return booleans, true in rows whose target is this class and no other."""
         if self.labels is not None:
             return equals_number(self.xp, self.labels, number)
         if not 0 <= number < self.num_classes:
             return self.xp.zeros_like(self.weights[..., 0], dtype=self.xp.bool)
         present = self.weights != 0
         others = (present[..., :number], present[..., number + 1 :])
-        left, right = (self.xp.any(part, axis=-1) for part in others)
+        left, right = (self.xp.any(classes, axis=-1) for classes in others)
         return present[..., number] & ~(left | right)
 
 
-@dataclass(frozen=True)
-class Adjustment:
-    """Options of a loss that change its target, or which rows count."""
+@dataclass(frozen=True, eq=False)
+class TargetOptions:
+    """The options of a loss that change its target, or which rows count."""
 
     class_weight: Any = None
     label_smoothing: float = 0.0
@@ -126,77 +133,78 @@ class Adjustment:
 
     @staticmethod
     def parameters() -> list[inspect.Parameter]:
-        """The options, as parameters of a signature."""
-        own = inspect.signature(Adjustment).parameters.values()
+        """Return the options as parameters of a signature."""
+        own = inspect.signature(TargetOptions).parameters.values()
         return [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
 
-    @staticmethod
-    def names() -> tuple[str, ...]:
-        """The names of the options."""
-        return tuple(field.name for field in fields(Adjustment))
-
     @classmethod
-    def among(cls, options: dict[str, Any]) -> Adjustment:
-        """Those of all options of a loss that there are."""
-        return cls(**{n: options[n] for n in cls.names() if n in options})
+    def select(cls, options: dict[str, Any]) -> TargetOptions:
+        """Pick these options from all options of a call, where it has them."""
+        names = (field.name for field in fields(cls))
+        return cls(**{n: options[n] for n in names if n in options})
 
-    def checked(self, xp: Any, values: Array, guard: Guard) -> Adjustment:
-        """With the weights as floats of the prediction's dtype."""
-        weight, ignored = self.class_weight, self.ignore_index
+    def checked(self, xp: Any, values: Array, guard: Guard) -> TargetOptions:
+        """Return the options after their checks, the weights like the prediction."""
+        weight, ignore_index = self.class_weight, self.ignore_index
         if weight is not None:
-            if tuple(weight.shape) != tuple(values.shape[-1:]):
-                raise ValueError(
-                    f"`class_weight` has shape {tuple(weight.shape)}, but must have "
-                    f"one entry for each of the {values.shape[-1]} classes"
-                )
-            floats = as_real(xp, "class_weight", weight, values.dtype)
-            rules = CLASS_WEIGHT.checks(xp, "class_weight", floats, weight)
-            weight = guard.domain(floats, rules)
-        if ignored is not None:
-            ignored = integer("ignore_index", ignored, least=None)
+            weight = _checked_class_weight(xp, weight, values, guard)
+        if ignore_index is not None:
+            ignore_index = integer("ignore_index", ignore_index, least=None)
         smoothing = FRACTION.checked("label_smoothing", self.label_smoothing)
-        return Adjustment(weight, smoothing, ignored)
+        return TargetOptions(weight, smoothing, ignore_index)
 
-    def applied(self, classes: Classes, dtype: Any) -> Classes:
-        """The target as weights ``w_k ((1 - s) t_k + s / C)``."""
-        weights = classes.dense(dtype)
+    def apply(self, target: ClassTarget, dtype: Any) -> ClassTarget:
+        """Return the target as weights ``w_k ((1 - s) t_k + s / C)``."""
+        weights = target.as_weights(dtype)
         if self.label_smoothing:
-            spread = self.label_smoothing / classes.num_classes
+            spread = self.label_smoothing / target.num_classes
             weights = (1 - self.label_smoothing) * weights + spread
         if self.class_weight is not None:
             weights = weights * self.class_weight
-        return Classes(classes.xp, classes.num_classes, weights=weights)
+        return ClassTarget(target.xp, target.num_classes, weights=weights)
 
 
-def as_classes(
+def _checked_class_weight(xp: Any, weight: Array, values: Array, guard: Guard) -> Array:
+    if tuple(weight.shape) != tuple(values.shape[-1:]):
+        raise ValueError(
+            f"`class_weight` has shape {tuple(weight.shape)}, but must have "
+            f"one entry for each of the {values.shape[-1]} classes"
+        )
+    floats = as_real(xp, "class_weight", weight, values.dtype)
+    rules = CLASS_WEIGHT.checks(xp, "class_weight", floats, weight)
+    return guard.domain(floats, rules)
+
+
+def as_class_target(
     xp: Any, values: Array, target: Array, guard: Guard, ignore_index: int | None
-) -> tuple[Classes, Array | None]:
-    """The checked target, and which rows are ignored."""
+) -> tuple[ClassTarget, Array | None]:
+    """Return the target after its checks, and booleans that mark the ignored rows."""
     num_classes = values.shape[-1]
     if target.shape == values.shape:
         weights = as_real(xp, "target", target, values.dtype)
-        weights = guard.domain(
-            weights, SOFT_TARGET.checks(xp, "target", weights, target)
-        )
-        goal = Classes(xp, num_classes, weights=weights)
-        return goal, None if ignore_index is None else goal.all_on(ignore_index)
+        rules = SOFT_TARGET.checks(xp, "target", weights, target)
+        classes = ClassTarget(xp, num_classes, weights=guard.domain(weights, rules))
+        return classes, None if ignore_index is None else classes.is_only(ignore_index)
     if target.shape != values.shape[:-1]:
-        raise ValueError(_misshapen(values, target))
+        raise ValueError(_shape_message(values, target))
     require_labels(xp, "target", target)
-    goal = Classes(xp, num_classes, labels=target)
-    ignored = None if ignore_index is None else goal.all_on(ignore_index)
+    classes = ClassTarget(xp, num_classes, labels=target)
+    ignored = None if ignore_index is None else classes.is_only(ignore_index)
+    # Labels are checked by `guard` itself, not by its `domain`: no step of a derivative
+    # moves them, so that a bad one is the caller's at every point.
     checks = range_checks(xp, "target", target, num_classes, ignored)
-    return replace(goal, labels=guard(target, checks)), ignored
+    return replace(classes, labels=guard(target, checks)), ignored
 
 
-def _misshapen(values: Array, target: Array) -> str:
-    shape, given = tuple(values.shape), tuple(target.shape)
+def _shape_message(values: Array, target: Array) -> str:
+    shape, target_shape = tuple(values.shape), tuple(target.shape)
     fix = (
         f"; reshape it: `target.reshape({shape[:-1]})`"
-        if math.prod(given) == math.prod(shape[:-1])
+        if math.prod(target_shape) == math.prod(shape[:-1])
         else ""
     )
     return (
-        f"`prediction` has shape {shape} but `target` has shape {given}: it must be "
-        f"{shape[:-1]} (integer labels) or {shape} (weights of the classes){fix}"
+        f"`prediction` has shape {shape} but `target` has shape {target_shape}: it "
+        f"must be {shape[:-1]} (integer labels) or {shape} (weights of the classes)"
+        f"{fix}"
     )
