@@ -11,7 +11,7 @@ from xgrad._differences import Estimate as Estimate
 from xgrad._differences import Method
 from xgrad._differences import Status as Status
 from xgrad._differences import color_columns as color_columns
-from xgrad._evaluation import Kept, Progress, Vectorized, Workers
+from xgrad._evaluation import CheckpointPath, Progress, Vectorized, Workers
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._tangent import Tangent as Tangent
@@ -35,10 +35,10 @@ def gradient(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Numerical gradient of a function of an array, or of a nesting of arrays."""
+    """Return the numerical gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -59,10 +59,10 @@ def gradient(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Numerical gradient of a function of an array, or of a nesting of arrays."""
+    """Return the numerical gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -83,10 +83,10 @@ def gradient(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Numerical gradient of a function of an array, or of a nesting of arrays."""
+    """Return the numerical gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -107,7 +107,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[NDArray[Any], Estimate]:
-    """Numerical derivative of an elementwise function, at every entry at once."""
+    """Return the numerical derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -128,7 +128,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> NDArray[Any]:
-    """Numerical derivative of an elementwise function, at every entry at once."""
+    """Return the numerical derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -149,7 +149,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Numerical derivative of an elementwise function, at every entry at once."""
+    """Return the numerical derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -170,7 +170,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Numerical derivative of an elementwise function, at every entry at once."""
+    """Return the numerical derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -191,7 +191,7 @@ def derivative(
     progress: Progress = False,
     full_output: bool,
 ) -> Any:
-    """Numerical derivative of an elementwise function, at every entry at once."""
+    """Return the numerical derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -210,10 +210,10 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -232,10 +232,10 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -254,10 +254,10 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[Any, Estimate]:
-    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -276,10 +276,10 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> Any:
-    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -298,10 +298,10 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``."""
+    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -320,10 +320,10 @@ def hessian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the numerical Hessian of a scalar function, exactly symmetric."""
     ...
 
 @overload
@@ -342,10 +342,10 @@ def hessian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the numerical Hessian of a scalar function, exactly symmetric."""
     ...
 
 @overload
@@ -364,10 +364,10 @@ def hessian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the numerical Hessian of a scalar function, exactly symmetric."""
     ...
 
 @overload
@@ -386,7 +386,7 @@ def jvp(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[Any, Estimate]:
-    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``."""
+    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
     ...
 
 @overload
@@ -405,7 +405,7 @@ def jvp(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> Any:
-    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``."""
+    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
     ...
 
 @overload
@@ -424,5 +424,5 @@ def jvp(
     progress: Progress = False,
     full_output: bool,
 ) -> Any:
-    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``."""
+    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
     ...

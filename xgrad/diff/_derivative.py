@@ -1,4 +1,4 @@
-"""Derivatives of elementwise functions, and the lines that touch them."""
+"""Derivatives of elementwise functions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from xgrad._evaluation import (
     Progress,
     Vectorized,
     Workers,
-    everything,
-    runner,
+    open_evaluator,
+    single_column,
 )
 
 
@@ -42,16 +42,16 @@ def derivative(
     progress: Progress = False,
     full_output: bool = False,
 ) -> Any:
-    """Numerical derivative of an elementwise function, at every entry at once.
+    """Return the numerical derivative of an elementwise function, at every entry.
 
     Parameters
     ----------
     f : callable
         Maps an array to an array of the same shape, entry by entry.
     x : array of real numbers, or a Python number
-        Where to differentiate.
+        Points at which to differentiate.
     order : int
-        Which derivative, 1 to 4. Orders above 1 take "central", "forward" and
+        Order of the derivative, 1 to 4. Orders above 1 need "central", "forward" or
         "backward".
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 full_output
@@ -67,13 +67,14 @@ full_output
     Raises
     ------
     TypeError
-        If ``x`` or the result of ``f`` is no array of real numbers.
+        If ``x`` or the result of ``f`` is not an array of real numbers.
     ValueError
-        If the result of ``f`` is not shaped like ``x``, or an option is not offered.
+        If the result of ``f`` has not the shape of ``x``, or if an option has a value
+        that is not offered.
 
     Notes
     -----
-    Costs ``accuracy`` evaluations (two more for orders 3 and 4) and one at ``x``.
+    The cost is ``accuracy`` evaluations (two more for orders 3 and 4) and one at ``x``.
     Sources as in `gradient`.
 
     Examples
@@ -97,23 +98,28 @@ full_output
     execution = Execution(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    function, given = prepare(f, x, plan, execution)
+    function, arrays = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: `gradient` takes nested arrays")
-    with runner(execution, function.leaves[0]) as run_by:
-        run = Problem(function, ("x",), plan, run_by)
-        base = run.at_base()
+    with open_evaluator(execution, function.leaves[0]) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
         if tuple(base.shape) != tuple(x.shape):
             raise ValueError(
                 f"`f` returned shape {tuple(base.shape)} for x of shape "
                 f"{tuple(x.shape)}: `derivative` is elementwise; use `gradient` for a "
                 "scalar function, `jacobian` for any other"
             )
-        parts = run.finish(
-            given[0][1], elementwise_derivative(run, base), tuple(x.shape)
+        result = problem.finish(
+            arrays[0][1], differentiate_entries(problem, base), tuple(x.shape)
         )
-        return (parts.value, run.estimate(x, [parts])) if full_output else parts.value
+        if not full_output:
+            return result.value
+        return result.value, problem.estimate(x, [result])
 
 
-def elementwise_derivative(run: Problem, base: Any) -> Result:
-    return run.differentiate(0, base, everything, functools.partial(EachOutput, base))
+def differentiate_entries(problem: Problem, base: Any) -> Result:
+    """Differentiate an elementwise function at all entries of ``x`` at once."""
+    return problem.differentiate(
+        0, base, single_column, functools.partial(EachOutput, base)
+    )

@@ -1,4 +1,4 @@
-"""The gradient: of a scalar, of independent rows, of a sum of terms."""
+"""Gradients of scalars, of independent rows, and of sums of terms."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from xgrad._differences import (
     require_scalar,
 )
 from xgrad._evaluation import (
+    CheckpointPath,
     Execution,
-    Kept,
     Points,
     Progress,
     Vectorized,
     Workers,
     checkpoint_of,
-    colors,
-    entries,
-    rows,
-    runner,
+    color_columns,
+    entry_columns,
+    open_evaluator,
+    row_columns,
 )
 from xgrad._quick import quick_gradient
 
@@ -70,81 +70,84 @@ def gradient(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: bool = False,
 ) -> Any:
-    """Numerical gradient of a function of an array, or of a nesting of arrays.
+    """Return the numerical gradient of a function of an array, or of nested arrays.
 
     Parameters
     ----------
     f : callable
         Maps an array like ``x`` to a scalar (with ``axis=-1``: ``(..., n)`` to
-        ``(...)``; with ``terms=True`` to an array of terms). It gets arrays of its own
-        and never the caller's.
+        ``(...)``; with ``terms=True``: to an array of terms). It is called with copies,
+        never with the caller's arrays.
     x : array of real numbers, or nested dict, list or tuple of arrays
-        Where to differentiate. Integers are promoted to the default float, half
-        precision is evaluated in float32.
+        Point at which to differentiate. Integers are promoted to the default float;
+        half precision is evaluated in float32.
     axis : -1, optional
-        The rows of ``x`` are independent points: ``f`` gives one number a row, and one
-        column of all rows moves at a time. Two evaluations verify the independence
-        (not of lazy arrays, which have no values yet).
+        Treats the rows of ``x`` as independent points: ``f`` returns one number for
+        each row, and one column of all rows is moved at a time. Two evaluations verify
+        that the rows are independent (except for lazy arrays, whose values are not
+        known yet).
     terms : bool
-        ``f`` returns terms, of which the gradient of the sum is wanted. Differences
-        are taken term by term and then added up, in float64 where the device has it:
-        what a component leaves alone cancels exactly, however large the sum.
+        Takes the result of ``f`` as the terms of a sum, and returns the gradient of the
+        sum. Differences are taken term by term and then added up, in float64 if the
+        device has it: terms that a component does not change cancel exactly, however
+        large the sum is.
     sparsity : array of booleans, sparse matrix or Coloring, (terms, entries), optional
-        Which terms depend on which entries of ``x``, both in C order. Components that
-        share no term are evaluated together. A pattern that is too small gives wrong
-        results; `color_columns` prepares one for many calls.
+        Says which terms depend on which entries of ``x``, both in C order. Components
+        that share no term are evaluated together. A pattern with missing entries gives
+        wrong results. `color_columns` prepares a pattern for many calls.
     method : {"central", "forward", "backward", "complex", "ladder", "auto"}
-        Where the points lie. A component that is not finite on one side is taken from
-        the other side with "central". "complex" takes an imaginary step, exact to
-        rounding for analytic ``f`` that accept complex arrays. "ladder" tries steps of
-        all sizes and takes, for each component, the one of least error. "auto" is
-        "central", and the ladder for the components whose error bound is above
+        Formula of the derivative. If a component is not finite on one side, "central"
+        uses the other side. "complex" takes an imaginary step; it is exact to rounding
+        for an analytic ``f`` that accepts complex arrays. "ladder" tries steps of all
+        sizes and uses, for each component, the one with the least error. "auto" uses
+        "central", and then the ladder for components whose error bound exceeds
         ``eps**(2/5)`` of the largest component.
     accuracy : int, optional
-        Order of the error in the step: 2, 4, 6, 8 for central (default 4), 1 to 4 for
-        forward and backward (default 2).
+        Power of the step by which the error falls: 2, 4, 6 or 8 for "central" (default
+        4), 1 to 4 for "forward" and "backward" (default 2).
     step : float or array like ``x``, optional
-        Absolute step; its sign is ignored, and a step of 0 gives ``nan``. By default
+        Absolute step, whose sign is ignored. The number 0 is an error; an entry of 0 in
+        an array gives ``nan`` for its component. By default
         ``(A eps)**(1/(accuracy + 1)) * max(abs(x), 1)`` for each component, both
         factors rounded down to powers of two, with ``eps`` of the coarser of the dtypes
         of ``x`` and ``f(x)``, and ``A`` the sum of the sizes of the weights (1 to 2 for
         central).
     dtype : floating dtype, optional
-        Evaluate ``f`` in this dtype; the result has it too.
+        Dtype in which ``f`` is evaluated, and that of the result.
     bounds : pair of numbers or arrays like ``x``, optional
-        ``(low, high)``, each of them may be None. No point leaves the bounds: close to
-        one all points of a component lie on its other side, at the same accuracy.
+        ``(low, high)``, either of which may be None. No point leaves the bounds: close
+        to a bound, all points of a component lie on one side, at the same accuracy.
     vectorized : bool or "auto"
         ``True``: ``f`` takes a leading axis of points, ``(B, *x.shape) -> (B, ...)``
-        (every array of a nesting has it). ``False``: one point a call. "auto": a plain
-        ``f`` at many points at once, through PyTorch's or JAX's own ``vmap``, or, with
-        NumPy and CuPy, through arrays that hold what differs from ``f(x)``. A few
-        points are compared with plain calls, and one on every further call of the same
-        function; where the function does not allow it, there is one point a call, and
-        one ``RuntimeWarning`` that says why. Where it saves no time (one or two
-        entries, rows of ``axis=-1`` or a function of all entries above 16 KiB, Dask)
-        there is one point a call, too.
+        (so does every array of a nested ``x``). ``False``: ``f`` is called once for
+        each point. "auto": a plain ``f`` is evaluated at many points at once, by
+        PyTorch's or JAX's own ``vmap`` or, with NumPy and CuPy, by arrays that hold
+        only the differences from ``f(x)``. The first call compares a few points with
+        plain calls of ``f``, every further call one. If the function does not allow
+        this, it is called once for each point, and one ``RuntimeWarning`` says why.
+        Functions that gain nothing (one or two entries, rows of ``axis=-1`` or a
+        function of all entries above 16 KiB, Dask) are called point by point, too.
     max_bytes : int, optional
-        Memory for the points, and what ``f`` returns for them, at once; by default
-        2 MiB on a CPU and a quarter of the free memory on a GPU. Where memory runs out
-        all the same, chunks are halved.
+        Memory in bytes for the points that are evaluated at once and their results; by
+        default 2 MiB on a CPU and a quarter of the free memory on a GPU. If memory runs
+        out all the same, chunks are halved.
     workers : int, concurrent.futures.Executor or callable like ``map``, optional
-        Evaluates chunks of points: a number of threads, a pool, or ``workers(function,
-        chunks)`` that returns results in order.
+        Evaluate chunks of points: a number of threads, a pool, or a callable
+        ``workers(function, chunks)`` that returns the results in order.
     progress : bool or callable
-        ``True`` shows a bar (needs tqdm); a callable gets ``(done, total)``
-        evaluations after each chunk.
+        ``True`` shows a bar (which needs tqdm); a callable is called with
+        ``(done, total)`` evaluations after each chunk.
     checkpoint : str or path, optional
-        A file that keeps the values of finished chunks (an ``npz``, always replaced as
-        a whole). A call that was interrupted, in whatever way, goes on from there when
-        it is made again, with the same result to the bit; ``f(x)`` is evaluated again
-        to see that ``f`` has not changed. Chunks are smaller than without, all values
-        stay in memory until the end, and the file stays when the call is done.
+        File that stores the values of finished chunks (an ``npz``, which is always
+        replaced as a whole). If the call is interrupted, the same call made again goes
+        on from there and returns the same bits; it evaluates ``f(x)`` again to verify
+        that ``f`` has not changed. Chunks are smaller than without a file, all values
+        stay in memory until the end, and the file remains when the call is done.
     full_output : bool
-        Return ``(gradient, Estimate)``.
+        Whether to return ``(gradient, Estimate)``.
 
     Returns
     -------
@@ -155,24 +158,25 @@ def gradient(
     Raises
     ------
     TypeError
-        If ``x`` or the result of ``f`` is no array of real numbers, or if a function
-        under "complex" drops the imaginary part.
+        If ``x`` or the result of ``f`` is not an array of real numbers, or if ``f``
+        drops the imaginary part under method "complex".
     ValueError
-        If ``f`` does not return a scalar (one number a row with ``axis=-1``), if two
-        calls at one point differ (noticed with ``vectorized="auto"``), if it couples
-        rows that should be independent or is not analytic under "complex", if ``x`` is
-        outside its bounds, if an option is not offered, or if the checkpoint is that of
-        another call, damaged, or in use.
+        If ``f`` does not return a scalar (with ``axis=-1``: one number for each row),
+        if two calls at the same point differ (noticed with ``vectorized="auto"``), if
+        ``f`` couples rows that should be independent or is not analytic under method
+        "complex", if ``x`` lies outside its bounds, if a value of an option is not
+        offered, or if the checkpoint is damaged, in use, or belongs to another call.
 
     Notes
     -----
     The weights of the stencils are exact (Fornberg, Math. Comp. 51, 1988). Each
-    difference is divided by the step really taken, ``(x + h) - (x - h)`` as it is in
-    floating point (Press et al., Numerical Recipes, section 5.7). Costs ``accuracy``
-    evaluations an entry, or a column with ``axis=-1``, or a colour with ``sparsity=``,
-    and one at ``x``; a ladder costs 24 an entry (20 in float32) and 30 for each array
-    to measure the noise of ``f`` (More and Wild, SISC 33, 2011); the complex step costs
-    one an entry, and 4 for each array to see that ``f`` is analytic.
+    difference is divided by the step really taken, ``(x + h) - (x - h)`` as rounded in
+    floating point (Press et al., Numerical Recipes, section 5.7). The cost is
+    ``accuracy`` evaluations for each entry, or for each column with ``axis=-1``, or for
+    each colour with ``sparsity=``, and one at ``x``. A ladder costs 24 for each entry
+    (20 in float32) and 30 for each array to measure the noise of ``f`` (More and Wild,
+    SISC 33, 2011). The complex step costs one for each entry, and 4 for each array to
+    verify that ``f`` is analytic.
 
     Error bounds: the change to the next lower accuracy (of a ladder: three times the
     change to the neighbouring rungs), and what rounding in ``f`` makes of it.
@@ -230,7 +234,7 @@ def value_and_gradient(
     workers: Workers = None,
     progress: Progress = False,
 ) -> tuple[Any, ArrayT]:
-    """Value of a function and its numerical gradient, for the cost of the gradient.
+    """Return the value of a function and its gradient, at the cost of the gradient.
 
     Parameters
     ----------
@@ -286,61 +290,71 @@ def _solve(
         )
         if slopes is not None:
             return np.asarray(first), slopes, None
-    function, given = prepare(f, x, plan, execution)
+    function, arrays = prepare(f, x, plan, execution)
     xp = function.xp
-    names = tuple(name for name, _ in given)
-    keeping = checkpoint_of(execution, function, names, plan.description("gradient"))
-    with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Problem(function, names, plan, run_by)
+    names = tuple(name for name, _ in arrays)
+    saved = checkpoint_of(execution, function, names, plan.description("gradient"))
+    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+        problem = Problem(function, names, plan, evaluate)
         if plan.axis is not None:
             require_rows(x)
-        base = run.at_base() if first is None else run.take_value(first)
+        base = problem.at_base() if first is None else problem.take_value(first)
         if plan.terms:
             coloring = _coloring(sparsity, x, base)
-            found = [_of_terms(run, i, base, coloring) for i in range(len(given))]
+            results = [
+                _differentiate_terms(problem, i, base, coloring)
+                for i in range(len(arrays))
+            ]
             with quiet():
                 value = cast(xp, wide_sum(xp, base), base.dtype)
         elif plan.axis is None:
-            found = [gradient_of_scalar(run, i, base) for i in range(len(given))]
+            results = [
+                differentiate_scalar(problem, i, base) for i in range(len(arrays))
+            ]
             value = xp.reshape(xp.asarray(base), ())
         else:
             _require_one_number_a_row(function, base)
-            found, value = [_of_rows(run, base)], base
-        parts = [
-            run.finish(leaf, part, tuple(leaf.shape))
-            for (_, leaf), part in zip(given, found, strict=True)
+            results, value = [_differentiate_rows(problem, base)], base
+        results = [
+            problem.finish(leaf, result, tuple(leaf.shape))
+            for (_, leaf), result in zip(arrays, results, strict=True)
         ]
-        slopes = rebuild(x, [part.value for part in parts])
-        return value, slopes, run.estimate(x, parts) if plan.full_output else None
+        slopes = rebuild(x, [result.value for result in results])
+        estimate = problem.estimate(x, results) if plan.full_output else None
+        return value, slopes, estimate
 
 
-def gradient_of_scalar(run: Problem, leaf: int, base: Array) -> Result:
-    """Derivatives of a scalar by the entries of one array."""
+def differentiate_scalar(problem: Problem, leaf: int, base: Array) -> Result:
+    """Differentiate a scalar with respect to the entries of one leaf."""
     require_scalar(base, SUMS_AND_ROWS)
-    return run.differentiate(leaf, base, entries, functools.partial(EachOutput, base))
+    return problem.differentiate(
+        leaf, base, entry_columns, functools.partial(EachOutput, base)
+    )
 
 
-def _of_rows(run: Problem, base: Array) -> Result:
-    _prove_rows_independent(run, base)
-    return run.differentiate(0, base, rows, functools.partial(EachOutput, base))
+def _differentiate_rows(problem: Problem, base: Array) -> Result:
+    _prove_rows_independent(problem, base)
+    return problem.differentiate(
+        0, base, row_columns, functools.partial(EachOutput, base)
+    )
 
 
-def _of_terms(
-    run: Problem, leaf: int, base: Array, coloring: Coloring | None
+def _differentiate_terms(
+    problem: Problem, leaf: int, base: Array, coloring: Coloring | None
 ) -> Result:
     if coloring is None:
-        return run.differentiate(
-            leaf, base, entries, functools.partial(SumOfTerms, base)
+        return problem.differentiate(
+            leaf, base, entry_columns, functools.partial(SumOfTerms, base)
         )
-    labels = coloring.colors_like(run.xp, base)
+    column_colors = coloring.colors_like(problem.xp, base)
 
     def columns(points: Points) -> Points:
-        return colors(points, labels, coloring.num_colors)
+        return color_columns(points, column_colors, coloring.num_colors)
 
     def readout(eps: float, noise: Array | None) -> Readout:
         return SparseSumOfTerms(base, eps, coloring, noise)
 
-    return run.differentiate(leaf, base, columns, readout)
+    return problem.differentiate(leaf, base, columns, readout)
 
 
 def _coloring(sparsity: Any, x: Any, base: Array) -> Coloring | None:
@@ -353,6 +367,10 @@ SUMS_AND_ROWS = (
 )
 
 
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+BLOCK_ROUNDINGS = 64
+
+
 def _require_one_number_a_row(function: Any, base: Array) -> None:
     shape = tuple(function.leaves[0].shape)
     if tuple(base.shape) != shape[:-1]:
@@ -363,14 +381,15 @@ def _require_one_number_a_row(function: Any, base: Array) -> None:
         )
 
 
-def _prove_rows_independent(run: Problem, base: Array) -> None:
-    """Move about half of the rows, see that the others keep their value, and swap.
+def _prove_rows_independent(problem: Problem, base: Array) -> None:
+    """Raise unless moving half of the rows leaves the values of the others alone.
 
-    Half of them rather than one, so that a coupling through a mean over many rows is
-    as large as a step. Each entry moves by another amount, so that no invariance of
-    ``f`` (a common shift of logits) hides it.
+    Both halves move in turn: half of the rows rather than one, so that a coupling
+    through a mean over many rows is as large as a step. The entries of a row move by
+    different amounts, so that no invariance of ``f`` (a common shift of logits) hides
+    the coupling.
     """
-    xp, x = run.xp, run.function.leaves[0]
+    xp, x = problem.xp, problem.function.leaves[0]
     count = math.prod(base.shape)
     if count < 2 or is_lazy(xp, x):
         return
@@ -378,17 +397,19 @@ def _prove_rows_independent(run: Problem, base: Array) -> None:
         half = np.random.default_rng(0).random(count) < 0.5
         half[0], half[-1] = True, False
         half = from_host(xp, half.reshape(base.shape), like=x)
-        golden = (np.arange(1, x.shape[-1] + 1) * 0.6180339887498949) % 1
+        # Multiples of the golden ratio lie evenly in [0, 1), however many there are.
+        golden = (np.arange(1, x.shape[-1] + 1) * GOLDEN_RATIO) % 1
         amounts = from_host(xp, 0.5 + golden / 2, like=x, dtype=x.dtype)
-        shifted = x + amounts * run.placements[0].largest_move(run.eps(0, base))
-        # Rounding may differ where a library treats a block of rows at once.
+        shifted = x + amounts * problem.placements[0].largest_move(problem.eps(0, base))
+        # A library that treats a block of rows at once may round in another order:
+        # sums of up to 64 terms then differ by as many roundings.
         size = xp.where(xp.isfinite(base), xp.abs(base), 0.0)
-        noise = 64 * float_info(xp, base.dtype).eps * xp.max(size)
+        noise = BLOCK_ROUNDINGS * float_info(xp, base.dtype).eps * xp.max(size)
         coupled = []
-        for moved in (half, ~half):
-            changed = run.at(xp.where(moved[..., None], shifted, x))
-            same = xp.abs(changed - base) <= noise
-            coupled.append(~moved & ~same & xp.isfinite(base))
+        for shifts in (half, ~half):
+            values = problem.at(xp.where(shifts[..., None], shifted, x))
+            same = xp.abs(values - base) <= noise
+            coupled.append(~shifts & ~same & xp.isfinite(base))
     if bool(xp.any(coupled[0] | coupled[1])):
         raise ValueError(
             "with axis=-1 the rows of `x` must be independent, but moving some rows "

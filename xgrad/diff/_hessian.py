@@ -1,4 +1,4 @@
-"""The Hessian, from a function alone or from its gradient, and its products."""
+"""Hessians, from a scalar function alone or from its gradient."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from xgrad._differences import (
     second_differences,
 )
 from xgrad._evaluation import (
+    CheckpointPath,
     Execution,
-    Kept,
     Progress,
     Vectorized,
     Workers,
     checkpoint_of,
-    runner,
+    open_evaluator,
 )
-from xgrad.diff._jacobian import dense
+from xgrad.diff._jacobian import dense_jacobian
 
 
 def hessian(
@@ -44,30 +44,30 @@ def hessian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: bool = False,
 ) -> Any:
-    """Numerical Hessian of a scalar function, exactly symmetric.
+    """Return the numerical Hessian of a scalar function, exactly symmetric.
 
     Parameters
     ----------
     f : callable
         Maps an array like ``x`` to a scalar.
     x : array of real numbers
-        Where to differentiate.
+        Point at which to differentiate.
     grad : callable, optional
-        The gradient of ``f``, in the shape of ``x``. Its Jacobian, made symmetric, is
+        Gradient of ``f``, in the shape of ``x``. Its Jacobian, made symmetric, is
         cheaper and far more accurate than second differences of ``f``.
     method : str
-        As in `gradient` with ``grad=``; "central" without.
+        With ``grad=`` as in `gradient`; without it only "central".
     accuracy : int, optional
-        Without ``grad=``: 2 (default) or 4, at twice the cost. With it as in
-        `gradient`.
+        With ``grad=`` as in `gradient`; without it 2 (the default) or 4, which costs
+        twice as much.
     step : float or array like ``x``, optional
         Absolute step; by default ``eps**(1/(accuracy + 2)) * max(abs(x), 1)``.
     bounds : pair, optional
-        As in `gradient`, with ``grad=`` only: differences of ``f`` alone need room on
-        both sides.
+        As in `gradient`, but only with ``grad=``: second differences of ``f`` need room
+        on both sides.
     dtype, vectorized, max_bytes, workers, progress, checkpoint, full_output
         As in `gradient`.
 
@@ -79,16 +79,16 @@ def hessian(
     Raises
     ------
     TypeError
-        If ``x`` is nested, or the results are no arrays of real numbers.
+        If ``x`` is nested, or a result is not an array of real numbers.
     ValueError
-        If ``f`` does not return a scalar or ``grad`` an array like ``x``, or an option
-        is not offered.
+        If ``f`` does not return a scalar, or ``grad`` an array like ``x``, or if an
+        option has a value that is not offered.
 
     Notes
     -----
-    From ``f`` alone: ``accuracy / 2 * n * (n + 1) + 1`` evaluations (twice as many at
-    accuracy 2 with ``full_output=True``), those of a pair moving both entries the same
-    way (Abramowitz and Stegun, 25.3.27).
+    From ``f`` alone the cost is ``accuracy / 2 * n * (n + 1) + 1`` evaluations, and
+    twice as many at accuracy 2 with ``full_output=True``. Mixed differences move both
+    entries of a pair the same way (Abramowitz and Stegun, 25.3.27).
 
     Examples
     --------
@@ -115,7 +115,7 @@ def hessian(
             bounds=bounds,
             full_output=full_output,
         )
-        return _of_gradient(grad, x, plan, execution)
+        return _hessian_of_gradient(grad, x, plan, execution)
     plan = planned(
         method=method,
         accuracy=2 if accuracy is None else accuracy,
@@ -126,47 +126,49 @@ def hessian(
         full_output=full_output,
         curvature=True,
     )
-    function, given = prepare(f, x, plan, execution)
-    keeping = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
-    with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Problem(function, ("x",), plan, run_by)
-        base = run.at_base()
+    function, arrays = prepare(f, x, plan, execution)
+    saved = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
+    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
         require_scalar(base)
-        parts = run.finish(
-            given[0][1], second_differences(run, base), (*x.shape, *x.shape)
+        result = problem.finish(
+            arrays[0][1], second_differences(problem, base), (*x.shape, *x.shape)
         )
-        return (parts.value, run.estimate(x, [parts])) if full_output else parts.value
+        if not full_output:
+            return result.value
+        return result.value, problem.estimate(x, [result])
 
 
-def _of_gradient(
+def _hessian_of_gradient(
     grad: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
 ) -> Any:
-    function, given = prepare(grad, x, plan, execution)
+    function, arrays = prepare(grad, x, plan, execution)
     xp = function.xp
-    keeping = checkpoint_of(
+    saved = checkpoint_of(
         execution, function, ("x",), plan.description("hessian of grad")
     )
-    with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Problem(function, ("x",), plan, run_by)
-        base = run.at_base()
+    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
         if tuple(base.shape) != tuple(x.shape):
             raise ValueError(
                 f"`grad` returned shape {tuple(base.shape)} for x of shape "
                 f"{tuple(x.shape)}: a gradient is shaped like x"
             )
-        parts = dense(run, 0, base, given[0][1])
+        result = dense_jacobian(problem, 0, base, arrays[0][1])
         count = math.prod(x.shape)
 
-        def mirrored(part: Array) -> Array:
-            square = xp.matrix_transpose(xp.reshape(part, (count, count)))
+        def mirrored(values: Array) -> Array:
+            square = xp.matrix_transpose(xp.reshape(values, (count, count)))
             return xp.reshape(square, (*x.shape, *x.shape))
 
         with quiet():
-            value = (parts.value + mirrored(parts.value)) / 2
+            value = (result.value + mirrored(result.value)) / 2
             if not plan.full_output:
                 return value
             worse = {
-                name: xp.maximum(vars(parts)[name], mirrored(vars(parts)[name]))
+                name: xp.maximum(vars(result)[name], mirrored(vars(result)[name]))
                 for name in ("error", "step", "status")
             }
-        return value, run.estimate(x, [Result(value, **worse)])
+        return value, problem.estimate(x, [Result(value, **worse)])

@@ -1,4 +1,4 @@
-"""The Jacobian, whole or sparse, and its products with vectors."""
+"""Jacobians, dense or sparse."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from xgrad._differences import (
     prepare,
 )
 from xgrad._evaluation import (
+    CheckpointPath,
     Execution,
-    Kept,
     Points,
     Progress,
     Vectorized,
     Workers,
     checkpoint_of,
-    colors,
-    entries,
-    runner,
+    color_columns,
+    entry_columns,
+    open_evaluator,
 )
 
 
@@ -47,23 +47,23 @@ def jacobian(
     max_bytes: int | None = None,
     workers: Workers = None,
     progress: Progress = False,
-    checkpoint: Kept = None,
+    checkpoint: CheckpointPath = None,
     full_output: bool = False,
 ) -> Any:
-    """Numerical Jacobian: the derivative of each entry of the result by each of ``x``.
+    """Return the numerical Jacobian of a function of an array, or of nested arrays.
 
     Parameters
     ----------
     f : callable
         Maps an array like ``x`` to an array of any shape.
     x : array of real numbers, or nested dict, list or tuple of arrays
-        Where to differentiate.
+        Point at which to differentiate.
     sparsity : array of booleans, sparse matrix or Coloring, optional
-        Which entries of the result depend on which of ``x``, both in C order: shape
-        ``(result entries, x entries)``. Columns that share no row are evaluated
-        together, each with its own step, and the result is sparse. A pattern that is
-        too small gives wrong results. `color_columns` prepares one for many calls.
-        NumPy (with scipy, the extra ``sparse``) and CuPy only.
+        Says which entries of the result depend on which entries of ``x``, both in C
+        order: shape ``(result entries, x entries)``. Columns that share no row are
+        evaluated together, each with its own step, and the result is sparse. A pattern
+        with missing entries gives wrong results. `color_columns` prepares a pattern for
+        many calls. Only NumPy (with scipy, the extra ``sparse``) and CuPy offer this.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 checkpoint, full_output
         As in `gradient`.
@@ -79,15 +79,15 @@ checkpoint, full_output
     Raises
     ------
     TypeError
-        If ``x`` or the result of ``f`` is no array of real numbers, or sparse matrices
-        are not to be had for its library.
+        If ``x`` or the result of ``f`` is not an array of real numbers, or if its
+        library has no sparse matrices.
     ValueError
-        If ``sparsity`` has another shape, or an option is not offered.
+        If ``sparsity`` has another shape, or an option has a value that is not offered.
 
     Notes
     -----
-    Costs ``accuracy`` evaluations an entry of ``x``, or a colour, and one at ``x``.
-    Sources as in `gradient` and `color_columns`.
+    The cost is ``accuracy`` evaluations for each entry of ``x``, or each colour, and
+    one at ``x``. Sources as in `gradient` and `color_columns`.
 
     Examples
     --------
@@ -111,42 +111,53 @@ checkpoint, full_output
         progress=progress,
         checkpoint=checkpoint,
     )
-    function, given = prepare(f, x, plan, execution)
+    function, arrays = prepare(f, x, plan, execution)
     if sparsity is not None:
         require_sparse(function.xp)
-    names = tuple(name for name, _ in given)
-    keeping = checkpoint_of(execution, function, names, plan.description("jacobian"))
-    with runner(execution, function.leaves[0], kept=keeping) as run_by:
-        run = Problem(function, names, plan, run_by)
-        base = run.at_base()
+    names = tuple(name for name, _ in arrays)
+    saved = checkpoint_of(execution, function, names, plan.description("jacobian"))
+    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+        problem = Problem(function, names, plan, evaluate)
+        base = problem.at_base()
         if sparsity is None:
-            parts = [dense(run, i, base, leaf) for i, (_, leaf) in enumerate(given)]
-            value = rebuild(x, [part.value for part in parts])
+            results = [
+                dense_jacobian(problem, i, base, leaf)
+                for i, (_, leaf) in enumerate(arrays)
+            ]
+            value = rebuild(x, [result.value for result in results])
         else:
             coloring = fitting_coloring(sparsity, x, base)
-            parts = [_sparse(run, base, coloring, given[0][1])]
+            results = [_sparse_jacobian(problem, base, coloring, arrays[0][1])]
             value = sparse_matrix(
                 function.xp,
-                parts[0].value,
+                results[0].value,
                 *coloring.by_rows,
                 coloring.shape,
             )
-        return (value, run.estimate(x, parts)) if full_output else value
+        return (value, problem.estimate(x, results)) if full_output else value
 
 
-def dense(run: Problem, leaf: int, base: Array, given: Array) -> Result:
-    """Derivatives by one array, ``(*f(x).shape, *x.shape)``."""
-    parts = run.differentiate(leaf, base, entries, functools.partial(EachOutput, base))
-    return run.finish(given, parts, (*base.shape, *given.shape))
+def dense_jacobian(problem: Problem, leaf: int, base: Array, array: Array) -> Result:
+    """Differentiate by each entry of one leaf: ``(*f(x).shape, *leaf.shape)``.
+
+    The result has the dtype that the leaf's ``array`` leads to, as it was passed.
+    """
+    result = problem.differentiate(
+        leaf, base, entry_columns, functools.partial(EachOutput, base)
+    )
+    return problem.finish(array, result, (*base.shape, *array.shape))
 
 
-def _sparse(run: Problem, base: Array, coloring: Coloring, given: Array) -> Result:
-    labels = coloring.colors_like(run.xp, base)
+def _sparse_jacobian(
+    problem: Problem, base: Array, coloring: Coloring, array: Array
+) -> Result:
+    """Differentiate by each colour: one number for each entry of the pattern."""
+    column_colors = coloring.colors_like(problem.xp, base)
 
     def columns(points: Points) -> Points:
-        return colors(points, labels, coloring.num_colors)
+        return color_columns(points, column_colors, coloring.num_colors)
 
-    parts = run.differentiate(
+    result = problem.differentiate(
         0, base, columns, lambda eps, noise: SparseJacobian(base, eps, coloring, noise)
     )
-    return run.finish(given, parts, (len(coloring.rows),))
+    return problem.finish(array, result, (len(coloring.rows),))

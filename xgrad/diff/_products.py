@@ -42,8 +42,8 @@ from xgrad._evaluation import (
     Progress,
     Vectorized,
     Workers,
-    entries,
-    runner,
+    entry_columns,
+    open_evaluator,
 )
 
 
@@ -62,19 +62,19 @@ def jvp(
     progress: Progress = False,
     full_output: bool = False,
 ) -> Any:
-    """Numerical Jacobian-vector product: the derivative of ``f`` along ``v``.
+    """Return the Jacobian-vector product: the numerical derivative along ``v``.
 
     Parameters
     ----------
     f : callable
         Maps an array like ``x`` to an array of any shape.
     x : array of real numbers, or nested dict, list or tuple of arrays
-        Where to differentiate.
+        Point at which to differentiate.
     v : array like ``x``, nested as ``x`` is
         The direction.
     method, accuracy, dtype, vectorized, max_bytes, workers, progress, full_output
-        As in `gradient`. Along ``v`` all components move at once, the step being set
-        by the one that moves most for its size.
+        As in `gradient`. All components move along ``v`` at once; the one that moves
+        most for its size sets the step.
 
     Returns
     -------
@@ -84,14 +84,15 @@ def jvp(
     Raises
     ------
     TypeError
-        If ``x``, ``v`` or the result of ``f`` is no array of real numbers.
+        If ``x``, ``v`` or the result of ``f`` is not an array of real numbers.
     ValueError
-        If ``v`` has not the structure and shapes of ``x``, or an option is not offered.
+        If ``v`` has not the structure and shapes of ``x``, or if an option has a value
+        that is not offered.
 
     Notes
     -----
-    Costs ``accuracy`` evaluations and one at ``x``, whatever the sizes. Sources as in
-    `gradient`.
+    The cost is ``accuracy`` evaluations and one at ``x``, whatever the sizes. Sources
+    as in `gradient`.
 
     Examples
     --------
@@ -105,26 +106,26 @@ def jvp(
     execution = Execution(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    function, given = prepare(f, x, plan, execution)
-    parts, evaluations = directional_derivative(
-        function, v, plan, execution, given[0][1]
+    function, arrays = prepare(f, x, plan, execution)
+    result, evaluations = directional_derivative(
+        function, v, plan, execution, arrays[0][1]
     )
-    value = parts.value
     if not full_output:
-        return value
-    return value, Estimate(parts.error, parts.step, parts.status, evaluations)
+        return result.value
+    estimate = Estimate(result.error, result.step, result.status, evaluations)
+    return result.value, estimate
 
 
-@dataclass(frozen=True)
-class _Directional:
-    """The derivative of a function along a direction, as a function of where."""
+@dataclass(frozen=True, eq=False)
+class _DirectionalDifference:
+    """A function of ``x``: the change of another function along a direction there."""
 
     function: Function
     direction: tuple[Array, ...]
     step: float
 
     def __call__(self, x: Any) -> Array:
-        """Differences of accuracy 4, in units of the direction."""
+        """Return a weighted sum of differences of accuracy 4, before any division."""
         values = {}
         scheme = stencil("central", 4)
         with at_perturbed_points():
@@ -136,7 +137,7 @@ class _Directional:
                         leaves(x), self.direction, strict=True
                     )
                 ]
-                values[offset] = self.function.values(points)
+                values[offset] = self.function.evaluate(points)
             shapes = {tuple(value.shape) for value in values.values()}
             if len(shapes) > 1:
                 raise ValueError(f"`f` returned several shapes: {sorted(shapes)}")
@@ -160,19 +161,19 @@ def hvp(
     workers: Workers = None,
     progress: Progress = False,
 ) -> ArrayT:
-    """Numerical Hessian-vector product, without the Hessian.
+    """Return the numerical Hessian-vector product, without forming the Hessian.
 
     Parameters
     ----------
     f : callable
         Maps an array like ``x`` to a scalar.
     x : array of real numbers, or nested dict, list or tuple of arrays
-        Where to differentiate.
+        Point at which to differentiate.
     v : array like ``x``, nested as ``x`` is
         The vector.
     grad : callable, optional
-        The gradient of ``f``, nested and shaped like ``x``: then the product costs 4
-        calls of it, and one at ``x``.
+        Gradient of ``f``, nested and shaped like ``x``. The product then costs 4 calls
+        of it, and one at ``x``.
     dtype, vectorized, max_bytes, workers, progress
         As in `gradient`.
 
@@ -184,15 +185,15 @@ def hvp(
     Raises
     ------
     TypeError
-        If ``x``, ``v`` or a result is no array of real numbers.
+        If ``x``, ``v`` or a result is not an array of real numbers.
     ValueError
         If ``v`` has not the structure and shapes of ``x``, or a result has the wrong
         shape.
 
     Notes
     -----
-    From ``f`` alone it is the gradient of the derivative along ``v``, both of accuracy
-    4 with steps near ``eps**(1/6)``: the cost of 4 gradients.
+    Without ``grad`` the product is the gradient of the derivative along ``v``, both of
+    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients.
 
     Examples
     --------
@@ -206,63 +207,68 @@ def hvp(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     if grad is not None:
-        return _along_gradient(grad, x, v, planned(dtype=dtype), execution)
+        return _product_of_gradient(grad, x, v, planned(dtype=dtype), execution)
     plan = planned(dtype=dtype)
-    function, given = prepare(f, x, plan, execution)
+    function, arrays = prepare(f, x, plan, execution)
     xp = function.xp
     call, length = line_along(function, v, own=False)
     scheme = stencil("central", 4, 2)
     relative = scheme.relative_step(float_info(xp, function.leaves[0].dtype).eps)
     steps = rebuild(x, [floored_size(xp, leaf) * relative for leaf in function.leaves])
     plan = replace(plan, step=steps)
-    slope = replace(function, call=_Directional(function, call.direction, relative))
-    names = tuple(name for name, _ in given)
+    slope = replace(
+        function, call=_DirectionalDifference(function, call.direction, relative)
+    )
+    names = tuple(name for name, _ in arrays)
     each = sum(1 for offset in stencil("central", 4).offsets if offset)
-    with runner(execution, function.leaves[0], each) as run_by:
+    with open_evaluator(execution, function.leaves[0], each) as evaluate:
         # f(x) itself, as the caller would: the checks of losses happen here.
         require_scalar(function.at_base())
-        run_by.meter.once()
-        run = Problem(slope, names, plan, run_by)
-        base = run.at_base()
-        parts = [
-            run.differentiate(i, base, entries, functools.partial(EachOutput, base))
-            for i in range(len(given))
+        evaluate.meter.add_single()
+        problem = Problem(slope, names, plan, evaluate)
+        base = problem.at_base()
+        results = [
+            problem.differentiate(
+                i, base, entry_columns, functools.partial(EachOutput, base)
+            )
+            for i in range(len(arrays))
         ]
         with quiet():
             scaled = [
-                Result(part.value / cast(xp, relative * length, part.value.dtype))
-                for part in parts
+                Result(result.value / cast(xp, relative * length, result.value.dtype))
+                for result in results
             ]
         products = [
-            run.finish(leaf, part, tuple(leaf.shape)).value
-            for (_, leaf), part in zip(given, scaled, strict=True)
+            problem.finish(leaf, result, tuple(leaf.shape)).value
+            for (_, leaf), result in zip(arrays, scaled, strict=True)
         ]
     return rebuild(x, products)
 
 
-def _along_gradient(
+def _product_of_gradient(
     grad: Callable[[Any], Any], x: Any, v: Any, plan: Plan, execution: Execution
 ) -> Any:
-    function, given = prepare(grad, x, plan, execution)
+    """Return ``H v`` as the derivative of the gradient along ``v``, nested as ``x``."""
+    function, arrays = prepare(grad, x, plan, execution)
     xp = function.xp
-    shapes = [tuple(leaf.shape) for _, leaf in given]
-    joined = _Joined(
+    shapes = [tuple(leaf.shape) for _, leaf in arrays]
+    vector = _GradientVector(
         grad, function.xp, function.leaves[0], tuple(shapes), function.batched
     )
-    function = replace(function, call=joined)
+    function = replace(function, call=vector)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
-    parts, _ = directional_derivative(function, v, plan, execution, widest)
+    result, _ = directional_derivative(function, v, plan, execution, widest)
     products, start = [], 0
-    for (_, leaf), shape in zip(given, shapes, strict=True):
+    for (_, leaf), shape in zip(arrays, shapes, strict=True):
         stop = start + math.prod(shape)
-        product = xp.reshape(parts.value[start:stop], shape)
+        product = xp.reshape(result.value[start:stop], shape)
         products.append(cast(xp, product, result_dtype(xp, leaf, plan.dtype)))
         start = stop
     return rebuild(x, products)
 
 
-@dataclass(frozen=True)
-class _Joined(Portable):
+@dataclass(frozen=True, eq=False)
+class _GradientVector(Portable):
     """A gradient nested like ``x`` as one vector (in a batch: one row a point)."""
 
     call: Callable[[Any], Any]
@@ -273,21 +279,21 @@ class _Joined(Portable):
 
     @property
     def anchor(self) -> Array:
-        """The array that tells the namespace where this has been sent elsewhere."""
+        """An array by which another process recognises the namespace."""
         return self.like
 
     def __call__(self, x: Any) -> Array:
-        """The gradients of all arrays, one after the other."""
-        found = leaves(self.call(x), "the result of grad")
-        for name, gradient in found:
+        """Return the gradients of all leaves, one after the other."""
+        gradients = leaves(self.call(x), "the result of grad")
+        for name, gradient in gradients:
             require_array(name, gradient)
         lead = tuple(leaves(x)[0][1].shape[:1]) if self.batched else ()
-        shapes = [tuple(gradient.shape) for _, gradient in found]
+        shapes = [tuple(gradient.shape) for _, gradient in gradients]
         wanted = [(*lead, *shape) for shape in self.shapes]
         if shapes != wanted:
             raise ValueError(
                 f"`grad` returned shapes {shapes} where x has {wanted}: a gradient is "
                 "nested and shaped like x"
             )
-        flat = [self.xp.reshape(gradient, (*lead, -1)) for _, gradient in found]
+        flat = [self.xp.reshape(gradient, (*lead, -1)) for _, gradient in gradients]
         return self.xp.concat(flat, axis=-1)

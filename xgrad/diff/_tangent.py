@@ -16,14 +16,14 @@ from xgrad._arrays import (
     quiet,
 )
 from xgrad._differences import Method, Problem, planned, prepare
-from xgrad._evaluation import Execution, runner
-from xgrad.diff._derivative import elementwise_derivative
-from xgrad.diff._gradient import gradient_of_scalar
+from xgrad._evaluation import Execution, open_evaluator
+from xgrad.diff._derivative import differentiate_entries
+from xgrad.diff._gradient import differentiate_scalar
 
 
 @dataclass(frozen=True, eq=False)
 class Tangent:
-    """The line (or plane) that touches a function: ``value + slope * (t - point)``.
+    """A line (or plane) that touches a function: ``value + slope * (t - point)``.
 
     ``elementwise`` says whether each entry has a line of its own; otherwise the slope
     is a gradient and the products are summed.
@@ -35,9 +35,9 @@ class Tangent:
     elementwise: bool
 
     def __call__(self, t: Any, /) -> Any:
-        """Height at ``t``: an array whose last axes are those of ``x``, or a number.
+        """Return the height at ``t``, an array whose last axes are those of ``x``.
 
-        A number stands for an array that is that number everywhere.
+        A number stands for an array that holds this number everywhere.
         """
         xp = common_namespace(x=self.point)
         if isinstance(t, (int, float)):
@@ -73,7 +73,7 @@ def tangent_line(
     dtype: Any = None,
     bounds: Any = None,
 ) -> Tangent:
-    """The line that touches ``f`` at ``x``, as a callable.
+    """Return the line that touches ``f`` at ``x``, as a callable.
 
     Parameters
     ----------
@@ -107,19 +107,19 @@ def tangent_line(
         method=method, accuracy=accuracy, step=step, dtype=dtype, bounds=bounds
     )
     execution = Execution(vectorized=False)
-    function, given = prepare(f, x, plan, execution)
+    function, arrays = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: a tangent has one point of contact")
-    with runner(execution, function.leaves[0]) as run_by:
-        run = Problem(function, ("x",), plan, run_by)
-        base = run.at_base()
+    with open_evaluator(execution, function.leaves[0]) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
         elementwise = tuple(base.shape) == tuple(x.shape)
-        parts = (
-            elementwise_derivative(run, base)
+        result = (
+            differentiate_entries(problem, base)
             if elementwise
-            else gradient_of_scalar(run, 0, base)
+            else differentiate_scalar(problem, 0, base)
         )
-        slope = run.finish(given[0][1], parts, tuple(x.shape)).value
+        slope = problem.finish(arrays[0][1], result, tuple(x.shape)).value
     xp = function.xp
     point = cast(xp, function.leaves[0], slope.dtype)
     return Tangent(point, cast(xp, base, slope.dtype), slope, elementwise)
