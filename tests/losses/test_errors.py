@@ -167,13 +167,13 @@ def test_libraries_and_devices_are_not_mixed():
     here = strict.asarray([[1.0, 2.0]])
     there = strict.asarray([[1.0, 2.0]], device=strict.Device("device1"))
     ones = np.ones((1, 2))
-    with pytest.raises(TypeError, match="different libraries: `prediction` a numpy"):
+    with pytest.raises(TypeError, match="different libraries: `prediction` is a numpy"):
         losses.mean_squared_error(ones, here)
-    with pytest.raises(ValueError, match="different devices: `prediction` on"):
+    with pytest.raises(ValueError, match="different devices: `prediction` is on"):
         losses.mean_squared_error(here, there)
-    with pytest.raises(TypeError, match=r"different libraries.*`variance` a array_api"):
+    with pytest.raises(TypeError, match=r"libraries.*`variance` is a array_api"):
         losses.gaussian_nll(ones, ones, variance=here)
-    with pytest.raises(ValueError, match=r"different devices.*`class_weight` on"):
+    with pytest.raises(ValueError, match=r"different devices.*`class_weight` is on"):
         losses.softmax_cross_entropy(
             here, strict.asarray([0]), class_weight=there[0, :]
         )

@@ -1,8 +1,18 @@
-"""The boundary to array libraries.
+"""The boundary to array libraries; above it arrays are known to be good.
 
-Namespaces, dtypes, arguments, devices, sparse matrices, blocks of Dask, nested
-containers and formulas that are stable in floating point. Above this package arrays are
-known to be good, and their namespace travels as the first argument, ``xp``.
+Modules in reading order:
+
+- `types`: aliases for annotations
+- `arguments`: checks of arguments, and their messages
+- `namespaces`: the library of an array, ``xp``, the first argument from here on
+- `dtypes`: kinds, limits and conversions of dtypes
+- `stable`: formulas that are stable in floating point
+- `trees`: nested dicts, lists and tuples of arrays
+- `backends`, `probes`: choosing a library, and why another cannot be used
+- `device`, `sparse`, `blocks`: what libraries do each in their own way; Dask's blocks
+- `context`: settings that reach a caller's function unpassed
+- `standins`: the adapter of array_api_strict, a stand-in for a GPU in tests
+- `portable`, `faces`: base class of values that are pickled; names of public objects
 """
 
 from xgrad._arrays.arguments import drop_none as drop_none
@@ -13,7 +23,6 @@ from xgrad._arrays.arguments import require_array as require_array
 from xgrad._arrays.arguments import require_known_shapes as require_known_shapes
 from xgrad._arrays.arguments import require_same_shape as require_same_shape
 from xgrad._arrays.backends import BACKEND_VARIABLE as BACKEND_VARIABLE
-from xgrad._arrays.backends import Backend as Backend
 from xgrad._arrays.backends import BackendUnavailable as BackendUnavailable
 from xgrad._arrays.backends import backends as backends
 from xgrad._arrays.backends import namespace as namespace
@@ -49,6 +58,7 @@ from xgrad._arrays.dtypes import real_dtype as real_dtype
 from xgrad._arrays.dtypes import result_dtype as result_dtype
 from xgrad._arrays.dtypes import wide_dtype as wide_dtype
 from xgrad._arrays.dtypes import wide_sum as wide_sum
+from xgrad._arrays.faces import public_dir as public_dir
 from xgrad._arrays.faces import publish as publish
 from xgrad._arrays.namespaces import common_namespace as common_namespace
 from xgrad._arrays.namespaces import device_of as device_of
@@ -61,6 +71,7 @@ from xgrad._arrays.namespaces import is_numpy as is_numpy
 from xgrad._arrays.namespaces import is_torch as is_torch
 from xgrad._arrays.namespaces import numpy_or_cupy_namespace as numpy_or_cupy_namespace
 from xgrad._arrays.portable import Portable as Portable
+from xgrad._arrays.probes import Backend as Backend
 from xgrad._arrays.sparse import require_sparse as require_sparse
 from xgrad._arrays.sparse import sparse_matrix as sparse_matrix
 from xgrad._arrays.stable import MATMUL_SUM_LENGTH as MATMUL_SUM_LENGTH

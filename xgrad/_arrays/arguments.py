@@ -1,4 +1,4 @@
-"""Checks of arguments, and every message about what an array or option must be."""
+"""Checks of arguments, with the messages about what an array or option must be."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from xgrad._arrays.types import Array
 
 
 def drop_none(**arrays: Any) -> dict[str, Any]:
-    """Those of some optional arrays that are not None."""
+    """Return the optional arrays that are not None, by name."""
     return {name: array for name, array in arrays.items() if array is not None}
 
 
 def require_array(name: str, array: Any) -> None:
-    """Raise unless it is an array of a library that xgrad knows."""
+    """Raise unless ``array`` is an array of a library that xgrad knows."""
     if isinstance(array, np.ma.MaskedArray | np.matrix):
         raise TypeError(
             f"`{name}` is a {type_name(array)}, whose arithmetic differs from that of "
@@ -27,10 +27,11 @@ def require_array(name: str, array: Any) -> None:
         )
     if not array_api_compat.is_array_api_obj(array):
         if name.endswith("]") and isinstance(array, (bool, int, float)):
-            whole = name.rpartition("[")[0]
+            container = name.rpartition("[")[0]
             raise TypeError(
                 f"`{name}` must be an array, but is the Python number {array!r}: if "
-                f"`{whole}` is meant as one array, pass `numpy.asarray({whole})`"
+                f"`{container}` is meant to be one array, pass "
+                f"`numpy.asarray({container})`"
             )
         raise TypeError(
             f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
@@ -39,6 +40,7 @@ def require_array(name: str, array: Any) -> None:
 
 
 def type_name(array: Any) -> str:
+    """Return the name of an array's class with its library, ``numpy.ndarray``."""
     kind = type(array)
     library = kind.__module__.partition(".")[0]
     return (
@@ -47,8 +49,9 @@ def type_name(array: Any) -> str:
 
 
 def require_known_shapes(**arrays: Any) -> None:
-    """Raise where Dask does not know yet how many entries there are."""
+    """Raise for Dask arrays that do not know yet how many entries they have."""
     for name, x in arrays.items():
+        # An unknown length is nan, the one number that differs from itself.
         if any(length != length for length in x.shape):
             raise ValueError(
                 f"`{name}` has the unknown shape {tuple(x.shape)}: call its method "
@@ -57,7 +60,7 @@ def require_known_shapes(**arrays: Any) -> None:
 
 
 def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> None:
-    """Raise unless both shapes are equal: nothing broadcasts."""
+    """Raise unless both shapes are equal: no argument of xgrad broadcasts."""
     if x.shape == other.shape:
         return
     shape, target = tuple(x.shape), tuple(other.shape)
@@ -73,7 +76,7 @@ def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> No
 
 
 def integer(name: str, value: Any, *, least: int | None) -> int:
-    """A Python integer of at least ``least``."""
+    """Return ``value`` as a Python integer; raise if it is less than ``least``."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -86,7 +89,7 @@ def integer(name: str, value: Any, *, least: int | None) -> int:
 
 
 def python_float(name: str, value: Any) -> float:
-    """A real number as a float of Python."""
+    """Return a real number as a Python float."""
     try:
         return float(value)
     except OverflowError:
@@ -94,17 +97,17 @@ def python_float(name: str, value: Any) -> float:
 
 
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
-    """The value itself if it is among the allowed ones."""
+    """Return ``value`` if it is one of the allowed values; else raise."""
     allowed = tuple(allowed)
     for choice in allowed:
-        if _same(value, choice):
+        if _is_same_choice(value, choice):
             return choice
     listed = ", ".join(map(repr, allowed))
     raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")
 
 
-def _same(value: Any, choice: Any) -> bool:
-    """Equality in which 1 is not True, and an array equals nothing."""
+def _is_same_choice(value: Any, choice: Any) -> bool:
+    """Whether the values are equal; 1 is not True, and an array equals nothing."""
     if value is choice:
         return True
     if isinstance(value, (bool, np.bool_)) != isinstance(choice, bool):

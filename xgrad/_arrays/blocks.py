@@ -1,8 +1,8 @@
-"""Losses of Dask arrays: one task for each block, which looks at its values by itself.
+"""Dask: one task for each block, which checks and computes its values by itself.
 
 Nothing is computed before it is asked for, and then one block after the other. Within
-its task a loss sees plain arrays: its checks, its fast paths and its silence about
-overflow are the same.
+its task a function sees plain arrays: its checks, its kernels and its silence about
+overflow are those of plain calls.
 """
 
 from __future__ import annotations
@@ -14,36 +14,44 @@ from xgrad._arrays.context import quiet
 from xgrad._arrays.namespaces import common_namespace
 from xgrad._arrays.types import Array
 
+# By argument: the index at which a block begins in its array, for messages.
 BlockStarts = Mapping[str, tuple[int, ...]]
-# Called with one block of each array and where these blocks start in their arrays;
-# returns losses and slopes, one of them None where it is not wanted.
-Terms = Callable[[dict[str, Any], BlockStarts], tuple[Any, Any]]
+# Called with one block of each array, by argument; returns losses and slopes, one of
+# them None if it is not wanted.
+LossOfBlocks = Callable[[dict[str, Any], BlockStarts], tuple[Any, Any]]
 
 
 def losses_of_blocks(
-    terms: Terms, arrays: dict[str, Array], *, rows: bool, wanted: str, dtype: Any
+    terms: LossOfBlocks,
+    arrays: dict[str, Array],
+    *,
+    rows: bool,
+    wanted: str,
+    dtype: Any,
 ) -> tuple[Any, Any]:
-    """Losses and slopes of Dask arrays, or one of them; rows are kept whole.
+    """Return the losses and slopes of Dask arrays; one is None if it is not ``wanted``.
 
-    Both come from one task, side by side along the last axis of one array.
+    For a loss of ``rows`` no block divides the last axis of the prediction.
     """
     import dask.array as da
 
-    first, blocks, thin = _aligned(arrays, rows)
+    prediction, aligned, thin = _align_blocks(arrays, rows)
     has_losses, has_slopes = wanted != "slope", wanted != "value"
-    slope_width = first.shape[-1] if rows else 1
+    slope_width = prediction.shape[-1] if rows else 1
     width = (1 if has_losses else 0) + (slope_width if has_slopes else 0)
+    # Losses and slopes lie side by side along the last axis of one array: from two
+    # arrays Dask would compute each block twice.
     packed = da.map_blocks(
-        _block,
-        *blocks,
+        _pack_block,
+        *aligned,
         terms=terms,
         names=list(arrays),
         thin=thin,
         rows=rows,
-        chunks=(*(first.chunks[:-1] if rows else first.chunks), (width,)),
-        new_axis=None if rows else first.ndim,
+        chunks=(*(prediction.chunks[:-1] if rows else prediction.chunks), (width,)),
+        new_axis=None if rows else prediction.ndim,
         dtype=dtype,
-        meta=(first._meta if rows else first._meta[..., None]).astype(dtype),
+        meta=(prediction._meta if rows else prediction._meta[..., None]).astype(dtype),
     )
     losses = packed[..., 0] if has_losses else None
     if not has_slopes:
@@ -51,24 +59,49 @@ def losses_of_blocks(
     return losses, packed[..., int(has_losses) :] if rows else packed[..., -1]
 
 
-def _aligned(
+def _align_blocks(
     arrays: dict[str, Array], rows: bool
 ) -> tuple[Array, list[Array], list[bool]]:
-    """The prediction, and arrays with its blocks; ``thin`` ones lack its last axis."""
-    first = arrays["prediction"]
+    """Return the prediction, all arrays in its blocks, and which of them are thin.
+
+    A thin array, the labels or weights of rows, lacks the last axis of the prediction;
+    it is given one of length 1, since `map_blocks` aligns axes from the last one.
+    """
+    prediction = arrays["prediction"]
     if rows:
-        first = first.rechunk({first.ndim - 1: -1})
-    blocks, thin = [], []
+        prediction = prediction.rechunk({prediction.ndim - 1: -1})
+    aligned, thin = [], []
     for name, array in arrays.items():
-        beside = array.shape != first.shape and name in ("target", "weight")
-        thin.append(beside)
-        if beside:  # labels and weights of rows
-            blocks.append(array.rechunk(first.chunks[:-1])[..., None])
-        elif array.shape == first.shape:
-            blocks.append(array.rechunk(first.chunks))
-        else:  # the same for every block
-            blocks.append(array.rechunk(-1))
-    return first, blocks, thin
+        is_thin = array.shape != prediction.shape and name in ("target", "weight")
+        thin.append(is_thin)
+        if is_thin:
+            aligned.append(array.rechunk(prediction.chunks[:-1])[..., None])
+        elif array.shape == prediction.shape:
+            aligned.append(array.rechunk(prediction.chunks))
+        else:  # the same option for every block
+            aligned.append(array.rechunk(-1))
+    return prediction, aligned, thin
+
+
+def _pack_block(
+    *blocks: Any,
+    terms: LossOfBlocks,
+    names: list[str],
+    thin: list[bool],
+    rows: bool,
+    block_info: Any = None,
+) -> Any:
+    arrays, starts = {}, {}
+    for i, (name, block) in enumerate(zip(names, blocks, strict=True)):
+        start = tuple(begin for begin, _ in block_info[i]["array-location"])
+        arrays[name] = block[..., 0] if thin[i] else block
+        starts[name] = start[:-1] if thin[i] else start
+    losses, slopes = terms(arrays, starts)
+    columns = [] if losses is None else [losses[..., None]]
+    if slopes is not None:
+        columns.append(slopes if rows else slopes[..., None])
+    xp = common_namespace(x=columns[0])
+    return xp.concat(columns, axis=-1)
 
 
 def summarize_blocks(
@@ -78,24 +111,25 @@ def summarize_blocks(
     shape: tuple[int, ...],
     dtype: Any,
 ) -> Array:
-    """What a function makes of each block of rows, one after the other."""
+    """Return the summaries of all blocks of rows, ``(blocks, *shape)``.
+
+    ``function`` makes one of each block; ``shape`` and ``dtype`` are those of one.
+    """
     import dask
     import dask.array as da
 
-    first = arrays["prediction"]
-    whole = {
-        name: a.rechunk((first.chunks[0], *a.shape[1:])) for name, a in arrays.items()
-    }
-    pieces = zip(*(a.to_delayed().ravel() for a in whole.values()), strict=True)
-    summarise, start, found = dask.delayed(_summary, pure=True), 0, []
-    for length, blocks in zip(first.chunks[0], pieces, strict=True):
-        part = summarise(function, list(whole), start, *blocks)
-        found.append(da.from_delayed(part, shape=shape, dtype=dtype))
+    lengths = arrays["prediction"].chunks[0]
+    by_rows = {name: a.rechunk((lengths, *a.shape[1:])) for name, a in arrays.items()}
+    rows = zip(*(a.to_delayed().ravel() for a in by_rows.values()), strict=True)
+    summarize, start, summaries = dask.delayed(_summarize_block, pure=True), 0, []
+    for length, blocks in zip(lengths, rows, strict=True):
+        summary = summarize(function, list(by_rows), start, *blocks)
+        summaries.append(da.from_delayed(summary, shape=shape, dtype=dtype))
         start += length
-    return da.stack(found)
+    return da.stack(summaries)
 
 
-def _summary(
+def _summarize_block(
     function: Callable[[dict[str, Any], BlockStarts], Array],
     names: list[str],
     start: int,
@@ -113,35 +147,17 @@ def map_blocks(
     dtype: Any,
     drop_axis: int | None = None,
 ) -> Array:
-    """``function(xp, *arguments)`` of each block, where overflow raises no warning."""
+    """Return ``function(xp, *blocks)`` of the blocks of Dask arrays, without warnings.
+
+    The result has the arguments' shape, without ``drop_axis``.
+    """
     import dask.array as da
 
     return da.map_blocks(
-        _quietly, *arguments, function=function, dtype=dtype, drop_axis=drop_axis
+        _call_quietly, *arguments, function=function, dtype=dtype, drop_axis=drop_axis
     )
 
 
-def _quietly(*blocks: Any, function: Callable[..., Array]) -> Array:
+def _call_quietly(*blocks: Any, function: Callable[..., Array]) -> Array:
     with quiet():
         return function(common_namespace(x=blocks[0]), *blocks)
-
-
-def _block(
-    *blocks: Any,
-    terms: Terms,
-    names: list[str],
-    thin: list[bool],
-    rows: bool,
-    block_info: Any = None,
-) -> Any:
-    arrays, starts = {}, {}
-    for i, (name, block) in enumerate(zip(names, blocks, strict=True)):
-        start = tuple(begin for begin, _ in block_info[i]["array-location"])
-        arrays[name] = block[..., 0] if thin[i] else block
-        starts[name] = start[:-1] if thin[i] else start
-    losses, slopes = terms(arrays, starts)
-    columns = [] if losses is None else [losses[..., None]]
-    if slopes is not None:
-        columns.append(slopes if rows else slopes[..., None])
-    xp = common_namespace(x=columns[0])
-    return xp.concat(columns, axis=-1)

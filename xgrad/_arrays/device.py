@@ -1,4 +1,4 @@
-"""What depends on the device and the library: memory, threads, sparse matrices."""
+"""Questions that libraries answer each in their own way: memory, streams, `vmap`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from xgrad._arrays.types import Array
 
 
 def free_gpu_bytes(x: Array) -> int | None:
-    """Free memory of the GPU that holds ``x``; None where ``x`` is on a CPU."""
+    """Return the free memory of the GPU that holds ``x``; None if it is on a CPU."""
     if array_api_compat.is_cupy_array(x):
         import cupy
 
         with x.device:
+            # CUDA counts what CuPy's pool holds in reserve as used.
             pooled = cupy.get_default_memory_pool().free_bytes()
             return int(cupy.cuda.runtime.memGetInfo()[0]) + int(pooled)
     if array_api_compat.is_torch_array(x) and x.device.type == "cuda":
@@ -30,7 +31,7 @@ def free_gpu_bytes(x: Array) -> int | None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a device.
 
-    CuPy's is a `MemoryError`; those of PyTorch and JAX are known by what they say.
+    CuPy's is a `MemoryError`; those of PyTorch and JAX are told by their text.
     """
     if isinstance(error, MemoryError):
         return True
@@ -41,12 +42,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def on_device_of(x: Array) -> Any:
-    """Context in which CuPy works on the device of ``x``, in whatever thread."""
+    """Return a context in which CuPy works on the device of ``x``, in any thread."""
     return x.device if array_api_compat.is_cupy_array(x) else contextlib.nullcontext()
 
 
 def device_adopter(x: Array) -> Callable[[], None]:
-    """What a new thread must call to use the device and the stream of this one."""
+    """Return a function by which a new thread takes over this thread's CuPy stream.
+
+    It also selects the device of ``x``. Without it a thread would begin on the first
+    device, with a stream that does not wait for the one that made ``x``.
+    """
     if not array_api_compat.is_cupy_array(x):
         return lambda: None
     import cupy
@@ -63,7 +68,7 @@ def device_adopter(x: Array) -> Callable[[], None]:
 
 
 def native_vmap(xp: Any) -> Callable[..., Any] | None:
-    """What a library has to run a plain function at many points at once."""
+    """Return the library's own `vmap`; None if it has none."""
     if array_api_compat.is_torch_namespace(xp):
         import torch
 
@@ -76,7 +81,7 @@ def native_vmap(xp: Any) -> Callable[..., Any] | None:
 
 
 def has_hidden_axis(xp: Any) -> bool:
-    """Whether plain functions of its arrays can be run at many points by xgrad."""
+    """Whether xgrad can evaluate a plain function of these arrays at many points."""
     return (
         is_numpy(xp)
         or array_api_compat.is_cupy_namespace(xp)

@@ -1,7 +1,8 @@
-"""Names of public objects: the module that users import them from."""
+"""Public names: the module that objects say they are from, and what `dir` lists."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -14,3 +15,14 @@ def publish(face: str, *objects: Any) -> None:
     for item in objects:
         if "._" in item.__module__:
             item.__module__ = face
+
+
+def public_dir(module: dict[str, Any]) -> Callable[[], list[str]]:
+    """Return a ``__dir__`` for a module that has its definitions and imports in one.
+
+    It lists ``__all__`` and the names of Python itself, such as ``__doc__``; completion
+    then shows no imported helper. ``module`` is its ``globals()``.
+    """
+    return lambda: sorted(
+        {*module["__all__"], *(name for name in module if name.startswith("__"))}
+    )

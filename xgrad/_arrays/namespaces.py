@@ -1,8 +1,4 @@
-"""The boundary: which namespace, which dtype, which shape, and every message about it.
-
-The only importer of array-api-compat. Below this module arrays are known to be good,
-and their namespace travels as the first argument, ``xp``.
-"""
+"""Namespaces: which library arrays belong to, and whether they are on one device."""
 
 from __future__ import annotations
 
@@ -19,25 +15,30 @@ from xgrad._arrays.types import Array
 
 
 def common_namespace(**arrays: Any) -> Any:
-    """The namespace that all arrays share, on one device."""
+    """Return the namespace of the arrays; raise unless they share it and a device."""
+    # The way through array-api-compat takes several microseconds, as long as a small
+    # loss itself.
     if all(type(array) is np.ndarray for array in arrays.values()):
         return numpy_namespace()
     for name, array in arrays.items():
         require_array(name, array)
-    hidden = [unwrap(a) for a in arrays.values() if hides_points(a)]
-    if hidden:
-        # An array at many points: what holds for its base holds for all of it.
+    batched = [unwrap(a) for a in arrays.values() if hides_points(a)]
+    if batched:
+        # The base of a batched array has the library and the device of all its points.
         bases = {
             name: array.base if hides_points(type(array)) else array
             for name, array in arrays.items()
         }
         xp = _common_namespace(bases)
-        return hidden[0].namespace(xp)
+        return batched[0].namespace(xp)
     return _common_namespace(arrays)
 
 
 def numpy_or_cupy_namespace(prediction: Any, target: Any) -> Any:
-    """The namespace of two arrays of NumPy, or of CuPy on one device; else None."""
+    """Return the namespace of two NumPy arrays, or two CuPy arrays on one device.
+
+    It is None for any other two arguments: these libraries alone have kernels.
+    """
     kind = type(prediction)
     if kind is not type(target):
         return None
@@ -50,29 +51,32 @@ def numpy_or_cupy_namespace(prediction: Any, target: Any) -> Any:
 
 @functools.cache
 def numpy_namespace() -> Any:
+    """Return the namespace of NumPy, as array-api-compat wraps it."""
     return array_api_compat.array_namespace(np.empty(0))
 
 
-def _common_namespace(given: dict[str, Any]) -> Any:
+def _common_namespace(arrays: dict[str, Any]) -> Any:
     try:
-        xp = array_api_compat.array_namespace(*given.values())
+        xp = array_api_compat.array_namespace(*arrays.values())
     except TypeError:
-        kinds = " and ".join(f"`{name}` a {type_name(a)}" for name, a in given.items())
+        kinds = " and ".join(
+            f"`{name}` is a {type_name(a)}" for name, a in arrays.items()
+        )
         raise TypeError(
             f"arrays of different libraries: {kinds}. xgrad copies nothing between "
             "libraries: convert one of them, for example with `xp.asarray`"
         ) from None
-    if len(given) > 1:
-        _require_one_device(given)
+    if len(arrays) > 1:
+        _require_one_device(arrays)
     return xp
 
 
 def _require_one_device(arrays: dict[str, Any]) -> None:
     devices = {name: array_api_compat.device(a) for name, a in arrays.items()}
-    # Arrays that JAX traces have none.
-    known = [device for device in devices.values() if device is not None]
-    if any(device != known[0] for device in known):
-        places = " and ".join(f"`{name}` on {d}" for name, d in devices.items())
+    # Arrays that JAX traces have no device.
+    concrete = [device for device in devices.values() if device is not None]
+    if any(device != concrete[0] for device in concrete):
+        places = " and ".join(f"`{name}` is on {d}" for name, d in devices.items())
         raise ValueError(
             f"arrays on different devices: {places}. xgrad copies nothing between "
             "devices: move one of them first"
@@ -80,19 +84,20 @@ def _require_one_device(arrays: dict[str, Any]) -> None:
 
 
 def device_of(x: Array) -> Any:
-    """Device of an array, for the functions that create arrays beside it."""
+    """Return the device of an array, for functions that create arrays on it."""
     return array_api_compat.device(x)
 
 
 def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
-    """An array of the namespace, on the device of ``like``."""
+    """Return host values as an array of the namespace, on the device of ``like``."""
     if isinstance(values, np.ndarray) and not values.flags.writeable:
-        values = values.copy()  # PyTorch would share it, and warns
+        # PyTorch shares the memory of NumPy arrays, and warns if it is read-only.
+        values = values.copy()
     return xp.asarray(values, dtype=dtype, device=device_of(like))
 
 
 def is_lazy(xp: Any, x: Array) -> bool:
-    """Whether values are not at hand: a Dask array, or an array traced by JAX."""
+    """Whether ``x`` has no values yet: a Dask array, or an array traced by JAX."""
     if is_jax(xp):
         import jax
 
@@ -102,6 +107,7 @@ def is_lazy(xp: Any, x: Array) -> bool:
 
 def is_numpy(xp: Any) -> bool:
     """Whether the namespace is NumPy, so that the host reads values at no cost."""
+    # That of a batched array is no module: code for NumPy would read its memory.
     return isinstance(xp, ModuleType) and array_api_compat.is_numpy_namespace(xp)
 
 
@@ -111,7 +117,7 @@ def is_cupy(xp: Any) -> bool:
 
 
 def is_cupy_array(x: Any) -> bool:
-    """Whether it is an array of CuPy."""
+    """Whether ``x`` is an array of CuPy."""
     return array_api_compat.is_cupy_array(x)
 
 
@@ -126,5 +132,5 @@ def is_jax(xp: Any) -> bool:
 
 
 def is_dask(xp: Any) -> bool:
-    """Whether the namespace is Dask, whose arrays compute nothing yet."""
+    """Whether the namespace is Dask, whose arrays are computed only on demand."""
     return bool(array_api_compat.is_dask_namespace(xp))

@@ -1,4 +1,4 @@
-"""Frozen values that can be sent to another process."""
+"""Base class of frozen values that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from xgrad._arrays.namespaces import common_namespace
 
 
 class Portable:
-    """A frozen value that can be sent to another process, where a module cannot go.
+    """Base class of frozen dataclasses that can be pickled although they hold ``xp``.
 
-    The namespace, ``xp``, is left behind and found again from the array ``anchor``;
-    what is cached stays behind too.
+    A module cannot be pickled: ``xp`` is left out, and determined anew from the array
+    ``anchor`` in the other process. Cached properties are left out as well.
     """
 
     xp: Any
 
     @property
     def anchor(self) -> Any:
-        """An array of the namespace."""
+        """One array of the namespace ``xp``, among the fields."""
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields, without the namespace."""
+        """Return the fields by name, without the namespace."""
         names = (field.name for field in fields(self))  # type: ignore[arg-type]
         return {name: self.__dict__[name] for name in names if name != "xp"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """The fields, and the namespace of the arrays that arrived."""
+        """Set the fields, and the namespace that the arrays belong to."""
+        # Past `__setattr__`, which a frozen dataclass refuses.
         self.__dict__.update(state)
         self.__dict__["xp"] = common_namespace(x=self.anchor)

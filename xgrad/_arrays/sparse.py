@@ -1,4 +1,4 @@
-"""Sparse matrices of scipy and cupyx."""
+"""Sparse matrices: those of scipy for NumPy arrays, those of cupyx for CuPy arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xgrad._arrays.types import Array
 
 
 def require_sparse(xp: Any) -> None:
-    """Raise unless there are sparse matrices for the arrays of a namespace."""
+    """Raise unless sparse matrices for arrays of the namespace are installed."""
     if array_api_compat.is_cupy_namespace(xp):
         return
     if is_numpy(xp):
@@ -40,10 +40,13 @@ def _empty_matrix(shape: tuple[int, int]) -> Any:
 def sparse_matrix(
     xp: Any, data: Array, indices: Any, pointers: Any, shape: tuple[int, int]
 ) -> Any:
-    """A matrix stored by rows: of scipy for NumPy, of cupyx for CuPy."""
+    """Return a matrix in compressed rows (CSR), of scipy or of cupyx.
+
+    ``indices`` and ``pointers`` are its checked pattern, on the host.
+    """
     if is_numpy(xp):
-        # Filled into a copy of an empty one: what the pattern is was checked when it
-        # was made. The pattern is copied too, since the caller may change the matrix.
+        # Filled into a copy of an empty matrix: the constructor would check the pattern
+        # once more. The pattern is copied, since the caller may change the matrix.
         matrix = copy.copy(_empty_matrix(shape))
         matrix.data = data
         matrix.indices, matrix.indptr = indices.copy(), pointers.copy()

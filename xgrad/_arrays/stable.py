@@ -1,4 +1,7 @@
-"""Stable forms of the functions that losses are made of; namespace first, unchecked."""
+"""Formulas that are stable in floating point, without checks; ``xp`` comes first.
+
+"Kept" axes have length 1 in the result, as with ``keepdims=True``.
+"""
 
 from __future__ import annotations
 
@@ -9,86 +12,116 @@ import numpy as np
 from xgrad._arrays.namespaces import is_numpy
 from xgrad._arrays.types import Array
 
-# Up to this length NumPy reduces the last axis slowly.
+# Up to this length NumPy's reductions of the last axis cost several times as much an
+# entry as elementwise functions: it enters a loop for each row. Set by trial.
 SLOW_AXIS_LENGTH = 32
-# Up to this length its products with ones are as accurate as a sum in pairs.
+# Up to this length a product with ones may take the place of a sum. NumPy's pairwise
+# sum adds up 128 entries in 8 accumulators, 16 in a row, and then in pairs. BLAS has as
+# many accumulators or more, but no pairs: of 256 entries it adds 32 in a row at most,
+# so that its rounding is at worst about twice that of NumPy.
 MATMUL_SUM_LENGTH = 256
 
 
-def split_off_max(xp: Any, x: Array, axis: int = -1) -> tuple[Array, Array]:
-    """``x - max`` along the axis, and the maximum that was taken off (kept dims).
+def softmax(xp: Any, x: Array, axis: int = -1) -> Array:
+    """Return ``exp(x) / sum(exp(x))``."""
+    exponential = xp.exp(split_off_max(xp, x, axis)[0])
+    return exponential / sum_along(xp, exponential, axis)
 
-    The shift comes before everything else, so that a common offset of any size is
-    removed exactly. A maximum that is not finite is not taken off: rows masked by
-    ``-inf`` stay what they are.
+
+def log_softmax(xp: Any, x: Array, axis: int = -1) -> Array:
+    """Return ``x - log(sum(exp(x)))``."""
+    shifted, _ = split_off_max(xp, x, axis)
+    return shifted - xp.log(sum_along(xp, xp.exp(shifted), axis))
+
+
+def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
+    """Return ``log(sum(exp(x)))``, without the axis."""
+    shifted, largest = split_off_max(xp, x, axis)
+    log_sum = xp.log(sum_along(xp, xp.exp(shifted), axis))
+    return xp.squeeze(log_sum + largest, axis=axis)
+
+
+def split_off_max(xp: Any, x: Array, axis: int = -1) -> tuple[Array, Array]:
+    """Return ``x - max`` along the axis, and the maximum that was subtracted (kept).
+
+    The subtraction comes before everything else, so that a common offset of any size is
+    removed exactly. A maximum that is not finite is not subtracted: rows masked by
+    ``-inf`` stay as they are.
     """
     largest = max_along(xp, x, axis)
     largest = xp.where(xp.isfinite(largest), largest, 0.0)
     return x - largest, largest
 
 
-def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
-    """``log(a / b)`` of ``(a - b) / b`` near 0, and else of ``log(a) - log(b)``."""
-    near = xp.abs(relative) < 0.5
-    return xp.where(near, xp.log1p(xp.where(near, relative, 0.0)), difference)
-
-
 def subtract_max(xp: Any, x: Array) -> Array:
-    """``x - max`` along the last axis; nan in rows without a finite maximum."""
+    """Return ``x - max`` along the last axis; nan in rows without a finite maximum."""
     return x - max_along(xp, x)
 
 
-def softmax(xp: Any, x: Array, axis: int = -1) -> Array:
-    """``exp(x) / sum(exp(x))``."""
-    exponential = xp.exp(split_off_max(xp, x, axis)[0])
-    return exponential / sum_along(xp, exponential, axis)
-
-
-def log_softmax(xp: Any, x: Array, axis: int = -1) -> Array:
-    """``x - log(sum(exp(x)))``."""
-    shift, _ = split_off_max(xp, x, axis)
-    return shift - xp.log(sum_along(xp, xp.exp(shift), axis))
-
-
-def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
-    """``log(sum(exp(x)))``, without the axis."""
-    shift, largest = split_off_max(xp, x, axis)
-    return xp.squeeze(xp.log(sum_along(xp, xp.exp(shift), axis)) + largest, axis=axis)
-
-
 def sigmoid(xp: Any, x: Array) -> Array:
-    """``1 / (1 + exp(-x))``, without overflow on either side."""
+    """Return ``1 / (1 + exp(-x))``, without overflow on either side."""
     return sigmoid_pair(xp, x, exp_minus_abs(xp, x))[1]
 
 
 def exp_minus_abs(xp: Any, x: Array) -> Array:
-    """``exp(-abs(x))``, which sigmoids and softpluses are made of."""
+    """Return ``exp(-abs(x))``, the one exponential of sigmoids and softpluses."""
     return xp.exp(-xp.abs(x))
 
 
 def sigmoid_pair(xp: Any, x: Array, decay: Array) -> tuple[Array, Array]:
-    """``sigmoid(-x)`` and ``sigmoid(x)``: neither is 1 minus the other, to rounding."""
+    """Return ``sigmoid(-x)`` and ``sigmoid(x)``, from ``decay = exp(-abs(x))``.
+
+    Each is accurate where it is tiny, which 1 minus the other one would not be.
+    """
     larger = 1 / (1 + decay)
     smaller = decay * larger
-    right = x >= 0
-    return xp.where(right, smaller, larger), xp.where(right, larger, smaller)
+    positive = x >= 0
+    return xp.where(positive, smaller, larger), xp.where(positive, larger, smaller)
 
 
 def softplus_pair(xp: Any, x: Array, decay: Array) -> tuple[Array, Array]:
-    """``log(1 + exp(-x))`` and ``log(1 + exp(x))``, without overflow."""
+    """Return ``log(1 + exp(-x))`` and ``log(1 + exp(x))``, without overflow."""
     tail = xp.log1p(decay)
-    right = x >= 0
+    positive = x >= 0
     larger = xp.abs(x) + tail
-    return xp.where(right, tail, larger), xp.where(right, larger, tail)
+    return xp.where(positive, tail, larger), xp.where(positive, larger, tail)
+
+
+def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
+    """Return ``log(a / b)``, from ``(a - b) / b`` and ``log(a) - log(b)``.
+
+    Below a half the relative difference is used, which is the more accurate the closer
+    the two are. Beyond, ``a - b`` may have lost all digits of the smaller one, and the
+    logarithms hardly cancel.
+    """
+    near = xp.abs(relative) < 0.5
+    return xp.where(near, xp.log1p(xp.where(near, relative, 0.0)), difference)
 
 
 def product_keeping_zeros(xp: Any, factor: Array, value: Array) -> Array:
-    """``factor * value`` with ``0 * inf = 0``."""
+    """Return ``factor * value``, and 0 for a factor of 0, even if the value is inf."""
     return factor * xp.where(factor == 0, 0.0, value)
 
 
+def divide_or_zero(xp: Any, x: Array, divisor: Array) -> Array:
+    """Return ``x / divisor``, and 0 for a divisor of 0."""
+    return xp.where(divisor == 0, 0.0, x / xp.where(divisor == 0, 1.0, divisor))
+
+
+def normalize_rows(xp: Any, x: Array) -> tuple[Array, Array]:
+    """Return rows of length 1 (of zeros for zeros), and the length of each row (kept).
+
+    Entries are divided by the largest one before they are squared, so that no length
+    overflows or vanishes.
+    """
+    largest = max_along(xp, xp.abs(x))
+    scaled = divide_or_zero(xp, x, largest)
+    relative = xp.sqrt(sum_along(xp, scaled**2))
+    return divide_or_zero(xp, scaled, relative), largest * relative
+
+
 def max_along(xp: Any, x: Array, axis: int = -1) -> Array:
-    """Largest entry along the axis, which is kept."""
+    """Return the largest entry along the axis, which is kept."""
     width = x.shape[axis]
     if 0 in x.shape:  # Dask refuses to compare no entries
         return xp.zeros_like(xp.sum(x, axis=axis, keepdims=True))
@@ -103,7 +136,7 @@ def max_along(xp: Any, x: Array, axis: int = -1) -> Array:
 
 
 def sum_along(xp: Any, x: Array, axis: int = -1) -> Array:
-    """Sum along the axis, which is kept."""
+    """Return the sum along the axis, which is kept."""
     if is_numpy(xp) and x.ndim > 1:
         if axis == -1 and x.shape[-1] <= MATMUL_SUM_LENGTH:
             # A product with ones is 2 to 4 times faster than a sum along the last axis.
@@ -116,33 +149,16 @@ def sum_along(xp: Any, x: Array, axis: int = -1) -> Array:
 
 
 def row_sum(xp: Any, x: Array) -> Array:
-    """Sum along the last axis, without it."""
+    """Return the sum along the last axis, without the axis."""
     return xp.squeeze(sum_along(xp, x), axis=-1)
-
-
-def divide_or_zero(xp: Any, x: Array, divisor: Array) -> Array:
-    """``x / divisor``, and 0 where the divisor is 0."""
-    return xp.where(divisor == 0, 0.0, x / xp.where(divisor == 0, 1.0, divisor))
-
-
-def normalize_rows(xp: Any, x: Array) -> tuple[Array, Array]:
-    """Rows of length 1, or of zeros, and the length of each (kept dims).
-
-    Entries are divided by the largest one before they are squared, so that no length
-    overflows or vanishes.
-    """
-    largest = max_along(xp, xp.abs(x))
-    scaled = divide_or_zero(xp, x, largest)
-    relative = xp.sqrt(sum_along(xp, scaled**2))
-    return divide_or_zero(xp, scaled, relative), largest * relative
 
 
 def clip(
     xp: Any, x: Array, low: float | None = None, high: float | None = None
 ) -> Array:
-    """``x`` within numbers; nan stays nan."""
+    """Return ``x`` limited to ``[low, high]``; nan stays nan."""
     if not is_numpy(xp):
         return xp.clip(x, min=low, max=high)
-    if low is not None:  # the portable function makes several passes
+    if low is not None:  # the wrapper of `clip` makes several passes
         x = np.maximum(x, low)
     return x if high is None else np.minimum(x, high)

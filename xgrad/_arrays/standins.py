@@ -1,4 +1,8 @@
-"""Adapter for arrays of array_api_strict, which may hold an array at many points."""
+"""Adapter for array_api_strict, whose arrays may wrap an array at many points.
+
+array_api_strict plays a GPU in the tests. It accepts arrays of its own class alone, so
+that xgrad's batched array has to be the content of such an array.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,16 @@ from xgrad._arrays.types import Array
 
 
 def hides_points(x: Any) -> bool:
-    """Whether it stands for an array at many points, of which a function sees one.
+    """Whether ``x`` stands for an array at many points, of which a function sees one.
 
-    Such an array, one of array_api_strict that holds it, its class or its namespace.
+    That is true of a batched array, of an array of array_api_strict that wraps one, and
+    of the class and the namespace of either.
     """
     return getattr(unwrap(x), "hides_points", False) is True
 
 
 def unwrap(x: Any) -> Any:
-    """What an array of array_api_strict holds; everything else as it is."""
+    """Return the content of an array of array_api_strict; anything else unchanged."""
     kind: Any = type(x)
     return x._array if _is_strict(kind) else x
 
@@ -34,30 +39,33 @@ def _is_strict(kind: Any) -> bool:
 
 
 def wrap_like(x: Any, like: Array) -> Array:
-    """What is `unwrap`, as an array of the kind of ``like``."""
+    """Undo `unwrap`: wrap ``x`` in an array of array_api_strict if ``like`` is one."""
     kind: Any = type(like)
     if unwrap(like) is like:
         return x
-    return (_hiding(kind) if hides_points(x) else kind)._new(x, device=like.device)
+    return (_batched_class(kind) if hides_points(x) else kind)._new(
+        x, device=like.device
+    )
 
 
 @functools.cache
-def _hiding(kind: Any) -> Any:
-    """The class of arrays of array_api_strict that hold an array at many points."""
+def _batched_class(kind: Any) -> Any:
+    """Derive the class of strict arrays that wrap an array at many points."""
 
     def namespace(self: Any, *, api_version: str | None = None) -> Any:
         return self._array.namespace(kind.__array_namespace__(self))
 
+    # Strict arrays copy the assigned value to NumPy, which a batched one refuses.
     def assign(self: Any, key: Any, value: Any) -> None:
-        parts = key if isinstance(key, tuple) else (key,)
-        self._array[tuple(map(unwrap, parts))] = unwrap(value)
+        indices = key if isinstance(key, tuple) else (key,)
+        self._array[tuple(map(unwrap, indices))] = unwrap(value)
 
     members = {"__array_namespace__": namespace, "__setitem__": assign}
     return type(kind.__name__, (kind,), members)
 
 
 def unwrapped_namespace(xp: Any) -> Any:
-    """The namespace of what arrays of ``xp`` hold."""
+    """Return the namespace of the arrays that arrays of ``xp`` wrap; else ``xp``."""
     if array_api_compat.is_array_api_strict_namespace(xp):
         return array_api_compat.array_namespace(np.empty(0))
     return xp

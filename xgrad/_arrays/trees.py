@@ -1,27 +1,28 @@
-"""Nested dicts, lists and tuples of arrays. No arrays of its own."""
+"""Nested dicts, lists and tuples of arrays: their leaves, and rebuilding them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-# Far from the depth of Python's stack.
-DEEPEST = 100
+# Deeper than any model, and far below the 1,000 frames of Python's stack, two of which
+# a level takes: a container that holds itself ends in a message.
+MAX_DEPTH = 100
 
 
 def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
-    """Every leaf with its path as the user would write it: ``x['W'][0]``."""
+    """Return every leaf with its path as the user would write it: ``x['W'][0]``."""
     if isinstance(tree, dict):
         branches: Iterable[tuple[Any, Any]] = tree.items()
     elif isinstance(tree, list | tuple):
         branches = enumerate(tree)
     else:
         return [(path, tree)]
-    if path.count("[") > DEEPEST:
+    if path.count("[") > MAX_DEPTH:
         name = path.partition("[")[0]
         raise ValueError(
-            f"`{name}` is nested more than {DEEPEST} levels deep, or holds itself: "
-            "give arrays in fewer containers"
+            f"`{name}` is nested more than {MAX_DEPTH} levels deep, or contains "
+            "itself: pass arrays in fewer containers"
         )
     return [
         leaf for key, value in branches for leaf in leaves(value, f"{path}[{key!r}]")
@@ -29,7 +30,7 @@ def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
 
 
 def paths(tree: Any) -> list[tuple[Any, ...]]:
-    """The keys that lead to every leaf, in the order of `leaves`."""
+    """Return the keys that lead to every leaf, in the order of `leaves`."""
     if isinstance(tree, dict):
         branches: Iterable[tuple[Any, Any]] = tree.items()
     elif isinstance(tree, list | tuple):
@@ -40,23 +41,23 @@ def paths(tree: Any) -> list[tuple[Any, ...]]:
 
 
 def rebuild(tree: Any, values: Iterable[Any]) -> Any:
-    """A tree like ``tree`` whose leaves are ``values``, in the order of `leaves`."""
-    return _built(tree, iter(values))
+    """Return a tree like ``tree`` with ``values`` at its leaves, in their order."""
+    return _build(tree, iter(values))
 
 
-def _built(node: Any, rest: Iterator[Any]) -> Any:
+def _build(node: Any, values: Iterator[Any]) -> Any:
     # Not a closure: one that calls itself would keep all values until the next
     # garbage collection.
     if isinstance(node, dict):
-        return {key: _built(value, rest) for key, value in node.items()}
+        return {key: _build(child, values) for key, child in node.items()}
     if isinstance(node, (list, tuple)):
-        children = [_built(value, rest) for value in node]
+        children = [_build(child, values) for child in node]
         if hasattr(node, "_fields"):  # a namedtuple takes its fields one by one
             return type(node)(*children)
         return children if isinstance(node, list) else tuple(children)
-    return next(rest)
+    return next(values)
 
 
 def transform(function: Callable[[str, Any], Any], tree: Any, path: str = "x") -> Any:
-    """A tree like ``tree`` with ``function(path, leaf)`` at its leaves."""
+    """Return a tree like ``tree`` with ``function(path, leaf)`` at its leaves."""
     return rebuild(tree, [function(p, leaf) for p, leaf in leaves(tree, path)])
