@@ -11,33 +11,14 @@ __version__ = "0.1.0"
 
 # pytest imports xgrad for its plugin in every run on the machine, so `import xgrad`
 # loads nothing: names come from these modules when they are first asked for (PEP 562).
-_HOMES = {
-    "Backend": "xgrad._arrays",
-    "BackendUnavailable": "xgrad._arrays",
-    "backends": "xgrad._arrays",
-    "namespace": "xgrad._arrays",
-    "to_numpy": "xgrad._arrays",
-    "batch_mean": "xgrad._batches",
-    "batches": "xgrad._batches",
-    "random_batch": "xgrad._batches",
-    "GradientReport": "xgrad.check",
-    "assert_gradient": "xgrad.check",
-    "check_gradient": "xgrad.check",
-    "check_vjp": "xgrad.check",
-    "Coloring": "xgrad.diff",
-    "Estimate": "xgrad.diff",
-    "Status": "xgrad.diff",
-    "Tangent": "xgrad.diff",
-    "color_columns": "xgrad.diff",
-    "derivative": "xgrad.diff",
-    "gradient": "xgrad.diff",
-    "hessian": "xgrad.diff",
-    "hvp": "xgrad.diff",
-    "jacobian": "xgrad.diff",
-    "jvp": "xgrad.diff",
-    "tangent_line": "xgrad.diff",
-    "value_and_gradient": "xgrad.diff",
+_PUBLIC = {
+    "xgrad._arrays": "Backend BackendUnavailable backends namespace to_numpy",
+    "xgrad._batches": "batch_mean batches random_batch",
+    "xgrad.check": "GradientReport assert_gradient check_gradient check_vjp",
+    "xgrad.diff": "Coloring Estimate Status Tangent color_columns derivative gradient "
+    "hessian hvp jacobian jvp tangent_line value_and_gradient",
 }
+_HOMES = {name: home for home, names in _PUBLIC.items() for name in names.split()}
 _MODULES = ("check", "diff", "losses", "metrics", "plot", "special", "testing")
 
 if TYPE_CHECKING:  # the same once more, for editors and type checkers
@@ -78,15 +59,15 @@ else:  # hidden from type checkers, which would take every name for a public one
 
     def __getattr__(name):
         if name in _HOMES:
-            found = getattr(import_module(_HOMES[name]), name)
+            value = getattr(import_module(_HOMES[name]), name)
         elif name in _MODULES:
-            found = import_module(f"xgrad.{name}")
+            value = import_module(f"xgrad.{name}")
         else:
             # With `obj` Python suggests the nearest name.
             message = f"module 'xgrad' has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=sys.modules[__name__])
-        globals()[name] = found
-        return found
+        globals()[name] = value
+        return value
 
     def __dir__():
         return sorted({*__all__, *(n for n in globals() if n.startswith("__"))})
