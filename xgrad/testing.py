@@ -112,7 +112,7 @@ class _Tolerance:
 
 def _not_negative(name: str, tolerance: Any) -> float:
     # A nan would refuse everything, and inf accept it.
-    return NOT_NEGATIVE.checked(name, tolerance)
+    return NOT_NEGATIVE.validate(name, tolerance)
 
 
 # containers

@@ -224,7 +224,7 @@ def test_losses_run_under_jit_without_checks(jax, rng, name, options):
 
 def test_checks_under_jit_ask_for_none(jax, rng):
     p, t = (jax.numpy.asarray(a) for a in sample(losses.softmax_cross_entropy, rng))
-    with pytest.raises(TypeError, match=r"pass check=False under `jax.jit`"):
+    with pytest.raises(TypeError, match=r"under `jax.jit` pass check=False"):
         jax.jit(losses.softmax_cross_entropy)(p, t)
 
 

@@ -1,4 +1,12 @@
-"""Rules for values and options, and when they are enforced."""
+"""Rules for values and options, and when they are enforced.
+
+Modules in reading order:
+
+- `checks`: one rule for the values of one argument; all checks of a call at once
+- `domains`: the values that predictions, targets and options may have
+- `options`: numbers, or arrays with one number for each entry
+- `labels`: class labels
+"""
 
 from xgrad._rules.checks import NO_STARTS as NO_STARTS
 from xgrad._rules.checks import Guard as Guard

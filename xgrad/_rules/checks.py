@@ -1,15 +1,15 @@
-"""Rules for values, and when they are enforced: at once, or when an array is computed.
+"""Checks of values, and when they are enforced: at once, or when Dask computes.
 
-An array whose values are at hand is checked before anything is computed from it, all
-arguments of a call together, so that the host waits for the device once. A Dask array
-carries the check along, block by block, and raises when it is computed.
+The values of an array are checked before anything is computed from them, all arguments
+of a call together, so that the host waits for the device once. A Dask array has no
+values yet: it carries the check along, block by block, and raises when it is computed.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
+    BlockStarts,
     as_index,
     common_namespace,
     hides_points,
@@ -26,13 +27,17 @@ from xgrad._arrays import (
     is_lazy,
 )
 
-TRACED = "pass check=False under `jax.jit`, or leave it where there is no such option"
-NO_STARTS: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+# For arrays that are no blocks of larger ones: every index counts from 0.
+NO_STARTS: BlockStarts = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ValueCheck:
-    """Where an argument breaks a rule: ``bad`` is a boolean mask over ``values``."""
+    """A rule for one argument, and the entries that break it.
+
+    ``bad`` is a boolean mask over ``values``. The message is made of ``rule``, which
+    follows "must", and ``remedy``.
+    """
 
     argument: str
     values: Array
@@ -41,14 +46,15 @@ class ValueCheck:
     remedy: str
 
     def error(self, xp: Any, start: tuple[int, ...] = ()) -> ValueError:
-        """The message, with the first bad index (from ``start`` on) and its value."""
+        """Return an error with the first bad entry; its index counts from ``start``."""
         flat = xp.reshape(as_index(xp, self.bad), (-1,))
         position = int(xp.argmax(flat))
         index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
         value = self.values[index] if index else self.values
-        if hasattr(value, "detach"):  # PyTorch warns where it would lose a gradient
+        # PyTorch warns when `float` drops the history of a tensor's gradient.
+        if hasattr(value, "detach"):
             value = value.detach()
-        number = _integer(xp, value) if is_integral(xp, value) else float(value)
+        number = _python_integer(xp, value) if is_integral(xp, value) else float(value)
         padded = (*start, *(0 for _ in index))
         index = tuple(map(operator.add, index, padded))
         where = f"[{', '.join(map(str, index))}]" if index else ""
@@ -58,40 +64,38 @@ class ValueCheck:
         )
 
 
-def weight_sum_check(whole: Array) -> ValueCheck:
-    """That weights, the sum of which this is, can be divided by."""
-    return ValueCheck(
-        "weight",
-        whole,
-        whole == 0,
-        rule="not sum to 0 (the sum is shown)",
-        remedy="a weighted mean divides by that sum",
-    )
-
-
-def _integer(xp: Any, value: Array) -> int:
-    """An integer of Python; not every library turns the largest ones into it."""
+def _python_integer(xp: Any, value: Array) -> int:
+    """Return a Python integer; not every library converts the largest uint64."""
     limits = xp.iinfo(value.dtype)
     number = int(as_index(xp, value))
     return number if limits.min else number % (int(limits.max) + 1)
 
 
-def enforce(
-    xp: Any,
-    checks: Iterable[ValueCheck],
-    starts: Mapping[str, tuple[int, ...]] = NO_STARTS,
-) -> None:
-    """Raise the first broken check. The host waits for the device once.
+def weight_sum_check(weight_sum: Array) -> ValueCheck:
+    """Return the check that the sum of the weights is not 0."""
+    return ValueCheck(
+        "weight",
+        weight_sum,
+        weight_sum == 0,
+        rule="not sum to 0 (the sum is shown)",
+        remedy="a weighted mean divides by that sum",
+    )
 
-    At points that the caller did not choose nothing is raised. Indices are counted from
-    where an argument ``starts``.
+
+def enforce(
+    xp: Any, checks: Iterable[ValueCheck], starts: BlockStarts = NO_STARTS
+) -> None:
+    """Raise the error of the first check that is broken; wait for the device once.
+
+    Checks of batched arrays are left out: the caller did not choose those points.
+    ``starts`` says where in their arrays the arguments begin, if they are blocks.
     """
     checks = tuple(check for check in checks if not hides_points(check.bad))
     for check in checks:
         if is_lazy(xp, check.bad):
             raise TypeError(
                 f"`{check.argument}` has no values yet, so they cannot be checked: "
-                + ("compute it first" if is_dask(xp) else TRACED)
+                + ("compute it first" if is_dask(xp) else _TRACED_REMEDY)
             )
     flags = [xp.any(check.bad) for check in checks]
     if flags and bool(functools.reduce(operator.or_, flags)):
@@ -99,55 +103,61 @@ def enforce(
         raise first.error(xp, starts.get(first.argument, ()))
 
 
-class Guard:
-    """The checks of one call, or none of them if it is not ``active``.
+_TRACED_REMEDY = (
+    "under `jax.jit` pass check=False; a function without that option cannot be traced"
+)
 
-    ``guard(array, checks)`` notes the checks and returns the array, from which to go
-    on: that of Dask raises when it is computed. `enforce` looks at all others, which
-    may be parts of larger arrays that begin at ``starts``. Where the arguments are
-    ``moved``, at points that the caller did not choose, `domain` checks nothing.
+
+class Guard:
+    """The checks of one call; an inactive guard makes none.
+
+    ``guard(array, checks)`` records checks and returns the array to compute with; a
+    Dask array comes back with its checks inside. `enforce` makes all recorded checks at
+    once. ``is_perturbed`` says that the caller did not choose these values, which then
+    need not lie in their `domain`. Indices in messages count from ``starts``.
     """
 
     def __init__(
         self,
         xp: Any,
         active: bool,
-        starts: Mapping[str, tuple[int, ...]] = NO_STARTS,
+        starts: BlockStarts = NO_STARTS,
         *,
-        moved: bool = False,
+        is_perturbed: bool = False,
     ) -> None:
         self.xp = xp
         self.active = active
         self._starts = starts
-        self._moved = moved
-        self.noted: list[ValueCheck] = []
+        self._is_perturbed = is_perturbed
+        self.recorded: list[ValueCheck] = []
 
     def __call__(self, array: Array, checks: Iterable[ValueCheck]) -> Array:
-        """The array; a generator of checks is left alone if there is nothing to do."""
+        """Record the checks; an inactive guard does not even start their generator."""
         if not self.active:
             return array
         if not is_dask(self.xp):
-            self.noted.extend(checks)
+            self.recorded.extend(checks)
             return array
         for check in checks:
-            array = _guarded(array, check)
+            array = _check_blocks(array, check)
         return array
 
     def domain(self, array: Array, checks: Iterable[ValueCheck]) -> Array:
-        """The same for rules that a small step may break."""
-        return array if self._moved else self(array, checks)
+        """Record checks of a domain, which a small step from its edge may leave."""
+        return array if self._is_perturbed else self(array, checks)
 
     def enforce(self) -> None:
-        """Raise the first broken check; once for each call."""
-        enforce(self.xp, self.noted, self._starts)
+        """Raise the error of the first recorded check that is broken."""
+        enforce(self.xp, self.recorded, self._starts)
 
 
-def _guarded(array: Array, check: ValueCheck) -> Array:
-    """A Dask array, the blocks of which raise where the check is broken."""
+def _check_blocks(array: Array, check: ValueCheck) -> Array:
+    """Return a Dask array whose blocks raise, when computed, if the check is broken."""
     import dask.array as da
 
     values, bad = check.values, check.bad
-    if bad.ndim < array.ndim:  # a rule for rows
+    # A rule for rows has no last axis; `map_blocks` aligns axes from the last one.
+    if bad.ndim < array.ndim:
         values, bad = values[..., None], bad[..., None]
     return da.map_blocks(
         _block_or_error,

@@ -1,4 +1,4 @@
-"""Class labels: their check, reading entries by them, and counting them in pairs."""
+"""Class labels: checking them, reading entries by them, and counting pairs of them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from xgrad._arrays import (
 )
 from xgrad._rules.checks import ValueCheck
 
-# From this many classes on, a label's entry is read by its index. Below, a mask over
-# all classes takes fewer operations, and each is a launch on a GPU.
-MANY = 256
+# From this number of classes on, a label's entry is read by its index. Below, a mask
+# over all classes takes fewer operations, and each is a launch on a GPU, which costs as
+# much as some thousand entries. Set by trial.
+GATHER_CLASSES = 256
 
 
 def require_labels(xp: Any, name: str, labels: Array) -> None:
-    """Raise unless they are integers: floats and booleans are no numbers of classes."""
+    """Raise unless the dtype is an integer: floats and booleans are no class labels."""
     if not is_integral(xp, labels):
         raise TypeError(
             f"`{name}` must hold integer class labels, but its dtype is "
@@ -40,9 +41,9 @@ def require_labels(xp: Any, name: str, labels: Array) -> None:
 def range_checks(
     xp: Any, name: str, labels: Array, num_classes: int, ignored: Array | None = None
 ) -> Iterator[ValueCheck]:
-    """That each label is the number of a class, apart from those to ignore.
+    """Yield the check that each label is in ``[0, num_classes)``, or is ``ignored``.
 
-    Of NumPy nothing is yielded where all are.
+    For NumPy's labels nothing is yielded if all are.
     """
     if is_numpy(xp) and all_in_range(labels, num_classes):
         return
@@ -52,29 +53,22 @@ def range_checks(
         labels,
         bad if ignored is None else bad & ~ignored,
         rule=f"hold class labels in [0, {num_classes})",
-        remedy="number the classes from 0, or give as many classes as there are",
+        remedy="number the classes from 0, or raise the number of classes",
     )
 
 
 def in_range(xp: Any, labels: Array, num_classes: int) -> Array:
-    """Booleans, true where a label is the number of a class."""
+    """Return a boolean mask that is true for labels in ``[0, num_classes)``."""
     # Narrow integers first become wide ones: 300 classes do not fit into uint8.
     index = as_index(xp, labels)
     return (index >= 0) & (index < num_classes)
 
 
-def equals_number(xp: Any, labels: Array, number: int) -> Array:
-    """Booleans, true where a label is this number, which may fit into no label."""
-    limits = xp.iinfo(labels.dtype)
-    if not limits.min <= number <= limits.max:
-        return xp.zeros(labels.shape, dtype=xp.bool, device=device_of(labels))
-    if number > 2**31 - 1:  # JAX takes a number of Python for an int32
-        return labels == xp.full_like(labels, number)
-    return labels == number
-
-
 def all_in_range(labels: Array, num_classes: int) -> bool:
-    """The same for all of NumPy's labels in one pass, several times faster."""
+    """Whether all labels, in a NumPy array, are in ``[0, num_classes)``.
+
+    One pass that allocates nothing is several times faster than `in_range`.
+    """
     if labels.size == 0:
         return True
     unsigned, middle = _unsigned(labels.dtype)
@@ -84,9 +78,9 @@ def all_in_range(labels: Array, num_classes: int) -> bool:
 
 @functools.cache
 def _unsigned(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
-    """The same integers without their sign, and where negative ones come to lie.
+    """Return the unsigned dtype of the same width, and the least negative label in it.
 
-    Read without their sign, negative labels are above the middle of the range.
+    Read without their sign, negative labels are in the upper half of the range.
     """
     if dtype.kind == "u":
         return dtype, 1 << 8 * dtype.itemsize
@@ -94,8 +88,21 @@ def _unsigned(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
     return np.dtype(f"{dtype.byteorder}u{dtype.itemsize}"), middle
 
 
+def equals_number(xp: Any, labels: Array, number: int) -> Array:
+    """Return a mask of the labels equal to a number, which may not fit their dtype."""
+    limits = xp.iinfo(labels.dtype)
+    if not limits.min <= number <= limits.max:
+        return xp.zeros(labels.shape, dtype=xp.bool, device=device_of(labels))
+    if number > 2**31 - 1:  # JAX takes a Python number for an int32
+        return labels == xp.full_like(labels, number)
+    return labels == number
+
+
 def label_mask(xp: Any, labels: Array, num_classes: int) -> Array:
-    """Booleans ``(..., num_classes)``, true at the label; a bad label marks nothing."""
+    """Return a mask ``(*labels.shape, num_classes)`` that is true at the label.
+
+    A label out of range marks no class.
+    """
     if labels.dtype in (xp.uint16, xp.uint32, xp.uint64):
         # Not every library compares them with signed integers.
         labels = as_index(xp, labels)
@@ -105,17 +112,17 @@ def label_mask(xp: Any, labels: Array, num_classes: int) -> Array:
 
 
 def prefers_gather(xp: Any, num_classes: int) -> bool:
-    """Whether entries are better read by an index than by a mask over all classes."""
+    """Whether to read a label's entry by its index rather than by a mask of classes."""
     if is_dask(xp):  # cannot read by an index that is yet to be computed
         return False
-    return is_numpy(xp) or num_classes > MANY
+    return is_numpy(xp) or num_classes > GATHER_CLASSES
 
 
 def gather_labels(xp: Any, values: Array, index: Array) -> Array:
-    """``values[..., index]`` of each row; one row of values stands for all rows.
+    """Return ``values[..., index]`` of each row; 1-d values are those of every row.
 
-    The index must be in range: libraries disagree about what to do where it is not (an
-    error, a wrap, a clamp).
+    The index must be in range: libraries disagree about an index that is not (an error,
+    a wrap, a clamp).
     """
     if values.ndim > index.ndim:
         return xp.take_along_axis(values, index[..., None], axis=-1)[..., 0]
@@ -125,9 +132,10 @@ def gather_labels(xp: Any, values: Array, index: Array) -> Array:
 def confusion_counts(
     xp: Any, rows: Array, columns: Array, num_classes: int, weight: Array | None
 ) -> Array:
-    """How often each pair of labels occurs: ``(num_classes, num_classes)``.
+    """Count each pair of labels, or add up its weights: ``(num_classes, num_classes)``.
 
-    Labels must be in range. The counts are integers, or floats where there are weights.
+    ``rows`` and ``columns`` are 1-d, and in range. Counts are integers, or floats of a
+    library without `bincount`; sums of weights are floats.
     """
     size = num_classes * num_classes
     shape = (num_classes, num_classes)
@@ -144,6 +152,7 @@ def confusion_counts(
         counts = xp.bincount(pairs, weights=weight, minlength=size)
         return xp.reshape(counts, shape)
     if is_jax(xp):
+        # With a length that is known, JAX can trace it.
         counts = xp.bincount(pairs, weights=weight, length=size)
         return xp.reshape(counts, shape)
     ones = default_dtype(xp, "real floating", rows)

@@ -1,4 +1,4 @@
-"""Rules for the numbers and arrays that losses take as options."""
+"""Rules for the options of losses: numbers, and arrays of one number for each entry."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from xgrad._rules.domains import Domain
 
 @dataclass(frozen=True)
 class Number:
-    """A rule for an option that is one number, known on the host."""
+    """A rule for an option that is one Python number; ``rule`` follows "must"."""
 
     rule: str
     holds: Callable[[float], bool]
 
-    def checked(self, name: str, value: Any) -> float:
-        """The number as a float of Python."""
+    def validate(self, name: str, value: Any) -> float:
+        """Return the number as a Python float; raise if it breaks the rule."""
         if not isinstance(value, Real) or isinstance(value, bool):
             is_array = hasattr(value, "shape")
             raise TypeError(
                 f"`{name}` must be a number; got {value!r}"
-                + (": read it from its array first, with `float`" if is_array else "")
+                + (": convert it first, with `float`" if is_array else "")
             )
         try:
             number = float(value)
@@ -36,10 +36,14 @@ class Number:
             raise ValueError(f"`{name}` must {self.rule}; got {value!r}")
         return number
 
-    def checked_in(self, xp: Any, name: str, value: Any, dtype: Any) -> float:
-        """The same, which obeys the rule when it is rounded to this dtype, too."""
-        number = self.checked(name, value)
+    def validate_as(self, xp: Any, name: str, value: Any, dtype: Any) -> float:
+        """Return the number; raise if it breaks the rule when it is of ``dtype``.
+
+        A positive number, for example, may be 0 in float32.
+        """
+        number = self.validate(name, value)
         info = float_info(xp, dtype)
+        # `tiny * eps` is the smallest subnormal number; what is smaller counts as 0.
         rounded = 0.0 if abs(number) < info.tiny * info.eps else number
         if abs(number) > info.largest:
             rounded = math.copysign(math.inf, number)
@@ -64,12 +68,15 @@ class NumberOrArray:
     domain: Domain
     number: Number
 
-    def checked(
+    def validate(
         self, xp: Any, name: str, value: Any, prediction: Array, guard: Guard
     ) -> Any:
-        """A float of Python, or floats in the prediction's shape and dtype."""
+        """Return a Python float, or floats in the prediction's shape and dtype.
+
+        A number is checked at once, and an array by the ``guard``.
+        """
         if isinstance(value, Real):
-            return self.number.checked_in(xp, name, value, prediction.dtype)
+            return self.number.validate_as(xp, name, value, prediction.dtype)
         if value.ndim:
             require_same_shape("prediction", prediction, name, value)
         values = as_real(xp, name, value, prediction.dtype)

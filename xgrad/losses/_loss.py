@@ -269,13 +269,13 @@ class Loss:
         # Blocks of a lazy array check their values when they are computed. The sum of
         # all weights is known to none of them, and is checked here.
         lazy = is_dask(xp)
-        guard = Guard(xp, raw.check and not lazy, starts, moved=raw.is_perturbed)
+        guard = Guard(xp, raw.check and not lazy, starts, is_perturbed=raw.is_perturbed)
         weight = raw.weight
         if weight is not None:
             weight = as_weight(xp, weight, shape, values.dtype)
         options = self._options.checked(xp, raw.options, values, guard)
         target = self._checked_target(xp, values, raw, weight, guard)
-        for_sum = Guard(xp, raw.check, moved=raw.is_perturbed) if lazy else guard
+        for_sum = Guard(xp, raw.check, is_perturbed=raw.is_perturbed) if lazy else guard
         divisor = mean_divisor(xp, shape, raw, target.mean_weight, for_sum)
         rules = self.prediction.checks(xp, "prediction", values, raw.prediction)
         values = guard.domain(values, rules)

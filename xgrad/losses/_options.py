@@ -77,11 +77,13 @@ class Options:
         checked = {name: options[name] for name in self._names}
         for name, rule in self.rules.items():
             if isinstance(rule, Number):
-                checked[name] = rule.checked_in(
+                checked[name] = rule.validate_as(
                     xp, name, options[name], prediction.dtype
                 )
             else:
-                checked[name] = rule.checked(xp, name, options[name], prediction, guard)
+                checked[name] = rule.validate(
+                    xp, name, options[name], prediction, guard
+                )
         return checked
 
     def numbers(
@@ -94,7 +96,7 @@ class Options:
             if not isinstance(rule, Number):
                 return None
             try:
-                numbers[name] = rule.checked_in(xp, name, value, dtype)
+                numbers[name] = rule.validate_as(xp, name, value, dtype)
             # The checks of the whole call raise; another argument may come first there.
             except (TypeError, ValueError):
                 return None

@@ -150,7 +150,7 @@ class TargetOptions:
             weight = _checked_class_weight(xp, weight, values, guard)
         if ignore_index is not None:
             ignore_index = integer("ignore_index", ignore_index, least=None)
-        smoothing = FRACTION.checked("label_smoothing", self.label_smoothing)
+        smoothing = FRACTION.validate("label_smoothing", self.label_smoothing)
         return TargetOptions(weight, smoothing, ignore_index)
 
     def apply(self, target: ClassTarget, dtype: Any) -> ClassTarget:

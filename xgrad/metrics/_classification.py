@@ -60,7 +60,7 @@ def accuracy_interval(
     """
     rows = as_rows(prediction, target, None, num_classes)
     xp = rows.xp
-    level = CONFIDENCE.checked("confidence", confidence)
+    level = CONFIDENCE.validate("confidence", confidence)
     share = cast(xp, _share(rows), rows.wide)
     total = xp.full_like(share, float(rows.count))
     with quiet():
@@ -378,5 +378,5 @@ def _share(rows: Rows, k: int | None = None) -> Any:
         guard = Guard(xp, active=True)
         whole = xp.sum(weight)
         whole = guard(whole, [weight_sum_check(whole)])
-        hits = cast(xp, rows.hits(k, also=guard.noted), rows.wide)
+        hits = cast(xp, rows.hits(k, also=guard.recorded), rows.wide)
         return cast(xp, xp.sum(hits * weight) / whole, rows.dtype)

@@ -107,7 +107,7 @@ class Classification:
     def accuracy_interval(self, *, confidence: float = 0.95) -> tuple[Any, Any]:
         """Lower and upper end of Wilson's interval for the accuracy."""
         xp, matrix = self._matrix()
-        level = CONFIDENCE.checked("confidence", confidence)
+        level = CONFIDENCE.validate("confidence", confidence)
         with quiet():
             share = _confusion.accuracy(xp, matrix, math.nan)
             return _confusion.wilson(xp, share, xp.sum(matrix), level)
@@ -166,7 +166,7 @@ class Classification:
         zero_division: float = 0.0,
     ) -> Any:
         """Precision and recall together, recall ``beta`` times as important."""
-        parts = _confusion.f_beta(BETA.checked("beta", beta))
+        parts = _confusion.f_beta(BETA.validate("beta", beta))
         return self._averaged(parts, average, positive, zero_division)
 
     def matthews(self, *, zero_division: float = 0.0) -> Any:
