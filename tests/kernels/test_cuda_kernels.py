@@ -23,7 +23,7 @@ from xgrad._kernels import cupy as kernels
 ARCHITECTURES = ["75", "80", "90", "100"]
 OF_LOSSES = [name for name in kernels.KERNELS if name in LOSSES]
 EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
-SETTINGS = {"reduction": "mean", "check": True, "moved": False}
+SETTINGS = {"reduction": "mean", "check": True, "is_perturbed": False}
 # Every path: one entry, a team of each size, a block with and without vectors.
 WIDTHS = [1, 2, 10, 17, 70, 144, 149]
 
@@ -178,7 +178,7 @@ def test_bad_labels_are_refused_or_poison_their_row(rng, on_cpu, name, width):
     bad = np.where(np.arange(21) == 13, width, t)
     for labels in (bad, np.where(bad == width, -1, bad), bad.astype(np.uint64)):
         assert kernel_of(name)(p, labels, wanted="both", **SETTINGS) is None
-        settings = {"reduction": "none", "check": False, "moved": False}
+        settings = {"reduction": "none", "check": False, "is_perturbed": False}
         found = kernel_of(name)(p, labels, wanted="both", **settings)
         expected = expected_of(loss, p, labels, reduction="none", check=False)
         assert np.isnan(found[0]).sum() == 1
@@ -204,7 +204,7 @@ def test_improper_probabilities_are_refused_where_they_are_checked(dtype):
         p, t = np.array(rows, dtype), np.array([0])
         call = kernels.cross_entropy
         assert call(p, t, wanted="value", **SETTINGS) is None
-        for change in ({"check": False}, {"moved": True}):
+        for change in ({"check": False}, {"is_perturbed": True}):
             found = call(p, t, wanted="both", **SETTINGS | change)
             loss = LOSSES["cross_entropy"]
             assert_same(found, expected_of(loss, p, t, check=False), dtype)
@@ -251,14 +251,20 @@ def test_points_of_a_derivative(rng, on_cpu, dtype, kind):
     base = rng.normal(size=(2, 3)).astype(dtype)
     points = _points.Points(xp, base, np.full_like(base, 0.5), (-1, 1, 2))
     points = {
-        "entries": lambda: columns.entries(points),
-        "pairs": lambda: columns.pairs(points, np.array([0, 5]), np.array([1, 5])),
-        "rows": lambda: columns.rows(points),
-        "colors": lambda: columns.colors(points, np.array([0, 1, 0, 1, 1, 0]), 2),
+        "entries": lambda: columns.entry_columns(points),
+        "pairs": lambda: columns.pair_columns(
+            points, np.array([0, 5]), np.array([1, 5])
+        ),
+        "rows": lambda: columns.row_columns(points),
+        "colors": lambda: columns.color_columns(
+            points, np.array([0, 1, 0, 1, 1, 0]), 2
+        ),
     }[kind]()
     ids = tuple(ids[:2] for ids in points.columns)
-    (positions,) = points.positions
-    found = kernels.perturbed_points(base, positions, points.labels, ids, False)
+    (positions,) = points.coordinates
+    found = kernels.perturbed_points(
+        base, positions, points.column_of_entry, ids, False
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_points, "find_kernel", lambda *names: None)
         expected = points.batch(_points.Chunk(0, 2, 0, 3))

@@ -1,11 +1,12 @@
 """Optional fast paths for one array library each, looked up by name.
 
 A kernel computes a loss in one or two passes over its arguments. It takes
-``(prediction, target, *, wanted, reduction, check, moved)`` and the numbers among the
-loss's options, and returns the value and the gradient as the plain formulas would, to
-rounding; ``wanted`` is ``"value"``, ``"slope"`` or ``"both"``, and ``moved`` says that
-the caller did not choose the prediction. It returns None where it has no answer, or
-where a value breaks a rule: the formulas then compute it, or raise.
+``(prediction, target, *, wanted, reduction, check, is_perturbed)`` and the numbers
+among the loss's options, and returns the value and the gradient as the plain formulas
+would, to rounding; ``wanted`` is ``"value"``, ``"slope"`` or ``"both"``, and
+``is_perturbed`` says that the caller did not choose the prediction. It returns None
+where it has no answer, or where a value breaks a rule: the formulas then compute it, or
+raise.
 
 Nothing depends on a kernel. Without its module, or with ``XGRAD_KERNELS=0`` in the
 environment of the process, everything is computed by the formulas.

@@ -94,7 +94,7 @@ def _of_rows(
     wanted: str,
     reduction: str,
     check: bool,
-    moved: bool,
+    is_perturbed: bool,
     delta: float = 0.0,
 ) -> tuple[Any, Any] | None:
     fits = (
@@ -114,7 +114,7 @@ def _of_rows(
     real = np.float64 if kind == "float64" else np.float32
     flags = WANTS_SLOPE * (wanted != "value")
     flags |= WANTS_LOSSES * (reduction == "none" and wanted != "slope")
-    flags |= CHECKS_VALUES * (check and not moved)
+    flags |= CHECKS_VALUES * (check and not is_perturbed)
     with on_device_of(values):
         values = cupy.ascontiguousarray(values)
         labels = cupy.ascontiguousarray(labels)
@@ -216,7 +216,7 @@ def _of_errors(
     wanted: str,
     reduction: str,
     check: bool,
-    moved: bool,
+    is_perturbed: bool,
     rows: int = 0,
 ) -> tuple[Any, Any] | None:
     count = prediction.size

@@ -141,7 +141,7 @@ def softmax_cross_entropy(
     wanted: str,
     reduction: str,
     check: bool,
-    moved: bool,
+    is_perturbed: bool,
 ) -> Found:
     """Cross entropy of logits and labels.
 
@@ -214,7 +214,7 @@ def cross_entropy(
     wanted: str,
     reduction: str,
     check: bool,
-    moved: bool,
+    is_perturbed: bool,
     delta: float = 0.0,
 ) -> Found:
     """Cross entropy of probabilities and labels, if all rows are distributions."""
@@ -301,7 +301,7 @@ def _of_errors(
     wanted: str,
     reduction: str,
     check: bool,
-    moved: bool,
+    is_perturbed: bool,
     rows: int = 0,
 ) -> Found:
     """Sum or mean of a function of the errors, and its slope; of ``rows``, half of it.

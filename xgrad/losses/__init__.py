@@ -1,21 +1,23 @@
-"""Losses: each one its value and, right below, its slope.
+"""Loss functions with closed-form gradients.
 
-A prediction comes first and a target second; everything else is a keyword:
+Regression losses compare numbers, classification losses compare classes. The prediction
+comes first and the target second; everything else is a keyword:
 
 ======================  ==============================================================
 ``reduction``           ``"mean"`` (default), ``"sum"``, or ``"none"`` for the loss of
-                        each element (or row)
+                        each entry (or row)
 ``weight``              array in the shape of the unreduced loss; a weighted mean
-                        divides by the sum of the weights, and what weighs 0 is left
-                        out, whatever it is
-``check``               ``False`` leaves the values unchecked, so that nothing waits
-                        for the device; a label out of range then gives ``nan``
+                        divides by the sum of the weights, and entries of weight 0 are
+                        ignored, even if they are inf or nan
+``check``               ``False`` skips the checks of values, which on a GPU make the
+                        host wait; a label out of range then gives ``nan``
 ======================  ==============================================================
 
 Every loss returns an array of the prediction's library, device and dtype (float32 for
-half precision), has ``.grad`` and ``.value_and_grad`` with the same arguments, and
-raises ``TypeError`` for a wrong dtype or a mixture of libraries and ``ValueError`` for
-a wrong value or shape. Nothing broadcasts. Sums over rows accumulate in float64.
+half precision). It has the methods ``grad`` and ``value_and_grad``, which take the same
+arguments. It raises ``TypeError`` for a wrong dtype and for arrays of different
+libraries, and ``ValueError`` for a wrong value or shape. Nothing broadcasts. Sums over
+all entries accumulate in float64, where the device has it.
 """
 
 from xgrad._arrays import publish as _publish

@@ -1,4 +1,4 @@
-"""Signatures of the losses. Written by `python tests/stubs.py`."""
+"""Signatures of losses. Written by `python tests/tools/write_stubs.py`."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Losses of binary classification."""
+"""Losses of binary classification: the target is one of two classes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from xgrad.losses._loss import Loss
 def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Cross entropy of two classes, ``-(t log p + (1 - t) log(1 - p))``.
 
-    The prediction holds probabilities and the target, of the same shape, labels 0 and 1
-    or probabilities; both must lie in ``[0, 1]``. ``0 log 0`` is 0, nothing is clipped,
-    and the slope ``(p - t) / (p (1 - p))`` has its limits at ``p = 0`` and ``1``.
+    The prediction holds probabilities in ``[0, 1]``; the target has its shape and holds
+    labels 0 and 1, or probabilities. ``0 log 0`` is 0 and nothing is clipped. The slope
+    is ``(p - t) / (p (1 - p))``, and its limit at ``p = 0`` and ``p = 1``.
 
     Examples
     --------
@@ -24,6 +24,7 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> binary_cross_entropy(np.array([0.5, 1.0]), np.array([1, 1]))
     np.float64(0.3466)
     """
+    # At p = 0 or 1 one logarithm is infinite: a target of 0 leaves it out.
     positive = stable.product_keeping_zeros(xp, target, xp.log(prediction))
     negative = stable.product_keeping_zeros(xp, 1 - target, xp.log1p(-prediction))
     return -(positive + negative)
@@ -31,8 +32,8 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
 
 @binary_cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    # Two fractions, each without the pole that its factor cancels: right at p = t = 0
-    # and p = t = 1, where the single fraction is 0 / 0.
+    # The single fraction is 0 / 0 at p = t = 0 and p = t = 1. Of these two, one is
+    # infinite there, and is multiplied by 0.
     negative = stable.product_keeping_zeros(xp, 1 - target, 1 / (1 - prediction))
     return negative - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
@@ -41,11 +42,11 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def sigmoid_binary_cross_entropy(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:
-    """Cross entropy of two classes from logits.
+    """Cross entropy of two classes from logits, computed without overflow.
 
-    ``positive_weight * t * softplus(-x) + (1 - t) * softplus(x)``: exact for any logit,
-    and 0 for an infinite one whose target agrees. The target has the prediction's shape
-    and holds labels 0 and 1 or probabilities in ``[0, 1]``. The slope is
+    The loss is ``positive_weight * t * softplus(-x) + (1 - t) * softplus(x)``, which is
+    accurate for any logit, and 0 for an infinite one whose target agrees. The target
+    has the prediction's shape and holds labels 0 and 1, or probabilities. The slope is
     ``(1 - t) sigmoid(x) - positive_weight t sigmoid(-x)``.
 
     Examples
@@ -71,18 +72,15 @@ def _(
 def _(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> tuple[Array, Array]:
-    arguments = (
-        prediction,
-        stable.exp_minus_abs(xp, prediction),
-        target,
-        positive_weight,
-    )
+    decay = stable.exp_minus_abs(xp, prediction)
+    arguments = (prediction, decay, target, positive_weight)
     return _logistic_loss(xp, *arguments), _logistic_slope(xp, *arguments)
 
 
 def _logistic_loss(
     xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
 ) -> Array:
+    # A softplus is infinite for an infinite logit: a target of 0 leaves it out.
     if_positive, if_negative = stable.softplus_pair(xp, logits, decay)
     positive = stable.product_keeping_zeros(xp, positive_weight * target, if_positive)
     return positive + stable.product_keeping_zeros(xp, 1 - target, if_negative)
@@ -91,16 +89,18 @@ def _logistic_loss(
 def _logistic_slope(
     xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
 ) -> Array:
-    left, right = stable.sigmoid_pair(xp, logits, decay)
-    return (1 - target) * right - positive_weight * target * left
+    # 1 - sigmoid(x) would have no digits left for a large logit.
+    of_minus, of_plus = stable.sigmoid_pair(xp, logits, decay)
+    return (1 - target) * of_plus - positive_weight * target * of_minus
 
 
 @partial(Loss, target=SIGNS)
 def hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
-    """How far a score is from the right side of its margin, ``max(0, 1 - t * p)``.
+    """Distance of a score from the right side of its margin, ``max(0, 1 - t * p)``.
 
-    The target has the prediction's shape and holds -1 and 1 (Cortes and Vapnik, Machine
-    Learning 20, 1995). The slope is ``-t`` within the margin and 0 outside of it.
+    The target has the prediction's shape and holds -1 and 1. The slope is ``-t`` within
+    the margin, and 0 on its edge and outside of it (Cortes and Vapnik, Machine Learning
+    20, 1995).
 
     Examples
     --------
@@ -114,14 +114,16 @@ def hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
 @hinge.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     margin = 1 - target * prediction
-    return xp.where(margin > 0, -target, stable.clip(xp, margin, 0.0))  # nan stays nan
+    # Clipped, a margin that is not positive is 0, and nan stays nan.
+    return xp.where(margin > 0, -target, stable.clip(xp, margin, 0.0))
 
 
 @partial(Loss, target=SIGNS)
 def squared_hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Square of the `hinge` loss, ``max(0, 1 - t * p)**2``.
 
-    The target has the prediction's shape and holds -1 and 1.
+    The target has the prediction's shape and holds -1 and 1. The slope is
+    ``-2 * t * max(0, 1 - t * p)``.
 
     Examples
     --------

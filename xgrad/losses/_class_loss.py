@@ -53,13 +53,14 @@ class ClassLoss(Loss):
         class_weight = raw.options.get("class_weight")
         return super()._arrays(raw) | drop_none(class_weight=class_weight)
 
-    def _checked_target(
+    def _validate_target(
         self, xp: Any, values: Array, raw: RawCall, weight: Array | None, guard: Guard
     ) -> Target:
-        options = TargetOptions.select(raw.options).checked(xp, values, guard)
+        options = TargetOptions.select(raw.options).validate(xp, values, guard)
         classes, ignored = as_class_target(
             xp, values, raw.target, guard, options.ignore_index
         )
+        # Labels that were checked are in range.
         in_range = None if guard.active else classes.in_range()
         if ignored is not None:
             in_range = None if in_range is None else in_range | ignored

@@ -1,4 +1,4 @@
-"""Losses of classification, from a row of probabilities or scores."""
+"""Losses of classification: the target is a class, or a distribution over classes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def cross_entropy(
 ) -> Array:
     """Cross entropy of each row of probabilities, ``-sum_k t_k log(p_k + delta)``.
 
-    The prediction has shape ``(..., C)`` and holds probabilities: outside ``[0, 1]``
-    or with rows that do not sum to 1 within ``sqrt(eps)`` they are an error. The target
-    holds labels ``(...)`` of any integer dtype, or weights of the classes ``(..., C)``
-    (one-hot or soft). ``delta=1e-7`` is the textbook's guard against ``log(0)``; with
-    the default 0 the loss of ``p = 0`` is ``inf`` and nothing is clipped. ``0 log 0``
-    is 0. Formula: Cover and Thomas, Elements of Information Theory, section 2.3.
+    The prediction has shape ``(..., C)`` and holds probabilities: each must lie in
+    ``[0, 1]``, and each row must sum to 1 within ``sqrt(eps)``. The target holds labels
+    ``(...)`` of any integer dtype, or weights of the classes ``(..., C)`` (one-hot or
+    soft). ``delta=1e-7`` is the textbook's guard against ``log(0)``; with the default 0
+    nothing is clipped, and the loss of ``p = 0`` is ``inf``. ``0 log 0`` is 0 (Cover
+    and Thomas, Elements of Information Theory, section 2.3).
 
     Examples
     --------
@@ -37,15 +37,17 @@ def cross_entropy(
     >>> cross_entropy(p, np.asarray(2), delta=1e-7)
     np.float64(0.510825457099338)
     """
-    # A nan of any class reaches the loss of its row, not only that of the target's.
-    rows = 0 * stable.row_sum(xp, prediction)
-    return rows - target.dot(prediction, lambda p: xp.log(p + delta))
+    # A nan of any class makes the loss of its row nan, although the sum is over the
+    # target's class alone. And the loss of p = 1 is 0, not -0.
+    zeros = 0 * stable.row_sum(xp, prediction)
+    return zeros - target.dot(prediction, lambda p: xp.log(p + delta))
 
 
 @cross_entropy.slope
 def _(
     xp: Any, prediction: Array, target: ClassTarget, /, *, delta: float = 0.0
 ) -> Array:
+    # Adding zeros keeps a nan of classes that the target leaves out.
     return 0 * prediction - target.multiply(1 / (prediction + delta))
 
 
@@ -56,9 +58,10 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: ClassTarget, /) ->
     The prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks a class. The
     target holds labels ``(...)`` of any integer dtype, or weights of the classes
     ``(..., C)`` (one-hot or soft, finite and not negative). The maximum of a row is
-    subtracted first, so that a common offset of any size changes nothing. The slope is
+    subtracted first, so that a common offset of any size changes nothing. A row with
+    ``nan`` or ``inf``, or of ``-inf`` only, gives ``nan``. The slope is
     ``sum(t) softmax(x) - t`` (Bishop, Pattern Recognition and Machine Learning,
-    eq. 4.109). A row with ``nan``, with ``inf``, or of ``-inf`` alone is ``nan``.
+    eq. 4.109).
 
     Parameters
     ----------
@@ -66,11 +69,12 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: ClassTarget, /) ->
         Weights of the classes, finite and not negative. A mean divides by the sum of
         the weights of the targets.
     label_smoothing : float
-        The part of each target, in [0, 1], that is spread over all classes alike:
-        ``(1 - s) t + s / C``. A mean divides by the weights of the targets before that.
+        The fraction s of each target, in [0, 1], that is spread evenly over all
+        classes: ``(1 - s) t + s / C``. A mean divides by the sum of the weights of the
+        targets before smoothing.
     ignore_index : int, optional
-        Rows with this label cost nothing and are not counted; it need not be the number
-        of a class. Of weights, those rows that lie on this class alone.
+        Label of rows that are ignored; it need not be the number of a class. If the
+        target holds weights, rows with all their weight on this class are ignored.
 
     Examples
     --------
@@ -103,8 +107,11 @@ def _(xp: Any, prediction: Array, target: ClassTarget, /) -> tuple[Array, Array]
 
 
 def _row_loss(xp: Any, shift: Array, normaliser: Array, target: ClassTarget) -> Array:
-    everything = xp.squeeze(target.multiply_by_sum(xp.log(normaliser)), axis=-1)
-    return everything - target.dot(shift)
+    """Return the loss of rows whose logits are ``shift`` below their maximum."""
+    # The logarithm of the sum belongs to each class alike. It is added after the sum
+    # over classes: the weights of a soft target need not sum to 1.
+    log_sum = xp.squeeze(target.multiply_by_sum(xp.log(normaliser)), axis=-1)
+    return log_sum - target.dot(shift)
 
 
 def _row_slope(probability: Array, target: ClassTarget) -> Array:
@@ -115,10 +122,10 @@ def _row_slope(probability: Array, target: ClassTarget) -> Array:
 def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Divergence of each row from its target, ``sum_k t_k (log t_k - log p_k)``.
 
-    Prediction and target hold probabilities in one shape ``(..., C)``, and their rows
-    sum to 1 within ``sqrt(eps)``. ``0 log 0`` is 0, and ``p = 0`` where the target is
-    not costs ``inf`` (Kullback and Leibler, Annals of Mathematical Statistics 22(1),
-    1951). The slope is ``-t / p``.
+    Prediction and target have the same shape ``(..., C)`` and hold probabilities, whose
+    rows must sum to 1 within ``sqrt(eps)``. ``0 log 0`` is 0; if ``p`` is 0 where the
+    target is not, the loss is ``inf``. The slope is ``-t / p`` (Kullback and Leibler,
+    Annals of Mathematical Statistics 22(1), 1951).
 
     Examples
     --------
@@ -127,14 +134,17 @@ def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> kl_divergence(p, t, reduction="none")
     array([0.693, 0.   ])
     """
+    # Of two logarithms that are close the difference keeps only a few digits.
     relative = (target - prediction) / prediction
-    gap = stable.log_ratio(xp, relative, xp.log(target) - xp.log(prediction))
-    terms = stable.product_keeping_zeros(xp, target, gap)
-    return stable.row_sum(xp, terms + 0 * prediction)  # nan reaches its row
+    log_ratio = stable.log_ratio(xp, relative, xp.log(target) - xp.log(prediction))
+    terms = stable.product_keeping_zeros(xp, target, log_ratio)
+    # Adding zeros keeps a nan of classes that the target leaves out.
+    return stable.row_sum(xp, terms + 0 * prediction)
 
 
 @kl_divergence.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
+    # Adding zeros keeps a nan of classes that the target leaves out.
     return 0 * prediction - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
 
@@ -142,13 +152,13 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def focal(
     xp: Any, prediction: Array, target: ClassTarget, /, *, gamma: float = 2.0
 ) -> Array:
-    """Cross entropy of logits that counts easy rows less, ``-(1 - q)**gamma * log(q)``.
+    """Cross entropy of logits that weighs easy rows less, ``-(1 - q)**gamma * log(q)``.
 
-    q is the softmax probability of the target's class (Lin et al., Focal Loss for Dense
-    Object Detection, ICCV 2017, eq. 4); ``gamma=0`` is `softmax_cross_entropy`. The
-    prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks a class. The
-    target holds labels ``(...)`` of any integer dtype, or weights of the classes
-    ``(..., C)``, over which the losses of the classes are added up.
+    Here q is the softmax probability of the target's class, and ``gamma=0`` gives
+    `softmax_cross_entropy` (Lin et al., Focal Loss for Dense Object Detection, ICCV
+    2017, eq. 4). The prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks
+    a class. The target holds labels ``(...)`` of any integer dtype, or weights of the
+    classes ``(..., C)``: the loss is then the weighted sum over the classes.
 
     Examples
     --------
@@ -177,14 +187,15 @@ def _(
 
 
 def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
-    """Probabilities, their logarithms, and what they miss of 1.
+    """Return ``(q, log(q), 1 - q)`` of each class, of shape ``(..., C)``.
 
-    The largest class is left out of the sum: what it misses is the share of the others,
-    and is known where its own share rounds to 1.
+    For the largest class ``1 - q`` is the sum of the others, which has all its digits
+    even where q rounds to 1.
     """
     shift = stable.subtract_max(xp, logits)
     exponential = xp.exp(shift)
     first = shift == 0
+    # Classes that share the maximum: all but one of them are others, with exp(0) = 1.
     ties = stable.sum_along(xp, xp.astype(first, shift.dtype))
     others = stable.sum_along(xp, xp.where(first, 0.0, exponential)) + (ties - 1)
     probability = exponential / (1 + others)
@@ -206,11 +217,12 @@ def _focal_slope(
     miss: Array,
     gamma: float,
 ) -> Array:
-    # q times the derivative by q. Where q rounds to 0 or 1, a factor of 0 meets an
-    # infinite one, and the limit is 0.
+    # q times the derivative with respect to q, in two terms. Where q rounds to 0 or 1,
+    # a factor of 0 meets an infinite one, and the limit is 0.
     bend = stable.product_keeping_zeros(xp, probability, logarithm)
     bend = stable.product_keeping_zeros(xp, bend, miss ** (gamma - 1))
     steepness = target.multiply(gamma * bend - miss**gamma)
+    # The derivative of q_k with respect to logit j is q_k ((j == k) - q_j).
     others = stable.sum_along(xp, steepness) - steepness
     return steepness * miss - probability * others
 
@@ -219,10 +231,11 @@ def _focal_slope(
 def cosine_distance(xp: Any, prediction: Array, target: Array, /) -> Array:
     """One minus the cosine of the angle between each row and its target.
 
-    ``1 - p . t / (norm(p) * norm(t))``, from 0 to 2, computed as half the squared
-    distance of the rows at unit length, which is accurate for small angles and of any
-    scale. A row of zeros is at a right angle to everything: its distance is 1 and its
-    slope 0. Prediction and target have one shape ``(..., K)``.
+    The loss is ``1 - p . t / (norm(p) * norm(t))``, from 0 to 2. It is computed as half
+    the squared distance between the rows scaled to unit length, which is accurate for
+    small angles and for rows of any length. A row of zeros counts as at a right angle
+    to all others: the loss is 1 and the slope 0. Prediction and target have the same
+    shape ``(..., K)``.
 
     Examples
     --------
@@ -242,10 +255,12 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 @cosine_distance.value_and_slope
 def _cosine(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
     unit, length = stable.normalize_rows(xp, prediction)
-    goal, goal_length = stable.normalize_rows(xp, target)
-    apart = unit - goal
-    distance = stable.sum_along(xp, apart**2) / 2
-    distance = xp.where((length == 0) | (goal_length == 0), 1.0, distance)
-    slope = stable.divide_or_zero(xp, apart - distance * unit, length)
-    slope = xp.where(goal_length == 0, 0.0, slope)
+    unit_target, target_length = stable.normalize_rows(xp, target)
+    difference = unit - unit_target
+    # |u - v|**2 = 2 - 2 u.v for unit rows, without subtracting a cosine of almost 1.
+    distance = stable.sum_along(xp, difference**2) / 2
+    distance = xp.where((length == 0) | (target_length == 0), 1.0, distance)
+    # -(v - (u.v) u) / |p|, with u.v = 1 - distance.
+    slope = stable.divide_or_zero(xp, difference - distance * unit, length)
+    slope = xp.where(target_length == 0, 0.0, slope)
     return xp.squeeze(distance, axis=-1), slope

@@ -108,6 +108,7 @@ def evaluate_by_rows(
         for i, values in enumerate(evaluate(call.take_rows(rows))):
             if values is None:
                 continue
+            # The first rows tell dtype and shape.
             if results[i] is None:
                 results[i] = np.empty((count, *values.shape[1:]), values.dtype)
             results[i][rows] = values
@@ -117,7 +118,7 @@ def evaluate_by_rows(
 def weighted(call: CheckedCall, values: Array | None) -> Array | None:
     """Return losses or slopes times their weights; nan where a label is out of range.
 
-    NumberOrArray of weight 0 become 0, even if they are infinite or nan.
+    Entries of weight 0 become 0, even if they are infinite or nan.
     """
     if values is None:
         return None

@@ -76,6 +76,7 @@ class Loss:
 
     __name__: str
     reductions: tuple[str, ...] = ("mean", "sum", "none")
+    # Whether the gradient of the reduced loss is computed from the loss itself.
     slope_needs_value = False
 
     def __init__(
@@ -100,6 +101,8 @@ class Loss:
         of_target = self._target_parameters()
         self._options = Options(self.__name__, of_formulas, of_target, options)
         self.rules = self._options.rules
+        # Users, and the stub that is written from it, see options instead of
+        # `**options`.
         shared = inspect.signature(Loss.__call__)
         common = [p for p in shared.parameters.values() if p.kind != p.VAR_KEYWORD]
         self.__signature__ = shared.replace(
@@ -111,6 +114,7 @@ class Loss:
         return f"<loss {self.__module__}.{self.__name__}>"
 
     def __reduce__(self) -> str:
+        # By its name, which another process imports: formulas cannot be pickled.
         return self.__name__
 
     def slope(self, function: Formula) -> Formula:
@@ -140,8 +144,8 @@ class Loss:
         if computed is not None:
             return computed[0]
         with quiet():
-            call = self._checked(self._raw_call(*arguments))
-            return self._reduced(call, self._unreduced(call, "value")[0])
+            call = self._validate(self._raw_call(*arguments))
+            return self._reduce(call, self._losses_and_slopes(call, "value")[0])
 
     def grad(
         self,
@@ -164,10 +168,10 @@ class Loss:
         if computed is not None:
             return computed[1]
         with quiet():
-            call = self._checked(self._raw_call(*arguments))
+            call = self._validate(self._raw_call(*arguments))
             if self.slope_needs_value:
                 return self._value_and_gradient(call)[1]
-            return self._gradient(call, self._unreduced(call, "slope")[1], None)
+            return self._gradient(call, self._losses_and_slopes(call, "slope")[1], None)
 
     def value_and_grad(
         self,
@@ -186,7 +190,7 @@ class Loss:
         if computed is not None:
             return computed
         with quiet():
-            return self._value_and_gradient(self._checked(self._raw_call(*arguments)))
+            return self._value_and_gradient(self._validate(self._raw_call(*arguments)))
 
     def _call_kernel(
         self,
@@ -202,6 +206,7 @@ class Loss:
 
         Nothing is raised here: the formulas come after the checks of all arguments.
         """
+        # An odd argument is left to the checks: to compare it might raise here.
         if weight is not None or type(reduction) is not str or type(check) is not bool:
             return None
         xp = numpy_or_cupy_namespace(prediction, target)
@@ -224,7 +229,7 @@ class Loss:
             wanted=wanted,
             reduction=reduction,
             check=check,
-            moved=perturbed.get(),
+            is_perturbed=perturbed.get(),
             **numbers,
         )
 
@@ -259,7 +264,7 @@ class Loss:
         arrays = {"prediction": raw.prediction, "target": raw.target}
         return arrays | self._options.arrays(raw.options) | drop_none(weight=raw.weight)
 
-    def _checked(self, raw: RawCall, starts: BlockStarts = NO_STARTS) -> CheckedCall:
+    def _validate(self, raw: RawCall, starts: BlockStarts = NO_STARTS) -> CheckedCall:
         """Check the arguments of a call: blocks of arrays that begin at ``starts``."""
         xp = common_namespace(**self._arrays(raw))
         require_known_shapes(prediction=raw.prediction, target=raw.target)
@@ -273,8 +278,8 @@ class Loss:
         weight = raw.weight
         if weight is not None:
             weight = as_weight(xp, weight, shape, values.dtype)
-        options = self._options.checked(xp, raw.options, values, guard)
-        target = self._checked_target(xp, values, raw, weight, guard)
+        options = self._options.validate(xp, raw.options, values, guard)
+        target = self._validate_target(xp, values, raw, weight, guard)
         for_sum = Guard(xp, raw.check, is_perturbed=raw.is_perturbed) if lazy else guard
         divisor = mean_divisor(xp, shape, raw, target.mean_weight, for_sum)
         rules = self.prediction.checks(xp, "prediction", values, raw.prediction)
@@ -303,7 +308,7 @@ class Loss:
             )
         return tuple(values.shape[:-1])
 
-    def _checked_target(
+    def _validate_target(
         self, xp: Any, values: Array, raw: RawCall, weight: Array | None, guard: Guard
     ) -> Target:
         """Return the target in the dtype of the prediction, with the weights."""
@@ -313,10 +318,10 @@ class Loss:
         numbers = guard.domain(numbers, rules)
         return Target(numbers, weight=weight, mean_weight=weight)
 
-    def _unreduced(self, call: CheckedCall, wanted: str) -> tuple[Any, Any]:
+    def _losses_and_slopes(self, call: CheckedCall, wanted: str) -> tuple[Any, Any]:
         """Return the weighted losses and slopes; None for what is not wanted."""
         if is_dask(call.xp):
-            return self._lazy(call, wanted)
+            return self._lazy_losses_and_slopes(call, wanted)
         # A single row is 1-d: a slice of it would be no row.
         is_one_row = self.rows and call.prediction.ndim == 1
         if is_numpy(call.xp) and not is_one_row:
@@ -324,7 +329,9 @@ class Loss:
             return evaluate_by_rows(call, evaluate)
         return self._formulas.evaluate(call, wanted)
 
-    def _lazy(self, call: CheckedCall, wanted: str) -> tuple[Any, Any]:
+    def _lazy_losses_and_slopes(
+        self, call: CheckedCall, wanted: str
+    ) -> tuple[Any, Any]:
         """Return the weighted losses and slopes as Dask arrays."""
         arrays = self._arrays(call.raw)
         # A task that held the whole arrays would carry them to every worker.
@@ -342,8 +349,8 @@ class Loss:
     ) -> tuple[Any, Any]:
         """Return the weighted losses and slopes of one block of each array."""
         with quiet():
-            return self._unreduced(
-                self._checked(raw.unreduced_on(arrays), starts), wanted
+            return self._losses_and_slopes(
+                self._validate(raw.unreduced_on(arrays), starts), wanted
             )
 
     def _dtype_of_losses(self, xp: Any, prediction: Array) -> Any:
@@ -351,11 +358,11 @@ class Loss:
         return prediction.dtype
 
     def _value_and_gradient(self, call: CheckedCall) -> tuple[Any, Any]:
-        losses, slope = self._unreduced(call, "both")
-        value = self._reduced(call, losses)
+        losses, slope = self._losses_and_slopes(call, "both")
+        value = self._reduce(call, losses)
         return value, self._gradient(call, slope, value)
 
-    def _reduced(self, call: CheckedCall, losses: Array) -> Any:
+    def _reduce(self, call: CheckedCall, losses: Array) -> Any:
         """Return the loss of a call from the weighted losses."""
         if call.raw.reduction == "none":
             return cast(call.xp, losses, call.value_dtype)
@@ -394,7 +401,7 @@ def _finish(function: Callable[..., Any], xp: Any, *arguments: Any, dtype: Any) 
 # The parameters that `help` shows for each loss, besides its own ones.
 _SHARED = """\
 reduction : {reductions}
-    The mean or the sum of the losses, or "none" for each of them.
+    How the losses of all entries or rows are combined.
 weight : array, optional
     The weight of each loss, in the shape of the unreduced loss. A mean divides by the
     sum of the weights; entries of weight 0 are ignored, even if they are inf or nan.

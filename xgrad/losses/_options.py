@@ -44,7 +44,7 @@ class Options:
             )
         self.rules: dict[str, Rule] = {
             p.name: FINITE
-            for p in of_formulas
+            for p in of_formulas  # a bool is a Real, too, but no number to compute with
             if isinstance(p.default, Real) and not isinstance(p.default, bool)
         }
         self.rules |= {n: rule for n, rule in rules.items() if n in self._names}
@@ -70,21 +70,18 @@ class Options:
             if isinstance(rule, NumberOrArray) and not isinstance(options[name], Real)
         }
 
-    def checked(
+    def validate(
         self, xp: Any, options: dict[str, Any], prediction: Array, guard: Guard
     ) -> dict[str, Any]:
         """Return the options of the formulas, with numbers as Python floats."""
-        checked = {name: options[name] for name in self._names}
+        validated = {name: options[name] for name in self._names}
         for name, rule in self.rules.items():
+            value = options[name]
             if isinstance(rule, Number):
-                checked[name] = rule.validate_as(
-                    xp, name, options[name], prediction.dtype
-                )
+                validated[name] = rule.validate_as(xp, name, value, prediction.dtype)
             else:
-                checked[name] = rule.validate(
-                    xp, name, options[name], prediction, guard
-                )
-        return checked
+                validated[name] = rule.validate(xp, name, value, prediction, guard)
+        return validated
 
     def numbers(
         self, xp: Any, options: dict[str, Any], dtype: Any

@@ -1,4 +1,4 @@
-"""Losses of regression."""
+"""Losses of regression: the target is a number."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from xgrad.losses._root_loss import RootLoss
 def half_squared_error(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Half the sum of squared errors of each row, ``sum((p - t)**2) / 2``.
 
-    The squared error of textbooks: its slope is exactly ``p - t`` (Bishop, Pattern
-    Recognition and Machine Learning, eq. 1.2). Prediction and target have one shape
-    ``(..., K)``; a 1-d prediction is one row.
+    This is the squared error of textbooks, whose slope is ``p - t`` (Bishop, Pattern
+    Recognition and Machine Learning, eq. 1.2). Prediction and target have the same
+    shape ``(..., K)``; a 1-d prediction is one row.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def mean_squared_error(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Squared error of each element, ``(p - t)**2``.
 
-    Prediction and target have one shape.
+    Prediction and target have the same shape.
 
     Examples
     --------
@@ -68,7 +68,8 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def mean_absolute_error(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Absolute error of each element, ``abs(p - t)``.
 
-    Prediction and target have one shape. The slope at 0 is 0.
+    Prediction and target have the same shape. The slope is the sign of the error, and
+    0 where there is none.
 
     Examples
     --------
@@ -88,8 +89,8 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def root_mean_squared_error(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Root of the mean squared error, ``sqrt(mean((p - t)**2))``.
 
-    Prediction and target have one shape; the only reduction is ``"mean"``. The
-    gradient is ``(p - t) / (M * loss)`` over ``M`` elements, and 0 where the loss is 0.
+    Prediction and target have the same shape; the only reduction is ``"mean"``. The
+    gradient is ``(p - t) / (M * loss)`` for ``M`` entries, and 0 if the loss is 0.
 
     Examples
     --------
@@ -98,6 +99,7 @@ def root_mean_squared_error(xp: Any, prediction: Array, target: Array, /) -> Arr
     np.float64(5.0)
     """
     error = prediction - target
+    # Squares of float32 errors above 2e19 overflow in float32, below 1e-23 they vanish.
     return cast(xp, error, wide_dtype(xp, error)) ** 2
 
 
@@ -110,8 +112,8 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def mean_squared_log_error(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Squared error of the logarithms, ``(log(1 + p) - log(1 + t))**2``.
 
-    Prediction and target have one shape, and every value is above -1. Relative errors
-    count, whatever the size of the values.
+    Prediction and target have the same shape, and every value is above -1. The loss
+    depends on relative errors, whatever the size of the values.
 
     Examples
     --------
@@ -134,17 +136,18 @@ def _(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]:
 
 
 def _log_error(xp: Any, prediction: Array, target: Array) -> Array:
+    # Of two logarithms that are close the difference keeps only a few digits.
     relative = (prediction - target) / (1 + target)
     return stable.log_ratio(xp, relative, xp.log1p(prediction) - xp.log1p(target))
 
 
 @partial(Loss, options={"delta": POSITIVE})
 def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Array:
-    """Half the squared error within ``delta`` of the target, linear beyond.
+    """Half the squared error within ``delta`` of the target, a linear loss beyond.
 
-    ``e**2 / 2`` where ``abs(e) <= delta``, else ``delta * (abs(e) - delta / 2)``, with
-    ``e = p - t`` (Huber, Annals of Mathematical Statistics 35(1), 1964). Prediction and
-    target have one shape.
+    With ``e = p - t`` the loss is ``e**2 / 2`` where ``abs(e) <= delta``, and else
+    ``delta * (abs(e) - delta / 2)`` (Huber, Annals of Mathematical Statistics 35(1),
+    1964). Prediction and target have the same shape.
 
     Examples
     --------
@@ -153,6 +156,8 @@ def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -
     array([0.125, 2.5  ])
     """
     size = xp.abs(prediction - target)
+    # The part of the error within delta: no error beyond it is squared, which could
+    # overflow.
     inner = stable.clip(xp, size, high=delta)
     return inner**2 / 2 + delta * (size - inner)
 
@@ -166,11 +171,12 @@ def _(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Ar
 def smooth_l1(
     xp: Any, prediction: Array, target: Array, /, *, beta: float = 1.0
 ) -> Array:
-    """Absolute error, rounded off within ``beta`` of the target: ``huber / beta``.
+    """Absolute error, rounded off within ``beta`` of the target.
 
-    ``e**2 / (2 * beta)`` where ``abs(e) <= beta``, else ``abs(e) - beta / 2``
-    (Girshick, Fast R-CNN, ICCV 2015, eq. 3, where ``beta`` is 1). Prediction and target
-    have one shape.
+    With ``e = p - t`` the loss is ``e**2 / (2 * beta)`` where ``abs(e) <= beta``, and
+    else ``abs(e) - beta / 2``: `huber` with ``delta=beta``, over ``beta`` (Girshick,
+    Fast R-CNN, ICCV 2015, eq. 3, where ``beta`` is 1). Prediction and target have the
+    same shape.
 
     Examples
     --------
@@ -180,6 +186,7 @@ def smooth_l1(
     """
     size = xp.abs(prediction - target)
     inner = stable.clip(xp, size, high=beta)
+    # inner**2 would vanish for a small beta, or overflow for a large one.
     return inner * (inner / (2 * beta)) + (size - inner)
 
 
@@ -192,9 +199,10 @@ def _(xp: Any, prediction: Array, target: Array, /, *, beta: float = 1.0) -> Arr
 def log_cosh(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Logarithm of the hyperbolic cosine of the error, ``log(cosh(p - t))``.
 
-    Half the squared error where that is small, ``abs(e) - log(2)`` where it is large,
-    and accurate in between: ``log1p(2 * sinh(e / 2)**2)`` below 1, which cancels
-    nothing. Prediction and target have one shape.
+    The loss is close to half the squared error if that is small, and to
+    ``abs(e) - log(2)`` if it is large. It is accurate everywhere: errors below 1 are
+    computed as ``log1p(2 * sinh(e / 2)**2)``, where no digits cancel. Prediction and
+    target have the same shape.
 
     Examples
     --------
@@ -206,6 +214,8 @@ def log_cosh(xp: Any, prediction: Array, target: Array, /) -> Array:
     size = xp.abs(prediction - target)
     near = xp.log1p(2 * xp.sinh(size / 2) ** 2)
     far = size + xp.log1p(xp.exp(-2 * size)) - math.log(2)
+    # Near 0 `far` subtracts log(2) from about log(2), and for large errors `near`
+    # overflows. With the border at 1 the error is below 2e-7 everywhere in float32.
     return xp.where(size < 1, near, far)
 
 
@@ -218,11 +228,12 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
 def pinball(
     xp: Any, prediction: Array, target: Array, /, *, quantile: float = 0.5
 ) -> Array:
-    """Loss whose best constant prediction is a quantile of the targets.
+    """Error that weighs both sides differently, for the prediction of a quantile.
 
-    ``quantile * (t - p)`` where the prediction is too low, ``(1 - quantile) * (p - t)``
-    where it is too high (Koenker and Bassett, Econometrica 46(1), 1978). The slope at a
-    tie is 0. Prediction and target have one shape.
+    The loss is ``quantile * (t - p)`` where the prediction is too low, and
+    ``(1 - quantile) * (p - t)`` where it is too high, so that the best constant
+    prediction is that quantile of the targets (Koenker and Bassett, Econometrica 46(1),
+    1978). The slope at a tie is 0. Prediction and target have the same shape.
 
     Examples
     --------
@@ -238,17 +249,18 @@ def pinball(
 @pinball.slope
 def _(xp: Any, prediction: Array, target: Array, /, *, quantile: float = 0.5) -> Array:
     missing = target - prediction
-    level = 0 * missing  # nan stays nan
+    level = 0 * missing  # nan stays nan, which is neither above 0 nor below
     return xp.where(missing > 0, -quantile, xp.where(missing < 0, 1 - quantile, level))
 
 
 @partial(Loss, target=COUNTS)
 def poisson_nll(xp: Any, prediction: Array, target: Array, /) -> Array:
-    """Negative log likelihood of counts, ``exp(x) - t * x``, x the logarithm of a rate.
+    """Negative log likelihood of counts, ``exp(x) - t * x``.
 
-    The term ``log(t!)``, which does not depend on the prediction, is left out
-    (McCullagh and Nelder, Generalized Linear Models, table 2.1). The target has the
-    prediction's shape and is not negative.
+    The prediction ``x`` is the logarithm of the rate of a Poisson distribution. The
+    term ``log(t!)``, which does not depend on it, is left out (McCullagh and Nelder,
+    Generalized Linear Models, table 2.1). The target has the prediction's shape and is
+    not negative.
 
     Examples
     --------
@@ -256,6 +268,7 @@ def poisson_nll(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> poisson_nll(np.log(np.array([2.0, 5.0])), np.array([2, 4]), reduction="none")
     array([ 0.614, -1.438])
     """
+    # A rate of 0 has the logarithm -inf, and costs nothing if the count is 0 as well.
     return xp.exp(prediction) - stable.product_keeping_zeros(xp, target, prediction)
 
 
@@ -276,9 +289,10 @@ def gaussian_nll(
 ) -> Array:
     """Negative log likelihood of a normal distribution around the prediction.
 
-    ``(log(variance) + (p - t)**2 / variance) / 2``, without the constant
-    ``log(2 * pi) / 2``. Prediction and target have one shape; ``variance`` is a
-    positive number, or an array in that shape (Nix and Weigend, ICNN 1994, eq. 2).
+    The loss is ``(log(variance) + (p - t)**2 / variance) / 2``; the constant
+    ``log(2 * pi) / 2`` is left out. Prediction and target have the same shape, and
+    ``variance`` is a positive number, or an array of that shape (Nix and Weigend, ICNN
+    1994, eq. 2).
 
     Examples
     --------
@@ -289,6 +303,7 @@ def gaussian_nll(
     error = prediction - target
     is_number = isinstance(variance, float)
     logarithm = math.log(variance) if is_number else xp.log(variance)
+    # error**2 could overflow or vanish where its quotient by the variance does not.
     return (logarithm + error / variance * error) / 2
 
 

@@ -71,6 +71,7 @@ class ClassTarget:
     def multiply(self, values: Array) -> Array:
         """Return target times values for each class, with ``0 * inf = 0``."""
         if self.weights is None:
+            # A product with the mask would be nan at infinite values.
             return self.xp.where(self.mask, values, 0.0)
         return product_keeping_zeros(self.xp, self.weights, values)
 
@@ -117,6 +118,7 @@ class ClassTarget:
             return equals_number(self.xp, self.labels, number)
         if not 0 <= number < self.num_classes:
             return self.xp.zeros_like(self.weights[..., 0], dtype=self.xp.bool)
+        # Two slices: not every library can set the entry of the class to False.
         present = self.weights != 0
         others = (present[..., :number], present[..., number + 1 :])
         left, right = (self.xp.any(classes, axis=-1) for classes in others)
@@ -143,11 +145,11 @@ class TargetOptions:
         names = (field.name for field in fields(cls))
         return cls(**{n: options[n] for n in names if n in options})
 
-    def checked(self, xp: Any, values: Array, guard: Guard) -> TargetOptions:
+    def validate(self, xp: Any, values: Array, guard: Guard) -> TargetOptions:
         """Return the options after their checks, the weights like the prediction."""
         weight, ignore_index = self.class_weight, self.ignore_index
         if weight is not None:
-            weight = _checked_class_weight(xp, weight, values, guard)
+            weight = _validate_class_weight(xp, weight, values, guard)
         if ignore_index is not None:
             ignore_index = integer("ignore_index", ignore_index, least=None)
         smoothing = FRACTION.validate("label_smoothing", self.label_smoothing)
@@ -164,7 +166,9 @@ class TargetOptions:
         return ClassTarget(target.xp, target.num_classes, weights=weights)
 
 
-def _checked_class_weight(xp: Any, weight: Array, values: Array, guard: Guard) -> Array:
+def _validate_class_weight(
+    xp: Any, weight: Array, values: Array, guard: Guard
+) -> Array:
     if tuple(weight.shape) != tuple(values.shape[-1:]):
         raise ValueError(
             f"`class_weight` has shape {tuple(weight.shape)}, but must have "
