@@ -58,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     failed = 0
     if not options.no_tests:
-        command = [sys.executable, "-m", "pytest", "-q", "-rf", "-k", "cupy or cuda"]
+        # One process, since there is one device; and every case, not a sample.
+        command = [sys.executable, "-m", "pytest", "-q", "-rf", "-n", "0"]
+        command += ["-m", "not slow", "-k", "cupy or cuda"]
         needed = {**os.environ, "XGRAD_REQUIRE_GPU": "1"}
         failed = subprocess.run(command, cwd=ROOT, env=needed, check=False).returncode
     report = Report(xp, options)

@@ -1,6 +1,9 @@
-"""Fixtures of all tests, and what a run says about itself."""
+"""Fixtures, the cases that run by default, and what a run says about itself."""
 
 from __future__ import annotations
+
+import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ import xgrad
 
 # Samples for type checkers: one of them is wrong on purpose.
 collect_ignore = ["project/user_code"]
+# Thousands of dots say no more than these, which fit on a line or two.
+TESTS_PER_DOT = 50
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -22,6 +27,23 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20261124)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases `thorough` that a `sampled` test leaves out by default.
+
+    Cases are counted in the order of their tables, so that every theme of a table is
+    sampled; a number prime to that of the libraries samples all of those, too.
+    """
+    counts: Counter[str] = Counter()
+    for item in items:
+        marker = item.get_closest_marker("sampled")
+        if marker is not None:
+            function = item.nodeid.partition("[")[0]
+            if counts[function] % marker.args[0]:
+                item.add_marker("thorough")
+            counts[function] += 1
+
+
 def pytest_report_header() -> str:
     backends = {backend.name: backend for backend in xgrad.backends()}
     usable = ", ".join(name for name, backend in backends.items() if backend.available)
@@ -29,3 +51,17 @@ def pytest_report_header() -> str:
     if not backends["cupy"].available:
         lines.append(f"CuPy is skipped: {backends['cupy'].reason}")
     return "\n".join(lines)
+
+
+_quiet_tests = itertools.count(1)
+
+
+def pytest_report_teststatus(
+    report: pytest.TestReport,
+) -> tuple[str, str, str] | None:
+    """Print a dot for some of the tests that passed or were skipped, not for each."""
+    passed = report.when == "call" and report.passed
+    if hasattr(report, "wasxfail") or not (passed or report.skipped):
+        return None
+    letter = "" if next(_quiet_tests) % TESTS_PER_DOT else "."
+    return report.outcome, letter, report.outcome.upper()

@@ -34,7 +34,8 @@ class Library:
             return values
         if self.name == "dask":
             # Chunks of two: most arrays of a test have several, the last one shorter.
-            return self.namespace.from_array(values, chunks=2)
+            chunks = tuple(max(2, size // 8) for size in values.shape)
+            return self.namespace.from_array(values, chunks=chunks)
         if self.device is None:
             return self.namespace.asarray(values)
         return self.namespace.asarray(values, device=self.device)

@@ -17,6 +17,11 @@ SMOOTH = [case for case in CASES if case.kind == "smooth"]
 KINKS = [case for case in CASES if case.kind == "kink"]
 # Errors of single precision may hide below what it allows; these do not.
 LARGE_MUTANTS = ("sign", "all zero")
+shares = pytest.mark.parametrize(
+    "cases",
+    [SMOOTH[::10], pytest.param(SMOOTH, marks=pytest.mark.thorough)],
+    ids=["some", "all"],
+)
 
 
 @functools.cache
@@ -54,15 +59,17 @@ def test_there_are_cases_of_every_kind():
     assert max(largest) >= 1e8
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_right_gradient_is_not_failed(case, dtype):
     assert _verdict(case, dtype) != "fail"
 
 
+@shares
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_almost_all_right_gradients_pass(dtype):
-    verdicts = [_verdict(case, dtype) for case in SMOOTH]
+def test_almost_all_right_gradients_pass(dtype, cases):
+    verdicts = [_verdict(case, dtype) for case in cases]
     assert verdicts.count("pass") >= 0.95 * len(verdicts)
 
 
@@ -71,22 +78,25 @@ def test_corners_are_called_so():
     assert verdicts == {"kink"}
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_wrong_gradient_is_not_passed(case):
     verdicts = _mutant_verdicts(case, "float64")
     assert "pass" not in verdicts.values(), verdicts
 
 
-def test_almost_all_wrong_gradients_are_failed():
+@shares
+def test_almost_all_wrong_gradients_are_failed(cases):
     verdicts = [
         verdict
-        for case in SMOOTH
+        for case in cases
         for verdict in _mutant_verdicts(case, "float64").values()
     ]
-    assert len(verdicts) > 1000
+    assert len(verdicts) > 5.2 * len(cases)
     assert verdicts.count("fail") >= 0.99 * len(verdicts)
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("case", SMOOTH, ids=str)
 def test_large_errors_are_not_passed_in_single_precision(case):
     verdicts = _mutant_verdicts(case, "float32")

@@ -48,6 +48,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_wrong_backward_pass_fails(factors, mutant):
     if mutant == "swapped rows" and "torch" in type(factors[0]).__module__:
@@ -136,10 +137,11 @@ def test_sums_of_many_single_precision_outputs_are_exact_enough(rng):
     assert check_vjp(np.sin, lambda x, u: 1.05 * right(x, u), x).verdict == "fail"
 
 
-def test_one_wrong_entry_of_a_dense_jacobian_is_found():
-    """An error of 1 % in one of 10,000 entries, in 100 Jacobians."""
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.thorough)])
+def test_one_wrong_entry_of_a_dense_jacobian_is_found(count):
+    """An error of 1 % in one of 10,000 entries, in so many Jacobians."""
     found, named = 0, 0
-    for seed in range(100):
+    for seed in range(count):
         rng = np.random.default_rng(seed)
         J, x = rng.normal(size=(100, 100)), rng.normal(size=100)
         row, column = rng.integers(0, 100, 2)
@@ -149,8 +151,8 @@ def test_one_wrong_entry_of_a_dense_jacobian_is_found():
         report = check_vjp(f, vjp, x, seed=seed)
         found += report.verdict == "fail"
         named += report.worst.index == (column,)
-    assert found >= 99
-    assert named >= 99
+    assert found >= 0.99 * count
+    assert named >= 0.99 * count
 
 
 @pytest.mark.slow
@@ -217,7 +219,10 @@ X = np.array([1.0, 2.0])
         ),
         (lambda: check_vjp(np.sin, lambda x, u: 1j * u, X), "must hold real numbers"),
         (lambda: check_vjp(np.sin, lambda x, u: (u, u), X), "returned 2 gradients"),
-        (lambda: check_vjp(np.sin, lambda x, u: u[:1], X), "the gradient by inputs"),
+        (
+            lambda: check_vjp(np.sin, lambda x, u: u[:1], X),
+            "the gradient with respect to inputs",
+        ),
         (lambda: check_vjp(np.sin, lambda x, u: None, X), "is a `return` missing"),
         (lambda: check_vjp(lambda x: (), lambda x: X, X), "`f` returned no output"),
         (lambda: check_vjp(lambda x: None, lambda x, u: u, X), "must be an array"),

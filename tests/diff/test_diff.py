@@ -210,6 +210,7 @@ def test_steps_may_be_nested_too(xp):
 # One point or many
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("max_bytes", [None, 1, 24, 100, 1000])
 @pytest.mark.parametrize(("method", "accuracy"), METHODS)
 def test_batches_of_any_size_agree_with_the_loop(xp, rng, method, accuracy, max_bytes):

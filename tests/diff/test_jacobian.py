@@ -160,6 +160,7 @@ def _linear(pattern, rng):
     return f, lambda x: matrix * np.cos(x)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("max_bytes", [None, 1, 700])
 @pytest.mark.parametrize("vectorized", [True, False])
 @pytest.mark.parametrize("name", PATTERNS)
@@ -261,6 +262,7 @@ def test_sparse_matrices_need_a_library_that_has_them():
 # Sums of terms
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("sparse", [True, False])
 def test_sums_of_terms(xp, rng, method, sparse):

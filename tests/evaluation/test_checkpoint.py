@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from xgrad import gradient, hessian, jacobian
-from xgrad._evaluation import checkpoint as _checkpoint
+from xgrad._evaluation import checkpoint_file as _checkpoint_file
 
 X = np.linspace(0.1, 2.0, 40)
 
@@ -160,8 +160,10 @@ def test_results_that_came_early_are_kept(tmp_path):
 # Killed processes
 
 SCRIPT = """
-import sys, time, numpy as np, xgrad
+import signal, sys, time, numpy as np, xgrad
 X = np.linspace(0.1, 2.0, 40)
+# A shell may have started this with interrupts ignored, which processes inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def f(x):
     time.sleep(0.002)
     return np.sum(np.sin(x) ** 2) * x[0]
@@ -170,6 +172,7 @@ np.save(sys.argv[2], found)
 """
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("kill", ["SIGKILL", "SIGINT"])
 def test_a_killed_process_loses_little(tmp_path, kill):
@@ -200,6 +203,7 @@ def _dies_once(x):
 X_LARGE = np.linspace(0.1, 2.0, 5000)
 
 
+@pytest.mark.thorough
 def test_a_killed_worker_and_two_interruptions(tmp_path, monkeypatch):
     """20,000 evaluations: a pool that breaks, and a driver that is stopped twice."""
     monkeypatch.setenv("XGRAD_TEST_FLAG", str(tmp_path / "died"))
@@ -271,7 +275,7 @@ def test_a_disk_that_is_full_hides_nothing(tmp_path, monkeypatch):
         gradient(Stops(f, 60), X, vectorized=False, checkpoint=path)
     stopping = Stops(f, 60, error=KeyboardInterrupt)
     with monkeypatch.context() as patch:
-        patch.setattr(_checkpoint.np, "savez", full)
+        patch.setattr(_checkpoint_file.np, "savez", full)
         with (
             pytest.warns(RuntimeWarning, match="could not be saved"),
             pytest.raises(KeyboardInterrupt) as raised,

@@ -1,11 +1,13 @@
 """Metrics of classes against scikit-learn, and where xgrad differs on purpose."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from cases.compare import assert_close
 
+import xgrad
 from xgrad import metrics, to_numpy
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -52,11 +54,23 @@ def _case(seed):
     return p.astype(dtypes[seed % 5]), t.astype(dtypes[seed % 3]), classes, weight
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("seed", range(100))
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("name", RATIOS)
 def test_ratios_agree_with_scikit_learn(name, average, seed):
+    _assert_ratios_agree(xgrad.namespace("numpy"), name, average, seed)
+
+
+@pytest.mark.parametrize("name", RATIOS)
+def test_ratios_agree_with_scikit_learn_on_every_library(xp, name):
+    for average, seed in itertools.product(AVERAGES, (1, 32)):
+        _assert_ratios_agree(xp, name, average, seed)
+
+
+def _assert_ratios_agree(xp, name, average, seed):
     p, t, classes, weight = _case(seed)
+    arrays = xp.asarray(p), xp.asarray(t)
     # Undefined classes with all of the weight: see the test of that rule below.
     fills = (0.0, 1.0) if average == "weighted" else (0.0, 1.0, math.nan)
     for zero_division in fills:
@@ -69,11 +83,10 @@ def test_ratios_agree_with_scikit_learn(name, average, seed):
             zero_division=zero_division,
         )
         found = _metric(name)(
-            p,
-            t,
+            *arrays,
             num_classes=classes,
             average=average,
-            weight=weight,
+            weight=None if weight is None else xp.asarray(weight),
             zero_division=zero_division,
         )
         assert_close(found, expected, rtol=1e-12, atol=1e-15)
@@ -99,6 +112,7 @@ def test_binary_averages_agree_with_scikit_learn(name, positive, seed):
     assert_close(found, expected, rtol=1e-12)
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.filterwarnings("ignore:A single label was found in:UserWarning")
@@ -114,6 +128,7 @@ def test_metrics_of_the_whole_matrix_agree_with_scikit_learn(name, seed):
         assert_close(found, expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("normalize", [None, "true", "pred", "all"])
 def test_confusion_matrix_agrees_with_scikit_learn(xp, seed, normalize):
@@ -265,6 +280,7 @@ def test_of_equal_scores_the_smaller_class_is_among_the_first(xp):
     assert theirs == 1
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("seed", range(30))
 def test_areas_agree_with_scikit_learn(xp, seed):
     rng = np.random.default_rng(seed)

@@ -32,6 +32,7 @@ def test_there_are_pages_with_code():
     assert ROOT / "README.md" in PAGES
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_prints_what_the_page_shows(page):
     for module in sorted(RUN.needed(page) - {"xgrad"}):

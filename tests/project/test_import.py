@@ -63,6 +63,7 @@ def test_import_loads_neither_numpy_nor_a_module_of_xgrad(module):
     assert _run(code).split() == sorted({"xgrad", module})
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("module", HEAVY)
 def test_all_names_together_load_no(module):
     assert _run(f"{EVERYTHING} print(int({module!r} in sys.modules))") == "0"

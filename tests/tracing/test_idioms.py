@@ -18,8 +18,8 @@ from cases.idioms import FILES, IDIOMS, C, Idiom, point
 from cases.libraries import LIBRARIES
 
 import xgrad
-from xgrad._evaluation.function import Function
-from xgrad._evaluation.proof import mode_of
+from xgrad._evaluation import ways, workers
+from xgrad._evaluation.proved_ways import mode_of
 
 NUMPY = [idiom for idiom in IDIOMS if not idiom.portable]
 PORTABLE = [idiom for idiom in IDIOMS if idiom.portable]
@@ -166,14 +166,19 @@ def check(idiom: Idiom, library: str, dense: bool) -> None:
 
 
 modes = pytest.mark.parametrize("dense", [False, True], ids=["sparse", "dense"])
+shares = pytest.mark.parametrize(
+    "every", [10, pytest.param(1, marks=pytest.mark.thorough)], ids=["some", "all"]
+)
 
 
+@pytest.mark.sampled(5)
 @modes
 @pytest.mark.parametrize("idiom", NUMPY, ids=str)
 def test_numpy_idioms(idiom, dense):
     check(idiom, "numpy", dense)
 
 
+@pytest.mark.sampled(5)
 @modes
 @pytest.mark.parametrize("library", PORTABLE_LIBRARIES)
 @pytest.mark.parametrize("idiom", PORTABLE, ids=str)
@@ -181,13 +186,15 @@ def test_portable_idioms(idiom, library, dense):
     check(idiom, library, dense)
 
 
+@shares
 @modes
 @pytest.mark.parametrize(
     ("idioms", "library"),
     [(NUMPY, "numpy"), (PORTABLE, "numpy"), (PORTABLE, "strict-device1")],
     ids=["numpy", "portable", "portable on a device"],
 )
-def test_most_idioms_are_batched(idioms, library, dense):
+def test_most_idioms_are_batched(idioms, library, dense, every):
+    idioms = idioms[::every]
     for idiom in idioms:
         require(idiom)
     looped = [i.name for i in idioms if outcome(i, library, dense).mode == "loop"]
@@ -203,13 +210,14 @@ def test_the_tables_are_large_and_their_names_differ():
     assert EXPECTED_TO_LOOP.keys() <= {idiom.name for idiom in IDIOMS}
 
 
+@shares
 @modes
-def test_no_chunk_of_a_batched_idiom_loops(dense, monkeypatch):
+def test_no_chunk_of_a_batched_idiom_loops(dense, every, monkeypatch):
     """What passed its trial goes on: a chunk that cannot would loop in silence."""
     monkeypatch.setenv("XGRAD_DENSE", str(int(dense)))
-    monkeypatch.setattr(Function, "at_points", Function.attempt)
+    monkeypatch.setattr(workers, "at_points", ways.attempt)
     several = 0
-    for idiom in NUMPY:
+    for idiom in NUMPY[::every]:
         if idiom.theme == "SciPy" or idiom.name in EXPECTED_TO_LOOP:
             continue
         f, x = idiom.function(), point(idiom.shape)
@@ -220,7 +228,7 @@ def test_no_chunk_of_a_batched_idiom_loops(dense, monkeypatch):
             if mode_of(f) != "loop":
                 derivative(f, x, max_bytes=400)
                 several += 1
-    assert several > 300
+    assert several > 300 / every
 
 
 # Functions that are not deterministic

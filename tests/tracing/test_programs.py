@@ -26,7 +26,7 @@ from cases.programs.strategy import point, programs
 from hypothesis import given, settings
 
 import xgrad
-from xgrad._evaluation.proof import mode_of
+from xgrad._evaluation.proved_ways import mode_of
 
 # The same programs on every run, so that a failure is that of a change.
 quick = settings(max_examples=100, derandomize=True, deadline=None)
@@ -71,6 +71,7 @@ def largest_value(program: Program) -> float:
     return max(float(np.max(np.abs(value))) for value in values)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_programs_on_the_hidden_axis(name):
     @quick
@@ -156,6 +157,7 @@ TRAITS = [
 ]
 
 
+@pytest.mark.thorough
 def test_programs_reach_every_operation_and_run_alike_on_every_library():
     reached: Counter[str] = Counter()
 
