@@ -97,12 +97,12 @@ def test_nested_parameters_are_checked_array_by_array(rng, n):
 
 MISTAKES = {
     "twice the measured one": lambda g: 2 * g,
-    "half of the measured one": lambda g: g / 2,
+    "half the measured one": lambda g: g / 2,
     "the wrong sign": lambda g: -g,
     "1.001 times the measured one": lambda g: 1.001 * g,
-    "30 times the measured one: is the 1/30 of a mean missing?": lambda g: 30 * g,
-    "1/30 of the measured one: is it divided by 30": lambda g: g / 30,
-    "57 times the measured one: is the 1/57": lambda g: 57 * g,
+    "30 times the measured one: did you forget the 1/30 of a mean?": lambda g: 30 * g,
+    "1/30 of the measured one: do you divide by 30": lambda g: g / 30,
+    "57 times the measured one: did you forget the 1/57": lambda g: 57 * g,
     "0 everywhere": lambda g: 0 * g,
     "transposed": lambda g: g.T.reshape(g.shape),
 }
@@ -142,7 +142,7 @@ def test_the_report_reads_like_a_table(rng):
     text = str(check_gradient(f, given, x))
     lines = text.splitlines()
     assert lines[0] == "Gradient check: FAIL (the given gradient is wrong)"
-    assert lines[3].split()[:4] == ["slope", "by", "given", "measured"]
+    assert lines[3].split()[:4] == ["slope", "along", "given", "measured"]
     assert lines[4].startswith("x[3]")
     assert lines[4].endswith("<--")
     assert "x (6,) float64 (numpy): compared 8 random directions and 6 entries" in text

@@ -1,4 +1,4 @@
-"""Checks of gradients that somebody wrote by hand."""
+"""Checks of gradients and of backward passes that are written by hand."""
 
 from xgrad._arrays import publish as _publish
 from xgrad.check._gradient import assert_gradient as assert_gradient

@@ -1,4 +1,4 @@
-"""The usual mistakes, and what keeps a check from telling, in a sentence."""
+"""The common mistakes in gradients, recognised from the slopes that differ."""
 
 from __future__ import annotations
 
@@ -9,190 +9,169 @@ from dataclasses import dataclass
 import numpy as np
 
 from xgrad._arrays import Array, cast, to_numpy
-from xgrad._differences import Status
-from xgrad.check._report import written
-from xgrad.check._slopes import Readings, Subject
-from xgrad.check._verdict import BLUNT, Judged, Outcome, Scales, judge_directions
+from xgrad.check._conclusion import JudgedSlopes
+from xgrad.check._directions import leave_out
+from xgrad.check._report import entry_name
+from xgrad.check._slopes import CheckedFunction
+from xgrad.check._verdict import Outcome, Tolerances, judge_directions
 
-# What explains the differences leaves so little of them.
-FIT = 0.02
-# A factor is near a number that has a meaning.
+# A mistake explains the differences if it leaves at most this share of the largest one
+# (and the error bounds). Set by trial.
+UNEXPLAINED = 0.02
+# A factor counts as a number with a meaning if it is this close to it: as close as
+# single precision can tell, whose default tolerance is 1e-3.
 NEAR = 1e-3
-# A factor up to COUNTED is an integer, though no size of an array.
-WHOLE, COUNTED = 1e-6, 1e5
+# A factor that is no size of an array counts as an integer n if it is within 1e-6 of
+# it, relatively. Any number has the probability 2e-6 n to be so close to one: above
+# 1e5 that would be no coincidence any more.
+VERY_NEAR, LARGEST_COUNT = 1e-6, 1e5
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Slopes along ``directions`` of one array (``name``) that differ from the given.
+@dataclass(frozen=True, eq=False)
+class FailedArray:
+    """An array (``name``) whose slopes ``judged`` along ``directions`` differ.
 
-    ``worst`` is the place of the entry that differs most, in C order, and ``wrong``
-    the places of all entries that do, where that is known.
+    ``worst`` is the position in C order of the entry that differs most, and ``wrong``
+    are the positions of all entries that differ; None if they were not measured.
     """
 
-    subject: Subject
-    scales: Scales
-    leaf: int
+    checked: CheckedFunction
+    tolerances: Tolerances
     name: str
     directions: Sequence[Array]
-    readings: Readings
-    judged: Judged
+    judged: JudgedSlopes
     worst: int | None
     wrong: np.ndarray | None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        return tuple(self.subject.function.leaves[self.leaf].shape)
-
-    def hint(self) -> str:
-        """The usual mistake that fits, or nothing."""
-        given = self.readings.given
-        if not np.all(np.isfinite(given)):
-            return f"the given gradient by {self.name} is not finite"
-        if not np.any(self.readings.typical):
-            return (
-                f"the given gradient by {self.name} is 0 everywhere: was it never "
-                "filled in?"
-            )
-        with np.errstate(all="ignore"):
-            return self._factor() or self._order() or self._part()
-
-    # One factor for all
-
-    def _factor(self) -> str:
-        given, measured = self.readings.given, self.readings.measured
-        if not np.any(measured):
-            return f"`f` does not depend on {self.name}, but the given gradient does"
-        factor = float(given @ measured / (measured @ measured))
-        if not self._fits(given / factor if factor else given):
-            return ""
-        shapes = [tuple(x.shape) for x in self.subject.function.leaves]
-        sizes = {math.prod(self.shape)}.union(*shapes)
-        words = _factor_in_words(factor, sizes)
-        return f"the given gradient by {self.name} is {words}"
-
-    def _fits(self, slopes: np.ndarray) -> bool:
-        """Whether other slopes would explain what was measured."""
-        measured, error = self.readings.measured, self.readings.error
-        allowed = FIT * np.max(np.abs(self.readings.given - measured)) + error
-        return bool(np.all(np.abs(slopes - measured) <= allowed))
-
-    # The right numbers in the wrong places
-
-    def _order(self) -> str:
-        if len(self.shape) < 2:
-            return ""
-        xp = self.subject.xp
-        given = self.subject.given[self.leaf]
-        turned = xp.permute_dims(
-            xp.reshape(given, self.shape[::-1]), tuple(range(given.ndim))[::-1]
-        )
-        if not self._fits(self._slopes(turned)):
-            return ""
-        return f"the given gradient by {self.name} is transposed"
-
-    def _slopes(self, gradient: Array) -> np.ndarray:
-        """Slopes along the directions, had this gradient been given."""
-        xp = self.subject.xp
-        slopes = [
-            xp.sum(gradient * cast(xp, direction, gradient.dtype))
-            for direction in self.directions
-        ]
-        return to_numpy(xp.stack(slopes)).astype(np.float64)
-
-    # All of it in one place
-
-    def _part(self) -> str:
-        """The entry, row or column without which everything agrees."""
-        if self.worst is None or math.prod(self.shape) == 1:
-            return ""
-        index = tuple(map(int, np.unravel_index(self.worst, self.shape)))
-        places: list[tuple[int | None, int, str]] = [
-            (None, self.worst, written(self.name, index))
-        ]
-        if len(self.shape) > 1:
-            ends = ("", ", ..."), ("..., ", "")
-            places += [
-                (axis, index[axis], f"{self.name}[{before}{index[axis]}{behind}]")
-                for axis, (before, behind) in zip((0, -1), ends, strict=True)
-                if self.shape[axis] > 1
-            ]
-        for axis, at, name in places:
-            if self._only_at(axis, at):
-                return f"all of the difference lies in {name}"
-        return ""
-
-    def _only_at(self, axis: int | None, at: int) -> bool:
-        """Whether nothing differs elsewhere."""
-        if self.wrong is not None:
-            there = self.wrong
-            if axis is not None:
-                there = np.unravel_index(self.wrong, self.shape)[axis]
-            return bool(np.all(there == at))
-        direction = self.directions[int(np.argmax(self._excess))]
-        rest = self.subject.without(self.leaf, direction, axis, at)
-        found = self.subject.along([(self.leaf, rest)])
-        return judge_directions(found, self.scales).all(Outcome.AGREES)
+        return tuple(self.checked.leaves[self.judged.leaf].shape)
 
     @property
-    def _excess(self) -> np.ndarray:
-        difference = np.abs(self.readings.given - self.readings.measured)
-        return np.nan_to_num(difference / self.judged.allowed, nan=math.inf)
+    def gradient(self) -> Array:
+        """The given gradient with respect to the array."""
+        return self.checked.given[self.judged.leaf]
+
+    @property
+    def subject(self) -> str:
+        """The subject of a sentence about the given gradient."""
+        return f"the given gradient with respect to {self.name}"
 
 
-def _factor_in_words(factor: float, sizes: set[int]) -> str:
+def diagnose(array: FailedArray) -> str:
+    """Return a sentence about the common mistake that fits, or "" if none does."""
+    slopes = array.judged.slopes
+    if not np.all(np.isfinite(slopes.given)):
+        return f"{array.subject} is not finite"
+    if not np.any(slopes.typical):
+        return f"{array.subject} is 0 everywhere: was it never filled in?"
+    with np.errstate(all="ignore"):
+        return _wrong_factor(array) or _wrong_order(array) or _wrong_place(array)
+
+
+def _wrong_factor(array: FailedArray) -> str:
+    """Describe the factor between all given slopes and all measured ones, if any."""
+    given, measured = array.judged.slopes.given, array.judged.slopes.measured
+    if not np.any(measured):
+        return f"`f` does not depend on {array.name}, but {array.subject} is not 0"
+    # By least squares: the factor c that makes c * measured closest to the given ones.
+    factor = float(given @ measured / (measured @ measured))
+    if not _explains(array, given / factor if factor else given):
+        return ""
+    shapes = [tuple(x.shape) for x in array.checked.leaves]
+    sizes = {math.prod(array.shape)}.union(*shapes)
+    return f"{array.subject} {_describe_factor(factor, sizes)}"
+
+
+def _explains(array: FailedArray, slopes: np.ndarray) -> bool:
+    """Whether the measured slopes are these, up to a small share of the difference."""
+    measured, error = array.judged.slopes.measured, array.judged.slopes.error
+    difference = np.max(np.abs(array.judged.slopes.given - measured))
+    allowed = UNEXPLAINED * difference + error
+    return bool(np.all(np.abs(slopes - measured) <= allowed))
+
+
+def _describe_factor(factor: float, sizes: set[int]) -> str:
     def near(number: float, within: float = NEAR) -> bool:
         return abs(factor / number - 1) <= within
 
     if near(-1):
-        return "the measured one with the wrong sign"
+        return "has the wrong sign"
     if near(2):
-        return "twice the measured one: is the 1/2 of a half square missing?"
+        return (
+            "is twice the measured one: does `f` have a factor 1/2 that the gradient "
+            "lacks?"
+        )
     if near(0.5):
-        return "half of the measured one: is the 2 of a square missing?"
-    # Of the rows of data in `f` nothing is known: what is this near to an integer.
+        return "is half the measured one: did you forget the factor 2 of a square?"
+    # The number of rows of the data inside `f` is unknown: it may be any integer.
     counts = dict.fromkeys(sizes, NEAR)
     for number in (factor, 1 / factor):
-        if 2 < number < COUNTED:
-            counts.setdefault(round(number), WHOLE)
+        if 2 < number < LARGEST_COUNT:
+            counts.setdefault(round(number), VERY_NEAR)
     for count, within in counts.items():
         if count > 1 and near(count, within):
             return (
-                f"{count} times the measured one: is the 1/{count} of a mean missing?"
+                f"is {count} times the measured one: did you forget the 1/{count} of "
+                "a mean?"
             )
         if count > 1 and near(1 / count, within):
             return (
-                f"1/{count} of the measured one: is it divided by {count}, and `f` not?"
+                f"is 1/{count} of the measured one: do you divide by {count} in the "
+                "gradient but not in `f`?"
             )
-    return f"{factor:.6g} times the measured one"
+    return f"is {factor:.6g} times the measured one"
 
 
-def unclear(readings: Readings, judged: Judged, scales: Scales) -> str:
-    """Why it cannot be told whether slopes agree."""
-    doubtful = readings.only(judged.outcomes == Outcome.UNCLEAR)
-    if not len(doubtful.given):
-        return (
-            "slopes by single entries agree, but not along directions: `f` may have "
-            "no gradient at x"
-        )
-    if np.any(doubtful.status == Status.NONFINITE):
-        return "`f` is not finite on both sides of x: move x into its domain"
-    if np.any(doubtful.status == Status.UNRESOLVED):
-        return "no step resolves `f`: it jumps, or changes within a few roundings of x"
-    moved = np.fmax(np.abs(doubtful.measured), np.abs(doubtful.given))
-    typical = np.fmax(moved, doubtful.typical / doubtful.size)
-    with np.errstate(all="ignore"):
-        known = float(np.max(np.nan_to_num(doubtful.error / typical, nan=math.inf)))
-    if not BLUNT * scales.rtol < known < 1:
-        return (
-            "the difference is a little more than what is allowed"
-            if known < 1
-            else "slopes drown in the rounding or noise of `f`"
-        )
-    remedy = "" if scales.eps < 1e-10 else "evaluate `f` in float64, or "
-    return (
-        f"slopes are known to {known:.1g} of themselves only, because of rounding or "
-        f"noise in `f` (f(x) = {scales.base:.6g}): {remedy}"
-        f"give rtol={2 * known / BLUNT:.0e} if that will do"
+def _wrong_order(array: FailedArray) -> str:
+    """Say that a matrix is transposed, if the transposed one agrees."""
+    if len(array.shape) < 2:
+        return ""
+    xp, given = array.checked.xp, array.gradient
+    # Correct values in the wrong order fill the memory of the transposed shape.
+    transposed = xp.permute_dims(
+        xp.reshape(given, array.shape[::-1]), tuple(range(given.ndim))[::-1]
     )
+    slopes = [
+        xp.sum(transposed * cast(xp, direction, transposed.dtype))
+        for direction in array.directions
+    ]
+    if not _explains(array, to_numpy(xp.stack(slopes)).astype(np.float64)):
+        return ""
+    return f"{array.subject} is transposed"
+
+
+def _wrong_place(array: FailedArray) -> str:
+    """Name the entry, row or column without which everything agrees."""
+    if array.worst is None or math.prod(array.shape) == 1:
+        return ""
+    index = tuple(map(int, np.unravel_index(array.worst, array.shape)))
+    places: list[tuple[int | None, int, str]] = [
+        (None, array.worst, entry_name(array.name, index))
+    ]
+    if len(array.shape) > 1:
+        first, last = f"{index[0]}, ...", f"..., {index[-1]}"
+        places += [
+            (axis, index[axis], f"{array.name}[{place}]")
+            for axis, place in ((0, first), (-1, last))
+            if array.shape[axis] > 1
+        ]
+    for axis, at, name in places:
+        if _differs_only_at(array, axis, at):
+            return f"all of the difference lies in {name}"
+    return ""
+
+
+def _differs_only_at(array: FailedArray, axis: int | None, at: int) -> bool:
+    """Whether all slopes agree but those at one index of an axis, or at one entry."""
+    if array.wrong is not None:
+        places = array.wrong
+        if axis is not None:
+            places = np.unravel_index(array.wrong, array.shape)[axis]
+        return bool(np.all(places == at))
+    checked, judged = array.checked, array.judged
+    direction = array.directions[int(np.argmax(judged.excess))]
+    rest = leave_out(checked.xp, direction, axis, at)
+    slopes = checked.slopes_along([(judged.leaf, rest)])
+    return judge_directions(slopes, array.tolerances).all(Outcome.AGREES)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from xgrad._arrays import from_host, paths, wide_dtype
-from xgrad._differences import Plan, Problem, prepare, require_scalar
-from xgrad._evaluation import Execution, Progress, Vectorized, Workers, runner
-from xgrad.check._analytic import gradient_for, refuse_without_values
-from xgrad.check._procedure import Check, Full, Options
-from xgrad.check._report import GradientReport as GradientReport
-from xgrad.check._slopes import Subject
+from xgrad._differences import Problem, prepare, require_scalar
+from xgrad._evaluation import Execution, Progress, Vectorized, Workers, open_evaluator
+from xgrad.check._analytic import given_gradient, refuse_without_values
+from xgrad.check._arguments import Arguments
+from xgrad.check._options import CheckOptions, Full
+from xgrad.check._procedure import run_check
+from xgrad.check._report import GradientReport
+from xgrad.check._slopes import PLAN, CheckedFunction
 
 
 def check_gradient(
@@ -31,7 +34,7 @@ def check_gradient(
     workers: Workers = None,
     progress: Progress = False,
 ) -> GradientReport:
-    """Report on whether a gradient is that of a function.
+    """Check whether a gradient is that of a function, and report what differs.
 
     Parameters
     ----------
@@ -40,56 +43,60 @@ def check_gradient(
     grad : callable, or array like ``x``
         The gradient of ``f`` (called once, with ``x``), or its value at ``x``.
     x : array of real numbers, or nested dict, list or tuple of arrays
-        Where to check. Integers are promoted to the default float, half precision is
-        evaluated in float32.
+        Point at which to check. Integers are promoted to the default float; half
+        precision is evaluated in float32.
     directions : int
-        Along how many random directions to compare slopes, 1 to 10,000. Each moves all
-        entries of one array; several arrays share them, and get at least two each.
+        Number of random directions along which slopes are compared, 1 to 10,000. Each
+        moves all entries of one array; several arrays share them, and get at least two
+        each.
     full : bool or "auto"
-        Whether to compare entry by entry, too. "auto": if there are at most 256 of
-        them, in no less than single precision. Of a larger gradient that differs along
-        a direction, the worst entries are found by halving it.
+        Whether to compare entry by entry as well. "auto" does so if there are at most
+        256 entries, in single precision or better. If a larger gradient differs along
+        a direction, bisection finds the entries that differ most.
     rtol : float, optional
-        Relative difference that is allowed besides the error bound of what is measured.
-        By default 1e-7 in float64, 1e-3 in float32 (5e-5 where only the gradient is in
-        float32), 0.05 in float16 and 0.2 in bfloat16.
+        Relative difference that is allowed in addition to the error bound of the
+        measured slope. The default is 1e-7 in float64, 1e-3 in float32 (5e-5 if only
+        the gradient is in float32), 0.05 in float16 and 0.2 in bfloat16.
     seed : int
-        Of the random directions.
+        Seed of the random directions.
     dtype : floating dtype, optional
-        Evaluate ``f`` and ``grad`` in this dtype.
+        Evaluates ``f`` and ``grad`` in this dtype.
     vectorized, max_bytes, workers, progress
-        As in `gradient`; functions that cannot be evaluated at many points at once are
-        called for one at a time without a warning.
+        As in `gradient`. A function that cannot be evaluated at many points at once is
+        called for one point at a time, without a warning.
 
     Returns
     -------
     GradientReport
-        True only if the gradient is right; as text it is a table.
+        True only if the gradient is correct; as text it is a table.
 
     Raises
     ------
     TypeError
-        If ``x``, the gradient or the result of ``f`` is no array of real numbers, or
-        ``x`` is a lazy array.
+        If ``x``, the gradient or the result of ``f`` is not an array of real numbers,
+        or ``x`` is a lazy array.
     ValueError
-        If ``f`` does not return a scalar, or the gradient has not the structure and
-        shapes of ``x``.
+        If ``f`` does not return a scalar, or the gradient does not have the structure
+        and the shapes of ``x``.
 
     Notes
     -----
-    Slopes are measured by method "ladder" of `gradient`, whose steps fit every scale
-    and whose error is known. A difference passes up to this error and ``rtol`` of the
-    slope, and fails above three times the error and ``rtol``; where the error itself is
-    above ``10 * rtol`` nothing is said. Each second direction lifts entries that are
-    small in their array, and a large array passes if all of one kind agree. The random
-    directions have signs and halves of them, times the size of each entry (Rademacher
-    vectors find a wrong entry with a higher probability than normal ones, which have
-    small weights). A gradient fails only if the remainder of its Taylor expansion, too,
-    does not fall as behind a right one.
+    Slopes are measured by method "ladder" of `gradient`, which tries steps of all
+    scales and knows its error. A difference passes up to this error plus ``rtol`` of
+    the slope, and fails above three times the error plus ``rtol``. If the error itself
+    exceeds ``10 * rtol``, the slope does not count for a pass. A gradient fails only
+    if, in addition, the remainder of its Taylor expansion does not fall as it does for
+    a correct one.
 
-    Costs 24 evaluations a direction (20 in float32), 24 an entry where these are
-    compared, and 32 to see how exact and how noisy ``f`` is: about 200 for one large
-    array of any size.
+    The entries of a random direction are 1 or 1/2, of either sign, times the size of
+    each entry of ``x``: such vectors find a wrong entry with a higher probability than
+    normal ones, some of whose weights are small. Every second direction lifts entries
+    that are small in their array. A large array passes if all directions of one of the
+    two kinds agree.
+
+    The cost is 24 evaluations for a direction (20 in float32), 24 for an entry if
+    entries are compared, and 32 to find out how exact and how noisy ``f`` is: about
+    200 for one large array of any size.
 
     Examples
     --------
@@ -99,28 +106,29 @@ def check_gradient(
     >>> report.verdict
     'pass'
     >>> print(check_gradient(lambda x: np.mean(x**2), lambda x: 2 * x, x).hint)
-    the given gradient by x is 3 times the measured one: is the 1/3 of a mean missing?
+    the given gradient with respect to x is 3 times the measured one: did you forget \
+the 1/3 of a mean?
     """
     started = time.perf_counter()
-    options = Options(directions, full, rtol, seed)
-    plan = Plan(method="ladder", dtype=dtype, full_output=True)
+    options = CheckOptions(directions, full, rtol, seed)
+    plan = replace(PLAN, dtype=dtype)
     refuse_without_values("x", x)
     execution = Execution(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    function, given = prepare(f, x, plan, execution)
-    names = tuple(name for name, _ in given)
-    with runner(execution, function.leaves[0], silent=True) as run_by:
-        run = Problem(function, names, plan, run_by)
-        base = run.at_base()
+    function, named_leaves = prepare(f, x, plan, execution)
+    names = tuple(name for name, _ in named_leaves)
+    arguments = Arguments([leaf for _, leaf in named_leaves], paths(x))
+    with open_evaluator(execution, function.leaves[0], silent=True) as evaluator:
+        problem = Problem(function, names, plan, evaluator)
+        base = problem.at_base()
         require_scalar(base, "or check the function with `check_vjp`")
-        slopes, given_eps = gradient_for(function, grad, names)
-        eps = max(run.eps(i, base) for i in range(len(names)))
-        wide = wide_dtype(run.xp, base)
-        noise = from_host(run.xp, 0.0, like=base, dtype=wide)
-        subject = Subject(run, base, slopes, eps, eps, noise)
-        arrays = [leaf for _, leaf in given]
-        return Check(subject, options, given_eps, arrays, paths(x)).report(started)
+        given, given_eps = given_gradient(function, grad, names)
+        eps = max(problem.eps(i, base) for i in range(len(names)))
+        wide = wide_dtype(problem.xp, base)
+        noise = from_host(problem.xp, 0.0, like=base, dtype=wide)
+        checked = CheckedFunction(problem, base, given, eps, eps, noise)
+        return run_check(checked, options, given_eps, arguments, started)
 
 
 def assert_gradient(
@@ -139,7 +147,7 @@ def assert_gradient(
     workers: Workers = None,
     progress: Progress = False,
 ) -> None:
-    """Raise unless `check_gradient` says "pass".
+    """Raise an error unless a gradient passes `check_gradient`.
 
     Parameters
     ----------
@@ -150,10 +158,9 @@ progress
     Raises
     ------
     AssertionError
-        With the table of the report, if the gradient is wrong, has a corner at ``x`` or
-        cannot be told.
+        If the verdict is not "pass"; the message is the table of the report.
     TypeError, ValueError
-        As `check_gradient` does.
+        As in `check_gradient`.
 
     Examples
     --------

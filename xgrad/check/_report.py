@@ -1,4 +1,4 @@
-"""What a gradient check has found, and its table."""
+"""The report of a gradient check, and the table that it prints."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Any, Literal, NamedTuple
 
 Verdict = Literal["pass", "fail", "inconclusive", "kink"]
 
-MEANING = {
-    "pass": "the given gradient is right",
+MEANINGS = {
+    "pass": "the given gradient is correct",
     "fail": "the given gradient is wrong",
-    "inconclusive": "nothing is known to be wrong, but it cannot be told",
+    "inconclusive": "could not decide whether the given gradient is correct",
     "kink": "`f` has a corner at x: its slopes on the two sides differ",
 }
-# Rows of the table, of what passed and of all else.
-SHOWN = 3, 8
+# A pass needs a few rows to be believed; of anything else 8 rows show a pattern, and
+# the whole report still fits on a terminal of 24 lines.
+ROWS_OF_A_PASS, ROWS = 3, 8
 
 
 class Comparison(NamedTuple):
-    """A given slope beside the measured one, and the difference that is allowed.
+    """A given and a measured slope, and the difference that is allowed between them.
 
-    ``index`` is that of the entry: ``(2, 3)`` for ``x[2, 3]``, ``("W", (2, 3))`` for
-    ``x["W"][2, 3]``. For a slope along a random direction it says so in words.
+    ``index`` is the index of the entry: ``(2, 3)`` for ``x[2, 3]``, ``("W", (2, 3))``
+    for ``x["W"][2, 3]``. For a slope along a random direction it is a string, such as
+    ``"direction 4 of x['W']"``.
     """
 
     index: Any
@@ -33,7 +35,7 @@ class Comparison(NamedTuple):
 
     @property
     def excess(self) -> float:
-        """The difference in units of what is allowed; ``inf`` where it is nan."""
+        """The difference divided by the allowed one; ``inf`` if it is not a number."""
         difference = abs(self.given - self.measured)
         if difference == 0:
             return 0.0
@@ -43,35 +45,37 @@ class Comparison(NamedTuple):
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What a gradient check has found; true only if the gradient passed.
+    """The result of a gradient check; true only if the gradient passed.
 
     Attributes
     ----------
     verdict : {"pass", "fail", "inconclusive", "kink"}
-        "pass": all that was compared agrees, to the tolerance and the error bound of
-        the numerical derivative. "fail": something differs by more than that.
-        "kink": the slopes of ``f`` on two sides of ``x`` differ, and the given one is
-        among them. "inconclusive": the function is not known well enough to tell.
+        "pass": all compared slopes agree, within the tolerance and the error bound of
+        the numerical derivative. "fail": some slope differs by more than that.
+        "kink": the slopes of ``f`` on the two sides of ``x`` differ, and the given
+        slope lies between them. "inconclusive": ``f`` cannot be measured accurately
+        enough to decide.
     worst : Comparison or None
-        The entry that differs most: ``(index, given, measured, allowed)``. None where
-        no single entry was looked at.
+        The entry that differs most, as ``(index, given, measured, allowed)``. None if
+        no single entry was compared.
     taylor_rate : float
-        Like which power of ``h`` the remainder ``f(x + h v) - f(x) - h g.v`` falls: 2
-        or more behind a right gradient, 1 behind a wrong one. ``nan`` where it is lost
-        in rounding, as for linear functions.
+        The power of ``h`` by which the remainder ``f(x + h v) - f(x) - h g.v`` falls:
+        2 or more for a correct gradient, 1 for a wrong one. ``nan`` if the remainder
+        is smaller than rounding errors, as it is for linear functions.
     evaluations : int
-        How often the function was evaluated.
+        Number of evaluations of the function.
     seconds : float
-        Time that the check took.
+        Duration of the check.
     hint : str
-        The usual mistake that fits, or what keeps the check from telling; may be empty.
+        The common mistake that explains the differences, or the reason why the check
+        cannot decide; may be empty.
     directions, entries : tuple of Comparison
-        Everything that was compared, in its order: slopes along random directions, and
-        slopes by single entries.
+        All comparisons, in the order in which they were made: slopes along random
+        directions, and slopes along single entries.
     subject : str
-        What was checked, in words.
+        Names, shapes and dtypes of the arrays, and their library.
     name : str
-        How the caller writes the arguments: "x" or "inputs".
+        The name of the argument in messages: "x" or "inputs".
     """
 
     verdict: Verdict
@@ -90,62 +94,71 @@ class GradientReport:
         return self.verdict == "pass"
 
     def __str__(self) -> str:
-        """The report as a table."""
-        rows = self.worst_ones(SHOWN[not self])
-        lines = [f"Gradient check: {self.verdict.upper()} ({MEANING[self.verdict]})"]
+        """Return the report as a table."""
+        rows = self.worst_ones(ROWS_OF_A_PASS if self else ROWS)
+        lines = [f"Gradient check: {self.verdict.upper()} ({MEANINGS[self.verdict]})"]
         if self.hint:
             lines.append(f"Hint: {self.hint}")
         if rows:
             lines += ["", *_table(self.name, rows)]
         hidden = len(self.directions) + len(self.entries) - len(rows)
         if hidden:
-            lines.append(f"and {hidden} more that are closer to what is allowed")
+            verb = "comparison is" if hidden == 1 else "comparisons are"
+            lines.append(f"({hidden} more {verb} not shown)")
         lines += ["", f"{self.subject}: {self._counts()}"]
-        lines.append(f"Taylor rate {self.taylor_rate:.2f}{self._rate()}")
+        lines.append(f"Taylor rate {self.taylor_rate:.2f} ({self._meaning_of_rate()})")
         lines.append(f"{self.evaluations} evaluations of `f`, {self.seconds:.3g} s")
         return "\n".join(lines)
 
     def worst_ones(self, count: int) -> list[Comparison]:
-        """The entries that differ most, and where there are none, the directions."""
+        """Return the entries that differ most, followed by the worst directions."""
 
-        def ranked(compared: Sequence[Comparison]) -> list[Comparison]:
-            return sorted(compared, key=lambda c: -c.excess)
+        def ranked(comparisons: Sequence[Comparison]) -> list[Comparison]:
+            return sorted(comparisons, key=lambda c: -c.excess)
 
         return (ranked(self.entries) + ranked(self.directions))[:count]
 
     def written(self, compared: Comparison) -> str:
-        """What was compared, as the caller would write it: ``x['W'][2, 3]``."""
-        return written(self.name, compared.index)
+        """Return the name of an entry as the caller would write it: ``x['W'][2, 3]``.
+
+        For a slope along a random direction the result is its description.
+        """
+        return entry_name(self.name, compared.index)
 
     def _counts(self) -> str:
-        found = []
+        counts = []
         if self.directions:
-            found.append(f"{len(self.directions)} random directions")
+            counts.append(_count(len(self.directions), "random direction"))
         if self.entries:
-            found.append(f"{len(self.entries)} entries")
-        return f"compared {' and '.join(found) or 'nothing'}"
+            counts.append(_count(len(self.entries), "entry", "entries"))
+        return f"compared {' and '.join(counts) or 'nothing'}"
 
-    def _rate(self) -> str:
+    def _meaning_of_rate(self) -> str:
         if math.isnan(self.taylor_rate):
-            return " (the remainder is lost in rounding)"
-        return " (2 behind a right gradient, 1 behind a wrong one)"
+            return "the remainder is smaller than rounding errors"
+        return "a correct gradient gives 2, a wrong one 1"
 
 
-def written(name: str, index: Any) -> str:
-    """An entry as the caller would write it: ``x['W'][2, 3]``."""
+def entry_name(name: str, index: Any) -> str:
+    """Return the name of an entry as the caller would write it: ``x['W'][2, 3]``."""
     if isinstance(index, str):
         return index
-    if all(isinstance(part, int) for part in index):
+    if all(isinstance(axis, int) for axis in index):
         return name + (f"[{', '.join(map(str, index))}]" if index else "")
     *path, last = index
-    return written(name + "".join(f"[{key!r}]" for key in path), last)
+    return entry_name(name + "".join(f"[{key!r}]" for key in path), last)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def _table(name: str, rows: Sequence[Comparison]) -> list[str]:
-    cells = [("slope by", "given", "measured", "difference", "allowed", "")]
+    """Lay out comparisons in aligned columns, one line for each, below a header."""
+    cells = [("slope along", "given", "measured", "difference", "tolerance", "")]
     cells += [
         (
-            written(name, row.index),
+            entry_name(name, row.index),
             f"{row.given:.8g}",
             f"{row.measured:.8g}",
             f"{abs(row.given - row.measured):.2g}",

@@ -1,6 +1,6 @@
-"""Whether given slopes agree with measured ones, and what cannot be told.
+"""The verdict on each given slope: it agrees, differs, lies at a corner, or is unclear.
 
-On the host: slopes come as `Readings`, one for each direction or entry.
+This module works on the host, with one element for each direction or entry.
 """
 
 from __future__ import annotations
@@ -12,33 +12,44 @@ from dataclasses import dataclass
 import numpy as np
 
 from xgrad._differences import Status
-from xgrad.check._slopes import Readings
+from xgrad.check._slopes import Slopes
 
-# Tolerances by the precision of the arithmetic: what a gradient that is worked out in
-# it may be off by, relative to itself.
+# Relative tolerances by the precision of the arithmetic (float64, float32, float16,
+# bfloat16: eps is 2e-16, 1e-7, 1e-3 and 8e-3). Each is 1.6 to 7 times the root of eps:
+# a gradient may lose half of its digits where it subtracts numbers of similar size.
 EVALUATED = ((1e-12, 1e-7), (1e-5, 1e-3), (2e-3, 5e-2), (math.inf, 2e-1))
-# The same where only the result is rounded to that precision.
+# The same for a gradient that is only rounded to that precision, and whose function is
+# evaluated more precisely. Set by trial: 5 roundings of float16, 6 of bfloat16 and 420
+# of float32.
 ROUNDED = ((1e-12, 0.0), (1e-5, 5e-5), (2e-3, 5e-3), (math.inf, 5e-2))
-# A bound of the error above so many tolerances leaves too much room to say "right".
+# If the error bound is more than this many tolerances, a wrong gradient might hide
+# within it, so that the slope does not count as correct. Set by trial.
 BLUNT = 10.0
-# A difference is called an error above so many bounds, which it has by right in less
-# than one of 10,000 cases.
+# A difference is called an error above this many error bounds. Of the true errors of a
+# ladder 5 % exceed its estimate, 0.1 % the bound (three times the estimate), and fewer
+# than one of 10,000 exceed three bounds.
 FAR = 3.0
-# The same at a corner, where the bound is half of the angle, and not an estimate.
-FAR_OUTSIDE = 1.5
-# Roundings that a gradient may have of its own, beside the largest of its entries.
+# At a corner the bound is half of the angle between the two one-sided slopes, and not
+# an estimate: every slope between them is within 1 of it. Half as much again leaves
+# room for the errors of the one-sided slopes. Set by trial.
+FAR_AT_CORNER = 1.5
+# Rounding errors that a gradient may have of its own, relative to its largest entries.
+# The rounding error of a sum grows as the root of the number of its terms: 64 is that
+# of 4,096 terms.
 ROUNDINGS = 64.0
-# At a stationary point the slope is 0, and what counts is how it changes over the size
-# of `x`: this part of it stands in for the slope itself.
+# At a stationary point the slope is 0, so that nothing is small relative to it. This
+# share of the change of the slope over the size of `x` stands in for it. Set by trial.
 STATIONARY = 1e-4
-# The remainder of a Taylor expansion is read while it is so many times its noise.
+# The remainder of a Taylor expansion is used while it is this many times its noise: an
+# error of 1/16 in each of two remainders, whose steps differ by a factor of 8 (float32:
+# 4), changes the rate by at most 2 / 16 / log(4) = 0.09.
 READABLE = 16.0
-# It falls like h**2 behind a right gradient and like h behind a wrong one.
-BETWEEN_RATES = 1.5
+# The remainder falls as h**2 for a correct gradient and as h for a wrong one.
+RATE_BETWEEN = 1.5
 
 
 class Outcome(enum.IntEnum):
-    """What one comparison says."""
+    """The result of one comparison."""
 
     AGREES = 0
     UNCLEAR = 1
@@ -47,12 +58,12 @@ class Outcome(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class Scales:
-    """What the verdict on slopes depends on besides them.
+class Tolerances:
+    """Tolerance, precisions, f(x) and its noise: what a verdict needs besides slopes.
 
-    ``rtol`` is the tolerance; ``eps`` is the precision of the evaluation, ``rounding``
-    that in which its result is rounded and ``given_eps`` that of the given gradient;
-    ``base`` and ``noise`` are ``f(x)`` and its uncertainty.
+    ``rtol`` is the relative tolerance. ``eps`` is the precision of the evaluation,
+    ``rounding`` that to which its result is rounded, and ``given_eps`` that of the
+    given gradient. ``base`` and ``noise`` are ``f(x)`` and its uncertainty.
     """
 
     rtol: float
@@ -63,120 +74,144 @@ class Scales:
     noise: float
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Outcomes of readings, one each: codes, largest differences allowed, rates."""
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """Outcome, largest allowed difference and Taylor rate of each slope."""
 
     outcomes: np.ndarray
     allowed: np.ndarray
     rates: np.ndarray
 
     def any(self, outcome: Outcome) -> bool:
-        """Whether one of them has this outcome."""
+        """Whether at least one slope has this outcome."""
         return bool(np.any(self.outcomes == outcome))
 
     def all(self, outcome: Outcome) -> bool:
-        """Whether all of them have it."""
+        """Whether all slopes have this outcome."""
         return bool(np.all(self.outcomes == outcome))
 
 
 def default_rtol(eps: float, given_eps: float) -> float:
-    """The tolerance for a precision of the evaluation and one of the given gradient."""
+    """Return the tolerance for the precisions of evaluation and given gradient."""
 
-    def of(table: tuple[tuple[float, float], ...], eps: float) -> float:
+    def look_up(table: tuple[tuple[float, float], ...], eps: float) -> float:
         return next(rtol for limit, rtol in table if eps < limit)
 
-    return max(of(EVALUATED, eps), of(ROUNDED, given_eps))
+    return max(look_up(EVALUATED, eps), look_up(ROUNDED, given_eps))
 
 
-def judge_directions(r: Readings, scales: Scales) -> Judged:
-    """Verdicts on slopes along random directions.
+def judge_directions(slopes: Slopes, tolerances: Tolerances) -> Verdicts:
+    """Judge slopes along random directions.
 
-    Such a slope is a sum, as large as ``typical`` by expectation, and that is how much
-    of the errors of its parts it shows.
+    Such a slope is a random sum over the entries. Its expected size is ``typical``,
+    also where its terms happen to cancel, and so is that of the errors in it.
     """
-    scale = np.fmax(_largest(r), r.typical)
-    return _judged(r, scales, scale, scale)
+    scale = np.fmax(_larger(slopes), slopes.typical)
+    return _judge(slopes, tolerances, scale, scale)
 
 
-def judge_entries(r: Readings, scales: Scales) -> Judged:
-    """Verdicts on slopes by single entries, each in its own proportion."""
+def judge_entries(slopes: Slopes, tolerances: Tolerances) -> Verdicts:
+    """Judge slopes along single entries, each relative to its own size."""
     with np.errstate(all="ignore"):
-        moved = _largest(r) * r.size
-        finite = moved[np.isfinite(moved)]
+        products = _larger(slopes) * slopes.size
+        finite = products[np.isfinite(products)]
+        # Divided by the largest, so that no square overflows.
         largest = np.max(finite, initial=0.0) or 1.0
-        mean = largest * np.sqrt(np.sum((finite / largest) ** 2) / moved.size)
-        typical = np.fmax(r.typical, mean) / r.size
-    return _judged(r, scales, _largest(r), np.fmax(_largest(r), typical))
+        mean = largest * np.sqrt(np.sum((finite / largest) ** 2) / products.size)
+        typical = np.fmax(slopes.typical, mean) / slopes.size
+    scale = _larger(slopes)
+    return _judge(slopes, tolerances, scale, np.fmax(scale, typical))
 
 
-def _largest(r: Readings) -> np.ndarray:
-    return np.fmax(np.abs(r.given), np.abs(r.measured))
+def _larger(slopes: Slopes) -> np.ndarray:
+    return np.fmax(np.abs(slopes.given), np.abs(slopes.measured))
 
 
-def _judged(
-    r: Readings, scales: Scales, scale: np.ndarray, typical: np.ndarray
-) -> Judged:
+def _judge(
+    slopes: Slopes, tolerances: Tolerances, scale: np.ndarray, typical: np.ndarray
+) -> Verdicts:
+    """Judge slopes of the sizes ``scale`` in a gradient of the sizes ``typical``."""
     with np.errstate(all="ignore"):
-        bend = _bend(r, scales.eps)
-        # A gradient is as good as one at `x` moved by some roundings.
-        own = scales.given_eps * typical + scales.eps * bend * r.size
-        tolerance = scales.rtol * scale + ROUNDINGS * own
-        difference = np.abs(r.given - r.measured)
-        corner = r.status == Status.KINK
-        # At a corner a ladder gives three times half of the angle.
-        error = np.where(corner, r.error / 3, r.error)
-        allowed = error + tolerance
-        rates = _rates(r, scales)
-        sharp = BLUNT * scales.rtol * np.fmax(typical, STATIONARY * bend * r.size)
-        # Where `f` does not move at all there is no error either.
-        still = np.all(r.rises == 0, axis=1) & (r.given == 0)
-        close = (difference <= allowed) | still
-        far = difference > np.where(corner, FAR_OUTSIDE, FAR) * error + tolerance
-        far &= ~(rates >= BETWEEN_RATES)
-        # Quotients need not converge any further than to what `x` itself is worth.
-        settled = r.error <= ROUNDINGS * scales.eps * bend * r.size
-        known = np.isfinite(r.measured) & np.isfinite(r.error)
-        known &= (r.status == Status.OK) | corner | settled
-        lost = known & ~np.isfinite(r.given)
-    outcomes = np.full(r.given.shape, Outcome.UNCLEAR)
-    outcomes[close & known & (r.error <= sharp) | still] = Outcome.AGREES
-    outcomes[close & known & corner] = Outcome.KINK
-    outcomes[far & known | lost] = Outcome.DIFFERS
-    return Judged(outcomes, allowed, rates)
+        # Change of the slope while x moves by its own size.
+        change = _curvature(slopes, tolerances.eps) * slopes.size
+        tolerance = tolerances.rtol * scale + ROUNDINGS * (
+            # Rounding of the gradient itself, and of the x at which it is taken.
+            tolerances.given_eps * typical + tolerances.eps * change
+        )
+        rates = _taylor_rates(slopes, tolerances)
+        corner = slopes.status == Status.KINK
+        # The ladder reports three times its error estimate, also where that is half of
+        # the angle of a corner.
+        error = np.where(corner, slopes.error / 3, slopes.error)
+        # A function that does not move at all is measured without error.
+        constant = np.all(slopes.rises == 0, axis=1) & (slopes.given == 0)
+        difference = np.abs(slopes.given - slopes.measured)
+        close = (difference <= error + tolerance) | constant
+        limit = np.where(corner, FAR_AT_CORNER, FAR) * error + tolerance
+        far = (difference > limit) & ~(rates >= RATE_BETWEEN)
+        measured = _is_measured(slopes, tolerances.eps * change)
+        missing = measured & ~np.isfinite(slopes.given)
+        size = np.fmax(typical, STATIONARY * change)
+        sharp = slopes.error <= BLUNT * tolerances.rtol * size
+    outcomes = np.full(slopes.given.shape, Outcome.UNCLEAR)
+    outcomes[close & measured & sharp | constant] = Outcome.AGREES
+    outcomes[close & measured & corner] = Outcome.KINK
+    outcomes[far & measured | missing] = Outcome.DIFFERS
+    return Verdicts(outcomes, error + tolerance, rates)
 
 
-def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _is_measured(slopes: Slopes, rounding: np.ndarray) -> np.ndarray:
+    """Mask of slopes that were measured, if only up to some rounding errors of x.
+
+    Difference quotients that do not converge still count if they differ no more than
+    the slopes at neighbouring floating-point numbers do.
+    """
+    settled = slopes.error <= ROUNDINGS * rounding
+    usable = (slopes.status == Status.OK) | (slopes.status == Status.KINK) | settled
+    return usable & np.isfinite(slopes.measured) & np.isfinite(slopes.error)
+
+
+def _right_and_left(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     right, left = np.split(values, 2, axis=1)
     return right, left
 
 
-def _bend(r: Readings, eps: float) -> np.ndarray:
-    """Size of the second derivative, from the rung near the fourth root of eps."""
-    (right, left), (forth, back) = _halves(r.rises), _halves(r.moves)
-    wanted = np.abs(np.log(np.abs(forth) / (eps**0.25 * r.size[:, None])))
-    rung = np.argmin(np.where(np.isfinite(wanted), wanted, np.inf), axis=1)[:, None]
+def _curvature(slopes: Slopes, eps: float) -> np.ndarray:
+    """Return the absolute second derivative, or 0 where it is not finite.
+
+    It is taken from the rung whose step is closest to the fourth root of eps: the
+    truncation error of a second difference, h**2, is then as large as its rounding
+    error, eps / h**2.
+    """
+    rises, moves = _right_and_left(slopes.rises), _right_and_left(slopes.moves)
+    wanted = eps**0.25 * slopes.size[:, None]
+    distance = np.abs(np.log(np.abs(moves[0]) / wanted))
+    distance = np.where(np.isfinite(distance), distance, np.inf)
+    rung = np.argmin(distance, axis=1)[:, None]
     right, left, forth, back = (
-        np.take_along_axis(part, rung, axis=1)[:, 0]
-        for part in (right, left, forth, back)
+        np.take_along_axis(values, rung, axis=1)[:, 0] for values in (*rises, *moves)
     )
-    bend = np.abs((right / forth - left / back) / ((forth - back) / 2))
-    return np.where(np.isfinite(bend), bend, 0.0)
+    curvature = np.abs((right / forth - left / back) / ((forth - back) / 2))
+    return np.where(np.isfinite(curvature), curvature, 0.0)
 
 
-def _rates(r: Readings, scales: Scales) -> np.ndarray:
-    """Like which power of the step ``f(x + h) - f(x) - h g`` falls, at its smallest."""
-    right, _ = _halves(r.rises)
-    steps, _ = _halves(r.moves)
-    linear = steps * r.given[:, None]
-    remainder = np.abs(right - linear)
-    size = np.abs(scales.base) + np.abs(right) + np.abs(linear)
-    noise = np.fmax(scales.rounding * size, 2 * scales.noise)
+def _taylor_rates(slopes: Slopes, tolerances: Tolerances) -> np.ndarray:
+    """Return the power of the step by which ``f(x + h) - f(x) - h g`` falls.
+
+    It is that of the smallest two neighbouring steps whose remainders stand out from
+    the noise; ``nan`` if there are none.
+    """
+    rise, _ = _right_and_left(slopes.rises)
+    steps, _ = _right_and_left(slopes.moves)
+    linear = steps * slopes.given[:, None]
+    remainder = np.abs(rise - linear)
+    size = np.abs(tolerances.base) + np.abs(rise) + np.abs(linear)
+    noise = np.fmax(tolerances.rounding * size, 2 * tolerances.noise)
     readable = np.isfinite(remainder) & (remainder > READABLE * noise)
     falls = np.log(remainder[:, :-1] / remainder[:, 1:])
     rates = falls / np.log(steps[:, :-1] / steps[:, 1:])
     rates = np.where(readable[:, :-1] & readable[:, 1:], rates, np.nan)
-    last = np.full(r.given.shape, np.nan)
+    last = np.full(slopes.given.shape, np.nan)
     for rate in rates.T:  # from the largest steps to the smallest
         last = np.where(np.isnan(rate), last, rate)
     return last

@@ -1,0 +1,57 @@
+"""The arrays that are checked, and their names in messages."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import Array
+from xgrad.check._report import entry_name
+
+# Names in the line that says what was checked: with shapes and dtypes, four fill it.
+MOST_NAMES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Arguments:
+    """The arrays of the caller, and how the caller writes them.
+
+    ``arrays`` are those in the argument ``root``, and ``paths`` the keys that lead to
+    each of them.
+    """
+
+    arrays: Sequence[Array]
+    paths: Sequence[tuple[Any, ...]]
+    root: str = "x"
+
+    @functools.cached_property
+    def live(self) -> list[int]:
+        """The numbers of the arrays that have entries."""
+        return [i for i, x in enumerate(self.arrays) if math.prod(x.shape)]
+
+    def array_name(self, leaf: int) -> str:
+        """Return the name of an array, such as ``x['W']``."""
+        return self.root + "".join(f"[{key!r}]" for key in self.paths[leaf])
+
+    def entry_name(self, leaf: int, position: int) -> str:
+        """Return the name of an entry, such as ``x['W'][2, 3]``."""
+        return entry_name(self.root, self.entry_index(leaf, position))
+
+    def entry_index(self, leaf: int, position: int) -> tuple[Any, ...]:
+        """Return the index, as in `Comparison`, of the entry at a C-order position."""
+        shape = tuple(self.arrays[leaf].shape)
+        index = tuple(map(int, np.unravel_index(position, shape))) if shape else ()
+        path = self.paths[leaf]
+        return (*path, index) if path else index
+
+    def description(self, library: str) -> str:
+        """Return names, shapes and dtypes of the arrays that have entries."""
+        shown = [(self.array_name(i), self.arrays[i]) for i in self.live[:MOST_NAMES]]
+        texts = [f"{name} {tuple(x.shape)} {x.dtype}" for name, x in shown]
+        more = len(self.live) - len(shown)
+        return f"{', '.join(texts)}{f' and {more} more' if more else ''} ({library})"

@@ -1,0 +1,109 @@
+"""The verdict on a gradient, from the verdicts on its slopes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xgrad.check._report import Verdict
+from xgrad.check._slopes import Slopes
+from xgrad.check._verdict import Outcome, Verdicts
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedSlopes:
+    """Slopes in one array with their verdicts, along directions or along entries.
+
+    ``positions`` are the numbers of the directions, or the positions of the entries in
+    C order.
+    """
+
+    leaf: int
+    slopes: Slopes
+    verdicts: Verdicts
+    positions: np.ndarray
+
+    @property
+    def excess(self) -> np.ndarray:
+        """Differences divided by the allowed ones; ``inf`` if they are not numbers."""
+        with np.errstate(all="ignore"):
+            difference = np.abs(self.slopes.given - self.slopes.measured)
+            excess = difference / self.verdicts.allowed
+        return np.where(difference == 0, 0.0, np.nan_to_num(excess, nan=math.inf))
+
+    @property
+    def largest_excess(self) -> float:
+        """The largest of the excesses."""
+        return float(np.max(self.excess))
+
+
+def conclude(
+    along: Sequence[JudgedSlopes], by_entries: Sequence[JudgedSlopes], *, complete: bool
+) -> Verdict:
+    """Return the verdict on a gradient from slopes along directions and entries.
+
+    ``complete`` says that all entries were compared; else they are the worst ones of
+    the arrays whose directions differ.
+    """
+    if _any(by_entries, Outcome.DIFFERS):
+        return "fail"
+    if complete:
+        return _conclude_from_entries(along, by_entries)
+    return _conclude_from_directions(along, by_entries)
+
+
+def _conclude_from_entries(
+    along: Sequence[JudgedSlopes], by_entries: Sequence[JudgedSlopes]
+) -> Verdict:
+    if _any([*along, *by_entries], Outcome.KINK):
+        return "kink"
+    agree = all(group.verdicts.all(Outcome.AGREES) for group in by_entries)
+    return "pass" if agree and not _any(along, Outcome.DIFFERS) else "inconclusive"
+
+
+def _conclude_from_directions(
+    along: Sequence[JudgedSlopes], by_entries: Sequence[JudgedSlopes]
+) -> Verdict:
+    # A corner explains the differences in its own array alone.
+    corners = {group.leaf for group in by_entries if group.verdicts.any(Outcome.KINK)}
+    differing = sum(
+        int(np.sum(group.verdicts.outcomes == Outcome.DIFFERS))
+        for group in along
+        if group.leaf not in corners
+    )
+    # No single entry differs here. Many small errors would show along several
+    # directions; one direction alone may be an unlucky error bound.
+    if differing:
+        return "fail" if differing > 1 else "inconclusive"
+    if corners or _any(along, Outcome.KINK):
+        return "kink"
+    return "pass" if all(map(_one_kind_agrees, along)) else "inconclusive"
+
+
+def _any(groups: Sequence[JudgedSlopes], outcome: Outcome) -> bool:
+    return any(group.verdicts.any(outcome) for group in groups)
+
+
+def _one_kind_agrees(group: JudgedSlopes) -> bool:
+    """Whether all plain directions of an array agree, or all lifted ones.
+
+    The two kinds alternate. Each moves every entry, so that one of them is enough.
+    """
+    agrees = group.verdicts.outcomes == Outcome.AGREES
+    return bool(np.all(agrees[0::2]) or (len(agrees) > 1 and np.all(agrees[1::2])))
+
+
+def taylor_rate(along: Sequence[JudgedSlopes], verdict: Verdict) -> float:
+    """Return the median Taylor rate, after a failure of the directions that differ."""
+    rates = [
+        rate
+        for group in along
+        for rate, outcome in zip(
+            group.verdicts.rates, group.verdicts.outcomes, strict=True
+        )
+        if not math.isnan(rate) and (verdict != "fail" or outcome == Outcome.DIFFERS)
+    ]
+    return float(np.median(rates)) if rates else math.nan

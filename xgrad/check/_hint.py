@@ -1,0 +1,129 @@
+"""The hint of a report: why a gradient did not pass, in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from xgrad._differences import Status
+from xgrad.check._arguments import Arguments
+from xgrad.check._conclusion import JudgedSlopes
+from xgrad.check._diagnosis import FailedArray, diagnose
+from xgrad.check._measurement import Measurement
+from xgrad.check._report import Verdict
+from xgrad.check._verdict import BLUNT, Outcome, Tolerances
+
+
+def explain(
+    verdict: Verdict,
+    measurement: Measurement,
+    arguments: Arguments,
+    along: Sequence[JudgedSlopes],
+    by_entries: Sequence[JudgedSlopes],
+) -> str:
+    """Return a sentence that explains a verdict, or "" for a pass."""
+    if verdict == "fail":
+        return _explain_failure(measurement, arguments, along, by_entries)
+    if verdict == "kink":
+        return _explain_corner(arguments, by_entries)
+    if verdict == "inconclusive":
+        groups = by_entries if measurement.complete else along
+        unclear = [g for g in groups if g.verdicts.any(Outcome.UNCLEAR)] or along
+        worst = max(unclear, key=lambda group: group.largest_excess)
+        return _explain_doubt(worst, measurement.tolerances)
+    return ""
+
+
+def _explain_failure(
+    measurement: Measurement,
+    arguments: Arguments,
+    along: Sequence[JudgedSlopes],
+    by_entries: Sequence[JudgedSlopes],
+) -> str:
+    """Name the arrays that differ, and the mistake in the one that differs most."""
+    failed = [g for g in (*by_entries, *along) if g.verdicts.any(Outcome.DIFFERS)]
+    leaf = max(failed, key=lambda group: group.largest_excess).leaf
+    name = arguments.array_name(leaf)
+    hint = diagnose(_failed_array(leaf, name, measurement, along, by_entries))
+    failed_leaves = {group.leaf for group in failed}
+    if len(failed_leaves) == len(arguments.live):
+        return hint
+    names = ", ".join(arguments.array_name(i) for i in sorted(failed_leaves))
+    only = f"only {names} differ{'s' if len(failed_leaves) == 1 else ''}"
+    return f"{only}; {hint}" if hint else only
+
+
+def _failed_array(
+    leaf: int,
+    name: str,
+    measurement: Measurement,
+    along: Sequence[JudgedSlopes],
+    by_entries: Sequence[JudgedSlopes],
+) -> FailedArray:
+    directions = next(group for group in along if group.leaf == leaf)
+    entries = next((group for group in by_entries if group.leaf == leaf), None)
+    worst = wrong = None
+    if entries is not None:
+        worst = int(entries.positions[int(np.argmax(entries.excess))])
+        if measurement.complete:
+            wrong = np.flatnonzero(entries.verdicts.outcomes == Outcome.DIFFERS)
+    return FailedArray(
+        measurement.function,
+        measurement.tolerances,
+        name,
+        measurement.directions(leaf),
+        directions,
+        worst,
+        wrong,
+    )
+
+
+def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) -> str:
+    for group in by_entries:
+        corners = np.flatnonzero(group.verdicts.outcomes == Outcome.KINK)
+        if len(corners):
+            name = arguments.entry_name(group.leaf, int(group.positions[corners[0]]))
+            return (
+                f"`f` has a corner at {name}, and the given slope lies between its "
+                "slopes on the two sides: check at another x, or accept this if it is "
+                "your convention"
+            )
+    return "`f` has a corner at x along a random direction: check at another x"
+
+
+def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
+    """Return the reason why it is unclear whether slopes agree."""
+    slopes = group.slopes.select(group.verdicts.outcomes == Outcome.UNCLEAR)
+    if not len(slopes.given):
+        return (
+            "slopes along single entries agree, but those along directions do not: "
+            "`f` may not be differentiable at x"
+        )
+    if np.any(slopes.status == Status.NONFINITE):
+        return (
+            "`f` is not finite everywhere around x: move x into the interior of its "
+            "domain"
+        )
+    if np.any(slopes.status == Status.UNRESOLVED):
+        return (
+            "no step size resolves `f`: it jumps at x, or changes within a few "
+            "rounding errors of x"
+        )
+    size = np.fmax(np.abs(slopes.measured), np.abs(slopes.given))
+    size = np.fmax(size, slopes.typical / slopes.size)
+    with np.errstate(all="ignore"):
+        error = float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))
+    if not error < 1:
+        return "the slopes are smaller than the rounding errors or the noise of `f`"
+    if error <= BLUNT * tolerances.rtol:
+        return "the difference is slightly above the tolerance"
+    remedy = "" if tolerances.eps < 1e-10 else "evaluate `f` in float64, or "
+    # Twice the tolerance that would just be enough, as a margin.
+    rtol = 2 * error / BLUNT
+    return (
+        f"slopes can be measured only to a relative error of {error:.1g}, because of "
+        f"rounding or noise in `f` (f(x) = {tolerances.base:.6g}): {remedy}"
+        f"pass rtol={rtol:.0e} if that is accurate enough"
+    )

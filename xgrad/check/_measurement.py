@@ -1,0 +1,142 @@
+"""The slopes that a check measures: along random directions, and along entries."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xgrad._arrays import Array
+from xgrad.check._conclusion import JudgedSlopes
+from xgrad.check._directions import keep_range
+from xgrad.check._options import CheckOptions
+from xgrad.check._slopes import CheckedFunction
+from xgrad.check._verdict import (
+    Outcome,
+    Tolerances,
+    default_rtol,
+    judge_directions,
+    judge_entries,
+)
+
+# By default up to this many entries are measured one by one: 24 evaluations each, or
+# 6,144 in all, take a fraction of a second for most functions.
+MOST_ENTRIES = 256
+# In half precision (eps 1e-3 and above; float32 has 1e-7) slopes along single entries
+# are too uncertain to decide anything.
+COARSE = 1e-4
+# Bisection follows the two worst parts of an array, so that it finds a second wrong
+# entry, and the first one even if errors cancel in its half. Each further part would
+# cost two more slopes, 48 evaluations, for each halving.
+FOLLOWED = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Measures slopes of a function and judges the ones that are given for it.
+
+    ``live`` are the numbers of the arrays that have entries, and ``given_eps`` is the
+    precision of the given gradient.
+    """
+
+    function: CheckedFunction
+    options: CheckOptions
+    live: Sequence[int]
+    given_eps: float
+
+    @functools.cached_property
+    def tolerances(self) -> Tolerances:
+        """What the slopes are judged by."""
+        function, rtol = self.function, self.options.rtol
+        if rtol is None:
+            rtol = default_rtol(function.eps, self.given_eps)
+        precisions = function.eps, function.rounding, self.given_eps
+        return Tolerances(rtol, *precisions, *function.value_and_noise)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all entries are measured."""
+        if self.options.full != "auto":
+            return bool(self.options.full)
+        size = sum(math.prod(x.shape) for x in self.function.leaves)
+        return size <= MOST_ENTRIES and self.function.eps < COARSE
+
+    def along_directions(self) -> list[JudgedSlopes]:
+        """Measure and judge slopes along random directions, array by array."""
+        count = self._directions_each
+        slopes = self.function.slopes_along(
+            (leaf, self._direction(leaf, number))
+            for leaf in self.live
+            for number in range(count)
+        )
+        groups = []
+        for i, leaf in enumerate(self.live):
+            own = slopes.select(slice(i * count, (i + 1) * count))
+            verdicts = judge_directions(own, self.tolerances)
+            groups.append(JudgedSlopes(leaf, own, verdicts, np.arange(count)))
+        return groups
+
+    def along_entries(self, along: Sequence[JudgedSlopes]) -> list[JudgedSlopes]:
+        """Measure and judge slopes along all entries, if the check is complete.
+
+        Else they are the worst entries of each array whose directions differ.
+        """
+        if self.complete:
+            return [self._entries(leaf, None) for leaf in self.live]
+        return [
+            self._entries(group.leaf, self._bisect(group))
+            for group in along
+            if group.verdicts.any(Outcome.DIFFERS)
+        ]
+
+    def directions(self, leaf: int) -> list[Array]:
+        """Return the random directions of an array."""
+        return [self._direction(leaf, i) for i in range(self._directions_each)]
+
+    @property
+    def _directions_each(self) -> int:
+        """Directions for each array: its share, but at least one of each kind."""
+        wanted = self.options.directions
+        return max(min(2, wanted), math.ceil(wanted / len(self.live)))
+
+    def _direction(self, leaf: int, number: int) -> Array:
+        """Draw a direction; every second one lifts the small entries of the array."""
+        seed = (self.options.seed, leaf, number)
+        return self.function.direction(leaf, seed, lifted=number % 2 == 1)
+
+    def _entries(self, leaf: int, positions: np.ndarray | None) -> JudgedSlopes:
+        slopes = self.function.slopes_of_entries(leaf, positions)
+        if positions is None:
+            positions = np.arange(len(slopes.given))
+        verdicts = judge_entries(slopes, self.tolerances)
+        return JudgedSlopes(leaf, slopes, verdicts, positions)
+
+    def _bisect(self, group: JudgedSlopes) -> np.ndarray:
+        """Find the worst entries of an array: return their positions in C order.
+
+        The direction that differs most is cut in halves, and the halves that differ
+        most are cut again, until each holds one entry.
+        """
+        leaf, xp = group.leaf, self.function.xp
+        direction = self._direction(leaf, int(np.argmax(group.excess)))
+        ranges = [(0, math.prod(self.function.leaves[leaf].shape))]
+        while any(stop - start > 1 for start, stop in ranges):
+            halves = [half for bounds in ranges for half in _halves(*bounds)]
+            slopes = self.function.slopes_along(
+                (leaf, keep_range(xp, direction, *half)) for half in halves
+            )
+            difference = np.abs(slopes.given - slopes.measured)
+            difference = np.nan_to_num(difference, nan=math.inf)
+            order = np.argsort(-difference, kind="stable")
+            ranges = [halves[i] for i in order[:FOLLOWED]]
+        return np.array(sorted(start for start, _ in ranges))
+
+
+def _halves(start: int, stop: int) -> list[tuple[int, int]]:
+    """Cut a range in two; one of length 1 stays whole."""
+    middle = (start + stop) // 2
+    halves = [(start, middle), (middle, stop)]
+    return [(first, last) for first, last in halves if last > first]
