@@ -5,7 +5,7 @@ import pytest
 
 from xgrad import check_gradient, check_vjp, plot
 
-matplotlib = pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
 matplotlib.use("Agg")
 
 
@@ -34,7 +34,7 @@ def test_a_report_shows_every_comparison_and_names_the_worst(failed):
     assert ax.get_title().splitlines()[0] == "Gradient check: FAIL"
     assert [text.get_text() for text in ax.texts] == ["x[2]"]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert {"entries", "entries that differ", "allowed"} <= set(labels)
+    assert {"entries", "entries that differ", "tolerance"} <= set(labels)
     low, high = ax.get_ylim()
     heights = np.concatenate([s.get_offsets()[:, 1] for s in ax.collections])
     assert low < np.min(heights)
@@ -251,14 +251,16 @@ def test_a_sweep_says_what_it_shows(method, label):
 
 
 def test_what_the_ladder_does_not_know_is_shaded():
-    assert "cannot be told" in _labels(plot.step_sweep(np.log, 0.3))
-    assert "cannot be told" not in _labels(plot.step_sweep(np.log, 0.3, exact=1 / 0.3))
+    assert "smaller errors are not known" in _labels(plot.step_sweep(np.log, 0.3))
+    assert "smaller errors are not known" not in _labels(
+        plot.step_sweep(np.log, 0.3, exact=1 / 0.3)
+    )
 
 
 def test_one_entry_of_an_array_is_swept():
     x = np.array([[1.0, 2.0], [3.0, 4.0]])
     ax = plot.step_sweep(lambda x: np.sum(x**3), x, index=2, exact=27.0)
-    assert ax.get_title() == "Derivative by x[1, 0]: 27"
+    assert ax.get_title() == "Derivative with respect to x[1, 0]: 27"
     assert _swept(ax)[1][1] < 1e-7
     np.testing.assert_array_equal(x, [[1, 2], [3, 4]])
 
@@ -268,7 +270,7 @@ def test_the_entry_that_is_known_worst_is_swept_unasked():
         return x[0] + np.sin(200 * x[1]) + np.log(x[2]) * 1e-3
 
     ax = plot.step_sweep(f, np.array([1.0, 0.5, 2.0]))
-    assert ax.get_title().startswith("Derivative by x[1]: ")
+    assert ax.get_title().startswith("Derivative with respect to x[1]: ")
     assert _swept(ax)[1][1] <= _swept(ax)[2][1]
 
 
@@ -354,7 +356,7 @@ def test_a_history_has_a_line_for_each_name():
         (
             lambda: plot.step_sweep(lambda x: x * np.nan, 1.0),
             ValueError,
-            "the derivative is not finite there",
+            "the derivative is not finite at x",
         ),
         (lambda: plot.history([]), ValueError, "is empty"),
         (lambda: plot.history({"loss": []}), ValueError, "is empty"),

@@ -1,4 +1,4 @@
-"""Pictures, drawn with matplotlib on given axes or on new ones."""
+"""Plots, drawn with matplotlib on the axes of the caller or on new ones."""
 
 from xgrad._arrays import publish as _publish
 from xgrad.plot._field import gradient_field as gradient_field

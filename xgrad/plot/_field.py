@@ -1,4 +1,4 @@
-"""Picture of a gradient field."""
+"""Plot of a gradient field."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy as np
 
 from xgrad._arrays import integer, to_numpy
 from xgrad.diff import gradient
-from xgrad.plot import _values
-from xgrad.plot._axes import BLUE, NARROW, axes_for, widened
+from xgrad.plot._axes import BLUE, axes_for
+from xgrad.plot._values import Function, grid_points, limits, values_on_grid
+
+# Both axes have one scale, so that arrows keep their angles, unless one side is so much
+# longer that the other would shrink to a strip. Set by trial.
+LONGEST_RATIO = 4
 
 
 def gradient_field(
-    f: _values.Function,
+    f: Function,
     /,
     xlim: Sequence[float],
     ylim: Sequence[float],
@@ -25,7 +29,7 @@ def gradient_field(
     xp: Any = None,
     ax: Any = None,
 ) -> Any:
-    """Axes with the gradient of a function of two variables, as a field of arrows.
+    """Draw the gradient of a function of two variables as a field of arrows.
 
     Parameters
     ----------
@@ -34,33 +38,34 @@ def gradient_field(
     xlim, ylim : pair of floats
         Lowest and highest value of the two variables.
     points : int
-        Arrows along each axis.
+        Number of arrows along each axis.
     descent : bool
-        Draw the negative gradient, the way down, as gradient descent takes it.
+        Draws the negative gradient, the direction that gradient descent takes.
     levels : int
-        About how many contour lines of ``f`` to draw beneath; 0 for none.
+        Approximate number of contour lines of ``f`` below the arrows; 0 for none.
     xp : namespace, optional
-        Of the arrays that ``f`` gets, as from `xgrad.namespace`; NumPy by default.
+        Namespace of the arrays that ``f`` gets, as from `xgrad.namespace`; NumPy by
+        default.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default new axes.
+        Axes to draw on; by default new ones.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Lengths of arrows are proportional to the gradient; a dot is where it is 0, and
-        nothing where it is not finite.
+        The axes. The length of an arrow is proportional to the gradient. A dot marks a
+        point at which the gradient is 0; where it is not finite, nothing is drawn.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     ValueError
-        If limits are no increasing pair, or ``f`` does not return one number.
+        If the limits are not an increasing pair, or ``f`` does not return one number.
 
     Notes
     -----
-    Costs one `gradient` for each arrow, and ``(2 * points - 1)**2`` evaluations for the
-    contour lines.
+    The cost is one `gradient` for each arrow, and ``(2 * points - 1)**2`` evaluations
+    for the contour lines.
 
     Examples
     --------
@@ -72,28 +77,50 @@ def gradient_field(
     """
     integer("points", points, least=2)
     integer("levels", levels, least=0)
-    sides = _values.limits("xlim", xlim), _values.limits("ylim", ylim)
+    sides = limits("xlim", xlim), limits("ylim", ylim)
     ax = axes_for(ax)
     if levels:
-        axes = [np.linspace(*pair, 2 * points - 1) for pair in sides]
-        surface = _values.heights(f, axes, xp)
-        ax.contour(*axes, surface, levels, colors="0.6", linewidths=0.8)
-    axes = [np.linspace(*pair, points) for pair in sides]
-    places = np.meshgrid(*axes)
-    slopes = [
-        to_numpy(gradient(f, x, vectorized=False)) for x in _values.each(places, xp)
-    ]
-    across, up = np.asarray(slopes).T * (-1.0 if descent else 1.0)
-    x0, x1 = (place.ravel() for place in places)
-    flat = (across == 0) & (up == 0)
-    ax.plot(x0[flat], x1[flat], ".", color=BLUE, markersize=3)
-    drawn = np.isfinite(across) & np.isfinite(up) & ~flat
-    if drawn.any():
-        arrows = x0[drawn], x1[drawn], across[drawn], up[drawn]
-        ax.quiver(*arrows, color=BLUE, angles="xy", pivot="tail")
-    ax.set(xlabel="$x_0$", ylabel="$x_1$", xlim=widened(axes[0]), ylim=widened(axes[1]))
+        _draw_contours(ax, f, sides, 2 * points - 1, levels, xp)
+    grid = [np.linspace(*side, points) for side in sides]
+    _draw_arrows(ax, f, grid, -1.0 if descent else 1.0, xp)
+    ax.set(xlabel="$x_0$", ylabel="$x_1$")
+    ax.set(xlim=_with_margins(grid[0]), ylim=_with_margins(grid[1]))
     ax.set_title("Negative gradient" if descent else "Gradient")
-    spans = [high - low for low, high in sides]
-    if max(spans) < NARROW * min(spans):
+    lengths = [high - low for low, high in sides]
+    if max(lengths) < LONGEST_RATIO * min(lengths):
         ax.set_aspect("equal")
     return ax
+
+
+def _draw_contours(
+    ax: Any,
+    f: Function,
+    sides: Sequence[tuple[float, float]],
+    points: int,
+    levels: int,
+    xp: Any,
+) -> None:
+    grid = [np.linspace(*side, points) for side in sides]
+    values = values_on_grid(f, grid, xp)
+    ax.contour(*grid, values, levels, colors="0.6", linewidths=0.8)
+
+
+def _draw_arrows(
+    ax: Any, f: Function, grid: Sequence[np.ndarray], sign: float, xp: Any
+) -> None:
+    """Draw ``sign`` times the gradient at all points of a grid."""
+    x0, x1 = (values.ravel() for values in np.meshgrid(*grid))
+    slopes = [to_numpy(gradient(f, x, vectorized=False)) for x in grid_points(grid, xp)]
+    across, up = np.asarray(slopes).T * sign
+    is_zero = (across == 0) & (up == 0)
+    ax.plot(x0[is_zero], x1[is_zero], ".", color=BLUE, markersize=3)
+    has_arrow = np.isfinite(across) & np.isfinite(up) & ~is_zero
+    if has_arrow.any():
+        arrows = (values[has_arrow] for values in (x0, x1, across, up))
+        ax.quiver(*arrows, color=BLUE, angles="xy", pivot="tail")
+
+
+def _with_margins(values: np.ndarray) -> tuple[float, float]:
+    """Return the limits of an axis with room for the arrows that begin at its ends."""
+    margin = float(values[1] - values[0])
+    return float(values[0]) - margin, float(values[-1]) + margin

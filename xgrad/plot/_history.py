@@ -1,15 +1,15 @@
-"""Picture of the course of a training."""
+"""Plot of the course of a training."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from xgrad.plot import _values
 from xgrad.plot._axes import axes_for, line_styles
+from xgrad.plot._values import series_by_name
 
 
 def history(series: Any, /, *, ax: Any = None) -> Any:
-    """Axes with what was recorded after each epoch.
+    """Draw the numbers that were recorded after each epoch.
 
     Parameters
     ----------
@@ -17,20 +17,20 @@ def history(series: Any, /, *, ax: Any = None) -> Any:
         ``{"loss": [2.3, 0.9, ...]}``, or one mapping of names to numbers for each
         epoch, ``[{"loss": 2.3}, {"loss": 0.9}, ...]``. Numbers may be 0-d arrays.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default new axes.
+        Axes to draw on; by default new ones.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each name, with a colour, a style and a mark of its own, from epoch 1
-        on. ``ax.set_yscale("log")`` where sizes differ.
+        The axes, with one line for each name, from epoch 1 on. Lines differ in colour,
+        style and marker. ``ax.set_yscale("log")`` helps if their sizes differ.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If it is neither of the two, is empty, or an epoch lacks a name.
+        If ``series`` is neither of the two, is empty, or an epoch lacks a name.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def history(series: Any, /, *, ax: Any = None) -> Any:
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['loss', 'error']
     """
-    lines = _values.named(series)
+    lines = series_by_name(series)
     ax = axes_for(ax)
     for (name, values), (color, style, marker) in zip(
         lines.items(), line_styles(), strict=False

@@ -1,4 +1,4 @@
-"""Picture of a gradient report."""
+"""Plot of the report of a gradient check."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from xgrad.check import Comparison, GradientReport
-from xgrad.plot._axes import RIGHT, WRONG, axes_for
+from xgrad.plot._axes import BLUE, VERMILION, axes_for
 
-# The smallest part of what is allowed that is drawn: differences of 0 lie there.
-FLOOR = 1e-9
-# Letters in a line of the title.
-WIDTH = 60
+# Differences of 0 have no place on a logarithmic axis and are drawn here: just below
+# one rounding error (2e-16) in units of the smallest default tolerance (1e-7).
+LOWEST = 1e-9
+# Letters of size 10 in a line of the title, in a figure of the default width.
+TITLE_WIDTH = 60
 
 
 def report(report: GradientReport, /, *, ax: Any = None) -> Any:
-    """Axes with every compared slope: its difference, in parts of what is allowed.
+    """Draw all compared slopes of a report, as differences in units of the tolerance.
 
     Parameters
     ----------
     report : GradientReport
-        Of `check_gradient` or `check_vjp`.
+        Result of `check_gradient` or `check_vjp`.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default new axes.
+        Axes to draw on; by default new ones.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Entries are circles and random directions are triangles; those above the line
-        differ by more than is allowed, and are filled. The worst entry has its name.
+        The axes. Entries are circles, random directions are triangles. Those above the
+        line differ by more than the tolerance, and are filled. The worst entry is
+        named.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError
-        If it is no report.
+        If ``report`` is not a report.
 
     Examples
     --------
@@ -45,7 +47,7 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     >>> from xgrad import check_gradient
     >>> checked = check_gradient(lambda x: np.sum(x**2), lambda x: 2 * x, np.ones(3))
     >>> report(checked).get_ylabel()
-    'difference / allowed'
+    'difference / tolerance'
     """
     if not isinstance(report, GradientReport):
         raise TypeError(
@@ -53,60 +55,48 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
             f"{type(report).__name__}"
         )
     ax = axes_for(ax)
-    start = 0
-    for compared, marker, label in (
-        (report.entries, "o", "entries"),
-        (report.directions, "^", "random directions"),
-    ):
-        _draw(ax, start, compared, marker, label)
-        start += len(compared)
-    ax.axhline(1.0, color="black", linewidth=1, linestyle="--", label="allowed")
-    ax.set_yscale("log")
-    compared = report.entries + report.directions
-    highest = max(map(_height, compared), default=1.0)
-    ax.set_ylim(FLOOR / 3, max(highest, 1.0) * 100)
-    ax.set_xlabel("number of the comparison")
+    _draw_comparisons(ax, 0, report.entries, "o", "entries")
+    start = len(report.entries)
+    _draw_comparisons(ax, start, report.directions, "^", "random directions")
+    ax.axhline(1.0, color="black", linewidth=1, linestyle="--", label="tolerance")
+    _annotate_worst(ax, report)
+    highest = max(map(_height, report.entries + report.directions), default=1.0)
+    ax.set(yscale="log", ylim=(LOWEST / 3, max(highest, 1.0) * 100))
+    ax.set(xlabel="number of the comparison", ylabel="difference / tolerance")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_ylabel("difference / allowed")
     title = f"Gradient check: {report.verdict.upper()}"
-    ax.set_title("\n".join([title, *textwrap.wrap(report.hint, WIDTH)]), fontsize=10)
-    _name_the_worst(ax, report)
+    lines = [title, *textwrap.wrap(report.hint, TITLE_WIDTH)]
+    ax.set_title("\n".join(lines), fontsize=10)
     ax.legend(loc="best", fontsize=8)
     return ax
 
 
-def _draw(
-    ax: Any, start: int, compared: Sequence[Comparison], marker: str, label: str
+def _draw_comparisons(
+    ax: Any, start: int, comparisons: Sequence[Comparison], marker: str, label: str
 ) -> None:
-    groups = (
-        (label, RIGHT, "none", [row.excess <= 1 for row in compared]),
-        (f"{label} that differ", WRONG, WRONG, [row.excess > 1 for row in compared]),
-    )
-    for name, edge, face, chosen in groups:
-        places = [start + i for i, wanted in enumerate(chosen) if wanted]
-        if places:
-            heights = [_height(compared[i - start]) for i in places]
-            ax.scatter(
-                places,
-                heights,
-                marker=marker,
-                s=24,
-                edgecolors=edge,
-                facecolors=face,
-                label=name,
-            )
+    """Draw comparisons side by side, the first one at ``start``."""
+    numbered = list(enumerate(comparisons, start))
+    agreeing = [(i, _height(row)) for i, row in numbered if row.excess <= 1]
+    differing = [(i, _height(row)) for i, row in numbered if row.excess > 1]
+    for points, label_, edge, face in (
+        (agreeing, label, BLUE, "none"),
+        (differing, f"{label} that differ", VERMILION, VERMILION),
+    ):
+        if points:
+            style = {"edgecolors": edge, "facecolors": face, "label": label_}
+            ax.scatter(*zip(*points, strict=True), marker=marker, s=24, **style)
 
 
-def _name_the_worst(ax: Any, report: GradientReport) -> None:
+def _annotate_worst(ax: Any, report: GradientReport) -> None:
     worst = report.worst
     if worst is None or worst.excess <= 1:
         return
-    place = report.entries.index(worst), _height(worst)
+    point = report.entries.index(worst), _height(worst)
     ax.annotate(
-        report.written(worst), place, (0, 6), textcoords="offset points", fontsize=8
+        report.written(worst), point, (0, 6), textcoords="offset points", fontsize=8
     )
 
 
 def _height(row: Comparison) -> float:
-    """Within what a logarithmic axis can show."""
-    return min(max(row.excess, FLOOR), 1 / FLOOR)
+    """Return the excess of a comparison, clipped to a range that can be drawn."""
+    return min(max(row.excess, LOWEST), 1 / LOWEST)

@@ -1,17 +1,17 @@
-"""Picture of the error of a derivative with every step."""
+"""Plot of the error of a derivative against its step."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from xgrad._differences import Method
-from xgrad.plot import _values
-from xgrad.plot._axes import BAR, BLUE, STAR, VERMILION, axes_for
+from xgrad.plot._axes import BLUE, VERMILION, axes_for
 from xgrad.plot._sweep import sweep
+from xgrad.plot._values import Function
 
 
 def step_sweep(
-    f: _values.Function,
+    f: Function,
     x: Any,
     /,
     *,
@@ -21,45 +21,46 @@ def step_sweep(
     exact: float | None = None,
     ax: Any = None,
 ) -> Any:
-    """Axes with the error of a numerical derivative against its step, on log scales.
+    """Draw the error of a numerical derivative against its step, on log scales.
 
-    Large steps err by what the formula leaves out, small ones by rounding: a V. The
-    step that `gradient` chooses is marked, with its true and its reported error.
+    The curve is a V: large steps have a large truncation error, and small ones a large
+    rounding error. The step that `gradient` chooses is marked, with its true error and
+    the error bound that `gradient` reports.
 
     Parameters
     ----------
     f : callable
         Maps an array like ``x`` to a number.
     x : float, or array of real numbers
-        Where to differentiate.
+        Point at which to differentiate.
     index : int, optional
-        Which entry of ``x`` (in C order) moves; by default the one whose derivative is
-        known worst, which has the largest reported error.
+        The entry of ``x`` (in C order) that moves; by default the one whose derivative
+        has the largest error bound.
     method, accuracy
-        As in `gradient`. For methods that have no step of their own ("complex",
-        "ladder" and "auto") the curve is that of "central".
+        As in `gradient`. For methods without a single step ("complex", "ladder" and
+        "auto") the curve is that of "central".
     exact : float, optional
-        The right derivative. By default that of method "ladder", whose own error bound
-        is shown in grey: errors below it cannot be told.
+        The exact derivative. By default it is measured by method "ladder", whose error
+        bound is shown in grey: smaller errors are not known.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default new axes.
+        Axes to draw on; by default new ones.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A star at the chosen step has the true error, a bar above it the reported one.
-        Points are missing where the difference quotient is not finite.
+        The axes. At the chosen step a star marks the true error, and a bar above it the
+        reported bound. There are no points where the difference quotient is not finite.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        As `gradient` does, or if ``index`` names no entry.
+        As in `gradient`, or if ``index`` is not the number of an entry.
 
     Notes
     -----
-    Steps are the powers of two from the rounding of ``x`` to its size or 1, at most 80
+    The steps are powers of two, from the rounding of ``x`` to its size or 1, at most 80
     of them.
 
     Examples
@@ -73,11 +74,15 @@ def step_sweep(
     ax = axes_for(ax)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="error")
     ax.plot(swept.steps, swept.errors, ".-", color=BLUE, label=swept.label)
-    if swept.known_to > swept.floor:
-        ax.axhspan(swept.floor / 4, swept.known_to, color="0.9", label="cannot be told")
-    ax.vlines(swept.step, swept.error, swept.reported, color=VERMILION, linewidth=1)
-    ax.plot(swept.step, swept.reported, "_", label="error as reported", **BAR)
-    ax.plot(swept.step, swept.error, "*", label=f"step chosen by {method!r}", **STAR)
-    ax.set_title(f"Derivative by {swept.name}: {swept.right:.6g}")
+    if swept.exact_error > swept.floor:
+        label = "smaller errors are not known"
+        ax.axhspan(swept.floor / 4, swept.exact_error, color="0.9", label=label)
+    step, error, bound = swept.step, swept.error, swept.error_bound
+    ax.vlines(step, error, bound, color=VERMILION, linewidth=1)
+    bar: Any = {"color": VERMILION, "markersize": 14, "markeredgewidth": 2}
+    ax.plot(step, bound, "_", label="reported error bound", **bar)
+    star: Any = {"color": VERMILION, "markersize": 13}
+    ax.plot(step, error, "*", label=f"step chosen by {method!r}", **star)
+    ax.set_title(f"Derivative with respect to {swept.name}: {swept.exact:.6g}")
     ax.legend(loc="best", fontsize=8)
     return ax

@@ -1,9 +1,9 @@
-"""The error of a derivative with every step: what a picture of it shows."""
+"""Errors of a derivative with every step, as `step_sweep` draws them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,20 +21,22 @@ from xgrad._arrays import (
 )
 from xgrad._differences import ACCURACIES, Method
 from xgrad.diff import gradient
+from xgrad.plot._values import Function
 
-Function = Callable[[Any], Any]
-# The most steps.
-STEPS = 80
+# Each costs a few evaluations. 80 powers of two reach over 24 decades; beyond that,
+# every second or third power is used.
+MOST_STEPS = 80
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Errors of difference quotients by their steps, and of the one that is chosen.
+    """Errors of difference quotients with many steps, and of the chosen step.
 
-    ``label`` says of which quotients and ``name`` of which entry. ``right`` is the
-    derivative, known down to an error of ``known_to``. Errors are at least ``floor``,
-    and ``nan`` where a quotient is not finite; ``reported`` is the bound that comes
-    with the chosen ``step``.
+    ``name`` is that of the entry that moves, and ``label`` describes the quotients.
+    ``exact`` is the exact derivative, or one with the error bound ``exact_error``. The
+    derivative with the chosen ``step`` has the true ``error`` and the reported
+    ``error_bound``. Errors are at least ``floor``, which a logarithmic axis can show,
+    and ``nan`` where a quotient is not finite.
     """
 
     name: str
@@ -43,9 +45,9 @@ class Sweep:
     errors: Sequence[float]
     step: float
     error: float
-    reported: float
-    right: float
-    known_to: float
+    error_bound: float
+    exact: float
+    exact_error: float
     floor: float
 
 
@@ -57,19 +59,19 @@ def sweep(
     accuracy: int | None,
     exact: float | None,
 ) -> Sweep:
-    """Differentiate by one entry of ``x``, as chosen and with every step.
+    """Differentiate along one entry of ``x``, with the chosen step and with all others.
 
-    Methods that have no step of their own are shown beside "central".
+    Methods without a single step are compared with the steps of "central".
     """
     x = as_array(x)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
     require_array("x", x)
     if index is None and x.ndim:
-        index = _worst(f, x, method, accuracy)
-    entry = _along_one(f, x, index)
-    right, known_to = _reference(entry, exact)
-    found, estimate = gradient(
+        index = _least_accurate(f, x, method, accuracy)
+    entry = _single_entry(f, x, index)
+    value, value_error = _exact_derivative(entry, exact)
+    chosen, estimate = gradient(
         entry.f,
         entry.x,
         method=method,
@@ -77,14 +79,11 @@ def sweep(
         vectorized=False,
         full_output=True,
     )
-    reported = float(to_numpy(estimate.error))
-    # What differs by less than a quarter of a unit in the last place is drawn there.
-    known = (size for size in (abs(right), known_to, reported) if 0 < size < math.inf)
-    scale = next(known, 1.0)
-    floor = scale * _sizes(entry.x)[1] / 4
+    bound = float(to_numpy(estimate.error))
+    floor = _floor(entry.x, abs(value), value_error, bound)
 
     def error(slope: Any) -> float:
-        size = abs(float(to_numpy(slope)) - right)
+        size = abs(float(to_numpy(slope)) - value)
         return max(size, floor) if math.isfinite(size) else math.nan
 
     if method not in ACCURACIES:
@@ -92,29 +91,29 @@ def sweep(
     order = ACCURACIES[method][1] if accuracy is None else accuracy
     steps = _steps(entry.x)
     return Sweep(
-        entry.name,
-        f"{method}, accuracy {order}",
-        steps,
-        [error(_with_step(entry, step, method, accuracy)) for step in steps],
-        float(to_numpy(estimate.step)),
-        error(found),
-        max(reported, floor),
-        right,
-        known_to,
-        floor,
+        name=entry.name,
+        label=f"{method}, accuracy {order}",
+        steps=steps,
+        errors=[error(_with_step(entry, step, method, accuracy)) for step in steps],
+        step=float(to_numpy(estimate.step)),
+        error=error(chosen),
+        error_bound=max(bound, floor),
+        exact=value,
+        exact_error=value_error,
+        floor=floor,
     )
 
 
 class _Entry(NamedTuple):
-    """One entry of ``x`` as a 0-d array, and ``f`` as a function of it."""
+    """One entry of ``x`` as a 0-d array, and ``f`` as a function of that entry."""
 
     f: Function
     x: Any
     name: str
 
 
-def _worst(f: Function, x: Any, method: Method, accuracy: int | None) -> int:
-    """The entry whose derivative is known worst, of those that have one."""
+def _least_accurate(f: Function, x: Any, method: Method, accuracy: int | None) -> int:
+    """Return the number of the entry with the largest finite error bound."""
     _, estimate = gradient(f, x, method=method, accuracy=accuracy, full_output=True)
     error = to_numpy(estimate.error).reshape(-1)
     if not error.size:
@@ -122,7 +121,8 @@ def _worst(f: Function, x: Any, method: Method, accuracy: int | None) -> int:
     return int(np.argmax(np.where(np.isfinite(error), error, -1.0)))
 
 
-def _along_one(f: Function, x: Any, index: int | None) -> _Entry:
+def _single_entry(f: Function, x: Any, index: int | None) -> _Entry:
+    """Return one entry of ``x``, and ``f`` as a function of that entry."""
     xp = common_namespace(x=x)
     count = math.prod(x.shape)
     index = integer("index", 0 if index is None else index, least=0)
@@ -130,48 +130,60 @@ def _along_one(f: Function, x: Any, index: int | None) -> _Entry:
         raise ValueError(f"`index` must be below {count}, the size of x; got {index}")
     if x.ndim == 0:
         return _Entry(f, x, "x")
-    moves = np.arange(count).reshape(tuple(x.shape)) == index
-    mask = from_host(xp, moves, like=x)
+    is_entry = np.arange(count).reshape(tuple(x.shape)) == index
+    mask = from_host(xp, is_entry, like=x)
 
     def g(t: Any) -> Any:
         return f(xp.where(mask, t, x))
 
-    where = ", ".join(str(int(i)) for i in np.unravel_index(index, tuple(x.shape)))
-    return _Entry(g, xp.reshape(x, (-1,))[index], f"x[{where}]")
+    indices = np.unravel_index(index, tuple(x.shape))
+    name = f"x[{', '.join(str(int(i)) for i in indices)}]"
+    return _Entry(g, xp.reshape(x, (-1,))[index], name)
 
 
-def _reference(entry: _Entry, exact: float | None) -> tuple[float, float]:
-    """The right derivative, and down to which error it is known."""
+def _exact_derivative(entry: _Entry, exact: float | None) -> tuple[float, float]:
+    """Return the derivative and its error bound: those of the ladder if not given."""
     if exact is not None:
         if not math.isfinite(python_float("exact", exact)):
             raise ValueError(f"`exact` must be a finite number; got {exact!r}")
         return python_float("exact", exact), 0.0
-    found, estimate = gradient(
+    slope, estimate = gradient(
         entry.f, entry.x, method="ladder", vectorized=False, full_output=True
     )
-    value, error = float(to_numpy(found)), float(to_numpy(estimate.error))
+    value, error = float(to_numpy(slope)), float(to_numpy(estimate.error))
     if not math.isfinite(value):
         raise ValueError(
-            "the derivative is not finite there, so that errors cannot be told: give "
-            "another `x`, or the right derivative as `exact=`"
+            "the derivative is not finite at x, so that there are no errors to show: "
+            "pass another `x`, or the exact derivative as `exact=`"
         )
     return value, error
 
 
-def _sizes(x: Any) -> tuple[float, float]:
-    """Size of ``x``, and the precision of its dtype; integers become float64."""
+def _floor(x: Any, *sizes: float) -> float:
+    """Return the lowest error that is drawn: 1/4 eps of the first usable size, or of 1.
+
+    Correctly rounded derivatives have an error of up to half a unit in the last place:
+    smaller ones say nothing, and an error of 0 has no place on a logarithmic axis.
+    """
+    usable = (size for size in sizes if 0 < size < math.inf)
+    _, eps = _size_and_eps(x)
+    return next(usable, 1.0) * eps / 4
+
+
+def _size_and_eps(x: Any) -> tuple[float, float]:
+    """Return the size of ``x``, and the precision of its dtype (integers: float64)."""
     xp = common_namespace(x=x)
     dtype = x.dtype if xp.isdtype(x.dtype, "real floating") else xp.float64
     return abs(float(to_numpy(x))), float(float_info(xp, dtype).eps)
 
 
 def _steps(x: Any) -> list[float]:
-    """Powers of two from the rounding of ``x`` to its size or 1."""
-    size, eps = _sizes(x)
+    """Return powers of two from the rounding of ``x`` to its size or 1."""
+    size, eps = _size_and_eps(x)
     lowest = math.ceil(math.log2((size or 1.0) * eps)) + 1
     highest = math.floor(math.log2(max(size, 1.0)))
-    apart = max(1, -(-(highest - lowest) // STEPS))
-    return [2.0**k for k in range(lowest, highest + 1, apart)]
+    spacing = max(1, -(-(highest - lowest) // MOST_STEPS))
+    return [2.0**k for k in range(lowest, highest + 1, spacing)]
 
 
 def _with_step(entry: _Entry, step: float, method: Method, accuracy: int | None) -> Any:

@@ -1,4 +1,4 @@
-"""Picture of a function with a tangent."""
+"""Plot of a function with its tangents."""
 
 from __future__ import annotations
 
@@ -9,44 +9,56 @@ import numpy as np
 
 from xgrad._arrays import to_numpy
 from xgrad.diff import tangent_line
-from xgrad.plot import _values
-from xgrad.plot._axes import CURVE, axes_for, line_styles
+from xgrad.plot._axes import axes_for, line_styles
+from xgrad.plot._values import (
+    Function,
+    contact_points,
+    like_caller,
+    limits,
+    limits_around,
+    number,
+)
+
+# So many are 2 to 3 pixels apart in a figure of the default size. Odd, so that the
+# middle of the axis, where a single tangent touches, is one of them.
+CURVE_POINTS = 201
 
 
 def tangent(
-    f: _values.Function,
+    f: Function,
     x: Any,
     /,
     *,
     xlim: Sequence[float] | None = None,
     ax: Any = None,
 ) -> Any:
-    """Axes with a function of one number, and the tangents that touch it.
+    """Draw a function of one number, and tangents that touch it.
 
     Parameters
     ----------
     f : callable
-        Maps a number (a 0-d array) to a number. It is called for one at a time.
+        Maps a number (a 0-d array) to a number. It is called for one point at a time.
     x : float, or array or sequence of floats
         Points of contact.
     xlim : pair of floats, optional
-        Where to draw; by default the points of contact and some room beside them.
+        Ends of the horizontal axis; by default it extends beyond the points of contact
+        on both sides.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default new axes.
+        Axes to draw on; by default new ones.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The curve is black; each tangent has a colour and a style of its own, and the
-        legend tells its slope.
+        The axes. The curve is black; each tangent has a colour and a style of its own,
+        and the legend states its slope.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If ``x`` holds no finite real numbers or has more than one axis, ``xlim`` is no
-        increasing pair, or ``f`` does not return one number.
+        If ``x`` does not hold finite real numbers or has more than one axis, ``xlim``
+        is not an increasing pair, or ``f`` does not return one number.
 
     Examples
     --------
@@ -56,24 +68,19 @@ def tangent(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['f', 'slope 0.2 at 5', 'slope 0.3 at 10']
     """
-    xp, contacts = _values.contacts(x)
-    if xlim is None:
-        low, high = _values.around(contacts)
-    else:
-        low, high = _values.limits("xlim", xlim)
+    xp, contacts = contact_points(x)
+    low, high = limits_around(contacts) if xlim is None else limits("xlim", xlim)
     ax = axes_for(ax)
-    along = np.linspace(low, high, CURVE)
-    curve = [_values.number(f, _values.point(xp, t, x)) for t in along]
-    ax.plot(along, curve, color="black", label="f")
-    for at, (color, style, marker) in zip(contacts, line_styles(), strict=False):
-        line = tangent_line(f, _values.point(xp, at, x))
-        slope = float(to_numpy(line.slope))
-        height = float(to_numpy(line.value))
-        label = f"slope {slope:.4g} at {at:g}"
-        ax.plot(
-            along, height + slope * (along - at), color=color, ls=style, label=label
-        )
-        ax.plot(at, height, marker, color=color)
+    t = np.linspace(low, high, CURVE_POINTS)
+    curve = [number(f, like_caller(xp, value, x)) for value in t]
+    ax.plot(t, curve, color="black", label="f")
+    for contact, (color, style, marker) in zip(contacts, line_styles(), strict=False):
+        line = tangent_line(f, like_caller(xp, contact, x))
+        slope, height = float(to_numpy(line.slope)), float(to_numpy(line.value))
+        label = f"slope {slope:.4g} at {contact:g}"
+        heights = height + slope * (t - contact)
+        ax.plot(t, heights, color=color, ls=style, label=label)
+        ax.plot(contact, height, marker, color=color)
     ax.set(xlabel="x", ylabel="f(x)", title="Tangents", xlim=(low, high))
     ax.legend(loc="best", fontsize=8)
     return ax

@@ -1,4 +1,4 @@
-"""What pictures are drawn of: values of the caller's functions, and histories."""
+"""The numbers that plots show: values of the caller's functions, and histories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = Callable[[Any], Any]
 
 
 def limits(name: str, pair: Any) -> tuple[float, float]:
-    """The two ends of an axis."""
+    """Return the two ends of an axis, or raise an error that names the argument."""
     try:
         low, high = (float(end) for end in pair)
     except (TypeError, ValueError):
@@ -27,86 +27,93 @@ def limits(name: str, pair: Any) -> tuple[float, float]:
 
 
 def number(f: Function, x: Any) -> float:
-    """The value of ``f`` at one point."""
+    """Return the value of ``f`` at one point."""
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
     value = f(x)
-    found = np.asarray(value if isinstance(value, int | float) else to_numpy(value))
-    if found.size != 1:
+    on_host = np.asarray(value if isinstance(value, int | float) else to_numpy(value))
+    if on_host.size != 1:
         raise ValueError(
             "`f` gets one point at a time and must return one number, but returned "
-            f"shape {found.shape}"
+            f"shape {on_host.shape}"
         )
-    return float(found.reshape(()))
+    return float(on_host.reshape(()))
 
 
-def each(places: Sequence[Any], xp: Any) -> Iterator[Any]:
-    """The points of a grid, one by one, as arrays for ``f``."""
+def grid_points(grid: Sequence[np.ndarray], xp: Any) -> Iterator[Any]:
+    """Yield the points of a grid, one array of coordinates each, as ``f`` gets them."""
     make = np if xp is None else xp
-    for point in np.stack([place.ravel() for place in places], axis=-1):
+    coordinates = [values.ravel() for values in np.meshgrid(*grid)]
+    for point in np.stack(coordinates, axis=-1):
         yield make.asarray(point)
 
 
-def heights(f: Function, axes: Sequence[Any], xp: Any) -> Any:
-    """The values of ``f`` on a grid, masked where they are not finite."""
-    places = np.meshgrid(*axes)
-    found = np.array([number(f, x) for x in each(places, xp)])
-    return np.ma.masked_invalid(found.reshape(places[0].shape))
+def values_on_grid(f: Function, grid: Sequence[np.ndarray], xp: Any) -> Any:
+    """Return the values of ``f`` on a grid, masked where they are not finite."""
+    values = np.array([number(f, x) for x in grid_points(grid, xp)])
+    shape = tuple(len(axis) for axis in reversed(grid))
+    return np.ma.masked_invalid(values.reshape(shape))
 
 
-def contacts(x: Any) -> tuple[Any, list[float]]:
-    """The namespace for the points that ``f`` gets, and where the tangents touch."""
+def contact_points(x: Any) -> tuple[Any, list[float]]:
+    """Return the namespace of ``x``, and the points at which tangents touch."""
     x = np.asarray(x, dtype=float) if isinstance(x, list | tuple) else as_array(x)
     xp = common_namespace(x=x)
     if x.ndim > 1:
         raise ValueError(
-            f"`x` has shape {tuple(x.shape)}, but points of contact are numbers: give "
-            "one or an array with one axis"
+            f"`x` has shape {tuple(x.shape)}, but points of contact are numbers: pass "
+            "one number, or an array with one axis"
         )
-    found = np.asarray(to_numpy(x), dtype=float).reshape(-1)
-    if not found.size or not np.isfinite(found).all():
+    contacts = np.asarray(to_numpy(x), dtype=float).reshape(-1)
+    if not contacts.size or not np.isfinite(contacts).all():
         raise ValueError("`x` must hold at least one number, and only finite ones")
-    return xp, found.tolist()
+    return xp, contacts.tolist()
 
 
-def point(xp: Any, t: float, x: Any) -> Any:
-    """A number as the caller's ``f`` expects it."""
+def like_caller(xp: Any, t: float, x: Any) -> Any:
+    """Return a number as a 0-d array of the kind that the caller passed as ``x``."""
     if isinstance(x, int | float | list | tuple):
         return np.asarray(t)
     floating = xp.isdtype(x.dtype, "real floating")
     return from_host(xp, t, like=x, dtype=x.dtype if floating else None)
 
 
-def around(contacts: Sequence[float]) -> tuple[float, float]:
-    """The points of contact with some room beside them."""
+def limits_around(contacts: Sequence[float]) -> tuple[float, float]:
+    """Return limits that leave room on both sides of the points of contact.
+
+    The room is the largest of three numbers: the distance between the outermost points,
+    half of their largest absolute value, and 1.
+    """
     low, high = min(contacts), max(contacts)
     room = max(high - low, max(map(abs, contacts)) / 2, 1.0)
     return low - room, high + room
 
 
-def named(series: Any) -> dict[str, list[float]]:
-    """The numbers of each name, epoch by epoch."""
-    if isinstance(series, Mapping):
-        found = dict(series)
-    else:
-        epochs: list[Any] = list(series) if isinstance(series, Iterable) else [series]
-        if not all(isinstance(epoch, Mapping) for epoch in epochs):
-            raise TypeError(
-                "`series` must map names to sequences of numbers, or hold one mapping "
-                "of names to numbers for each epoch"
-            )
-        names = list(epochs[0]) if epochs else []
-        for number, epoch in enumerate(epochs, 1):
-            if epoch.keys() != set(names):
-                raise ValueError(
-                    f"epoch {number} has {sorted(epoch)}, but the first one has "
-                    f"{sorted(names)}: every epoch needs the same names"
-                )
-        found = {name: [epoch[name] for epoch in epochs] for name in names}
-    lines = {name: _numbers(name, values) for name, values in found.items()}
+def series_by_name(series: Any) -> dict[str, list[float]]:
+    """Return the numbers of each name, epoch by epoch."""
+    columns = dict(series) if isinstance(series, Mapping) else _columns(series)
+    lines = {name: _numbers(name, values) for name, values in columns.items()}
     if not any(lines.values()):
         raise ValueError("`series` is empty: there is nothing to draw")
     return lines
+
+
+def _columns(epochs: Any) -> dict[Any, list[Any]]:
+    """Turn one mapping for each epoch into one list for each name."""
+    rows: list[Any] = list(epochs) if isinstance(epochs, Iterable) else [epochs]
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise TypeError(
+            "`series` must map names to sequences of numbers, or hold one mapping "
+            "of names to numbers for each epoch"
+        )
+    names = list(rows[0]) if rows else []
+    for epoch, row in enumerate(rows, 1):
+        if row.keys() != set(names):
+            raise ValueError(
+                f"epoch {epoch} has {sorted(row)}, but the first one has "
+                f"{sorted(names)}: every epoch needs the same names"
+            )
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def _numbers(name: Any, values: Any) -> list[float]:
