@@ -1,4 +1,4 @@
-"""``python -m xgrad``: the backends of this machine, and commands."""
+"""``python -m xgrad``: parse the command line, and run a command."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from collections.abc import Sequence
 
 from xgrad import __version__
 from xgrad._cli import check as check_command
-from xgrad._cli.overview import lesson, overview
+from xgrad._cli.overview import print_overview
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit code.
 
-    Without a command that is 1 if ``XGRAD_BACKEND`` asks for what cannot be used.
+    Without a command it is 1 if ``XGRAD_BACKEND`` names a backend that is not usable.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # terminals that know no arrows
+        # The demo prints arrows, which not every terminal can encode.
+        sys.stdout.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     if options.command == "check":
         return check_command.run(options)
     if options.command == "demo":
-        return lesson(options.backend)
-    return overview()
+        from xgrad._cli import demo  # loads the losses, which nothing else needs
+
+        return demo.run(options.backend)
+    return print_overview()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m xgrad",
-        description="Without a command: which backends there are, and which is used.",
+        description="Without a command, show the backends and which one is used.",
     )
     parser.add_argument("--version", action="version", version=f"xgrad {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="{check,demo}")

@@ -131,9 +131,9 @@ def slope(x): return 2 * x
 
 
 def test_the_report_is_drawn(check, capsys, tmp_path):
-    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    pytest.importorskip("matplotlib", reason="plots need matplotlib")
     assert check("f", "grad", "--at", "x.npy", "--plot", "report.png") == 0
-    assert "picture: report.png" in capsys.readouterr().out
+    assert "plot: report.png" in capsys.readouterr().out
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
     assert check("f", "grad", "--at", "x.npy", "--plot", "report.xyz") == 2
     assert "--plot report.xyz" in capsys.readouterr().err
@@ -143,18 +143,18 @@ def test_the_report_is_drawn(check, capsys, tmp_path):
     ("f", "arguments", "message"),
     [
         ("ff", ["--at", "x.npy"], "has no 'ff'; did you mean f?"),
-        ("number", ["--at", "x.npy"], "is a int, not a function"),
+        ("number", ["--at", "x.npy"], "is of type int, not a function"),
         ("f", ["--at", "y.npy"], "there is no file y.npy in "),
         ("f", ["--at", "word"], "'word' is neither a file nor numbers"),
         ("f", ["--at", "objects.npy"], "objects.npy holds no array of numbers"),
         ("f", ["--at", "empty.npy"], "empty.npy holds no array of numbers"),
         ("f", ["--at", "complex.npy"], "`x` must hold real numbers"),
-        ("f", ["--at", "x.npy", "--at", "x.npy"], "give one --at"),
+        ("f", ["--at", "x.npy", "--at", "x.npy"], "pass one --at"),
         ("f", ["--at", "x.npy", "--backend", "foo"], "--backend must be one of"),
         ("f", ["--at", "x.npy", "--dtype", "int64"], "`dtype` must be"),
         ("f", ["--at", "x.npy", "--rtol", "-1"], "`rtol` must be in [0, 1)"),
         ("f", ["--at", "x.npy", "--vjp", "--dtype", "float32"], "--dtype is not for"),
-        ("f", ["--at", "x.npy", "--at", "p.npz", "--vjp"], "give one .npz, or an"),
+        ("f", ["--at", "x.npy", "--at", "p.npz", "--vjp"], "pass one .npz, or an"),
     ],
 )
 def test_mistakes_are_sentences(check, capsys, f, arguments, message):
@@ -189,7 +189,7 @@ def test_errors_of_the_users_code_have_their_traceback(check, capsys, folder):
         printed = capsys.readouterr().err
         assert "RuntimeError: inside the module" in printed
         assert f"{folder}.py" in printed
-        assert "_command.py" not in printed
+        assert "_cli" not in printed
     assert check("f", "longer", "--at", "x.npy") == 2
     assert capsys.readouterr().err.startswith("error: `grad(x)` has shape (7,)")
 
@@ -242,7 +242,7 @@ def test_the_demo_shows_code_and_what_it_prints(backend, capsys):
         "target[0] is -1",
         "tangent at 5: 0.20 x -0.25",
         "  → → → → o ← ← ← ←",
-        "is the 1/4 of a mean missing?",
+        "did you forget the 1/4 of a mean?",
         "with 2 w / 4: pass",
     ):
         assert shown in printed

@@ -1,13 +1,14 @@
-"""``python -m xgrad demo``: the lesson on loss functions in the terminal.
+"""``python -m xgrad demo``: the lesson on loss functions, in the terminal.
 
-Each step is a function whose body is shown and then run, so that what is read is what
-computes.
+Each step is a function. Its docstring is the title; its body is printed and then run,
+so that the code on the screen is the code that computes.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
+import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from typing import Any
 import numpy as np
 
 import xgrad
+from xgrad._arrays import backends
+from xgrad._cli.loading import Mistake, load_namespace
+from xgrad._cli.overview import backend_name, why_no_gpu
 from xgrad.losses import cross_entropy, half_squared_error, softmax_cross_entropy
 
-# Columns of the terminal.
-WIDTH = 80
 IMPORTS = """\
 import math, time
 import numpy as np, xgrad
@@ -29,8 +31,22 @@ xp = xgrad.namespace()
 """
 
 
-def lesson(xp: Any) -> None:
-    """Show all steps with arrays of a namespace."""
+def run(backend: str) -> int:
+    """Show the lesson with arrays of a backend, and return the exit code."""
+    try:
+        xp = load_namespace(backend)
+    except Mistake as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    print(f"arrays of {backend_name(xp)}", end="\n\n")
+    if backend_name(xp) == "numpy" and backend == "auto":
+        print(why_no_gpu(backends()))
+    _show_steps(xp)
+    return 0
+
+
+def _show_steps(xp: Any) -> None:
+    """Print title and code of each step, and run it."""
     print(textwrap.indent(IMPORTS, "    "))
     for number, step in enumerate(STEPS, 1):
         title = f"{number}. {inspect.getdoc(step)}"
@@ -43,7 +59,10 @@ def lesson(xp: Any) -> None:
 
 
 def _body(step: Callable[[Any], None]) -> str:
-    """The code of a step without head, title and types; empty if it is not at hand."""
+    """Return the code of a step without its head, title and types.
+
+    It is empty if the source is not installed.
+    """
     try:
         lines = inspect.getsource(step).splitlines(keepends=True)
     except OSError:
@@ -75,7 +94,7 @@ def _many_rows(xp: Any) -> None:
 
 
 def _wrong_label(xp: Any) -> None:
-    """A label that no class has is refused, and never taken for another one"""
+    """A label without a class raises an error, and never counts as another one"""
     try:
         softmax_cross_entropy(xp.asarray([[1.0, 2.0, 3.0]]), xp.asarray([-1]))
     except ValueError as error:
@@ -83,12 +102,12 @@ def _wrong_label(xp: Any) -> None:
 
 
 def _mini_batch(xp: Any) -> None:
-    """A mini-batch comes close to the whole, and says how close"""
+    """The loss of a mini-batch is close to that of all rows, and says how close"""
     losses = np.random.default_rng(0).exponential(size=60_000)
     print(f"all 60000 rows: {losses.mean():.4f}")
     for size in (100, 10_000):
-        (some,) = xgrad.random_batch(xp.asarray(losses), size=size, seed=1)
-        mean, error = xgrad.batch_mean(some, population=60_000)
+        (batch,) = xgrad.random_batch(xp.asarray(losses), size=size, seed=1)
+        mean, error = xgrad.batch_mean(batch, population=60_000)
         print(f"{size:5} of them: {float(mean):.4f} +- {float(error):.4f}")
 
 
@@ -104,7 +123,7 @@ def _slopes(xp: Any) -> None:
 
 
 def _field(xp: Any) -> None:
-    """The gradient points uphill, its opposite downhill: here to the middle"""
+    """The gradient points uphill, its negative downhill: here to the middle"""
     axis = np.linspace(-2, 2, 9)
     points = xp.asarray(np.stack(np.meshgrid(axis, axis[::-1]), axis=-1))
     uphill = xgrad.gradient(lambda x: xp.sum(x**2, axis=-1), points, axis=-1)
@@ -113,27 +132,28 @@ def _field(xp: Any) -> None:
 
 
 def arrow(across: float, up: float) -> str:
-    """The one of eight arrows that points there."""
+    """Return the closest of eight arrows to a direction, or "o" if its length is 0."""
+    # Numerical slopes at the middle are not exactly 0; the others are above 0.5.
     if math.hypot(across, up) < 1e-6:
         return "o"
     return "→↗↑↖←↙↓↘"[round(math.atan2(up, across) / (math.pi / 4)) % 8]
 
 
 def _hard_points(xp: Any) -> None:
-    """Numerical derivatives that say how right they are: log, abs and sin at once"""
+    """Numerical derivatives that report their own accuracy: log, abs and sin at once"""
 
     def f(x: Any) -> Any:
         return xp.log(x[0]) + xp.abs(x[1] - 1) + xp.sin(x[2])
 
     x = xp.asarray([1e-8, 1.0, 2584.1506])
     value, estimate = xgrad.gradient(f, x, method="auto", full_output=True)
-    found = xgrad.to_numpy([value, estimate.error, estimate.status])
-    for slope, error, status in zip(*found, strict=True):
+    columns = xgrad.to_numpy([value, estimate.error, estimate.status])
+    for slope, error, status in zip(*columns, strict=True):
         print(f"{slope:10.6g} +- {error:.0e} {xgrad.Status(status).name}")
 
 
 def _all_rows(xp: Any) -> None:
-    """The gradient of 60,000 losses by ten scores each, against the formula"""
+    """The gradient of 60,000 losses with ten scores each, compared with the formula"""
     rng = np.random.default_rng(0)
     scores = xp.asarray(rng.normal(size=(60_000, 10)))
     labels = xp.asarray(rng.integers(0, 10, 60_000))

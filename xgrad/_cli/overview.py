@@ -1,8 +1,7 @@
-"""The table of backends, and the lesson on one of them."""
+"""``python -m xgrad``: the table of backends."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,53 +17,42 @@ from xgrad._arrays import (
 )
 
 COMMANDS = """\
-python -m xgrad demo                          the lesson on loss functions, right here
+python -m xgrad demo                          show the lesson on loss functions
 python -m xgrad check module:f module:grad    check a gradient of yours (--help)
 """
 
 
-def overview() -> int:
-    """Print the table of backends."""
-    found = backends()
+def print_overview() -> int:
+    """Print the table of backends, the default one, and the commands.
+
+    Return the exit code, which is 1 if the default backend cannot be used.
+    """
+    all_backends = backends()
     print(f"xgrad {__version__}\n")
-    print(_table(found))
+    print(_table(all_backends))
     print()
     try:
-        print(f'"auto" picks: {_name(namespace())}')
+        print(f'"auto" picks: {backend_name(namespace())}')
     except (BackendUnavailable, ValueError) as error:
         print(f'"auto" fails: {error}')
         return 1
-    print(_why_no_gpu(found))
+    print(why_no_gpu(all_backends))
     print(COMMANDS, end="")
     return 0
 
 
-def lesson(backend: str) -> int:
-    from xgrad._cli import demo  # loads the losses
-
-    try:
-        xp = namespace(backend)
-    except (BackendUnavailable, ValueError) as error:
-        print(f"error: {str(error).replace('`name`', '--backend')}", file=sys.stderr)
-        return 2
-    print(f"arrays of {_name(xp)}", end="\n\n")
-    if _name(xp) == "numpy" and backend == "auto":
-        print(_why_no_gpu(backends()))
-    demo.lesson(xp)
-    return 0
-
-
-def _why_no_gpu(found: Sequence[Backend]) -> str:
-    """A line with its end, or nothing where the GPU is used."""
-    gpu = next(backend for backend in found if backend.name == "cupy")
+def why_no_gpu(all_backends: Sequence[Backend]) -> str:
+    """Return a line that says why the GPU is not used, or "" if it is."""
+    gpu = next(backend for backend in all_backends if backend.name == "cupy")
     if not gpu.available:
         return f"The GPU is not used: {gpu.reason}.\n"
-    if _name(namespace()) != "cupy":
+    if backend_name(namespace()) != "cupy":
         return f"The GPU is not used: {BACKEND_VARIABLE} says otherwise.\n"
     return ""
 
 
-def _name(xp: Any) -> str:
+def backend_name(xp: Any) -> str:
+    """Return the short name of a namespace, such as "torch"."""
     checks = {
         "numpy": array_api_compat.is_numpy_namespace,
         "cupy": array_api_compat.is_cupy_namespace,
@@ -75,12 +63,13 @@ def _name(xp: Any) -> str:
     return next((name for name, check in checks.items() if check(xp)), xp.__name__)
 
 
-def _table(found: Sequence[Backend]) -> str:
+def _table(all_backends: Sequence[Backend]) -> str:
+    """Lay out the backends in aligned columns; the last one may be of any width."""
     rows = [("backend", "version", "usable", "devices")]
-    for backend in found:
+    for backend in all_backends:
         usable = "yes" if backend.available else "no"
-        what = ", ".join(backend.devices) or backend.reason
-        rows.append((backend.name, backend.version or "-", usable, what))
+        devices = ", ".join(backend.devices) or backend.reason
+        rows.append((backend.name, backend.version or "-", usable, devices))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     return "\n".join(
         "  ".join(
