@@ -1,4 +1,4 @@
-"""Mini-batches: one order on every backend, drawn on the host from a seed."""
+"""Mini-batches in an order drawn on the host, the same on every backend for a seed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from xgrad._arrays import (
     from_host,
     integer,
     one_of,
+    public_dir,
     publish,
     quiet,
     require_known_shapes,
@@ -26,9 +27,12 @@ from xgrad._arrays import (
 )
 from xgrad._rules import require_labels
 
+__all__ = ["batch_mean", "batches", "random_batch"]
+__dir__ = public_dir(globals())
+
 
 class Batches:
-    """Iterator over the mini-batches of one epoch, with the number left as `len`."""
+    """Iterator over the mini-batches of one epoch; `len` is the number left."""
 
     def __init__(
         self,
@@ -56,11 +60,11 @@ class Batches:
     def __next__(self) -> tuple[Any, ...]:
         if self._start >= self._stop:
             raise StopIteration
-        part = slice(self._start, min(self._start + self._size, self._stop))
-        self._start = part.stop
+        rows = slice(self._start, min(self._start + self._size, self._stop))
+        self._start = rows.stop
         if self._order is None:
-            return tuple(array[part, ...] for array in self._arrays)
-        return _taken(self._xp, self._arrays, self._order[part])
+            return tuple(array[rows, ...] for array in self._arrays)
+        return _take_rows(self._xp, self._arrays, self._order[rows])
 
 
 def batches(
@@ -73,48 +77,52 @@ def batches(
     stratify: Any = None,
     start: int = 0,
 ) -> Batches:
-    """Mini-batches of arrays with the same number of rows, each row once.
+    """Iterate over mini-batches of arrays with the same number of rows, each row once.
 
     Parameters
     ----------
     *arrays : arrays, shape (N, ...)
-        Cut along their first axis in the same order; they stay on their device.
+        Arrays to cut along their first axis, in the same order; they stay on their
+        device.
     size : int
-        Rows of a batch, at most ``N``. The last batch is shorter where ``size`` does
-        not divide ``N``.
+        Number of rows in a batch, at most ``N``. The last batch is shorter if ``size``
+        does not divide ``N``.
     seed : int, optional
         Seed of the order: with the same seed and epoch it is the same on every
-        backend. By default it differs each time.
+        backend. By default the order differs each time.
     epoch : int
-        Another order for each epoch of one seed.
+        Number of the epoch: each epoch of one seed has its own order.
     shuffle : bool
-        False keeps the order; the batches are then views where the library has views.
+        False keeps the order of the rows; a batch is then a view, if the library has
+        views.
     drop_last : bool
-        Leave a shorter last batch out.
+        True leaves out a last batch that is shorter than ``size``.
     stratify : array of integers, shape (N,), optional
-        Labels of the rows, which are then spread evenly: each batch has every label
-        about as often as all rows have it. They are copied to the host once.
+        Labels of the rows, which are then spread evenly: every label has about the
+        same share of each batch as of all rows. The labels are copied to the host once.
     start : int
-        Number of batches to leave out at the beginning: with the same seed and epoch
-        an interrupted epoch goes on where it was.
+        Number of batches to skip at the beginning: with the same seed and epoch, an
+        interrupted epoch continues where it stopped.
 
     Returns
     -------
     iterator of tuples
-        One array for each of ``arrays`` a batch; ``len`` gives the batches left.
+        Each tuple is one batch, with an array for each of ``arrays``; ``len`` of the
+        iterator is the number of batches still to come.
 
     Raises
     ------
     TypeError
-        If something is not an array, or libraries are mixed.
+        If an argument is not an array, the arrays are of different libraries, or an
+        option has the wrong type.
     ValueError
-        If the arrays differ in rows, ``size`` exceeds them, or ``epoch`` or ``start``
-        comes without ``seed``.
+        If the arrays differ in their number of rows, ``size`` exceeds it, ``epoch`` or
+        ``start`` is given without ``seed``, or ``stratify`` with ``shuffle=False``.
 
     Notes
     -----
-    Nothing is fetched ahead and nothing but the order is held: a batch is a view of
-    unshuffled arrays, and else one indexing operation on their device.
+    Nothing is prefetched, and nothing but the order is stored: a batch of shuffled
+    arrays is one indexing operation on their device.
 
     Examples
     --------
@@ -123,35 +131,47 @@ def batches(
     >>> [len(x_batch) for x_batch, y_batch in batches(x, y, size=4, seed=1)]
     [4, 4, 2]
     """
-    xp, count, size = _checked(arrays, size)
+    xp, count, size = _check_arrays(arrays, size)
     for name, flag in (("shuffle", shuffle), ("drop_last", drop_last)):
         one_of(name, flag, (True, False))
-    seed, epoch = _seed(seed), integer("epoch", epoch, least=0)
-    if epoch and seed is None:
-        raise ValueError(
-            f"`epoch` is {epoch} but `seed` is not given: without a seed no order "
-            "belongs to an epoch; give a seed"
-        )
-    if integer("start", start, least=0) and shuffle and seed is None:
-        raise ValueError(
-            f"`start` is {start} but `seed` is not given: another order would begin; "
-            "give the seed of the order to go on with"
-        )
+    seed, epoch = _as_seed(seed), integer("epoch", epoch, least=0)
+    start = integer("start", start, least=0)
+    if seed is None:
+        _refuse_without_seed(epoch, start if shuffle else 0)
     if size > count:
         raise ValueError(_too_few_rows(size, count))
     if not shuffle:
         if stratify is not None:
             raise ValueError(
-                "`stratify` decides the order, and `shuffle=False` keeps it"
+                "`stratify` decides the order of the rows, and `shuffle=False` keeps "
+                "it: leave one of them out"
             )
         return Batches(xp, arrays, size, None, drop_last, start)
-    entropy = None if seed is None else [seed, epoch]
+    order = _random_order(count, stratify, None if seed is None else [seed, epoch])
+    return Batches(xp, arrays, size, _as_index(xp, arrays[0], order), drop_last, start)
+
+
+def _refuse_without_seed(epoch: int, start: int) -> None:
+    """Raise if the epoch, or the start in an order, means nothing without a seed."""
+    if epoch:
+        raise ValueError(
+            f"`epoch` is {epoch} but `seed` is not given: only with a seed does an "
+            "epoch have an order of its own; give a seed"
+        )
+    if start:
+        raise ValueError(
+            f"`start` is {start} but `seed` is not given: the batches would be skipped "
+            "in a new order; give the seed of the interrupted epoch"
+        )
+
+
+def _random_order(count: int, stratify: Any, entropy: list[int] | None) -> np.ndarray:
+    """Return a random order of the rows on the host."""
+    # PCG64 is named, since NumPy may change its default: orders stay the same.
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
     if stratify is None:
-        order = rng.permutation(count)
-    else:
-        order = _spread(_host_labels(stratify, count), rng)
-    return Batches(xp, arrays, size, _index(xp, arrays[0], order), drop_last, start)
+        return rng.permutation(count)
+    return _spread_labels(_labels_on_host(stratify, count), rng)
 
 
 def random_batch(
@@ -161,22 +181,23 @@ def random_batch(
     replace: bool = False,
     stratify: Any = None,
 ) -> tuple[Any, ...]:
-    """One random mini-batch, the same rows of every array.
+    """Draw one random mini-batch, the same rows of every array.
 
     Parameters
     ----------
     *arrays : arrays, shape (N, ...)
-        They stay on their device.
+        Arrays to draw rows from; they stay on their device.
     size : int
         Number of rows to draw.
     seed : int, optional
-        Seed of the draw: the same rows on every backend.
+        Seed of the draw, which gives the same rows on every backend. By default the
+        rows differ each time.
     replace : bool
-        Whether a row may be drawn more than once, as the textbook's
-        ``numpy.random.choice(60000, 100)`` does.
+        Whether a row may be drawn more than once, as by the textbook's
+        ``numpy.random.choice(60000, 100)``.
     stratify : array of integers, shape (N,), optional
-        Labels of the rows: each is drawn as often as all rows have it, to the nearest
-        row. They are copied to the host.
+        Labels of the rows: every label has the same share of the batch as of all rows,
+        up to one row. The labels are copied to the host.
 
     Returns
     -------
@@ -185,9 +206,11 @@ def random_batch(
     Raises
     ------
     TypeError
-        If something is not an array, or libraries are mixed.
+        If an argument is not an array, the arrays are of different libraries, or an
+        option has the wrong type.
     ValueError
-        If the arrays differ in rows, or ``size`` exceeds them without ``replace``.
+        If the arrays differ in their number of rows, or ``size`` exceeds it without
+        ``replace``.
 
     Examples
     --------
@@ -196,22 +219,22 @@ def random_batch(
     >>> rows.shape
     (100,)
     """
-    xp, count, size = _checked(arrays, size)
+    xp, count, size = _check_arrays(arrays, size)
     one_of("replace", replace, (True, False))
     if size > count and (not replace or count == 0):
         raise ValueError(_too_few_rows(size, count))
-    rng = np.random.default_rng(_seed(seed))
+    rng = np.random.default_rng(_as_seed(seed))
     if stratify is None:
-        chosen = rng.choice(count, size, replace=replace)
+        rows = rng.choice(count, size, replace=replace)
     else:
-        chosen = _drawn(_host_labels(stratify, count), size, rng, replace)
-    return _taken(xp, arrays, _index(xp, arrays[0], chosen))
+        rows = _draw_by_label(_labels_on_host(stratify, count), size, rng, replace)
+    return _take_rows(xp, arrays, _as_index(xp, arrays[0], rows))
 
 
 def batch_mean(
     values: ArrayT, /, *, population: int | None = None
 ) -> tuple[ArrayT, ArrayT]:
-    """Mean of a batch of losses, and how far the mean of all rows may be from it.
+    """Return the mean of a batch of losses and its standard error.
 
     Parameters
     ----------
@@ -219,22 +242,24 @@ def batch_mean(
         Losses of the rows of a batch (``reduction="none"``).
     population : int, optional
         Number of rows that the batch was drawn from without replacement. The standard
-        error then has the finite-population factor ``sqrt(1 - n/population)`` and is 0
-        for the whole population. By default the batch counts as drawn with
+        error then has the finite-population factor ``sqrt(1 - n/population)``, and is 0
+        if the batch is the whole population. By default the batch counts as drawn with
         replacement.
 
     Returns
     -------
     mean, standard_error : 0-d arrays
-        The standard error is ``S / sqrt(n)`` with ``n - 1`` degrees of freedom, and
-        ``nan`` for a single row of many.
+        The standard error says how far the mean of all rows may be from that of the
+        batch: ``S / sqrt(n)``, where ``S`` is the standard deviation with ``n - 1``
+        degrees of freedom. It is ``nan`` for a single row of many. Both have the
+        floating dtype of ``values`` (float32 for half precision).
 
     Raises
     ------
     TypeError
         If the values are not an array of real numbers.
     ValueError
-        If they are not 1-d, empty, or more than the population.
+        If the values are not 1-d, are empty, or are more than the population.
 
     Notes
     -----
@@ -268,13 +293,14 @@ def batch_mean(
         if n == population:
             error = xp.zeros_like(xp.asarray(mean))
         else:
-            left = 1.0 if population is None else 1.0 - n / population
+            unseen = 1.0 if population is None else 1.0 - n / population
             freedom = float(n - 1) if n > 1 else math.nan
-            error = (spread / freedom / n * left) ** 0.5
+            error = (spread / freedom / n * unseen) ** 0.5
         return cast(xp, mean, losses.dtype), cast(xp, error, losses.dtype)
 
 
-def _checked(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
+def _check_arrays(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
+    """Return the namespace, the number of rows, and the size as an integer."""
     if not arrays:
         raise TypeError("give at least one array to cut into batches")
     names = {f"arrays[{i}]": array for i, array in enumerate(arrays)}
@@ -292,11 +318,12 @@ def _checked(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
     return xp, counts[0], size
 
 
-def _seed(seed: Any) -> int | None:
+def _as_seed(seed: Any) -> int | None:
     return None if seed is None else integer("seed", seed, least=0)
 
 
-def _host_labels(labels: Any, count: int) -> np.ndarray:
+def _labels_on_host(labels: Any, count: int) -> np.ndarray:
+    """Return the labels of ``count`` rows as a NumPy array."""
     xp = common_namespace(stratify=labels)
     require_labels(xp, "stratify", labels)
     if tuple(labels.shape) != (count,):
@@ -307,32 +334,33 @@ def _host_labels(labels: Any, count: int) -> np.ndarray:
     return to_numpy(labels)
 
 
-def _spread(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random order in which every label comes at even distances."""
+def _spread_labels(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a random order of the rows in which a label comes at even distances."""
     shuffled = rng.permutation(len(labels))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]
     _, counts = np.unique(labels, return_counts=True)
     first = np.repeat(np.cumsum(counts) - counts, counts)
-    # The i-th of n rows of a label comes somewhere in the i-th n-th of the order.
+    # Of the n rows of a label, row i comes at a random place between i/n and (i + 1)/n
+    # of the order.
     place = np.arange(len(labels)) - first + rng.random(len(labels))
     return grouped[np.argsort(place / np.repeat(counts, counts), kind="stable")]
 
 
-def _drawn(
+def _draw_by_label(
     labels: np.ndarray, size: int, rng: np.random.Generator, replace: bool
 ) -> np.ndarray:
-    """Rows in a random order, of each label its share by the largest remainders."""
+    """Return rows in random order; each label has its share, by largest remainders."""
     _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     exact = counts * size / len(labels)
     shares = np.floor(exact).astype(int)
-    # Equal remainders are told apart by chance, not by the number of the label.
-    rest = np.lexsort((rng.random(len(counts)), shares - exact))
-    shares[rest[: size - shares.sum()]] += 1
-    chosen = [
+    # Chance decides between equal remainders, or small labels would always win.
+    by_remainder = np.lexsort((rng.random(len(counts)), shares - exact))
+    shares[by_remainder[: size - shares.sum()]] += 1
+    rows = [
         rng.choice(np.flatnonzero(inverse == k), share, replace=replace)
         for k, share in enumerate(shares)
     ]
-    return rng.permutation(np.concatenate(chosen))
+    return rng.permutation(np.concatenate(rows))
 
 
 def _too_few_rows(size: int, count: int) -> str:
@@ -342,11 +370,12 @@ def _too_few_rows(size: int, count: int) -> str:
     )
 
 
-def _index(xp: Any, like: Array, index: Any) -> Array:
+def _as_index(xp: Any, like: Array, index: Any) -> Array:
+    """Return positions from the host as an index on the device of ``like``."""
     return from_host(xp, index, like=like, dtype=default_dtype(xp, "indexing", like))
 
 
-def _taken(xp: Any, arrays: tuple[Array, ...], index: Array) -> tuple[Any, ...]:
+def _take_rows(xp: Any, arrays: tuple[Array, ...], index: Array) -> tuple[Any, ...]:
     return tuple(xp.take(array, index, axis=0) for array in arrays)
 
 

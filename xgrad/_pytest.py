@@ -1,7 +1,7 @@
 """The pytest plugin: fixtures for tests that run on every backend.
 
-pytest imports it in every run on the machine where xgrad is installed, so it loads no
-more than the package, which is lazy, and imports a backend where a test uses it.
+pytest imports it in every run on a machine where xgrad is installed. It therefore loads
+nothing but the package, which is lazy, and a backend only when a test uses it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import pytest
 
 import xgrad
 
-# Those of `xgrad.backends()`, which would import them all.
+# The names of `xgrad.backends()`, which would import all of these libraries.
 BACKENDS = ("numpy", "cupy", "torch", "jax", "dask", "array_api_strict")
 DEFAULT = "numpy,cupy"
 
 
-class Backend(str):
-    """Name of a backend as a parameter of our `xp`, told from strings of the user."""
+class BackendName(str):
+    """Name of a backend; the class tells parameters of our `xp` from other strings."""
 
     __slots__ = ()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option and its twin in the configuration file."""
+    """Add the option, and the setting of configuration files that it overrides."""
     meaning = (
         "backends that the fixture `xp` runs a test on, separated by commas: "
         f"{', '.join(BACKENDS)}"
@@ -42,44 +42,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "xgrad_backends",
-        f"{meaning} (default: {DEFAULT}). Where one cannot be used its tests are "
+        f"{meaning} (default: {DEFAULT}). If one cannot be used, its tests are "
         "skipped; with XGRAD_REQUIRE_GPU=1 in the environment those of cupy fail.",
-        type="args",  # a list, or a string that need not have spaces
+        # A list, or a string, which need not have spaces.
+        type="args",
         default=DEFAULT.split(","),
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Provide `xp` over the backends of this run, unless another plugin does."""
-    names = _names(config)
-    if not any(map(_brings_xp, config.pluginmanager.get_plugins())):
+    names = _backend_names(config)
+    if not any(map(_provides_xp, config.pluginmanager.get_plugins())):
         config.pluginmanager.register(_fixtures(names), "xgrad-backends")
 
 
 def pytest_report_collectionfinish(
     config: pytest.Config, items: Sequence[pytest.Item]
 ) -> str | None:
-    """Say which backends tests are about to run on, and why not on the others."""
-    used = dict.fromkeys(filter(None, map(_backend, items)))
+    """Say which backends the tests will run on, and why not on the others."""
+    used = dict.fromkeys(filter(None, map(_backend_of, items)))
     if not used or config.getoption("collectonly"):
         return None
-    return f"xgrad: {'; '.join(map(_state, used))}"
+    return f"xgrad: {'; '.join(map(_describe, used))}"
 
 
 @pytest.fixture(scope="session")
 def assert_gradient() -> Callable[..., Any]:
-    """`xgrad.assert_gradient(f, grad, x)`: fail unless a gradient is right."""
+    """Return `xgrad.assert_gradient(f, grad, x)`, which fails for a wrong gradient."""
     return xgrad.assert_gradient
 
 
 def _fixtures(names: Sequence[str]) -> object:
+    """Return a plugin with the fixture `xp` over the backends of this name."""
+
     # Made anew for each run, since the parameters of a fixture stand in its decorator;
     # `pytest_generate_tests` would parametrise a user's own `xp` as well.
     class Fixtures:
-        @pytest.fixture(params=list(map(Backend, names)), ids=list(names))
+        @pytest.fixture(params=list(map(BackendName, names)), ids=list(names))
         def xp(self, request: pytest.FixtureRequest) -> Any:
-            """Array namespace to create arrays with, of one backend after the other."""
-            namespace, reason = _found(request.param)
+            """Return the array namespace of one backend after the other."""
+            namespace, reason = _load(request.param)
             if reason and _required(request.param):
                 pytest.fail(f"XGRAD_REQUIRE_GPU=1, but {reason}", pytrace=False)
             if reason:
@@ -89,7 +92,7 @@ def _fixtures(names: Sequence[str]) -> object:
     return Fixtures()
 
 
-def _names(config: pytest.Config) -> tuple[str, ...]:
+def _backend_names(config: pytest.Config) -> tuple[str, ...]:
     source, text = "--xgrad-backends", config.getoption("xgrad_backends")
     if text is None:
         source, text = "xgrad_backends", ",".join(config.getini("xgrad_backends"))
@@ -102,30 +105,31 @@ def _names(config: pytest.Config) -> tuple[str, ...]:
     return names
 
 
-def _brings_xp(plugin: object) -> bool:
-    """Whether a plugin has an `xp`; that of a conftest overrides ours by itself."""
-    # Among plugins the last one wins, which would be ours.
-    of_conftest = Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"
-    return not of_conftest and getattr(plugin, "xp", None) is not None
+def _provides_xp(plugin: object) -> bool:
+    """Whether a plugin other than a conftest has an `xp` of its own."""
+    # A conftest overrides plugins by itself. Among plugins the last one wins, which
+    # would be ours.
+    is_conftest = Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"
+    return not is_conftest and getattr(plugin, "xp", None) is not None
 
 
-def _backend(item: pytest.Item) -> Backend | None:
-    """The backend that our fixture runs a test on; None for the `xp` of others."""
+def _backend_of(item: pytest.Item) -> BackendName | None:
+    """Return the backend that our `xp` runs a test on; None for another `xp`."""
     callspec = getattr(item, "callspec", None)
     parameter = callspec.params.get("xp") if callspec else None
-    return parameter if isinstance(parameter, Backend) else None
+    return parameter if isinstance(parameter, BackendName) else None
 
 
-def _state(name: str) -> str:
-    _, reason = _found(name)
+def _describe(name: str) -> str:
+    _, reason = _load(name)
     if reason:
         outcome = "fails" if _required(name) else "skipped"
         return f"{name} {outcome}: {reason.partition(': ')[2]}"
     return f"{name} {importlib.import_module(name).__version__}"
 
 
-def _found(name: str) -> tuple[Any, str]:
-    """The namespace of a backend, and why it cannot be used if it cannot."""
+def _load(name: str) -> tuple[Any, str]:
+    """Return the namespace of a backend and "", or None and why it is unusable."""
     # With warnings as errors, an import that warns would look like a broken backend.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

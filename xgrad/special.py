@@ -1,4 +1,4 @@
-"""Softmax and its relatives, stable for any input, along one axis."""
+"""Softmax and related functions, which are stable for any input."""
 
 from __future__ import annotations
 
@@ -19,26 +19,32 @@ from xgrad._arrays import (
     is_floating,
     map_blocks,
     one_of,
+    public_dir,
     quiet,
     stable,
 )
 from xgrad._rules import Guard, in_range, label_mask, range_checks, require_labels
 
+__all__ = ["log_softmax", "logsumexp", "one_hot", "sigmoid", "softmax"]
+__dir__ = public_dir(globals())
+
 
 def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
-    """Probabilities proportional to ``exp(x)`` along an axis.
+    """Return probabilities proportional to ``exp(x)`` along an axis.
 
     Parameters
     ----------
     x : array of real numbers
-        Logits of any shape with at least one axis. ``-inf`` masks an entry.
+        Logits of any shape with at least one axis. An entry of ``-inf`` is masked: its
+        probability is 0.
     axis : int
         The axis along which the probabilities sum to 1.
 
     Returns
     -------
     array
-        Same shape and floating dtype as ``x``. A slice of ``-inf`` alone is ``nan``.
+        Same shape as ``x``, and the same dtype if that is floating. The result is
+        ``nan`` along a slice that is ``-inf`` throughout.
 
     Raises
     ------
@@ -62,9 +68,9 @@ def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
 
 
 def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
-    """Logarithm of `softmax`, finite where the probability underflows.
+    """Return the logarithm of `softmax`, which is finite even if that underflows.
 
-    Parameters, errors and source are those of `softmax`.
+    The parameters, errors and source are those of `softmax`.
 
     Examples
     --------
@@ -76,10 +82,10 @@ def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
 
 
 def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
-    """``log(sum(exp(x)))`` along an axis, which the result no longer has.
+    """Return ``log(sum(exp(x)))`` along an axis, which the result no longer has.
 
-    Parameters, errors and source are those of `softmax`. A slice of ``-inf`` alone
-    gives ``-inf``.
+    The parameters, errors and source are those of `softmax`. A slice that is ``-inf``
+    throughout gives ``-inf``.
 
     Examples
     --------
@@ -91,7 +97,7 @@ def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
 
 
 def sigmoid(x: ArrayT, /) -> ArrayT:
-    """``1 / (1 + exp(-x))`` of every entry, without overflow.
+    """Return ``1 / (1 + exp(-x))`` of every entry, without overflow.
 
     Parameters
     ----------
@@ -101,7 +107,7 @@ def sigmoid(x: ArrayT, /) -> ArrayT:
     Returns
     -------
     array
-        Same shape and floating dtype as ``x``, between 0 and 1.
+        Same shape as ``x``, and the same dtype if that is floating; between 0 and 1.
 
     Raises
     ------
@@ -114,25 +120,25 @@ def sigmoid(x: ArrayT, /) -> ArrayT:
     >>> sigmoid(np.array([-1000.0, 0.0, 2.0]))
     array([0.   , 0.5  , 0.881])
     """
-    return _applied(stable.sigmoid, x)
+    return _apply(stable.sigmoid, x)
 
 
 def one_hot(
     labels: ArrayT, num_classes: int, /, *, dtype: Any = None, check: bool = True
 ) -> ArrayT:
-    """Labels as rows of zeros with a single one.
+    """Return labels as rows of zeros with a single one.
 
     Parameters
     ----------
     labels : array of integers, shape (...)
-        Class numbers of any integer dtype, in ``[0, num_classes)``.
+        Class labels of any integer dtype, in ``[0, num_classes)``.
     num_classes : int
         Number of classes, the length of the last axis of the result.
     dtype : dtype, optional
         Dtype of the result; by default the default float of the namespace.
     check : bool
         False skips the check of the values, so that nothing waits for the device; a
-        label out of range then gives a row of ``nan`` (of zeros where the dtype has no
+        label out of range then gives a row of ``nan`` (of zeros if the dtype has no
         ``nan``).
 
     Returns
@@ -142,9 +148,10 @@ def one_hot(
     Raises
     ------
     TypeError
-        If the labels are not integers.
+        If the labels are not integers, or ``dtype`` is no dtype of their library.
     ValueError
-        If a label is out of range; the message names the first one.
+        If a label is out of range (the message names the first one), or
+        ``num_classes`` is less than 1 or more than an array can hold.
 
     Examples
     --------
@@ -155,7 +162,7 @@ def one_hot(
     xp = common_namespace(labels=labels)
     num_classes = integer("num_classes", num_classes, least=1)
     if num_classes > sys.maxsize:
-        raise ValueError(f"`num_classes` is {num_classes}, more than an array can have")
+        raise ValueError(f"`num_classes` is {num_classes}, more than an array can hold")
     require_labels(xp, "labels", labels)
     guard = Guard(xp, one_of("check", check, (True, False)))
     checks = range_checks(xp, "labels", labels, num_classes)
@@ -166,16 +173,18 @@ def one_hot(
     try:
         rows = xp.astype(mask, dtype)
     except (TypeError, ValueError, AttributeError, RuntimeError):
+        # Each library has its own exception for what is no dtype.
         raise TypeError(
             f"`dtype` must be a dtype such as `xp.float64`; got {dtype!r}"
         ) from None
     if not check and (is_floating(xp, rows) or is_complex(xp, rows)):
-        known = in_range(xp, labels, num_classes)
-        rows = xp.where(known[..., None], rows, float("nan"))
+        valid = in_range(xp, labels, num_classes)
+        rows = xp.where(valid[..., None], rows, float("nan"))
     return rows
 
 
 def _along_axis(function: Any, x: Any, axis: int, *, drop: bool = False) -> Any:
+    """Check the axis, and apply ``function(xp, x, axis)``, which may drop it."""
     common_namespace(x=x)
     axis = integer("axis", axis, least=None)
     if not -x.ndim <= axis < x.ndim:
@@ -184,30 +193,30 @@ def _along_axis(function: Any, x: Any, axis: int, *, drop: bool = False) -> Any:
         raise ValueError(
             f"`x` has shape {tuple(x.shape)}: axis {axis} must hold at least one entry"
         )
-    return _applied(partial(function, axis=axis), x, axis % x.ndim, drop=drop)
+    return _apply(partial(function, axis=axis), x, axis % x.ndim, drop=drop)
 
 
-def _applied(
+def _apply(
     function: Any, x: Any, axis: int | None = None, *, drop: bool = False
 ) -> Any:
-    """A function of floats, without warnings; of Dask arrays along whole axes."""
+    """Return ``function(xp, x)`` without warnings; no Dask block divides the axis."""
     xp = common_namespace(x=x)
     values = as_float(xp, "x", x)
     if not is_dask(xp):
         with quiet():
-            return _of_floats(xp, x, function=function)
+            return _apply_to_block(xp, x, function=function)
     return map_blocks(
-        partial(_of_floats, function=function),
+        partial(_apply_to_block, function=function),
         x if axis is None else x.rechunk({axis: -1}),
-        dtype=_like(xp, values, x).dtype,
+        dtype=_cast_like(xp, values, x).dtype,
         drop_axis=axis if drop else None,
     )
 
 
-def _of_floats(xp: Any, x: Array, *, function: Any) -> Array:
-    return _like(xp, function(xp, as_float(xp, "x", x)), x)
+def _apply_to_block(xp: Any, x: Array, *, function: Any) -> Array:
+    return _cast_like(xp, function(xp, as_float(xp, "x", x)), x)
 
 
-def _like(xp: Any, values: Array, x: Array) -> Array:
-    """Values in the dtype of ``x`` where that is a float."""
+def _cast_like(xp: Any, values: Array, x: Array) -> Array:
+    """Return the values in the dtype of ``x`` if that is floating."""
     return cast(xp, values, x.dtype) if is_floating(xp, x) else values

@@ -18,6 +18,7 @@ from xgrad._arrays import (
     is_complex,
     is_floating,
     leaves,
+    public_dir,
     python_float,
     quiet,
     rebuild,
@@ -25,39 +26,41 @@ from xgrad._arrays import (
 )
 from xgrad._rules import NOT_NEGATIVE
 
+__all__ = ["assert_close"]
+__dir__ = public_dir(globals())
+
 
 def assert_close(
     actual: Any, desired: Any, /, *, rtol: float | None = None, atol: float = 0.0
 ) -> None:
-    """Raise unless two arrays are alike: library, device, dtype, shape and values.
+    """Raise unless two arrays agree in library, device, dtype, shape and values.
 
-    Values may differ by ``rtol * abs(desired)``, entry by entry, and by rounding at the
-    scale of the array: ``16 * eps * max(abs(desired))`` over the finite entries, which
-    is what entries carry that others cancelled out. nan equals nan, and inf an inf of
-    the same sign.
+    Each value may differ by ``rtol * abs(desired)``, and by rounding at the scale of
+    the array: ``16 * eps * max(abs(desired))`` over the finite entries, since terms of
+    that size may have cancelled in a small one. nan equals nan, and inf an inf of the
+    same sign.
 
     Parameters
     ----------
     actual : array, or nested dict, list or tuple of arrays
-        What came out, of any backend.
+        Result of the code under test, of any backend.
     desired : array, number, or nested dict, list or tuple of these
-        What should have come out, in containers of the same kinds. Of a Python number
-        only the value is compared, rounded to the dtype of ``actual``, which must be a
-        single value: shape ``()``.
+        Result that it should give, in containers of the same kinds. A Python number is
+        compared by value alone, rounded to the dtype of ``actual``, which must be a
+        single value, of shape ``()``.
     rtol : float, optional
-        Relative tolerance. By default ``sqrt(eps)`` of the dtype, which is half of its
-        digits: 1.5e-8 for float64; 0 for integers and booleans, which have no rounding
-        either.
+        Relative tolerance. By default it is ``sqrt(eps)`` of the dtype, half of its
+        digits: 1.5e-8 for float64, and 0 for integers and booleans, which are exact.
     atol : float
-        Absolute tolerance that is added.
+        Absolute tolerance, which is added.
 
     Raises
     ------
     AssertionError
-        If they differ. The message says in what, and of values how many, which one is
-        worst and how much was allowed.
+        If they differ. The message says in what; for values, how many differ, which is
+        the worst one, and the tolerance.
     TypeError
-        If ``desired`` holds something else than arrays and numbers.
+        If ``desired`` holds anything but arrays and numbers.
     ValueError
         If a tolerance is negative or not finite.
 
@@ -70,35 +73,40 @@ def assert_close(
     Traceback (most recent call last):
         ...
     AssertionError: `actual` differs from `desired` in 1 of 2 values. Worst: actual[1]
-    is 2.5, not 2.0; 0.5 apart, allowed 3e-08 (rtol=1.5e-08, atol=0)
+    is 2.5, not 2.0; difference 0.5, tolerance 3e-08 (rtol=1.5e-08, atol=0)
     """
     __tracebackhide__ = True
     tolerance = _Tolerance(
         None if rtol is None else _not_negative("rtol", rtol),
         _not_negative("atol", atol),
     )
-    differences = [_structure(actual, desired)]
+    differences = [_nesting_difference(actual, desired)]
     if not any(differences):
-        pairs = _pairs(actual, desired)
-        differences = [_difference(*pair, tolerance=tolerance) for pair in pairs]
+        pairs = _leaf_pairs(actual, desired)
+        differences = [_array_difference(*pair, tolerance=tolerance) for pair in pairs]
     if any(differences):
         raise AssertionError("\n".join(filter(None, differences)))
 
 
 @dataclass(frozen=True)
 class _Tolerance:
-    """What the caller allows; without ``rtol`` half of the digits of a dtype."""
+    """Tolerances of the caller; without ``rtol`` half of the digits of a dtype."""
 
     rtol: float | None
     atol: float
 
     def relative(self, eps: float) -> float:
-        """The relative tolerance for a dtype."""
+        """Return the relative tolerance for a dtype."""
         return math.sqrt(eps) if self.rtol is None else self.rtol
 
     def allowed(self, desired: Any, eps: float) -> Any:
-        """How far from each desired value one may be; 0 where that is not finite."""
-        finite = _finite(desired)
+        """Return the allowed difference of each value, 0 for those that are not finite.
+
+        To the relative tolerance it adds 16 roundings of the largest value, since terms
+        of that size may have cancelled in a small one.
+        """
+        # 16 leaves room for the roundings of some operations in a row. Set by trial.
+        finite = _is_finite(desired)
         size = np.where(finite, abs(desired), 0)
         largest = size.max(initial=0)
         return np.where(
@@ -106,7 +114,7 @@ class _Tolerance:
         )
 
     def text(self, eps: float) -> str:
-        """As the caller would write it."""
+        """Return the tolerances as the caller would write them."""
         return f"rtol={self.relative(eps):.2g}, atol={self.atol:.2g}"
 
 
@@ -115,48 +123,48 @@ def _not_negative(name: str, tolerance: Any) -> float:
     return NOT_NEGATIVE.validate(name, tolerance)
 
 
-# containers
-
-
-def _structure(actual: Any, desired: Any) -> str:
-    """How the containers differ; nothing where they do not."""
+def _nesting_difference(actual: Any, desired: Any) -> str:
+    """Describe how the containers differ; return an empty string if they do not."""
     for name, tree in (("actual", actual), ("desired", desired)):
-        leaves(tree, name)  # refuses containers that hold themselves
-    given, wanted = (rebuild(tree, repeat("array")) for tree in (actual, desired))
+        leaves(tree, name)  # refuses containers that contain themselves
+    one, other = (rebuild(tree, repeat("array")) for tree in (actual, desired))
     # Paths, too: the keys 1 and True are equal, but two different ones to a reader.
-    if given == wanted and dict(leaves(given)).keys() == dict(leaves(wanted)).keys():
+    if one == other and dict(leaves(one)).keys() == dict(leaves(other)).keys():
         return ""
-    return f"`actual` is nested like {given}, but `desired` like {wanted}"
+    return f"`actual` is nested like {one}, but `desired` like {other}"
 
 
-def _pairs(actual: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Every path, and what is there in both; dicts may be in another order."""
-    wanted = dict(leaves(desired, ""))
-    for path, given in leaves(actual, ""):
-        yield path, given, wanted[path]
+def _leaf_pairs(actual: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield every path with both leaves; dicts may be ordered in different ways."""
+    desired_leaves = dict(leaves(desired, ""))
+    for path, leaf in leaves(actual, ""):
+        yield path, leaf, desired_leaves[path]
 
 
-# one array
-
-
-def _difference(path: str, actual: Any, desired: Any, *, tolerance: _Tolerance) -> str:
-    """How one array differs from another, or a number; nothing if it does not."""
+def _array_difference(
+    path: str, actual: Any, desired: Any, *, tolerance: _Tolerance
+) -> str:
+    """Describe how an array differs from another or a number; empty if it does not."""
     try:
         xp = common_namespace(**{f"actual{path}": actual})
-    except TypeError as error:  # what came out is wrong, not the call of `assert_close`
+    except TypeError as error:
+        # The result under test is wrong, not the call of `assert_close`.
         return str(error)
-    given = np.asarray(to_numpy(actual))
+    values = np.asarray(to_numpy(actual))
     if _is_number(desired):
-        wanted = _rounded(desired, given.dtype, exact=_eps(xp, actual) == 0)
-        kinds = [("shape", given.shape, ())]
+        expected = _round_to(desired, values.dtype, exact=_eps(xp, actual) == 0)
+        properties = [("shape", values.shape, ())]
     else:
         _require_numbers(f"desired{path}", desired)
-        wanted = np.asarray(to_numpy(desired))
-        kinds = [*_kinds(xp, actual, desired), ("shape", given.shape, wanted.shape)]
-    differing = [f"{what}: {a}, not {b}" for what, a, b in kinds if a != b]
+        expected = np.asarray(to_numpy(desired))
+        properties = [
+            *_library_properties(xp, actual, desired),
+            ("shape", values.shape, expected.shape),
+        ]
+    differing = [f"{name}: {a}, not {b}" for name, a, b in properties if a != b]
     if differing:
         return f"`actual{path}` differs from `desired{path}` in {'; '.join(differing)}"
-    return _Values(path, given, wanted, _eps(xp, actual), tolerance).difference()
+    return _Values(path, values, expected, _eps(xp, actual), tolerance).difference()
 
 
 def _is_number(x: Any) -> bool:
@@ -164,8 +172,8 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | complex) and not isinstance(x, np.generic)
 
 
-def _rounded(number: complex, dtype: Any, *, exact: bool) -> Any:
-    """A Python number as the closest that a floating dtype has; never an overflow."""
+def _round_to(number: complex, dtype: Any, *, exact: bool) -> Any:
+    """Return the closest value of a floating dtype, or the number if that overflows."""
     if isinstance(number, int):
         python_float("desired", number)  # refuses what no float can hold
     value = np.asarray(number)
@@ -178,7 +186,7 @@ def _rounded(number: complex, dtype: Any, *, exact: bool) -> Any:
 
 
 def _require_numbers(name: str, desired: Any) -> None:
-    """Raise unless it is an array of numbers or booleans."""
+    """Raise unless ``desired`` is an array of numbers or booleans."""
     xp = common_namespace(**{name: desired})
     if not xp.isdtype(desired.dtype, ("bool", "numeric")):
         raise TypeError(
@@ -186,33 +194,32 @@ def _require_numbers(name: str, desired: Any) -> None:
         )
 
 
-def _kinds(xp: Any, actual: Array, desired: Array) -> list[tuple[str, Any, Any]]:
-    """What two arrays must share besides shape and values, of each."""
+def _library_properties(
+    xp: Any, actual: Array, desired: Array
+) -> list[tuple[str, Any, Any]]:
+    """Return library, device and dtype of both arrays, which must be equal."""
     other = common_namespace(desired=desired)
-    if other is not xp:  # whose devices and dtypes are other ones for sure
-        return [("library", _name(xp), _name(other))]
+    if other is not xp:  # whose devices and dtypes cannot be compared
+        return [("library", _library_name(xp), _library_name(other))]
     return [
         ("device", device_of(actual), device_of(desired)),
         ("dtype", actual.dtype, desired.dtype),
     ]
 
 
-def _name(xp: Any) -> str:
+def _library_name(xp: Any) -> str:
     return str(xp.__name__).removeprefix("array_api_compat.")
 
 
 def _eps(xp: Any, x: Array) -> float:
-    """Spacing of the numbers of a dtype at 1; integers and booleans are exact."""
+    """Return the spacing of a dtype's numbers at 1; 0 for integers and booleans."""
     inexact = is_floating(xp, x) or is_complex(xp, x)
     return float_info(xp, x.dtype).eps if inexact else 0.0
 
 
-# values, on the host
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Values:
-    """NumPy arrays of one shape that are to be compared, and how closely."""
+    """Values to compare, NumPy arrays of one shape, and the tolerance."""
 
     path: str
     actual: Any
@@ -221,48 +228,53 @@ class _Values:
     tolerance: _Tolerance
 
     def difference(self) -> str:
-        """How many values differ and which one most; nothing if none does."""
+        """Say how many values differ and which one most; empty if none does."""
         if np.all(self.actual == self.desired):
             return ""
-        given, wanted = map(self._wide, (self.actual, self.desired))
+        actual, desired = map(self._flat, (self.actual, self.desired))
         with quiet():
-            allowed = self.tolerance.allowed(wanted, self.eps)
-            finite = _finite(given) & _finite(wanted)
-            apart = np.where(finite, abs(given - wanted), np.inf)
-            both_nan = (given != given) & (wanted != wanted)
-            close = (given == wanted) | both_nan | (finite & (apart <= allowed))
+            allowed = self.tolerance.allowed(desired, self.eps)
+            finite = _is_finite(actual) & _is_finite(desired)
+            distance = np.where(finite, abs(actual - desired), np.inf)
+            both_nan = (actual != actual) & (desired != desired)
+            close = (actual == desired) | both_nan | (finite & (distance <= allowed))
             if close.all():
                 return ""
-            worst = _worst(np.where(close, -1, apart), allowed)
+            worst = _worst_position(np.where(close, -1, distance), allowed)
         return (
             f"`actual{self.path}` differs from `desired{self.path}` in "
-            f"{np.sum(~close)} of {close.size} values. Worst: {self._at(worst)}"
-            f"{f'; {apart[worst]:.2g} apart' if finite[worst] else ''}, "
-            f"allowed {allowed[worst]:.2g} ({self.tolerance.text(self.eps)})"
+            f"{np.sum(~close)} of {close.size} values. Worst: {self._entry(worst)}; "
+            f"{f'difference {distance[worst]:.2g}, ' if finite[worst] else ''}"
+            f"tolerance {allowed[worst]:.2g} ({self.tolerance.text(self.eps)})"
         )
 
-    def _wide(self, values: Any) -> Any:
-        """Values in a row, as numbers whose differences neither wrap nor round."""
+    def _flat(self, values: Any) -> Any:
+        """Return values in a row, as numbers whose differences are not rounded.
+
+        Integers become Python's, which do not wrap, and float32 becomes float64.
+        """
         exact = self.eps == 0 and self.desired.dtype.kind not in "fc"
         dtype = object if exact else np.result_type(values.dtype, np.float64)
         return values.astype(dtype).reshape(-1)
 
-    def _at(self, position: int) -> str:
+    def _entry(self, position: int) -> str:
         index = tuple(map(int, np.unravel_index(position, self.actual.shape)))
         where = f"{list(index)}" if index else ""
-        given, wanted = self.actual[index], self.desired[index]
-        return f"actual{self.path}{where} is {given!s}, not {wanted!s}"
+        actual, desired = self.actual[index], self.desired[index]
+        return f"actual{self.path}{where} is {actual!s}, not {desired!s}"
 
 
-def _finite(x: Any) -> Any:
-    """Where numbers are finite, be they of NumPy or of Python."""
+def _is_finite(x: Any) -> Any:
+    """Return a mask of the finite numbers, of NumPy or, as objects, of Python."""
     with quiet():
         return x - x == 0
 
 
-def _worst(apart: Any, allowed: Any) -> int:
-    """The place that exceeds what is allowed most times over."""
-    apart, allowed = apart.astype(np.float64), allowed.astype(np.float64)
-    times = np.where(np.isinf(apart), np.inf, apart / allowed)
-    # Where nothing is allowed all exceed it infinitely: then the largest distance.
-    return int(np.argmax(np.where(times == times.max(), apart, -1)))
+def _worst_position(distance: Any, allowed: Any) -> int:
+    """Return the position of the distance that is the largest multiple of the allowed.
+
+    If nothing is allowed all multiples are infinite, and it is the largest distance.
+    """
+    distance, allowed = distance.astype(np.float64), allowed.astype(np.float64)
+    multiple = np.where(np.isinf(distance), np.inf, distance / allowed)
+    return int(np.argmax(np.where(multiple == multiple.max(), distance, -1)))

@@ -178,7 +178,9 @@ def test_integers_and_booleans_are_exact(xp, dtype, actual, desired):
     given, wanted = xp.asarray([0, actual], dtype), xp.asarray([0, desired], dtype)
     assert_close(given, given)
     apart = abs(int(actual) - int(desired))
-    _refuses(given, wanted, rf"actual\[1\] is {actual}, not {desired}; .*allowed 0 \(")
+    _refuses(
+        given, wanted, rf"actual\[1\] is {actual}, not {desired}; .*tolerance 0 \("
+    )
     # A tolerance is another matter, and no difference wraps.
     assert_close(given, wanted, atol=apart)
     _refuses(given, wanted, atol=apart / 2)
@@ -336,14 +338,14 @@ def test_the_message_counts_and_names_the_worst(xp):
     actual = xp.asarray([[1.0, 2.5, 4.0], [9.5, 1.5, 0.0]])
     message = (
         r"^`actual` differs from `desired` in 3 of 6 values. Worst: actual\[1, 1\] "
-        r"is 1.5, not 0.5; 1 apart, allowed 0.05 \(rtol=0.1, atol=0\)$"
+        r"is 1.5, not 0.5; difference 1, tolerance 0.05 \(rtol=0.1, atol=0\)$"
     )
     _refuses(actual, desired, message, rtol=0.1)
 
 
 def test_the_worst_of_exact_values_is_the_farthest():
     _refuses(np.asarray([1, 5, 3]), np.asarray([2, 2, 2]), r"Worst: actual\[1\] is 5")
-    worst = r"Worst: actual\[1\] is nan, not 2.0, allowed 3e-08"
+    worst = r"Worst: actual\[1\] is nan, not 2.0; tolerance 3e-08"
     _refuses(np.asarray([9.0, np.nan]), np.asarray([1.0, 2.0]), worst)
 
 
