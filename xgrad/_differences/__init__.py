@@ -1,7 +1,18 @@
-"""Differences: stencils, steps, error bounds, and derivatives made from values."""
+"""Numerical differentiation: from values of a function to derivatives with bounds.
+
+The modules in reading order. What is computed: `stencil` (exact weights, relative
+steps), `plan` (the options of a call, checked), `result` (value, error bound, step,
+status). Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the
+points and the procedure that measure it), `coloring`, `color_groups` and `pattern`
+(columns that are evaluated together). From values to derivatives: `readout` and
+`sparse_readout` turn values into `samples`, which `scheme` (one step) or `ladder` (many
+steps) combine. How it runs: `passes` (one run over the points of an array),
+`refinement` (the method "auto"), `analytic` (a proof for the complex step) and
+`engine`, which puts them together. Upon it stand `line` (derivatives along a direction)
+and `mixed` (second differences); `requirements` checks what the function returned.
+"""
 
 from xgrad._differences.coloring import Coloring as Coloring
-from xgrad._differences.coloring import color_columns as color_columns
 from xgrad._differences.engine import Problem as Problem
 from xgrad._differences.ladder import Ladder as Ladder
 from xgrad._differences.line import Line as Line
@@ -9,13 +20,12 @@ from xgrad._differences.line import directional_derivative as directional_deriva
 from xgrad._differences.line import line_along as line_along
 from xgrad._differences.mixed import second_differences as second_differences
 from xgrad._differences.noise import noise_level as noise_level
+from xgrad._differences.pattern import color_columns as color_columns
 from xgrad._differences.plan import Plan as Plan
 from xgrad._differences.plan import planned as planned
 from xgrad._differences.plan import prepare as prepare
 from xgrad._differences.readout import EachOutput as EachOutput
 from xgrad._differences.readout import Readout as Readout
-from xgrad._differences.readout import SparseJacobian as SparseJacobian
-from xgrad._differences.readout import SparseSumOfTerms as SparseSumOfTerms
 from xgrad._differences.readout import SumOfTerms as SumOfTerms
 from xgrad._differences.requirements import fitting_coloring as fitting_coloring
 from xgrad._differences.requirements import require_rows as require_rows
@@ -23,9 +33,11 @@ from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Estimate as Estimate
 from xgrad._differences.result import Result as Result
 from xgrad._differences.result import Status as Status
-from xgrad._differences.scheme import Samples as Samples
+from xgrad._differences.samples import Samples as Samples
 from xgrad._differences.sizes import floored_size as floored_size
 from xgrad._differences.sizes import own_size as own_size
+from xgrad._differences.sparse_readout import SparseJacobian as SparseJacobian
+from xgrad._differences.sparse_readout import SparseSumOfTerms as SparseSumOfTerms
 from xgrad._differences.stencil import ACCURACIES as ACCURACIES
 from xgrad._differences.stencil import Method as Method
 from xgrad._differences.stencil import Stencil as Stencil

@@ -1,4 +1,4 @@
-"""A function along a line, as a function of one number."""
+"""Derivatives along a direction: a function on a line, and its derivative there."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from xgrad._differences.plan import Plan
 from xgrad._differences.readout import EachOutput
 from xgrad._differences.result import Result
 from xgrad._differences.sizes import floored_size, own_size
-from xgrad._evaluation import Execution, Function, everything, runner
+from xgrad._evaluation import Execution, Function, open_evaluator, single_column
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line(Portable):
-    """A function of a number ``t``: what ``call`` gives at ``x + t * direction``.
+    """A function of a number ``t``: ``call`` at ``x + t * direction``.
 
     Arrays whose direction is None stay where they are. With ``batched``, ``t`` has an
-    axis of points, and so has what ``call`` gets.
+    axis of points, and so have the arrays that ``call`` gets.
     """
 
     call: Callable[[Any], Any]
@@ -47,45 +47,46 @@ class Line(Portable):
 
     @property
     def anchor(self) -> Array:
-        """The array that tells the namespace where this has been sent elsewhere."""
+        """The array that tells the namespace where this is unpickled."""
         return self.x[0]
 
     def __call__(self, t: Array) -> Any:
-        """The value of ``call`` there."""
+        """Evaluate ``call`` at ``t``."""
         xp = self.xp
 
-        def moved(x: Array, direction: Array | None) -> Array:
+        def point(x: Array, direction: Array | None) -> Array:
             if direction is None:
                 if self.batched:
                     x = xp.broadcast_to(x, (t.shape[0], *x.shape))
                 return xp.asarray(x, copy=True)
-            along = xp.reshape(t, (-1, *(1,) * x.ndim)) if self.batched else t
+            distance = xp.reshape(t, (-1, *(1,) * x.ndim)) if self.batched else t
             if not is_complex(xp, t):
-                along = cast(xp, along, x.dtype)
-            return x + along * direction
+                distance = cast(xp, distance, x.dtype)
+            return x + distance * direction
 
         with quiet():
-            points = list(map(moved, self.x, self.direction))
+            points = list(map(point, self.x, self.direction))
         return self.call(rebuild(self.tree, points))
 
 
 def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
-    """The function along a direction in steps that suit ``x``, and their length.
+    """Return ``f(x + t * length * direction)`` as a function of ``t``, and ``length``.
 
-    ``direction`` is nested as ``x`` is. With ``own``, steps are as small as the
-    smallest component asks for, else those near 0 count as 1.
+    At ``t = 1`` no component moves by more than its size, so that steps which suit a
+    number near 1 suit ``t``. ``direction`` is nested as ``x`` is. With ``own``, small
+    components count by their own size, else those below 1 count as 1.
     """
     xp = f.xp
-    given = dict(leaves(direction, "v"))
+    directions = dict(leaves(direction, "v"))
     names = [name for name, _ in leaves(f.tree, "v")]
-    if given.keys() != set(names):
+    if directions.keys() != set(names):
         raise ValueError(
             f"`v` must be nested as x is, with {', '.join(names)}; got "
-            f"{', '.join(given) or 'nothing'}"
+            f"{', '.join(directions) or 'nothing'}"
         )
     vectors = []
     for name, x in zip(names, f.leaves, strict=True):
-        vector = given[name]
+        vector = directions[name]
         require_array(name, vector)
         common_namespace(**{name: vector, "x": x})
         require_same_shape(name, vector, name.replace("v", "x", 1), x)
@@ -102,7 +103,7 @@ def _length(
     vectors: list[Array],
     size: Callable[[Any, Array], Array],
 ) -> Array:
-    """How far to go so that no component moves by more than its size: a power of 2."""
+    """Return the largest power of 2 by which no component moves more than its size."""
     with quiet():
         reach = [
             xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / xp.abs(v)))
@@ -112,6 +113,7 @@ def _length(
         if not reach:
             return from_host(xp, 1.0, like=x[0], dtype=x[0].dtype)
         least = xp.min(xp.stack([cast(xp, r, reach[0].dtype) for r in reach]))
+        # A power of two, so that multiplying and dividing by it is exact.
         length = 2.0 ** xp.floor(xp.log2(least))
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
 
@@ -119,24 +121,23 @@ def _length(
 def directional_derivative(
     function: Function, v: Any, plan: Plan, execution: Execution, given: Array
 ) -> tuple[Result, int]:
-    """Derivative along a direction, in the shape of ``f(x)``, and its evaluations.
+    """Differentiate along a direction: in the shape of ``f(x)``, and the evaluations.
 
-    In the dtype that ``given`` leads to.
+    ``given``, the array as the caller gave it, leads to the dtype.
     """
     xp, x = function.xp, function.leaves[0]
     call, length = line_along(function, v, own=plan.method == "ladder")
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
     path = Function(call, xp, None, (start,), function.mode)
-    with runner(execution, x) as run_by:
-        run = Problem(path, ("t",), plan, run_by)
-        base = run.at_base()
-        parts = run.differentiate(
-            0, base, everything, functools.partial(EachOutput, base)
-        )
+    with open_evaluator(execution, x) as evaluator:
+        problem = Problem(path, ("t",), plan, evaluator)
+        base = problem.at_base()
+        readout = functools.partial(EachOutput, base)
+        result = problem.differentiate(0, base, single_column, readout)
     with quiet():
-        scaled = replace(parts, value=parts.value / length)
+        scaled = replace(result, value=result.value / length)
         if plan.full_output:
-            scaled = replace(
-                scaled, error=parts.error / length, step=parts.step * length
-            )
-    return run.finish(given, scaled, tuple(base.shape)), run_by.meter.done
+            error, step = result.error / length, result.step * length
+            scaled = replace(scaled, error=error, step=step)
+    finished = problem.finish(given, scaled, tuple(base.shape))
+    return finished, evaluator.meter.done

@@ -1,4 +1,4 @@
-"""Where the points around one array lie: steps in proportion, and within bounds."""
+"""Placement of the points around one array: steps in proportion, within bounds."""
 
 from __future__ import annotations
 
@@ -33,42 +33,54 @@ HINTS = {"bounds": "; as (low, high) for all entries, not as a pair for each"}
 
 
 def option_for_leaf(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
-    """An option given as a number or in the structure of ``x``, for one of its arrays.
+    """Return an option, given as a number or nested as ``x``, for one of its arrays.
 
-    ``name`` is how the caller would write the array.
+    It has no axes or the shape of the array, and its dtype. ``name`` is the array's as
+    the caller would write it.
     """
     if isinstance(value, bool):
         raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
     if isinstance(value, numbers.Real):
         return from_host(xp, python_float(option, value), like=x, dtype=x.dtype)
-    found = value
+    entry = value
     if getattr(value, "ndim", None) != 0:
-        found = dict(leaves(value)).get(name)
-    if found is None:
+        entry = dict(leaves(value)).get(name)
+    if entry is None:
         raise ValueError(
             f"`{option}` has no entry for {name}: give a number, or arrays nested as "
             "x is" + HINTS.get(option, "")
         )
-    if isinstance(found, numbers.Real):
-        return from_host(xp, python_float(option, found), like=x, dtype=x.dtype)
-    common_namespace(**{option: found, "x": x})
-    if tuple(found.shape) not in ((), tuple(x.shape)):
+    if isinstance(entry, numbers.Real):
+        return from_host(xp, python_float(option, entry), like=x, dtype=x.dtype)
+    common_namespace(**{option: entry, "x": x})
+    if tuple(entry.shape) not in ((), tuple(x.shape)):
         raise ValueError(
-            f"`{option}` has shape {tuple(found.shape)}, but {name} has shape "
+            f"`{option}` has shape {tuple(entry.shape)}, but {name} has shape "
             f"{tuple(x.shape)}: give a number, or one for each entry"
         )
-    return cast(xp, as_float(xp, option, found), x.dtype)
+    return cast(xp, as_float(xp, option, entry), x.dtype)
 
 
-# Checks the complex step by a real one.
+# The complex step is compared with this one; a central difference of accuracy 4 leaves
+# 12 digits in double precision.
 REAL_SCHEME = StencilScheme(stencil("central", 4))
-# What is left of the room to a bound, so that no rounding steps over it.
+# The part of the room to a bound that may be used. The rest is 8 eps of float32, so
+# that no rounding of steps and of points goes over it.
 ROOM = 1 - 2.0**-20
+# Of components so small that the imaginary step is near the smallest normal number, it
+# is that number times 2**52, so that it survives factors down to 2**-52 inside `f`; but
+# at most 2**-20 of the component, so that its square is 2**-40 of that of the
+# component.
+LEAST_IMAGINARY = 2.0**52
+LARGEST_IMAGINARY = 2.0**-20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
-    """One array, ``x`` (in messages ``name``), and where a plan puts points near it."""
+    """One array, ``x``, and the points that a plan puts near it.
+
+    ``name`` is what messages call the array.
+    """
 
     xp: Any
     x: Array
@@ -76,7 +88,7 @@ class Placement:
     plan: Plan
 
     def points(self, scheme: Scheme, eps: float, estimate: bool) -> Points:
-        """The points of a scheme, everything moving."""
+        """Return the points of a scheme, at which all of the array moves."""
         xp, x = self.xp, self.x
         offsets = scheme.offsets(estimate)
         bounds, sides, box = self.bounds, None, None
@@ -94,7 +106,7 @@ class Placement:
         return Points(xp, x, step, offsets, sides=sides, box=box, name=self.name)
 
     def noise_line(self, eps: float) -> Points:
-        """Points of one column close to x, in a random direction."""
+        """Return the points for the noise: close to x, along a random direction."""
         xp, x = self.xp, self.x
         with quiet():
             smallest, _ = noise_spacings(eps)
@@ -108,27 +120,27 @@ class Placement:
         return Points(xp, x, step, offsets, name=self.name)
 
     def check_direction(self) -> tuple[Array, Any]:
-        """A random direction along which a step of 1 stays within the bounds.
+        """Return a random direction along which a step of 1 stays within the bounds.
 
-        And by how much it had to be shortened for that.
+        And the factor, at most 1, by which it was shortened for that.
         """
         xp, x = self.xp, self.x
         with quiet():
-            ray = random_direction(xp, x) * floored_size(xp, x)
+            direction = random_direction(xp, x) * floored_size(xp, x)
             if self.bounds is None or not math.prod(x.shape):
-                return ray, 1.0
+                return direction, 1.0
             low, high = self.bounds
-            room = xp.min(xp.minimum(high - x, x - low) / xp.abs(ray)) * ROOM
+            room = xp.min(xp.minimum(high - x, x - low) / xp.abs(direction)) * ROOM
             length = xp.minimum(room, xp.ones_like(room))
-            return ray * length, length
+            return direction * length, length
 
     def largest_move(self, eps: float) -> Array:
-        """The largest move of each entry that the plan makes, in real numbers."""
+        """Return the largest move of each entry that the plan makes, in reals."""
         scheme = self.plan.scheme(eps)
         if isinstance(scheme, ComplexStep):
             scheme = REAL_SCHEME
         points = self.points(scheme, eps, False)
-        return points.position(max(points.offsets, key=abs)) - self.x
+        return points.coordinates_at(max(points.offsets, key=abs)) - self.x
 
     def _step(self, relative: float) -> Array:
         xp, x, step = self.xp, self.x, self.plan.step
@@ -139,31 +151,30 @@ class Placement:
         return xp.abs(option_for_leaf(xp, "step", step, self.name, x))
 
     def _imaginary(self, step: Array) -> Array:
-        """Steps that neither underflow in ``f`` nor grow beside small components."""
+        """Return steps that do not underflow in ``f``, times the imaginary unit."""
         xp, x = self.xp, self.x
         tiny = float_info(xp, x.dtype).tiny
-        room = own_size(xp, x) * 2.0**-20
-        step = xp.maximum(step, xp.minimum(room, xp.ones_like(x) * (tiny * 2.0**52)))
+        room = own_size(xp, x) * LARGEST_IMAGINARY
+        least = xp.ones_like(x) * (tiny * LEAST_IMAGINARY)
+        step = xp.maximum(step, xp.minimum(room, least))
         return as_complex(xp, step) * 1j
 
     @functools.cached_property
     def bounds(self) -> tuple[Array, Array] | None:
-        """Low and high for each entry; None where there are none."""
+        """The lower and the upper bound of each entry; None without bounds."""
         xp, x, bounds = self.xp, self.x, self.plan.bounds
         if bounds is None:
             return None
         if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
             raise TypeError(
-                "`bounds` must be a pair (low, high) of numbers, arrays like x or "
-                f"None; got {bounds!r}"
+                "`bounds` must be a pair (low, high), each None, a number, or arrays "
+                f"nested as x is; got {bounds!r}"
             )
-        sides = (
+        pair = (
             -math.inf if bounds[0] is None else bounds[0],
             math.inf if bounds[1] is None else bounds[1],
         )
-        low, high = (
-            option_for_leaf(xp, "bounds", side, self.name, x) for side in sides
-        )
+        low, high = (option_for_leaf(xp, "bounds", side, self.name, x) for side in pair)
         low, high = (xp.broadcast_to(side, tuple(x.shape)) for side in (low, high))
         if not is_lazy(xp, x):
             rule = "lie within `bounds`"
@@ -175,10 +186,11 @@ class Placement:
     def _within(
         self, bounds: tuple[Array, Array], step: Array, offsets: tuple[int, ...]
     ) -> tuple[Array, Array | None]:
-        """Steps, and the sides to take, so that no point leaves the bounds.
+        """Return steps, and the sides to take, so that no point leaves the bounds.
 
         A component too close to a bound takes all its points from the other side, at
-        the same accuracy; where neither side has room, the step shrinks.
+        the same accuracy; where neither side has room, the step shrinks. The sides are
+        those of `Points`, None for one-sided methods, whose step changes sign.
         """
         xp, x = self.xp, self.x
         low, high = bounds
@@ -187,9 +199,11 @@ class Placement:
         room = xp.maximum(above, below)
         central = min(offsets) < 0 < max(offsets)
         own = 1.0 if min(offsets) > 0 else -1.0  # the side of one-sided methods
-        here = xp.minimum(above, below) if central else above if own > 0 else below
+        one_sided = above if own > 0 else below
+        available = xp.minimum(above, below) if central else one_sided
         reach = max(map(abs, offsets))
-        inside = here >= reach * step
+        inside = available >= reach * step
+        # Of a symmetric stencil all points lie on one side, at 1, 2, 3, ... steps.
         needed = len(offsets) if central else reach
         shrunk = 2.0 ** xp.floor(xp.log2(room / needed))
         shrunk = xp.where(room < needed * step, shrunk, step)

@@ -18,7 +18,7 @@ from xgrad._differences.stencil import (
     rungs_for,
     stencil,
 )
-from xgrad._evaluation import Execution, Function, function_at
+from xgrad._evaluation import Execution, Function, bind_function
 
 Scheme = StencilScheme | Ladder | ComplexStep
 METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
@@ -121,7 +121,7 @@ def prepare(
     f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
 ) -> tuple[Function, list[tuple[str, Array]]]:
     """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
-    function, given = function_at(f, x, plan.dtype, execution)
+    function, given = bind_function(f, x, plan.dtype, execution)
     plan.refuse_lazy(function.xp, function.leaves[0])
     return function, given
 

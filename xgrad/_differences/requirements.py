@@ -1,4 +1,4 @@
-"""Checks that what `f` returned fits the derivative that was asked for."""
+"""Checks that the result of `f` fits the derivative that was asked for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from xgrad._arrays import Array
-from xgrad._differences.coloring import Coloring, as_coloring
+from xgrad._differences.coloring import Coloring
+from xgrad._differences.pattern import as_coloring
 
 
 def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
-    """The colouring of a pattern that fits ``x`` and ``f(x)``."""
+    """Return the colouring of a pattern; raise unless it fits ``x`` and ``f(x)``."""
     if isinstance(x, dict | list | tuple):
         raise TypeError("`sparsity` needs one array as `x`, not a nesting of arrays")
     coloring = as_coloring(sparsity)
@@ -24,7 +25,7 @@ def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
 
 
 def require_scalar(base: Array, otherwise: str = "") -> None:
-    """Raise unless ``f(x)`` is one number; ``otherwise`` tells what else there is."""
+    """Raise unless ``f(x)`` is one number; ``otherwise`` is a further remedy."""
     if math.prod(base.shape) != 1:
         raise ValueError(
             f"`f` must return a scalar, but returned shape {tuple(base.shape)}: "

