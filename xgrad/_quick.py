@@ -22,7 +22,7 @@ from xgrad._arrays import (
     float_info,
     floor_power_of_two,
 )
-from xgrad._batched import Batched, Memo, Region, Trace, differences
+from xgrad._batched import Batched, Memo, Region, Trace, all_differences
 from xgrad._differences import Method, Stencil, stencil
 from xgrad._evaluation import (
     CPU_BYTES,
@@ -203,16 +203,16 @@ def _together(
     trace = Trace(_xp(), points, Memo())
     try:
         positions = _positions(count, len(places))
-        region = Region.at(trace.xp, x.shape, positions, None, trace.cache)
+        region = Region.at_positions(trace.xp, x.shape, positions, None, trace.cache)
         shape = (points, *region.extent)
         diff = (places - flat).reshape(shape)
         found = f(Batched(trace, x, region, diff, places.reshape(shape)))
-        plain = trace.broken is None and isinstance(found, Batched)
+        plain = trace.refusal is None and isinstance(found, Batched)
         if not plain or found.dtype != x.dtype or found.shape != ():
             return None, None
-        if trace.formed and not trace.finite:
+        if trace.unchecked_diffs and not trace.diffs_are_finite:
             return None, None
-        changes = differences(trace, found, found.dtype).reshape(places.shape)
+        changes = all_differences(trace, found, found.dtype).reshape(places.shape)
         value = found.base
     except Exception:  # the general way tells what it is
         return None, None

@@ -1,32 +1,40 @@
-"""The hidden batch axis: a plain function at many points at once.
+"""The hidden batch axis: a plain function is evaluated at many points at once.
 
-The function gets one array that stands for many, `Batched`, and each operation on it
-evaluates what differs from the base, and no more. `region` says where arrays differ;
-`rules`, `moving`, `slicing` and `folding` what operations do to the differences; the
-other modules which functions there are, under their names in the array API standard
-and in NumPy.
+The function gets one array that stands for many, `Batched`. Each operation on it is
+evaluated once at the base, and again only for the entries that differ from it. In
+reading order:
+
+`region` says which entries differ, and `unions` puts two such regions together; `trace`
+remembers one evaluation; `array` is the stand-in that the function sees. `operands`,
+`elementwise`, `everywhere`, `layout`, `gather`, `slices`, `fibres` and `contractions`
+are the primitives: they compute with regions. `names` registers functions under their
+names in the array API standard and in NumPy; `protocols`, `elements`, `indexing`,
+`shapes`, `rearranging`, `joining`, `reductions`, `scans`, `products` and `linalg` are
+these functions, written in primitives and in one another.
 """
 
 from __future__ import annotations
 
 from xgrad._batched import elements as elements
 from xgrad._batched import indexing as indexing
+from xgrad._batched import joining as joining
 from xgrad._batched import linalg as linalg
-from xgrad._batched import moves as moves
 from xgrad._batched import products as products
+from xgrad._batched import protocols as protocols
+from xgrad._batched import rearranging as rearranging
 from xgrad._batched import reductions as reductions
 from xgrad._batched import scans as scans
 from xgrad._batched import shapes as shapes
 from xgrad._batched.array import Batched
+from xgrad._batched.everywhere import all_differences, all_values
 from xgrad._batched.region import Region
-from xgrad._batched.rules import differences, whole
 from xgrad._batched.trace import (
     PACKAGE,
     Memo,
     NotBatchedError,
     Trace,
+    describe_line,
     is_library,
-    line_of,
 )
 
 __all__ = [
@@ -36,8 +44,8 @@ __all__ = [
     "NotBatchedError",
     "Region",
     "Trace",
-    "differences",
+    "all_differences",
+    "all_values",
+    "describe_line",
     "is_library",
-    "line_of",
-    "whole",
 ]

@@ -1,8 +1,8 @@
-"""An array at many points at once, of which the caller's function sees one.
+"""Stand in for an array at many points, of which the caller's function sees one.
 
-Its base is the array at the point around which all others lie; what differs from it is
-known on a `Region`: as differences, which linear operations carry on exactly, or as
-values, which all others need.
+The base is the array at the point around which all others lie. Data of the others are
+stored on a `Region`: as differences from the base, which linear operations carry on
+exactly, or as values, which all other operations need.
 """
 
 from __future__ import annotations
@@ -25,22 +25,29 @@ NUMPY_NAMES: dict[Any, str] = {}
 class Batched:
     """An array at many points, which looks like the array at one of them.
 
-    ``run`` is the `Trace` that it belongs to (`trace` is a method of NumPy's arrays).
-    ``owner`` is the array whose memory it would share, at the ``version`` it then had.
+    ``base`` is the array at ``x``, and ``region`` says which entries differ from it
+    (None: not one). ``stored_diff`` and ``stored_value``, ``(points, slots, *inner)``,
+    are their differences and their values; at least one of them is stored. ``tracer``
+    is the `Trace` that the array belongs to (`trace` is a method of NumPy's arrays).
+
+    ``owner`` is the array whose memory it shares as a view, at the ``version`` that
+    this then had; ``stale`` says that its memory was written to through another array.
     """
 
     __slots__ = (
         "base",
-        "known_diff",
-        "known_value",
         "owner",
         "region",
-        "run",
         "stale",
+        "stored_diff",
+        "stored_value",
+        "tracer",
         "version",
     )
+    # An operator leaves the operation to the operand of the highest priority: above
+    # those of `np.matrix` (10), SciPy's sparse arrays (10.1) and CuPy's arrays (100).
     __array_priority__ = 1e6
-    # Tells the boundary of xgrad what it is, without an import.
+    # By this the boundary of xgrad recognizes it without an import.
     hides_points = True
 
     def __init__(
@@ -51,75 +58,87 @@ class Batched:
         diff: Array | None = None,
         value: Array | None = None,
     ) -> None:
-        self.run = trace
+        self.tracer = trace
         self.base = base
-        self.region: Any = region  # not asked for where nothing differs
-        self.known_diff = diff
-        self.known_value = value
+        self.region: Any = region  # Any: most code has asked already whether it is None
+        self.stored_diff = diff
+        self.stored_value = value
         self.owner: Batched | None = None
         self.version = 0
         self.stale = False
 
-    # What is known of it
-
     @property
     def value(self) -> Array:
-        """What its entries are where they differ, ``(points, slots, *inner)``."""
-        if self.known_value is None:
-            base = self.region.gather(self.base, self.run.rows)
-            self.known_value = base + self.known_diff
-        return self.known_value
+        """Values on the region, ``(points, slots, *inner)``; computed if need be."""
+        if self.stored_value is None:
+            base = self.region.gather(self.base, self.tracer.axes_first)
+            self.stored_value = base + self.stored_diff
+        return self.stored_value
 
     @property
     def diff(self) -> Array:
-        """By how much its entries differ there; 0 in slots that do not exist."""
-        if self.known_diff is None:
-            self.known_diff = self.diff_as(None)
-        return self.known_diff
+        """Differences on the region, ``(points, slots, *inner)``; 0 in invalid ones."""
+        if self.stored_diff is None:
+            self.stored_diff = self.diff_as(None)
+        return self.stored_diff
 
     @property
     def has_diff(self) -> bool:
-        """Whether differences are known without forming them from values."""
-        return self.known_diff is not None
+        """Whether differences are stored, so that none need be formed from values."""
+        return self.stored_diff is not None
 
     def diff_as(self, dtype: Any) -> Array:
-        """Differences in another dtype: of booleans and integers, too."""
-        xp, region = self.run.xp, self.region
-        if self.known_diff is not None:
+        """Return the differences in another dtype, also those of booleans and integers.
+
+        They are formed in that dtype if they are not stored, since booleans have none
+        and differences of unsigned integers would wrap around.
+        """
+        xp, region = self.tracer.xp, self.region
+        if self.stored_diff is not None:
             return (
-                self.known_diff if dtype is None else _cast(xp, self.known_diff, dtype)
+                self.stored_diff
+                if dtype is None
+                else _cast(xp, self.stored_diff, dtype)
             )
-        value, base = self.known_value, region.gather(self.base, self.run.rows)
+        value = self.stored_value
+        base = region.gather(self.base, self.tracer.axes_first)
         if dtype is not None:
             value, base = _cast(xp, value, dtype), _cast(xp, base, dtype)
         diff = value - base
         if region.valid is not None:
-            diff = region.masked(diff)
-        self.run.formed.append(diff)
+            diff = region.mask(diff)
+        self.tracer.unchecked_diffs.append(diff)
         return diff
 
-    def usable(self) -> Batched:
-        """Itself, unless a view of it, or what it is a view of, was written to."""
+    def map_stored(self, function: Callable[[Array], Array]) -> dict[str, Any]:
+        """Apply a function to the stored data; return arguments for a new array."""
+        stored = {}
+        if self.stored_diff is not None:
+            stored["diff"] = function(self.stored_diff)
+        if self.stored_value is not None:
+            stored["value"] = function(self.stored_value)
+        return stored
+
+    def ensure_current(self) -> Batched:
+        """Return itself; refuse if a view of it, or the owner of it, was written to."""
         owner = self.owner
         if self.stale or (owner is not None and owner.version != self.version):
-            raise self.run.refuse(
+            raise self.tracer.refuse(
                 "an assignment through a view", "assign to the array itself, or copy"
             )
         return self
 
-    def viewing(self, of: Batched) -> Batched:
-        """Marked as sharing memory with another one, as NumPy's views do."""
-        owner = of if of.owner is None else of.owner
+    def as_view_of(self, source: Batched) -> Batched:
+        """Mark itself as sharing the memory of another array, as NumPy's views do."""
+        owner = source if source.owner is None else source.owner
         self.owner, self.version = owner, owner.version
         return self
 
-    def become(self, other: Batched) -> None:
-        """Take on the content of another one: an assignment in place."""
+    def assign(self, other: Batched) -> None:
+        """Replace its content by that of another array, as assignments in place do."""
         self.base, self.region = other.base, other.region
-        self.known_diff, self.known_value = other.known_diff, other.known_value
+        self.stored_diff, self.stored_value = other.stored_diff, other.stored_value
         self.version += 1
-
-    # What it looks like
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,21 +176,21 @@ class Batched:
         return device_of(self.base)
 
     def to_device(self, device: Any, /) -> Batched:
-        """Itself on its own device; no other is offered."""
+        """Return itself on its own device; refuse any other."""
         if device != self.device:
-            raise self.run.refuse("a move to another device")
+            raise self.tracer.refuse("a move to another device")
         return self
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return HANDLERS["namespace"](self.run.xp)
+        return HANDLERS["namespace"](self.tracer.xp)
 
     @staticmethod
     def namespace(xp: Any) -> Any:
-        """The namespace whose functions take batched arrays beside those of ``xp``."""
+        """Return a namespace whose functions take arrays of ``xp`` and batched ones."""
         return HANDLERS["namespace"](xp)
 
     def __repr__(self) -> str:
-        return f"<{self.shape} {self.dtype} at {self.run.points} points>"
+        return f"<{self.shape} {self.dtype} at {self.tracer.points} points>"
 
     def __len__(self) -> int:
         if not self.shape:
@@ -182,8 +201,6 @@ class Batched:
         if not self.shape:
             raise TypeError("iteration over an array without axes")
         return (self[i] for i in range(self.shape[0]))
-
-    # What needs a single point
 
     def __divmod__(self, other: Any) -> Any:
         divide: Any = HANDLERS["operator"]
@@ -196,95 +213,94 @@ class Batched:
         return divide(operator.floordiv, pair), divide(operator.mod, pair)
 
     def __bool__(self) -> bool:
-        raise self.run.refuse(
+        raise self.tracer.refuse(
             "a branch on a value (bool(x), if, and, or, min, max)",
             "choose by `where(condition, a, b)`",
         )
 
     def __float__(self) -> float:
-        raise self.run.refuse(
+        raise self.tracer.refuse(
             "float(x), a function of `math`, or an assignment into another array",
             "use the array itself, array functions, and `zeros_like(x)` or `stack`",
         )
 
     def __complex__(self) -> complex:
-        raise self.run.refuse("complex(x)", "use `astype`")
+        raise self.tracer.refuse("complex(x)", "use `astype`")
 
     def __int__(self) -> int:
-        raise self.run.refuse("int(x)", "use `astype`")
+        raise self.tracer.refuse("int(x)", "use `astype`")
 
     def __index__(self) -> int:
-        raise self.run.refuse(
+        raise self.tracer.refuse(
             "an index computed from x", "use `where` or a sum over a mask"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise self.run.refuse(
+        raise self.tracer.refuse(
             "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
             "or a library that converts x to NumPy",
             "use `stack` or `concat`, `zeros_like(x)`, and array functions",
         )
 
     def __dlpack__(self, *arguments: Any, **options: Any) -> Any:
-        raise self.run.refuse("an export through DLPack", "use array functions")
+        raise self.tracer.refuse("an export through DLPack", "use array functions")
 
     def sort(self, axis: int = -1, kind: str | None = None) -> None:
         """Sort in place, as the method of NumPy's arrays does."""
         if self.owner is not None:
-            raise self.run.refuse("sorting a view in place", "use the function `sort`")
-        self.become(HANDLERS["sort"](self, axis, kind))
+            raise self.tracer.refuse(
+                "sorting a view in place", "use the function `sort`"
+            )
+        self.assign(HANDLERS["sort"](self, axis, kind))
 
     def item(self, *arguments: Any) -> Any:
         """Refused: there is no single number."""
-        raise self.run.refuse("x.item()", "use the array")
+        raise self.tracer.refuse("x.item()", "use the array")
 
     def tolist(self) -> Any:
         """Refused: there are no single numbers."""
-        raise self.run.refuse("x.tolist()", "use the array")
+        raise self.tracer.refuse("x.tolist()", "use the array")
 
     def __getattr__(self, name: str) -> Any:
-        """Methods, by the handler of the function of the same name."""
+        """Return a method, which calls the handler of the function of its name."""
         if name in METHODS:
             handler = HANDLERS[name]
             return lambda *args, **kwargs: handled(
-                self.run, name, handler, (self.usable(), *args), kwargs
+                self.tracer, name, handler, (self.ensure_current(), *args), kwargs
             )
         if not name.startswith("__"):
-            self.run.refuse(f"the attribute `{name}`", "write it without")
+            # Noted, not raised: `hasattr` and `getattr` with a default go on.
+            self.tracer.refuse(f"the attribute `{name}`", "write it without")
         raise AttributeError(f"an array at many points has no attribute {name!r}")
-
-    # Protocols
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, **options: Any
     ) -> Any:
-        return HANDLERS["ufunc"](self.run, ufunc, method, inputs, options)
+        return HANDLERS["ufunc"](self.tracer, ufunc, method, inputs, options)
 
     def __array_function__(
         self, function: Any, types: Any, args: Any, kwargs: Any
     ) -> Any:
         name = NUMPY_NAMES.get(function)
         if name is None:
-            raise self.run.refuse(
+            raise self.tracer.refuse(
                 f"np.{getattr(function, '__name__', function)}",
                 "write it with functions of the array API standard",
             )
-        return handled(self.run, f"np.{name}", HANDLERS[name], args, kwargs)
+        return handled(self.tracer, f"np.{name}", HANDLERS[name], args, kwargs)
 
     def __cupy_override_elementwise_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        return HANDLERS["cupy_kernel"](self.run, kernel, args, kwargs)
+        return HANDLERS["cupy_kernel"](self.tracer, kernel, args, kwargs)
 
     def __cupy_override_reduction_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        return HANDLERS["cupy_reduction"](self.run, kernel, self, args, kwargs)
-
-    # Indexing
+        return HANDLERS["cupy_reduction"](self.tracer, kernel, self, args, kwargs)
 
     def __getitem__(self, key: Any) -> Any:
-        return HANDLERS["getitem"](self.usable(), key)
+        return HANDLERS["getitem"](self.ensure_current(), key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         HANDLERS["setitem"](self, key, value)
@@ -292,22 +308,22 @@ class Batched:
     @property
     def T(self) -> Any:  # noqa: N802 (the name of the standard)
         """Axes in reverse order."""
-        return HANDLERS["transpose"](self.usable())
+        return HANDLERS["transpose"](self.ensure_current())
 
     @property
     def mT(self) -> Any:  # noqa: N802
         """The last two axes swapped."""
-        return HANDLERS["matrix_transpose"](self.usable())
+        return HANDLERS["matrix_transpose"](self.ensure_current())
 
     @property
     def real(self) -> Any:
         """Real part."""
-        return HANDLERS["real"](self.usable())
+        return HANDLERS["real"](self.ensure_current())
 
     @property
     def imag(self) -> Any:
         """Imaginary part."""
-        return HANDLERS["imag"](self.usable())
+        return HANDLERS["imag"](self.ensure_current())
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -315,16 +331,17 @@ class Batched:
 def handled(
     trace: Trace, name: str, handler: Callable[..., Any], args: Any, kwargs: Any
 ) -> Any:
-    """What a handler gives; arguments that it does not have are refused by name."""
+    """Call a handler; refuse arguments that it does not have by their names."""
     try:
         return handler(*args, **kwargs)
     except TypeError as error:
+        # An error of the call itself has no frame below this one.
         here = error.__traceback__
         if isinstance(error, NotBatchedError) or here is None or here.tb_next:
             raise
         name = name.removeprefix("np.numpy.").removeprefix("np.")
-        what = str(error).partition(") ")[2] or "other arguments"
-        raise trace.refuse(f"`{name}`, which {what}", "write it without") from None
+        complaint = str(error).partition(") ")[2] or "other arguments"
+        raise trace.refuse(f"`{name}`, which {complaint}", "write it without") from None
 
 
 METHODS = frozenset(
@@ -340,16 +357,18 @@ def _cast(xp: Any, x: Array, dtype: Any) -> Array:
 
 
 def is_operand(x: Any) -> bool:
-    """Whether it can stand beside a batched array in an operation."""
+    """Whether a batched array can be combined with it by an operator."""
     return isinstance(x, (*PLAIN, Batched, list, tuple)) or hasattr(x, "dtype")
 
 
 def _as_array(x: Any) -> Any:
-    """Lists beside an array, which NumPy takes."""
+    """Return lists as arrays, since NumPy's operators take both."""
     return np.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def _add_operators() -> None:
+    """Give `Batched` its operators: plain, reflected, in place and of one operand."""
+
     def forward(function: Callable[..., Any]) -> Any:
         def method(self: Batched, other: Any) -> Any:
             if not is_operand(other):

@@ -1,4 +1,4 @@
-"""Norms and linear algebra."""
+"""Define norms, linear algebra and Fourier transforms by name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import numpy as np
 
 from xgrad._arrays import Array, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.moving import reshaped
+from xgrad._batched.elementwise import elementwise
+from xgrad._batched.everywhere import everywhere
+from xgrad._batched.layout import reshaped
 from xgrad._batched.names import any_batched, axes_of, axis_of, handles, named, require
-from xgrad._batched.products import same_lead
-from xgrad._batched.rules import elementwise, everywhere, trace_of
+from xgrad._batched.operands import trace_of
+from xgrad._batched.products import align_axes
 
 
-def _power_sum(x: Batched, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    """Norm of vectors along axes."""
-    absolute = named(x.run.xp, "abs")
+def _norm_of_vectors(
+    x: Batched, order: Any, axes: tuple[int, ...], keepdims: bool
+) -> Any:
+    """Return the norms of vectors that lie along axes."""
+    absolute = named(x.tracer.xp, "abs")
     if order in (None, 2, "fro"):
-        root = named(x.run.xp, "sqrt")
+        root = named(x.tracer.xp, "sqrt")
         if x.dtype.kind == "c":
             x = elementwise(absolute, x)
         squares = elementwise(operator.mul, x, x)
@@ -31,31 +35,31 @@ def _power_sum(x: Batched, order: Any, axes: tuple[int, ...], keepdims: bool) ->
     if order == -math.inf:
         return HANDLERS["min"](size, axes, keepdims=keepdims)
     if order == 0:
-        counted = HANDLERS["astype"](elementwise(operator.ne, x, 0), size.dtype)
-        return HANDLERS["sum"](counted, axes, keepdims=keepdims)
+        nonzero = HANDLERS["astype"](elementwise(operator.ne, x, 0), size.dtype)
+        return HANDLERS["sum"](nonzero, axes, keepdims=keepdims)
     if order == 1:
         return HANDLERS["sum"](size, axes, keepdims=keepdims)
     return HANDLERS["sum"](size**order, axes, keepdims=keepdims) ** (1 / order)
 
 
-def _matrix_power_sum(
+def _norm_of_matrices(
     x: Batched, order: Any, axes: tuple[int, ...], keepdims: bool
 ) -> Any:
-    """Norm of matrices along two axes."""
+    """Return the norms of matrices that lie along two axes."""
     rows, columns = axes
     if order in (None, "fro"):
-        return _power_sum(x, None, axes, keepdims)
-    size = elementwise(named(x.run.xp, "abs"), x)
+        return _norm_of_vectors(x, None, axes, keepdims)
+    size = elementwise(named(x.tracer.xp, "abs"), x)
+    # The largest or smallest sum of a column (order 1, -1) or a row (inf, -inf).
     name = {1: "max", math.inf: "max", -1: "min", -math.inf: "min"}.get(order)
     if name is not None:
-        along_axis = rows if abs(order) == 1 else columns
-        other = columns if abs(order) == 1 else rows
-        sums = HANDLERS["sum"](size, along_axis, keepdims=True)
-        found = HANDLERS[name](sums, other, keepdims=True)
-        return found if keepdims else HANDLERS["squeeze"](found, axes)
+        summed, compared = (rows, columns) if abs(order) == 1 else (columns, rows)
+        sums = HANDLERS["sum"](size, summed, keepdims=True)
+        norms = HANDLERS[name](sums, compared, keepdims=True)
+        return norms if keepdims else HANDLERS["squeeze"](norms, axes)
     if order not in (2, -2, "nuc"):
         raise ValueError(f"invalid norm order {order!r} for matrices")
-    require(is_numpy(x.run.xp), x, f"a matrix norm of order {order!r}")
+    require(is_numpy(x.tracer.xp), x, f"a matrix norm of order {order!r}")
     norm = np.linalg.norm
     return everywhere(
         ("norm", order, axes, keepdims),
@@ -71,35 +75,35 @@ def _norm(x: Batched, ord: Any = None, axis: Any = None, keepdims: bool = False)
         if ord is None or x.ndim == 1:
             if x.ndim != 1 and not keepdims:
                 x = reshaped(x, (x.size,))
-            return _power_sum(x, ord, axes_of(x, None), keepdims)
+            return _norm_of_vectors(x, ord, axes_of(x, None), keepdims)
         axis = (0, 1)
         if x.ndim != 2:
             raise ValueError("improper number of dimensions to norm")
     axes = axes_of(x, axis)
     if len(axes) == 2:
-        return _matrix_power_sum(x, ord, axes, keepdims)
+        return _norm_of_matrices(x, ord, axes, keepdims)
     if ord == "fro":
         raise ValueError("invalid norm order 'fro' for vectors")
-    return _power_sum(x, ord, axes, keepdims)
+    return _norm_of_vectors(x, ord, axes, keepdims)
 
 
 @handles("linalg.vector_norm")
 def _vector_norm(
     x: Batched, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Any:
-    return _power_sum(x, ord, axes_of(x, axis), keepdims)
+    return _norm_of_vectors(x, ord, axes_of(x, axis), keepdims)
 
 
 @handles("linalg.matrix_norm")
 def _matrix_norm(x: Batched, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    return _matrix_power_sum(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
+    return _norm_of_matrices(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
-def _stacked(name: str) -> None:
-    """Functions of matrices that take stacks of them: the hidden axis is one more."""
+def _register_stacked(name: str) -> None:
+    """Register a function of stacks of matrices: the hidden axis is one more."""
 
     def handler(x: Batched, *args: Any) -> Any:
-        xp = x.run.xp
+        xp = x.tracer.xp
         require(all(isinstance(a, int) for a in args), x, f"these arguments of {name}")
         function = getattr(xp.linalg, name)
         if x.ndim < 2:
@@ -115,7 +119,7 @@ def _stacked(name: str) -> None:
 
 
 for _name in "det inv pinv slogdet eigvalsh svdvals cholesky matrix_power eigh".split():
-    _stacked(_name)
+    _register_stacked(_name)
 
 
 @handles("linalg.solve")
@@ -127,34 +131,34 @@ def _solve(a: Any, b: Any) -> Any:
     def many(x: Array, y: Array) -> Array:
         if vector:
             y = y[..., None]
-        x, y = same_lead(x, y, a, b, a.ndim, max(b.ndim, 2))
-        found = xp.linalg.solve(x, y)
-        return found[..., 0] if vector else found
+        x, y = align_axes(x, y, a, b, a.ndim, max(b.ndim, 2))
+        solution = xp.linalg.solve(x, y)
+        return solution[..., 0] if vector else solution
 
     return everywhere("solve", lambda x, y: xp.linalg.solve(x, y), many, a, b)
 
 
 @handles("select")
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    trace = any_batched((condlist, choicelist, default)).run  # type: ignore[union-attr]
-    found = default
+    trace = any_batched((condlist, choicelist, default)).tracer  # type: ignore[union-attr]
+    result = default
     pairs = list(zip(condlist, choicelist, strict=True))
     for condition, choice in reversed(pairs):
-        operands = (condition, choice, found)
+        operands = (condition, choice, result)
         if any_batched(operands) is None:
-            found = np.where(*operands)
+            result = np.where(*operands)
         else:
-            found = elementwise(trace.xp.where, *operands)
-    return found
+            result = elementwise(trace.xp.where, *operands)
+    return result
 
 
-def _transforms(name: str) -> None:
-    """Fourier transforms along one axis."""
+def _register_transform(name: str) -> None:
+    """Register a Fourier transform along one axis."""
 
     def handler(x: Batched, n: int | None = None, axis: int = -1) -> Any:
         require(n is None or n == x.shape[axis], x, f"fft.{name}(n=)")
         place = axis_of(x, axis)
-        function = getattr(x.run.xp.fft, name)
+        function = getattr(x.tracer.xp.fft, name)
         return everywhere(
             (name, place),
             lambda a: function(a, axis=place),
@@ -166,7 +170,7 @@ def _transforms(name: str) -> None:
 
 
 for _name in "fft ifft rfft".split():
-    _transforms(_name)
+    _register_transform(_name)
 
 
 @handles("linalg.svd")
@@ -177,9 +181,8 @@ def _svd(x: Batched, full_matrices: bool = True, compute_uv: bool = True) -> Any
 
 @handles("linalg.multi_dot")
 def _multi_dot(arrays: Any) -> Any:
-    found = arrays[0]
+    result = arrays[0]
     for array in arrays[1:]:
-        both = (found, array)
-        plain = not any(isinstance(part, Batched) for part in both)
-        found = found @ array if plain else HANDLERS["matmul"](*both)
-    return found
+        batched = isinstance(result, Batched) or isinstance(array, Batched)
+        result = HANDLERS["matmul"](result, array) if batched else result @ array
+    return result

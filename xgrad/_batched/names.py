@@ -1,4 +1,4 @@
-"""Functions by their names, and the namespace that batched arrays belong to.
+"""Register functions by their names, and offer the namespace of batched arrays.
 
 Each handler has the arguments that it implements and no others: an argument that it
 does not know is an error, which ends in one point at a time, and is never dropped.
@@ -15,34 +15,36 @@ import numpy as np
 
 from xgrad._arrays import Array, is_numpy, unwrap, wrap_like
 from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched, handled
-from xgrad._batched.moving import reshaped
+from xgrad._batched.layout import reshaped
 
-NONE = object()  # where None is a value
+NONE = object()  # the default of arguments for which None is a value
 
 
 def handles(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a handler by its names: those of the standard and those of NumPy."""
+    """Register a handler by its names in the standard and in NumPy."""
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
         for name in names:
             HANDLERS[name] = handler
-            scope: Any = np
-            for part in name.split("."):
-                scope = getattr(scope, part, None)
-            if callable(scope) and not isinstance(scope, (np.ufunc, type)):
-                NUMPY_NAMES[scope] = name
+            function: Any = np
+            for attribute in name.split("."):
+                function = getattr(function, attribute, None)
+            # NumPy hands its ufuncs over by a protocol of their own.
+            if callable(function) and not isinstance(function, (np.ufunc, type)):
+                NUMPY_NAMES[function] = name
         return handler
 
     return register
 
 
 def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
-    """Raise what starts the fallback, unless a condition holds (x: array or trace)."""
+    """Refuse unless a condition holds; ``x`` is a batched array or a trace."""
     if not condition:
-        raise getattr(x, "run", x).refuse(idiom, remedy)
+        raise getattr(x, "tracer", x).refuse(idiom, remedy)
 
 
 def axis_of(x: Any, axis: int) -> int:
+    """Return an axis of ``x``, counted from the front."""
     axis = operator.index(axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"axis {axis} is out of bounds for {x.ndim} axes")
@@ -50,6 +52,7 @@ def axis_of(x: Any, axis: int) -> int:
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+    """Return axes of ``x``, counted from the front; all of them for None."""
     if axis is None:
         return tuple(range(x.ndim))
     if isinstance(axis, (tuple, list)):
@@ -59,7 +62,10 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
 
 @functools.cache
 def named(xp: Any, name: str, *options: tuple[str, Any]) -> Callable[..., Any]:
-    """A function of a namespace with some keywords: the same object every time."""
+    """Return a function of a namespace with some keywords.
+
+    It is one object every time, by which a chunk knows the operation again.
+    """
     function = getattr(xp, name)
     if not options:
         return function
@@ -67,40 +73,45 @@ def named(xp: Any, name: str, *options: tuple[str, Any]) -> Callable[..., Any]:
 
 
 def array_like(x: Any, among: Any) -> Any:
-    """An array; of NumPy also numbers and lists."""
+    """Return ``x`` as an array, batched or not; only NumPy takes numbers and lists.
+
+    ``among`` are all operands, one of which is batched.
+    """
     if isinstance(x, Batched) or hasattr(x, "ndim"):
         return x
-    trace = any_batched((among,)).run  # type: ignore[union-attr]
+    trace = any_batched((among,)).tracer  # type: ignore[union-attr]
     if is_numpy(trace.xp) and any_batched((x,)) is None:
         return np.asarray(x)
     if isinstance(x, (tuple, list)):
         return HANDLERS["stack"](x)
-    raise trace.refuse("a list of numbers beside entries of x", "make arrays of them")
+    raise trace.refuse(
+        "a list of numbers together with entries of x", "make arrays of them"
+    )
 
 
 def is_float(x: Batched) -> bool:
+    """Whether the entries are real or complex floats."""
     return x.dtype.kind in "fc"
 
 
 def zero_of(x: Batched) -> Array:
-    xp = x.run.xp
+    """Return a 0 of the dtype and on the device of ``x``, without axes."""
+    xp = x.tracer.xp
     return xp.zeros((), dtype=x.dtype, device=x.device)
 
 
 def reshape(x: Any, shape: Any) -> Any:
-    """In another shape, batched or not."""
+    """Return an array, batched or not, in another shape."""
     if isinstance(x, Batched):
         return reshaped(x, shape)
     return x.reshape(shape) if hasattr(x, "reshape") else np.reshape(x, shape)
 
 
-# The namespace that batched arrays say they belong to
-
-
 class Namespace:
     """An array namespace whose functions take batched arrays as well.
 
-    It has the name of the other one, so that `array_namespace` accepts arrays of both.
+    It has the name of the namespace of plain arrays, so that `array_namespace` accepts
+    both kinds together.
     """
 
     hides_points = True
@@ -111,81 +122,85 @@ class Namespace:
         self.__name__ = xp.__name__
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._xp, name)
-        full = f"{self._path}{name}"
+        attribute = getattr(self._xp, name)
+        path = f"{self._path}{name}"
         if name in ("linalg", "fft"):
-            found = Namespace(found, f"{name}.")
-        elif full in HANDLERS and not isinstance(found, type):
-            found = _dispatched(HANDLERS[full], found)
-        elif callable(found) and not isinstance(found, type):
-            found = _refusing(full, found)
-        self.__dict__[name] = found
-        return found
+            attribute = Namespace(attribute, f"{name}.")
+        elif path in HANDLERS and not isinstance(attribute, type):
+            attribute = _dispatch(HANDLERS[path], attribute)
+        elif callable(attribute) and not isinstance(attribute, type):
+            attribute = _refuse_batched(path, attribute)
+        self.__dict__[name] = attribute
+        return attribute
 
 
 def any_batched(arguments: Any) -> Batched | None:
+    """Return the first batched array among arguments and in their lists, if any."""
     for argument in arguments:
         argument = unwrap(argument)
         if isinstance(argument, Batched):
             return argument
         if isinstance(argument, (tuple, list)):
-            found = any_batched(argument)
-            if found is not None:
-                return found
+            batched = any_batched(argument)
+            if batched is not None:
+                return batched
     return None
 
 
-def _dispatched(handler: Callable[..., Any], plain: Callable[..., Any]) -> Any:
-    """A function with the handler for batched arrays."""
+def _dispatch(handler: Callable[..., Any], plain: Callable[..., Any]) -> Any:
+    """Return the function ``plain``, which calls the handler for batched arrays."""
 
     @functools.wraps(plain)
     def function(*args: Any, **kwargs: Any) -> Any:
         if any_batched((*args, *kwargs.values())) is None:
             return plain(*args, **kwargs)
-        holder = _holder((*args, *kwargs.values()))
-        trace = any_batched((*args, *kwargs.values())).run  # type: ignore[union-attr]
+        wrapper = _any_wrapper((*args, *kwargs.values()))
+        trace = any_batched((*args, *kwargs.values())).tracer  # type: ignore[union-attr]
         name = plain.__name__
-        if holder is None:
+        if wrapper is None:
             return handled(trace, name, handler, args, kwargs)
-        args, kwargs = _bared(args), {k: _bared(v) for k, v in kwargs.items()}
-        return _dressed(handled(trace, name, handler, args, kwargs), holder)
+        args, kwargs = _unwrap_all(args), {k: _unwrap_all(v) for k, v in kwargs.items()}
+        return _wrap_all(handled(trace, name, handler, args, kwargs), wrapper)
 
     return function
 
 
-def _holder(arguments: Any) -> Any:
-    """An array of array_api_strict among the arguments, if there is one."""
+def _any_wrapper(arguments: Any) -> Any:
+    """Return the first array of array_api_strict among the arguments, if any."""
     for argument in arguments:
         if isinstance(argument, (tuple, list)):
-            found = _holder(argument)
-            if found is not None:
-                return found
+            wrapper = _any_wrapper(argument)
+            if wrapper is not None:
+                return wrapper
         elif unwrap(argument) is not argument:
             return argument
     return None
 
 
-def _bared(argument: Any) -> Any:
-    """Arguments as those of NumPy."""
+def _unwrap_all(argument: Any) -> Any:
+    """Return an argument of array_api_strict as one of NumPy."""
     if isinstance(argument, (tuple, list)):
-        return type(argument)(map(_bared, argument))
+        return type(argument)(map(_unwrap_all, argument))
     if type(argument).__name__ == "Device":
         return None
     return unwrap(getattr(argument, "_np_dtype", argument))
 
 
-def _dressed(found: Any, holder: Any) -> Any:
-    if isinstance(found, (tuple, list)):
-        return type(found)(_dressed(part, holder) for part in found)
-    return wrap_like(found, holder) if hasattr(found, "shape") else found
+def _wrap_all(result: Any, like: Any) -> Any:
+    """Return a result of NumPy as one of array_api_strict, like the array ``like``."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(_wrap_all(item, like) for item in result)
+    return wrap_like(result, like) if hasattr(result, "shape") else result
 
 
-def _refusing(name: str, plain: Callable[..., Any]) -> Any:
+def _refuse_batched(name: str, plain: Callable[..., Any]) -> Any:
+    """Return the function ``plain``, which refuses batched arrays."""
+
     @functools.wraps(plain)
     def function(*args: Any, **kwargs: Any) -> Any:
         batched = any_batched((*args, *kwargs.values()))
         if batched is not None:
-            raise batched.run.refuse(
+            raise batched.tracer.refuse(
                 f"`{name}`", "write it with other functions of the standard"
             )
         return plain(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Products of arrays."""
+"""Define products of arrays by name, down to `einsum`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from xgrad._arrays import Array, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.folding import product
-from xgrad._batched.moving import permuted, reshaped
+from xgrad._batched.contractions import product
+from xgrad._batched.elementwise import elementwise
+from xgrad._batched.everywhere import everywhere
+from xgrad._batched.layout import permuted, reshaped
 from xgrad._batched.names import (
     array_like,
     axes_of,
@@ -23,34 +25,39 @@ from xgrad._batched.names import (
     require,
     reshape,
 )
-from xgrad._batched.rules import elementwise, everywhere, trace_of
+from xgrad._batched.operands import trace_of
 from xgrad._batched.trace import Trace
 
 
-def _many_matmul(
+def _matmul_at_points(
     xp: Any, a: Any, b: Any, a_ndim: int, b_ndim: int
 ) -> Callable[..., Any]:
+    """Return a function that multiplies the operands at all points."""
+
     def many(x: Array, y: Array) -> Array:
         # A vector becomes a matrix of one row or column, behind the hidden axis.
         if a_ndim == 1:
             x = x[..., None, :]
         if b_ndim == 1:
             y = y[..., :, None]
-        x, y = same_lead(x, y, a, b, max(a_ndim, 2), max(b_ndim, 2))
-        found = xp.matmul(x, y)
+        x, y = align_axes(x, y, a, b, max(a_ndim, 2), max(b_ndim, 2))
+        products = xp.matmul(x, y)
         if b_ndim == 1:
-            found = found[..., 0]
+            products = products[..., 0]
         if a_ndim == 1:
-            found = found[..., 0] if b_ndim == 1 else found[..., 0, :]
-        return found
+            products = products[..., 0] if b_ndim == 1 else products[..., 0, :]
+        return products
 
     return many
 
 
-def same_lead(
+def align_axes(
     x: Array, y: Array, a: Any, b: Any, a_ndim: int, b_ndim: int
 ) -> tuple[Array, Array]:
-    """Axes of length 1 after the hidden axis of the one with fewer axes."""
+    """Insert axes of length 1 after the hidden axis of the one with fewer axes.
+
+    ``x`` and ``y`` are the operands ``a`` and ``b``, at all points if they are batched.
+    """
     if isinstance(a, Batched) and a_ndim < b_ndim:
         x = x[(slice(None), *(None,) * (b_ndim - a_ndim), ...)]
     if isinstance(b, Batched) and b_ndim < a_ndim:
@@ -69,7 +76,7 @@ def _matmul(a: Any, b: Any) -> Any:
     return product(
         "matmul",
         lambda x, y: xp.matmul(xp.asarray(x), xp.asarray(y)),
-        _many_matmul(xp, a, b, a.ndim, b.ndim),
+        _matmul_at_points(xp, a, b, a.ndim, b.ndim),
         a,
         b,
     )
@@ -122,10 +129,11 @@ def _kron(a: Any, b: Any) -> Any:
     ndim = max(a.ndim, b.ndim)
     left = (1,) * (ndim - a.ndim) + tuple(a.shape)
     right = (1,) * (ndim - b.ndim) + tuple(b.shape)
-    wide = tuple(n for m in left for n in (m, 1))
-    deep = tuple(n for m in right for n in (1, m))
-    found = elementwise(operator.mul, reshape(a, wide), reshape(b, deep))
-    return reshaped(found, tuple(m * n for m, n in zip(left, right, strict=True)))
+    # Each axis of the result is an axis of `a` and one of `b`, merged.
+    a = reshape(a, tuple(n for m in left for n in (m, 1)))
+    b = reshape(b, tuple(n for m in right for n in (1, m)))
+    products = elementwise(operator.mul, a, b)
+    return reshaped(products, tuple(m * n for m, n in zip(left, right, strict=True)))
 
 
 @handles("tensordot", "linalg.tensordot")
@@ -135,26 +143,27 @@ def _tensordot(a: Any, b: Any, /, axes: Any = 2) -> Any:
         right = tuple(range(axes))
     else:
         left, right = (axes_of(x, side) for x, side in zip((a, b), axes, strict=True))
-    keep_a = [i for i in range(a.ndim) if i not in left]
-    keep_b = [i for i in range(b.ndim) if i not in right]
+    rest_a = [i for i in range(a.ndim) if i not in left]
+    rest_b = [i for i in range(b.ndim) if i not in right]
     length = math.prod(a.shape[i] for i in left)
-    shape = tuple(a.shape[i] for i in keep_a) + tuple(b.shape[i] for i in keep_b)
-    a = _arranged(a, (*keep_a, *left), (-1, length))
-    b = _arranged(b, (*right, *keep_b), (length, -1))
+    shape = tuple(a.shape[i] for i in rest_a) + tuple(b.shape[i] for i in rest_b)
+    a = _as_matrix(a, (*rest_a, *left), (-1, length))
+    b = _as_matrix(b, (*right, *rest_b), (length, -1))
     return reshaped(_matmul(a, b), shape)
 
 
-def _arranged(x: Any, order: tuple[int, ...], shape: tuple[int, int]) -> Any:
+def _as_matrix(x: Any, order: tuple[int, ...], shape: tuple[int, int]) -> Any:
+    """Return ``x`` with its axes in another order and merged to two."""
     size = math.prod(x.shape)
     rest = size // max(1, math.prod(n for n in shape if n != -1))
     shape = tuple(rest if n == -1 else n for n in shape)  # type: ignore[assignment]
     if isinstance(x, Batched):
         return reshaped(permuted(x, order), shape)
-    return _turned(x, order).reshape(shape)
+    return _permute_plain(x, order).reshape(shape)
 
 
-def _turned(x: Any, order: tuple[int, ...]) -> Any:
-    """A plain array with its axes in another order."""
+def _permute_plain(x: Any, order: tuple[int, ...]) -> Any:
+    """Return a plain array with its axes in another order."""
     return x if order == tuple(range(len(order))) else x.transpose(order)
 
 
@@ -163,39 +172,32 @@ def _cross(a: Any, b: Any, /, *, axis: int = -1) -> Any:
     if tuple(a.shape) != tuple(b.shape) or a.shape[axis_of(a, axis)] != 3:
         raise trace_of((a, b)).refuse("cross of these shapes", "give shapes (..., 3)")
     lead = (slice(None),) * axis_of(a, axis)
-    parts = []
+    components = []
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
-        parts.append(a[(*lead, j)] * b[(*lead, k)] - a[(*lead, k)] * b[(*lead, j)])
-    return HANDLERS["stack"](parts, axis=axis)
+        components.append(a[(*lead, j)] * b[(*lead, k)] - a[(*lead, k)] * b[(*lead, j)])
+    return HANDLERS["stack"](components, axis=axis)
 
 
-# Above this size of the product of all letters, einsum is done everywhere at once.
+# Up to this size the product over all letters of an einsum, before anything is summed,
+# is formed at the base: 2 MiB in float64. Chosen by hand; only speed and memory depend
+# on it.
 EINSUM_SIZE = 2**18
 
 
 @handles("einsum")
 def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     trace = trace_of(operands)
-    del optimize  # how, not what
+    del optimize  # it changes the order of products, but not the result
     if not isinstance(subscripts, str) or "." in subscripts:
         raise trace.refuse("einsum with an ellipsis or with lists", "name all axes")
-    left, _, right = subscripts.replace(" ", "").partition("->")
-    inputs = left.split(",")
-    if "->" not in subscripts:
-        letters = "".join(inputs)
-        right = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    if len(inputs) != len(operands):
-        raise ValueError("einsum needs as many subscripts as operands")
-    for i, (letters, operand) in enumerate(zip(inputs, operands, strict=True)):
-        if len(letters) != operand.ndim:
-            raise ValueError(f"operand {i} of einsum has other axes than {letters!r}")
+    inputs, right = _parse_subscripts(subscripts, operands)
     if any(len(set(letters)) != len(letters) for letters in (*inputs, right)):
         return _einsum_everywhere(trace, inputs, right, operands)
     if len(operands) == 2:
-        found = _einsum_pair(inputs, right, operands)
-        if found is not None:
-            return found
+        result = _einsum_pair(inputs, right, operands)
+        if result is not None:
+            return result
     lengths = {
         letter: n
         for letters, operand in zip(inputs, operands, strict=True)
@@ -203,23 +205,53 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     }
     if math.prod(lengths.values()) > EINSUM_SIZE:
         return _einsum_everywhere(trace, inputs, right, operands)
+    return _einsum_by_broadcasting(inputs, right, operands, lengths)
+
+
+def _parse_subscripts(
+    subscripts: str, operands: tuple[Any, ...]
+) -> tuple[list[str], str]:
+    """Return the letters of each operand and those of the result."""
+    left, _, right = subscripts.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    if "->" not in subscripts:
+        letters = "".join(inputs)
+        right = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    if len(inputs) != len(operands):
+        raise ValueError(
+            f"einsum needs as many subscripts as operands, but has {len(inputs)} "
+            f"subscripts for {len(operands)} operands"
+        )
+    for i, (letters, operand) in enumerate(zip(inputs, operands, strict=True)):
+        if len(letters) != operand.ndim:
+            raise ValueError(
+                f"operand {i} of einsum has {operand.ndim} axes, but its subscripts "
+                f"are {letters!r}"
+            )
+    return inputs, right
+
+
+def _einsum_by_broadcasting(
+    inputs: list[str], right: str, operands: tuple[Any, ...], lengths: dict[str, int]
+) -> Any:
+    """Multiply all operands over all letters, then sum those not in the result."""
     order = right + "".join(c for c in lengths if c not in right)
-    parts = []
+    factors = []
     for letters, operand in zip(inputs, operands, strict=True):
         places = tuple(letters.index(c) for c in order if c in letters)
         if isinstance(operand, Batched):
             operand = permuted(operand, places)
         else:
-            operand = _turned(operand, places)
+            operand = _permute_plain(operand, places)
         shape = tuple(lengths[c] if c in letters else 1 for c in order)
-        parts.append(reshape(operand, shape))
-    found = functools.reduce(operator.mul, parts)
+        factors.append(reshape(operand, shape))
+    products = functools.reduce(operator.mul, factors)
     axes = tuple(range(len(right), len(order)))
-    return HANDLERS["sum"](found, axis=axes) if axes else found
+    return HANDLERS["sum"](products, axis=axes) if axes else products
 
 
 def _einsum_pair(inputs: list[str], right: str, operands: tuple[Any, ...]) -> Any:
-    """A product of two that `tensordot` can do; None if it is another one."""
+    """Multiply two operands by `tensordot`; None if they share letters otherwise."""
     a, b = inputs
     shared = [c for c in a if c in b]
     if not shared or any(c in right for c in shared):
@@ -228,14 +260,15 @@ def _einsum_pair(inputs: list[str], right: str, operands: tuple[Any, ...]) -> An
     if sorted(rest) != sorted(right):
         return None
     axes = tuple(a.index(c) for c in shared), tuple(b.index(c) for c in shared)
-    found = _tensordot(*operands, axes=axes)
+    result = _tensordot(*operands, axes=axes)
     order = tuple(rest.index(c) for c in right)
-    return found if order == tuple(range(len(order))) else permuted(found, order)
+    return result if order == tuple(range(len(order))) else permuted(result, order)
 
 
 def _einsum_everywhere(
     trace: Trace, inputs: list[str], right: str, operands: tuple[Any, ...]
 ) -> Any:
+    """Evaluate all entries at all points: the hidden axis gets a letter of its own."""
     if not is_numpy(trace.xp):
         raise trace.refuse("this einsum", "use `tensordot` or `matmul`")
     hidden = next(c for c in "zyxwvutsrqponmlkjihgfedcba" if c not in "".join(inputs))
@@ -247,7 +280,7 @@ def _einsum_everywhere(
     many = f"{','.join(marked)}->{hidden}{right}"
     return everywhere(
         ("einsum", plain),
-        lambda *parts: np.einsum(plain, *parts),
-        lambda *parts: np.einsum(many, *parts),
+        lambda *arrays: np.einsum(plain, *arrays),
+        lambda *arrays: np.einsum(many, *arrays),
         *operands,
     )

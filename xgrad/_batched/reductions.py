@@ -1,4 +1,4 @@
-"""Functions that reduce axes."""
+"""Define reductions by name: sums and means, extrema, statistics, positions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 
 from xgrad._arrays import Array, device_of, is_numpy
 from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.folding import along, summed
-from xgrad._batched.moving import reshaped
+from xgrad._batched.elementwise import elementwise
+from xgrad._batched.fibres import along, summed
+from xgrad._batched.layout import reshaped
 from xgrad._batched.names import (
     array_like,
     axes_of,
@@ -25,17 +26,18 @@ from xgrad._batched.names import (
     reshape,
     zero_of,
 )
-from xgrad._batched.rules import elementwise, identities, trace_of
+from xgrad._batched.operands import base_ids, trace_of
 
 
 @functools.cache
 def _reducer(xp: Any, name: str) -> Callable[..., Any]:
+    """Return a function of a namespace as one of array, axes and keepdims."""
     function = getattr(xp, name)
 
-    def reduced(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         return function(array, axis=axes, keepdims=keepdims)
 
-    return reduced
+    return reduce
 
 
 @handles("sum")
@@ -49,13 +51,13 @@ def _sum(
     where: Any = None,
 ) -> Any:
     require(out is None, x, "sum(out=)", "make a new array")
-    xp = x.run.xp
+    xp = x.tracer.xp
     if where is not None:
         x = elementwise(xp.where, where, x, zero_of(x))
     if dtype is not None:
         x = HANDLERS["astype"](x, dtype, copy=False)
-    found = summed("sum", _reducer(xp, "sum"), x, axes_of(x, axis), bool(keepdims))
-    return found if initial is None else found + initial
+    total = summed("sum", _reducer(xp, "sum"), x, axes_of(x, axis), bool(keepdims))
+    return total if initial is None else total + initial
 
 
 @handles("mean")
@@ -70,14 +72,14 @@ def _mean(
     require(out is None, x, "mean(out=)", "make a new array")
     if where is not None:
         total = _sum(x, axis, dtype, keepdims=keepdims, where=where)
-        there = x.run.xp.broadcast_to(where, x.shape)
-        return total / x.run.xp.sum(there, axis=axis, keepdims=keepdims)
+        mask = x.tracer.xp.broadcast_to(where, x.shape)
+        return total / x.tracer.xp.sum(mask, axis=axis, keepdims=keepdims)
     if dtype is not None:
         x = HANDLERS["astype"](x, dtype, copy=False)
     axes = axes_of(x, axis)
     count = math.prod(x.shape[a] for a in axes)
     return summed(
-        "mean", _reducer(x.run.xp, "mean"), x, axes, bool(keepdims), max(count, 1)
+        "mean", _reducer(x.tracer.xp, "mean"), x, axes, bool(keepdims), max(count, 1)
     )
 
 
@@ -96,25 +98,26 @@ def _average(
         lengths = [-1 if i == place else 1 for i in range(x.ndim)]
         lengths = [weights.shape[0] if n == -1 else n for n in lengths]
         weights = reshape(weights, tuple(lengths))
-    total = _sum if isinstance(weights, Batched) else xp.sum
-    above = _sum(x * weights, axis, keepdims=keepdims)
-    return above / total(weights, axis=axis, keepdims=keepdims)
+    sum_weights = _sum if isinstance(weights, Batched) else xp.sum
+    total = _sum(x * weights, axis, keepdims=keepdims)
+    return total / sum_weights(weights, axis=axis, keepdims=keepdims)
 
 
 @handles("nansum")
 def _nansum(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
-    there = elementwise(operator.eq, x, x)
-    return _sum(x, axis, keepdims=keepdims, where=there)
+    present = elementwise(operator.eq, x, x)  # nan alone differs from itself
+    return _sum(x, axis, keepdims=keepdims, where=present)
 
 
 @handles("nanmean")
 def _nanmean(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
-    there = HANDLERS["astype"](elementwise(operator.eq, x, x), x.dtype)
-    return _nansum(x, axis, keepdims=keepdims) / _sum(there, axis, keepdims=keepdims)
+    present = HANDLERS["astype"](elementwise(operator.eq, x, x), x.dtype)
+    return _nansum(x, axis, keepdims=keepdims) / _sum(present, axis, keepdims=keepdims)
 
 
-def _loo_prod(xp: Any, base: Array) -> Array:
-    """The product of all other entries, for each entry."""
+def _product_of_others(xp: Any, base: Array) -> Array:
+    """Return for each entry the product of all others."""
+    # Products of those before and behind it: the total may not be divided by a 0.
     flat = xp.reshape(base, (-1,))
     one = xp.ones_like(flat[:1])
     before = xp.cumulative_prod(xp.concat([one, flat[:-1]]))
@@ -122,38 +125,38 @@ def _loo_prod(xp: Any, base: Array) -> Array:
     return xp.reshape(before * after, base.shape)
 
 
-def _loo_best(name: str, worst: float, xp: Any, base: Array) -> Array:
-    """The largest (or smallest) of all other entries, for each entry."""
+def _extremum_of_others(name: str, worst: float, xp: Any, base: Array) -> Array:
+    """Return for each entry the largest (or smallest) of all others."""
     flat = xp.reshape(base, (-1,))
     best = xp.argmax(flat) if name == "max" else xp.argmin(flat)
     numbers = xp.arange(flat.shape[0], dtype=best.dtype, device=device_of(flat))
-    here = numbers == best
-    rest = xp.where(here, worst, flat)
-    second = getattr(xp, name)(rest)
-    return xp.reshape(xp.where(here, second, getattr(xp, name)(flat)), base.shape)
+    is_best = numbers == best
+    second = getattr(xp, name)(xp.where(is_best, worst, flat))
+    return xp.reshape(xp.where(is_best, second, getattr(xp, name)(flat)), base.shape)
 
 
-def _times(xp: Any, others: Array, value: Array) -> Array:
+def _multiply(xp: Any, others: Array, value: Array) -> Array:
     return others * value
 
 
-def _larger(xp: Any, others: Array, value: Array) -> Array:
+def _maximum(xp: Any, others: Array, value: Array) -> Array:
     return xp.maximum(others, value)
 
 
-def _smaller(xp: Any, others: Array, value: Array) -> Array:
+def _minimum(xp: Any, others: Array, value: Array) -> Array:
     return xp.minimum(others, value)
 
 
+# For each reduction its value over all other entries, and the way to join an entry.
 LEAVE_ONE_OUT: dict[str, tuple[Any, Any]] = {
-    "prod": (_loo_prod, _times),
-    "max": (functools.partial(_loo_best, "max", -math.inf), _larger),
-    "min": (functools.partial(_loo_best, "min", math.inf), _smaller),
+    "prod": (_product_of_others, _multiply),
+    "max": (functools.partial(_extremum_of_others, "max", -math.inf), _maximum),
+    "min": (functools.partial(_extremum_of_others, "min", math.inf), _minimum),
 }
 
 
-def _fibres(name: str, *aliases: str) -> None:
-    """Reductions that look at whole fibres."""
+def _register_extremum(name: str, *aliases: str) -> None:
+    """Register a reduction that needs all values of a fibre, as no sum does."""
 
     def handler(
         x: Batched,
@@ -164,16 +167,16 @@ def _fibres(name: str, *aliases: str) -> None:
         where: Any = None,
     ) -> Any:
         require(out is None, x, f"{name}(out=)", "make a new array")
-        xp = x.run.xp
+        xp = x.tracer.xp
         if where is not None:
             require(initial is not None, x, f"{name}(where=) without `initial`")
             x = elementwise(xp.where, where, x, initial)
         if initial is not None:
-            found = handler(x, axis, keepdims=keepdims)
-            return elementwise(named(xp, f"{name}imum"), found, initial)
+            extremum = handler(x, axis, keepdims=keepdims)
+            return elementwise(named(xp, f"{name}imum"), extremum, initial)
         return along(
             name,
-            _reducer(x.run.xp, name),
+            _reducer(x.tracer.xp, name),
             x,
             axes_of(x, axis),
             bool(keepdims),
@@ -184,7 +187,7 @@ def _fibres(name: str, *aliases: str) -> None:
 
 
 for _name, *_aliases in (("max", "amax"), ("min", "amin"), ("any",), ("all",)):
-    _fibres(_name, *_aliases)
+    _register_extremum(_name, *_aliases)
 
 
 @handles("prod")
@@ -200,7 +203,7 @@ def _prod(
         x = HANDLERS["astype"](x, dtype, copy=False)
     return along(
         "prod",
-        _reducer(x.run.xp, "prod"),
+        _reducer(x.tracer.xp, "prod"),
         x,
         axes_of(x, axis),
         bool(keepdims),
@@ -211,7 +214,7 @@ def _prod(
 @handles("count_nonzero")
 def _count_nonzero(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _sum(
-        HANDLERS["astype"](elementwise(operator.ne, x, 0), x.run.xp.int64),
+        HANDLERS["astype"](elementwise(operator.ne, x, 0), x.tracer.xp.int64),
         axis,
         keepdims=keepdims,
     )
@@ -238,35 +241,38 @@ def _var(
     require(out is None, x, "var(out=)", "make a new array")
     if dtype is not None:
         x = HANDLERS["astype"](x, dtype, copy=False)
-    axes, xp = axes_of(x, axis), x.run.xp
-    taken_off = ddof or correction
+    axes, xp = axes_of(x, axis), x.tracer.xp
+    lost = ddof or correction  # degrees of freedom
     count = math.prod(x.shape[a] for a in axes)
-    if x.region is None or x.region.is_whole or x.run.dense:
+    if x.region is None or x.region.is_full or x.tracer.dense:
 
-        def reduced(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
             return xp.var(
-                xp.asarray(array), axis=axes, correction=taken_off, keepdims=keepdims
+                xp.asarray(array), axis=axes, correction=lost, keepdims=keepdims
             )
 
-        return along(("var", taken_off), reduced, x, axes, bool(keepdims))
-    # Around the mean of the base, which is constant, sums tell it all.
-    center = x.run.once(
+        return along(("var", lost), reduce, x, axes, bool(keepdims))
+    # Sums carry differences on exactly. About a constant center c near the mean,
+    # sum((x - mean)**2) = sum((x - c)**2) - sum(x - c)**2 / n without cancellation.
+    center = x.tracer.compute_once(
         ("center", axes),
-        identities((x,)),
+        base_ids((x,)),
         lambda: xp.mean(xp.asarray(x.base), axis=axes, keepdims=True),
     )
-    around = x - center
-    total = _sum(around, axes, keepdims=keepdims)
-    squares = _sum(around * around, axes, keepdims=keepdims)
-    return (squares - total * total / count) / max(count - taken_off, 0)
+    centered = x - center
+    total = _sum(centered, axes, keepdims=keepdims)
+    squares = _sum(centered * centered, axes, keepdims=keepdims)
+    return (squares - total * total / count) / max(count - lost, 0)
 
 
 @handles("std")
 def _std(x: Batched, *args: Any, **kwargs: Any) -> Any:
-    return elementwise(named(x.run.xp, "sqrt"), _var(x, *args, **kwargs))
+    return elementwise(named(x.tracer.xp, "sqrt"), _var(x, *args, **kwargs))
 
 
-def _positions(name: str) -> None:
+def _register_position(name: str) -> None:
+    """Register `argmax` or `argmin`."""
+
     def handler(
         x: Batched,
         axis: int | None = None,
@@ -276,45 +282,45 @@ def _positions(name: str) -> None:
         keepdims: bool = False,
     ) -> Any:
         require(out is None and dtype is None, x, f"{name}(out=, dtype=)")
-        xp = x.run.xp
+        xp = x.tracer.xp
         if axis is None:
             if x.ndim != 1:
                 require(not keepdims, x, f"{name}(keepdims=True) of all axes")
                 x = reshaped(x, (x.size,))
             axis = 0
 
-        def reduced(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
             return getattr(xp, name)(xp.asarray(array), axis=axes[0], keepdims=keepdims)
 
-        return along(name, reduced, x, (axis_of(x, axis),), bool(keepdims))
+        return along(name, reduce, x, (axis_of(x, axis),), bool(keepdims))
 
     handles(name)(handler)
 
 
 for _name in ("argmax", "argmin"):
-    _positions(_name)
+    _register_position(_name)
 
 
-def _statistic(name: str, takes: int) -> None:
-    """NumPy's order statistics."""
+def _register_statistic(name: str, count: int) -> None:
+    """Register an order statistic of NumPy, which takes ``count`` numbers."""
 
     def handler(
         x: Batched, *args: Any, axis: Any = None, keepdims: bool = False
     ) -> Any:
-        if len(args) == takes + 1:
+        if len(args) == count + 1:
             *args, axis = args  # type: ignore[assignment]
-        require(len(args) == takes, x, f"these arguments of np.{name}")
+        require(len(args) == count, x, f"these arguments of np.{name}")
         values = tuple(float(a) for a in args)
-        require(is_numpy(x.run.xp), x, f"np.{name}", "sort, and pick")
+        require(is_numpy(x.tracer.xp), x, f"np.{name}", "sort, and pick")
         function = getattr(np, name)
 
-        def reduced(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
             return function(array, *values, axis=axes, keepdims=keepdims)
 
-        return along((name, values), reduced, x, axes_of(x, axis), bool(keepdims))
+        return along((name, values), reduce, x, axes_of(x, axis), bool(keepdims))
 
     handles(name)(handler)
 
 
-for _name, _takes in (("median", 0), ("quantile", 1), ("percentile", 1)):
-    _statistic(_name, _takes)
+for _name, _count in (("median", 0), ("quantile", 1), ("percentile", 1)):
+    _register_statistic(_name, _count)

@@ -1,4 +1,4 @@
-"""Functions along an axis that keep its length, or nearly."""
+"""Define functions along an axis by name that keep its length, or nearly."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from xgrad._arrays import Array
 from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.folding import along, widened
-from xgrad._batched.moving import broadcast, reshaped
+from xgrad._batched.elementwise import elementwise
+from xgrad._batched.fibres import along, widen
+from xgrad._batched.layout import broadcast, reshaped
 from xgrad._batched.names import axes_of, axis_of, handles, require
-from xgrad._batched.region import put
-from xgrad._batched.rules import elementwise, identities, trace_of
+from xgrad._batched.operands import base_ids, trace_of
+from xgrad._batched.unions import put
 
 
 @handles("cumulative_sum")
@@ -32,22 +33,23 @@ def _cumulative_sum(
         axis = 0
     if dtype is not None:
         x = HANDLERS["astype"](x, dtype, copy=False)
-    place, xp, trace = axis_of(x, axis), x.run.xp, x.run
+    place, xp, trace = axis_of(x, axis), x.tracer.xp, x.tracer
 
     def running(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
         return xp.cumulative_sum(xp.asarray(array), axis=axes[0])
 
-    region = x.usable().region
-    if region is None or not x.has_diff or region.is_whole or trace.dense:
+    # Differences are added up along the axis, as those of a sum are, exactly.
+    region = x.ensure_current().region
+    if region is None or not x.has_diff or region.is_full or trace.dense:
         return along("cumulative_sum", running, x, (place,), None)
-    base = trace.once(
-        "cumulative_sum", identities((x,)), lambda: running(x.base, (place,), None)
+    base = trace.compute_once(
+        "cumulative_sum", base_ids((x,)), lambda: running(x.base, (place,), None)
     )
-    outer, _ = widened(x, (place,))
+    outer, _ = widen(x, (place,))
     zero = xp.zeros((1, 1, *(1,) * len(outer.inner)), dtype=x.dtype, device=x.device)
     diff = put(outer, zero, region, x.diff) if outer is not region else x.diff
     diff = xp.cumulative_sum(diff, axis=2 + outer.free.index(place))
-    trace.note(outer.width, base.size)
+    trace.count_work(outer.width, base.size)
     return Batched(trace, base, outer, diff)
 
 
@@ -76,7 +78,7 @@ def _cumulative_prod(
         axis = 0
     if dtype is not None:
         x = HANDLERS["astype"](x, dtype, copy=False)
-    xp = x.run.xp
+    xp = x.tracer.xp
 
     def running(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
         return xp.cumulative_prod(xp.asarray(array), axis=axes[0])
@@ -94,7 +96,9 @@ def _cumprod(
     return _cumulative_prod(x, axis=axis, dtype=dtype)
 
 
-def _ordered(name: str) -> None:
+def _register_sort(name: str) -> None:
+    """Register `sort` or `argsort`."""
+
     def handler(
         x: Batched,
         axis: int | None = -1,
@@ -105,35 +109,35 @@ def _ordered(name: str) -> None:
         stable: bool | None = None,
     ) -> Any:
         require(order is None, x, f"{name}(order=)")
-        xp = x.run.xp
+        xp = x.tracer.xp
         if axis is None:
             x, axis = reshaped(x, (x.size,)), 0
 
-        def arranged(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
-            if trace.numpy and not descending:
+        def order_fibres(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
+            if trace.is_numpy and not descending:
                 function = getattr(np, name)
                 return function(array, axis=axes[0], kind=kind, stable=stable)
             function = getattr(xp, name)
-            keeps = stable is not False
-            return function(array, axis=axes[0], descending=descending, stable=keeps)
+            keep = stable is not False
+            return function(array, axis=axes[0], descending=descending, stable=keep)
 
-        trace = x.run
+        trace = x.tracer
         place = axis_of(x, axis)
-        return along((name, descending, kind), arranged, x, (place,), None)
+        return along((name, descending, kind), order_fibres, x, (place,), None)
 
     handles(name)(handler)
 
 
 for _name in ("sort", "argsort"):
-    _ordered(_name)
+    _register_sort(_name)
 
 
 @handles("split", "array_split")
 def _split(x: Batched, indices_or_sections: Any, axis: int = 0) -> Any:
     place = axis_of(x, axis)
-    parts = np.array_split(np.arange(x.shape[place]), indices_or_sections)
+    sections = np.array_split(np.arange(x.shape[place]), indices_or_sections)
     lead = (slice(None),) * place
-    starts = np.cumsum([0, *(len(part) for part in parts)])
+    starts = np.cumsum([0, *map(len, sections)])
     return [
         HANDLERS["getitem"](x, (*lead, slice(int(start), int(stop))))
         for start, stop in itertools.pairwise(starts)
@@ -142,16 +146,16 @@ def _split(x: Batched, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @handles("polyval")
 def _polyval(p: Any, x: Any) -> Any:
-    """By Horner's rule, as NumPy does."""
-    found: Any = None
+    """Evaluate a polynomial by Horner's rule, as NumPy does."""
+    value: Any = None
     for coefficient in p:
-        found = coefficient if found is None else found * x + coefficient
-    return found
+        value = coefficient if value is None else value * x + coefficient
+    return value
 
 
 @handles("convolve")
 def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """As a product with a matrix, where one of them is constant."""
+    """Multiply by the Toeplitz matrix of the constant one: ``M[i, j] = c[i - j]``."""
     trace = trace_of((a, v))
     if isinstance(a, Batched) and isinstance(v, Batched):
         raise trace.refuse("convolve of two arrays computed from x", "use products")
@@ -162,10 +166,10 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
     inside = (shift >= 0) & (shift < count)
     matrix = np.where(inside, c[np.clip(shift, 0, count - 1)], 0)
     if mode != "full":
-        wanted = max(size, count) if mode == "same" else abs(size - count) + 1
+        rows = max(size, count) if mode == "same" else abs(size - count) + 1
         require(mode in ("same", "valid"), x, f"convolve(mode={mode!r})")
-        start = (length - wanted) // 2 if mode == "same" else min(size, count) - 1
-        matrix = matrix[start : start + wanted]
+        start = (length - rows) // 2 if mode == "same" else min(size, count) - 1
+        matrix = matrix[start : start + rows]
     return HANDLERS["matmul"](trace.xp.asarray(matrix), x)
 
 
@@ -178,8 +182,8 @@ def _diff(
         ends = (prepend, append)
         plain = isinstance(x, Batched) and not any(isinstance(e, list) for e in ends)
         require(plain, trace, "diff(prepend=, append=) of these", "use `concat`")
-        parts: list[Any] = [_end(prepend, x, axis), x, _end(append, x, axis)]
-        x = HANDLERS["concat"]([p for p in parts if p is not None], axis=axis)
+        arrays: list[Any] = [_as_end(prepend, x, axis), x, _as_end(append, x, axis)]
+        x = HANDLERS["concat"]([a for a in arrays if a is not None], axis=axis)
     place = axis_of(x, axis)
     lead = (slice(None),) * place
     for _ in range(n):
@@ -194,15 +198,15 @@ def _diff(
     return x if n else HANDLERS["copy"](x)
 
 
-def _end(end: Any, x: Batched, axis: int) -> Any:
-    """What stands before or after an array: a number for each of its fibres."""
+def _as_end(end: Any, x: Batched, axis: int) -> Any:
+    """Return a number as an array that can be concatenated with ``x`` along an axis."""
     if getattr(end, "shape", ()) or end is None:
         return end
     place = axis_of(x, axis)
     shape = tuple(1 if i == place else n for i, n in enumerate(x.shape))
     if isinstance(end, Batched):
         return broadcast(end, shape)
-    return x.run.xp.full(shape, end, dtype=x.dtype, device=x.device)
+    return x.tracer.xp.full(shape, end, dtype=x.dtype, device=x.device)
 
 
 @handles("trapezoid")
@@ -227,7 +231,11 @@ def _interp(x: Any, xp: Any, fp: Any) -> Any:
 
 
 class _Interpolation:
-    """Linear interpolation in a table. (At one step of `f` it is always the same.)"""
+    """Linear interpolation in a table.
+
+    All of them are equal: at one operation of `f` it is the same table every time, in
+    an object of its own.
+    """
 
     def __init__(self, xp: Any, fp: Any) -> None:
         self.table = xp, fp
@@ -244,7 +252,7 @@ class _Interpolation:
 
 @handles("gradient")
 def _gradient(f: Batched, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Central differences inside, one-sided ones at the ends, of equal spacings."""
+    """Take central differences inside and one-sided ones at the ends of an axis."""
     axes = range(f.ndim) if axis is None else axes_of(f, axis)
     steps = (
         spacings * len(axes) if len(spacings) == 1 else spacings or (1.0,) * len(axes)
@@ -252,7 +260,7 @@ def _gradient(f: Batched, *spacings: Any, axis: Any = None, edge_order: int = 1)
     equal = edge_order == 1 and len(steps) == len(axes)
     plain = equal and not any(getattr(h, "ndim", 0) for h in steps)
     require(plain, f, "np.gradient with these arguments", "use numbers as spacings")
-    found = []
+    slopes = []
     for place, step in zip(axes, steps, strict=True):
         lead = (slice(None),) * place
 
@@ -262,8 +270,8 @@ def _gradient(f: Batched, *spacings: Any, axis: Any = None, edge_order: int = 1)
         inside = (part(2, None) - part(None, -2)) / (2 * step)
         first = (part(1, 2) - part(0, 1)) / step
         last = (part(-1, None) - part(-2, -1)) / step
-        found.append(HANDLERS["concat"]([first, inside, last], axis=place))
-    return found[0] if len(found) == 1 else tuple(found)
+        slopes.append(HANDLERS["concat"]([first, inside, last], axis=place))
+    return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
 @handles("linspace")
@@ -271,8 +279,8 @@ def _linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0
 ) -> Any:
     trace = trace_of((start, stop))
-    number = getattr(start, "ndim", 0) == getattr(stop, "ndim", 0) == axis == 0
-    require(number and num > 1, trace, "linspace between these")
+    scalars = getattr(start, "ndim", 0) == getattr(stop, "ndim", 0) == axis == 0
+    require(scalars and num > 1, trace, "linspace between these")
     like = start if isinstance(start, Batched) else stop
     shares = trace.xp.arange(num, dtype=like.dtype, device=like.device)
     shares = shares / (num - 1 if endpoint else num)

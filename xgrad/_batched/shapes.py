@@ -1,4 +1,4 @@
-"""Functions that change the shape alone."""
+"""Define functions by name that change the shape and leave the entries in order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from xgrad._batched.array import HANDLERS, NUMPY_NAMES, Batched
-from xgrad._batched.moving import broadcast, permuted, reshaped
+from xgrad._batched.layout import broadcast, permuted, reshaped
 from xgrad._batched.names import axes_of, axis_of, handles, require, reshape
-from xgrad._batched.rules import trace_of
+from xgrad._batched.operands import trace_of
 
 
 @handles("reshape")
@@ -24,16 +24,16 @@ def _reshape_handler(
     newshape: Any = None,
 ) -> Any:
     if order == "F":
-        backwards = reversed(range(x.ndim))
-        turned = permuted(x, tuple(backwards))
+        # In Fortran's order everything is as in C order with all axes reversed.
+        transposed = permuted(x, tuple(reversed(range(x.ndim))))
         lengths = shape[0] if len(shape) == 1 and not _is_length(shape[0]) else shape
-        found = _reshape_handler(turned, tuple(reversed(lengths)), copy=True)
-        return permuted(found, tuple(reversed(range(found.ndim))))
+        new = _reshape_handler(transposed, tuple(reversed(lengths)), copy=True)
+        return permuted(new, tuple(reversed(range(new.ndim))))
     require(order == "C", x, f"reshape(order={order!r})", "reshape in C order")
     if newshape is not None:
         shape = (newshape,)
     if len(shape) == 2 and isinstance(shape[0], (tuple, list)):
-        raise x.run.refuse("reshape(x, shape, order)", "reshape in C order")
+        raise x.tracer.refuse("reshape(x, shape, order)", "reshape in C order")
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
     lengths = [operator.index(n) for n in shape]
@@ -42,8 +42,8 @@ def _reshape_handler(
         lengths[lengths.index(-1)] = x.size // rest if rest else 0
     if math.prod(lengths) != x.size or min(lengths, default=0) < 0:
         raise ValueError(f"cannot reshape {x.shape} into {shape}")
-    found = reshaped(x, tuple(lengths))
-    return found if copy else found.viewing(x)
+    new = reshaped(x, tuple(lengths))
+    return new if copy else new.as_view_of(x)
 
 
 NUMPY_NAMES[np.reshape] = "numpy.reshape"
@@ -56,10 +56,10 @@ def _numpy_reshape(
     order: str = "C",
     *,
     newshape: Any = None,
-    **rest: Any,
+    **options: Any,
 ) -> Any:
     shape = newshape if shape is None else shape
-    return _reshape_handler(a, shape, order=order, **rest)
+    return _reshape_handler(a, shape, order=order, **options)
 
 
 HANDLERS["numpy.reshape"] = _numpy_reshape
@@ -84,7 +84,7 @@ def _permute_dims(x: Batched, axes: Any) -> Any:
     order = axes_of(x, tuple(axes))
     if sorted(order) != list(range(x.ndim)):
         raise ValueError("axes must be a permutation")
-    return permuted(x, order).viewing(x)
+    return permuted(x, order).as_view_of(x)
 
 
 @handles("transpose")
@@ -117,7 +117,10 @@ def _swapaxes(x: Batched, axis1: int, axis2: int) -> Any:
 def _moveaxis(x: Batched, source: Any, destination: Any) -> Any:
     old, new = axes_of(x, source), axes_of(x, destination)
     if len(old) != len(new) or len(set(old)) != len(old) or len(set(new)) != len(new):
-        raise ValueError("source and destination must name as many axes")
+        raise ValueError(
+            f"moveaxis needs as many axes in source, {old}, as in destination, {new}, "
+            "each of them once"
+        )
     order = [axis for axis in range(x.ndim) if axis not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
         order.insert(place, axis)
@@ -137,7 +140,7 @@ def _expand_dims(x: Batched, axis: Any = 0) -> Any:
         raise ValueError("repeated axis")
     lengths = iter(x.shape)
     shape = tuple(1 if i in places else next(lengths) for i in range(ndim))
-    return reshaped(x, shape).viewing(x)
+    return reshaped(x, shape).as_view_of(x)
 
 
 @handles("squeeze")
@@ -149,13 +152,13 @@ def _squeeze(x: Batched, axis: Any = None) -> Any:
     if any(x.shape[a] != 1 for a in axes):
         raise ValueError("cannot squeeze an axis whose length is not 1")
     shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-    return reshaped(x, shape).viewing(x)
+    return reshaped(x, shape).as_view_of(x)
 
 
 @handles("broadcast_to")
 def _broadcast_to(x: Batched, shape: Any) -> Any:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return broadcast(x, shape).viewing(x)
+    return broadcast(x, shape).as_view_of(x)
 
 
 @handles("broadcast_arrays")

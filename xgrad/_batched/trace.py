@@ -1,4 +1,4 @@
-"""One evaluation at many points: what it remembers, what it costs, why it fails."""
+"""Record one evaluation at many points: what it remembers, costs and refuses."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._batched.region import rows
+from xgrad._batched.region import axes_first
 
-# Beyond this much memory, what is the same in every chunk is computed for each anew.
+# A memo grows with the length of `f`, and nobody asked for it: it stays a small part
+# of an ordinary memory. Beyond it each chunk computes again what is equal in all of
+# them, which costs time alone. The figure is a choice; nothing derives it.
 MEMO_BYTES = 512 * 2**20
 
 PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
@@ -38,11 +40,11 @@ class NotBatchedError(TypeError):
 
 
 def caller_line() -> str:
-    """Where the caller's code stands: the innermost frame outside of any library."""
+    """Describe the innermost line of code on the stack that is outside of libraries."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         if not is_library(frame.f_code.co_filename):
-            return line_of(frame.f_code.co_filename, frame.f_lineno)
+            return describe_line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return ""
 
@@ -56,18 +58,24 @@ def is_library(filename: str) -> bool:
     )
 
 
-def line_of(filename: str, number: int) -> str:
-    """A line of code as messages show it."""
+def describe_line(filename: str, number: int) -> str:
+    """Describe a line of code for a message: ``" at file.py:3 (y = float(x))"``."""
     text = linecache.getline(filename, number).strip()
     return f" at {Path(filename).name}:{number}" + (f" ({text})" if text else "")
 
 
 class Memo:
-    """What is the same in every chunk: the bases, and maps of indices."""
+    """Remember what is equal in every chunk of points around one ``x``.
+
+    ``operations`` holds for each operation of ``f``, by its number, its name, the
+    identities of its inputs and its result at the base; ``derived`` other values that
+    belong to an operation; ``tables`` arrays with other axes first. ``bytes`` counts
+    the memory of all of them.
+    """
 
     def __init__(self) -> None:
-        self.steps: dict[int, tuple[Any, Any, Any]] = {}
-        self.maps: dict[tuple[int, str], tuple[Any]] = {}
+        self.operations: dict[int, tuple[Any, Any, Any]] = {}
+        self.derived: dict[tuple[int, str], tuple[Any]] = {}
         self.tables: dict[Any, tuple[Array, Array]] = {}
         self.bytes = 0
 
@@ -75,102 +83,114 @@ class Memo:
 class Trace:
     """One evaluation of a function at many points.
 
-    ``points`` is their number. With ``dense`` nothing but values is kept, for all
-    entries of every array. ``broken`` is the first error that asks for one point at a
-    time, ``formed`` the differences that were formed from values. ``width`` is how
-    large the largest array is at each point, ``work`` and ``base_work`` how many
-    entries were evaluated at each and at the base.
+    ``points`` is their number. With ``dense`` only values are stored, of all entries
+    of every array. ``wrapped`` says that the function sees arrays of array_api_strict.
+    ``operations`` counts the operations so far. ``refusal`` is the first error that
+    asks for one point at a time, and ``unchecked_diffs`` are differences that are not
+    known to be finite. ``width`` is the size of the largest array at each point;
+    ``work`` and ``base_work`` count the entries evaluated at each point and at the
+    base.
     """
 
     def __init__(self, xp: Any, points: int, memo: Memo, dense: bool = False) -> None:
         self.xp = xp
         self.points = points
         self.dense = dense
-        self.held = False  # by an array of array_api_strict
+        self.wrapped = False
         self.memo = memo
         self.cache: dict[Any, Any] = {}
-        self.step = 0
-        self.broken: NotBatchedError | None = None
-        self.formed: list[Array] = []
+        self.operations = 0
+        self.refusal: NotBatchedError | None = None
+        self.unchecked_diffs: list[Array] = []
         self.width = 0
         self.work = 0
         self.base_work = 0
-        self.numpy = is_numpy(xp)
+        self.is_numpy = is_numpy(xp)
 
     def close(self) -> None:
-        """Forget what regions share, which keeps them alive."""
+        """Break the cycles of references that would keep regions and frames alive."""
         self.cache.clear()
-        self.broken = None  # its traceback leads back to here
+        self.refusal = None  # its traceback leads back to here
 
     def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
-        """The error to raise; noted, in case the function catches it."""
+        """Return the error to raise, and note it in case the function catches it."""
         error = NotBatchedError(idiom, remedy, caller_line())
-        if self.broken is None:
-            self.broken = error
+        if self.refusal is None:
+            self.refusal = error
         return error
 
-    def once(self, what: Any, inputs: Any, make: Callable[[], Any]) -> Any:
-        """What is the same in every chunk, made in the first.
+    def compute_once(
+        self, operation: Any, inputs: Any, compute: Callable[[], Any]
+    ) -> Any:
+        """Compute the base of this operation once for all chunks.
 
-        ``what`` and the identities of the ``inputs`` tell whether the function takes
-        the same way again.
+        ``operation`` and the identities of the ``inputs`` must be those of the first
+        chunk; a function that takes a different path is refused.
         """
-        number = self.step
-        self.step = number + 1
-        found = self.memo.steps.get(number)
-        if found is not None:
-            if found[0] != what or found[1] != inputs:
-                raise self.refuse("a function that takes another way at each call")
-            return found[2]
-        made = make()
+        number = self.operations
+        self.operations = number + 1
         memo = self.memo
+        stored = memo.operations.get(number)
+        if stored is not None:
+            if stored[0] != operation or stored[1] != inputs:
+                raise self.refuse("a function that takes a different path at each call")
+            return stored[2]
+        value = compute()
         if memo.bytes <= MEMO_BYTES:
-            memo.bytes += getattr(made, "nbytes", 8)
-            made = memo.steps.setdefault(number, (what, inputs, made))[2]
-        return made
+            memo.bytes += getattr(value, "nbytes", 8)
+            # Chunks may run in threads. All of them go on with the base that was stored
+            # first, because its identity is what the next operations compare.
+            value = memo.operations.setdefault(number, (operation, inputs, value))[2]
+        return value
 
-    def kept(self, what: str, make: Callable[[], Any]) -> Any:
-        """What belongs to the step just made, and is the same in every chunk.
+    def cached_for_operation(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Return a value that belongs to the last operation and is equal in all chunks.
 
-        (It may be asked for in some of the chunks only.)
+        It need not be asked for in every chunk.
         """
-        key = self.step, what
-        found = self.memo.maps.get(key)
-        if found is None:
-            made = make()
-            self.memo.bytes += getattr(made, "nbytes", 0)
-            found = self.memo.maps.setdefault(key, (made,))
-        return found[0]
+        key = self.operations, name
+        stored = self.memo.derived.get(key)
+        if stored is None:
+            value = compute()
+            self.memo.bytes += getattr(value, "nbytes", 0)
+            stored = self.memo.derived.setdefault(key, (value,))
+        return stored[0]
 
-    def rows(self, array: Array, axes: tuple[int, ...]) -> Array:
-        """``array`` with some axes first and as one."""
+    def axes_first(self, array: Array, axes: tuple[int, ...]) -> Array:
+        """Return ``array`` with some axes first and merged, as a table in C order.
+
+        A table whose axes had to be moved is a copy, and is remembered.
+        """
         if axes == tuple(range(len(axes))):
-            return rows(array, axes)
-        # One for each step: a constant made anew takes the place of the former one.
-        key = self.step, axes, array.shape
-        found = self.memo.tables.get(key)
-        if found is None or found[1] is not array:
-            table = self.xp.asarray(rows(array, axes), order="C")
-            if found is None:
+            return axes_first(array, axes)
+        # One for each operation: a constant that `f` makes anew replaces the last one.
+        key = self.operations, axes, array.shape
+        stored = self.memo.tables.get(key)
+        if stored is None or stored[1] is not array:
+            table = self.xp.asarray(axes_first(array, axes), order="C")
+            if stored is None:
+                # Twice, since the array it was made of stays alive beside it.
                 self.memo.bytes += 2 * table.nbytes
-            if found is None and self.memo.bytes > MEMO_BYTES:
+            if stored is None and self.memo.bytes > MEMO_BYTES:
                 return table
-            found = self.memo.tables[key] = (table, array)
-        return found[0]
+            stored = self.memo.tables[key] = (table, array)
+        return stored[0]
 
     @property
-    def finite(self) -> Any:
-        """Whether all differences that were formed from values are finite.
+    def diffs_are_finite(self) -> Any:
+        """Whether all unchecked differences are finite.
 
-        Where they are not, an infinite value may have turned into a difference that no
-        longer tells what it was. (On a GPU it is looked at when a function is tried:
-        to look at every chunk would wait for the device.)
+        If not, an infinite value may have turned into a difference that no longer tells
+        what it was. (On a GPU only the proof asks: asking in every chunk would wait for
+        the device.)
         """
-        total = functools.reduce(operator.add, [d.sum() for d in self.formed], 0.0)
-        return np.isfinite(total) if self.numpy else self.xp.isfinite(total)
+        total = functools.reduce(
+            operator.add, [diff.sum() for diff in self.unchecked_diffs], 0.0
+        )
+        return np.isfinite(total) if self.is_numpy else self.xp.isfinite(total)
 
-    def note(self, width: int, size: int) -> None:
-        """Count what an operation costs at each point and at the base."""
+    def count_work(self, width: int, size: int) -> None:
+        """Count the entries that an operation evaluates at each point and the base."""
         self.work += width
         if width > self.width:
             self.width = width

@@ -33,7 +33,14 @@ from xgrad._arrays import (
     wide_dtype,
     wrap_like,
 )
-from xgrad._batched import Batched, Memo, Region, Trace, differences, whole
+from xgrad._batched import (
+    Batched,
+    Memo,
+    Region,
+    Trace,
+    all_differences,
+    all_values,
+)
 from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.points import Chunk, Points
 
@@ -196,19 +203,19 @@ class Function(Portable):
         """What `at_points` gives, and ``f(x)`` as it was found, with what it cost."""
         xp, base = unwrapped_namespace(self.xp), points.base
         trace = Trace(xp, chunk.size, self.memo, self.mode == "dense")
-        trace.held = xp is not self.xp
+        trace.wrapped = xp is not self.xp
         try:
             others = self.copies(lambda x: x, but=leaf)
             others[leaf] = wrap_like(self._root(trace, points, chunk), base)
             try:
                 found = self.call(self._argument(others))
             except Exception as error:
-                if trace.broken is None or trace.broken is error:
+                if trace.refusal is None or trace.refusal is error:
                     raise
-                raise trace.broken from error
-            if trace.broken is not None:
-                raise trace.broken
-            if trace.numpy and trace.formed and not trace.finite:
+                raise trace.refusal from error
+            if trace.refusal is not None:
+                raise trace.refusal
+            if trace.is_numpy and trace.unchecked_diffs and not trace.diffs_are_finite:
                 raise NotFiniteError
             found = self.taken(found)
             if not hides_points(found):
@@ -216,11 +223,11 @@ class Function(Portable):
                 shape = (chunk.size, *found.shape)
                 return self.xp.broadcast_to(like, shape), (found, trace)
             found = unwrap(found)
-            value = self._number(xp, xp.asarray(found.usable().base))
+            value = self._number(xp, xp.asarray(found.ensure_current().base))
             if self.relative:
-                values = differences(trace, found, value.dtype)
+                values = all_differences(trace, found, value.dtype)
             else:
-                values = self._number(xp, whole(trace, found))
+                values = self._number(xp, all_values(trace, found))
             return wrap_like(values, base), (wrap_like(value, base), trace)
         finally:
             trace.close()
@@ -230,17 +237,17 @@ class Function(Portable):
         xp, base = trace.xp, unwrap(points.base)
         shape = tuple(base.shape)
         if self.mode == "dense":
-            region = Region.whole(xp, shape, trace.cache)
+            region = Region.full(xp, shape, trace.cache)
             batch = unwrap(points.batch(chunk))
             return Batched(trace, base, region, value=batch[:, None, ...])
         places, values = map(unwrap, points.moved_entries(chunk))
         origin = xp.take(xp.reshape(base, (-1,)), xp.reshape(places, (-1,)))
         diff = values - xp.reshape(origin, places.shape)
         if math.prod(shape) == 1:
-            region = Region.whole(xp, shape, trace.cache)
+            region = Region.full(xp, shape, trace.cache)
         else:
-            region = Region.at(xp, shape, places, None, trace.cache)
-        lengths = (chunk.size, region.count, *region.inner)
+            region = Region.at_positions(xp, shape, places, None, trace.cache)
+        lengths = (chunk.size, region.slots, *region.inner)
         diff, values = xp.reshape(diff, lengths), xp.reshape(values, lengths)
         return Batched(trace, base, region, diff, values)
 

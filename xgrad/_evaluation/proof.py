@@ -35,7 +35,7 @@ from xgrad._arrays import (
     native_vmap,
     quiet,
 )
-from xgrad._batched import PACKAGE, NotBatchedError, is_library, line_of
+from xgrad._batched import PACKAGE, NotBatchedError, describe_line, is_library
 from xgrad._evaluation.evaluator import Runner
 from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.function import Function, NotFiniteError
@@ -252,7 +252,7 @@ class _Trial:
             if tuple(found.shape) != (chunk.size, *shape):
                 raise _Refused("their shape differs from that of f(x)")
             found = xp.reshape(found, (1, chunk.size, *shape))
-            if not (known or trace.numpy or bool(trace.finite)):
+            if not (known or trace.is_numpy or bool(trace.diffs_are_finite)):
                 raise NotFiniteError
             width = max(1, trace.width)
             pays = trace.dense or 2 * trace.work < trace.base_work
@@ -346,7 +346,7 @@ def _close(xp: Any, a: Array, b: Array, allowed: Any) -> Array:
 
 def _reason(error: BaseException, f: Any) -> str:
     code = getattr(f, "__code__", None)
-    place = "" if code is None else line_of(code.co_filename, code.co_firstlineno)
+    place = "" if code is None else describe_line(code.co_filename, code.co_firstlineno)
     if isinstance(error, NotBatchedError):
         remedy = error.remedy or (
             "write it with functions of `array_api_compat.array_namespace(x)`"
@@ -356,7 +356,7 @@ def _reason(error: BaseException, f: Any) -> str:
         return f"its results{place}: {error}"
     for frame in traceback.extract_tb(error.__traceback__):
         if not is_library(frame.filename):
-            place = line_of(frame.filename, frame.lineno or 0)
+            place = describe_line(frame.filename, frame.lineno or 0)
     text = str(error).partition("\n")[0]
     return (
         f"an error ({type(error).__name__}: {text}){place}: write it with functions "

@@ -1,0 +1,206 @@
+"""Index arrays with integers, slices and None."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xgrad._arrays import Array
+from xgrad._batched.array import Batched
+from xgrad._batched.operands import base_ids, batched_result, broadcast_on
+from xgrad._batched.region import Region, append_axes
+from xgrad._batched.trace import Trace
+
+# From so many points on it pays to look whether all slots are inside of a slice: that
+# takes one pass over the flags, and if they are, each later operation is spared the
+# mask. Chosen by hand; only speed depends on it.
+MANY_POINTS = 1024
+
+
+def sliced_vector(x: Batched, key: slice) -> Batched:
+    """Return ``x[key]`` of an array of one axis, by a shorter path than `sliced`."""
+    region, trace = x.region, x.tracer
+    length = x.base.shape[0]
+    start, stop, step = key.indices(length)
+    count = stop - start
+    if region is None or step != 1 or count < 2 or region.is_full:
+        return sliced(x, (key,))
+    base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[key])
+    new = region.derive(
+        ("vector", start, stop), lambda: _slice_vector(region, start, count, length)
+    )
+    diff, value = x.stored_diff, x.stored_value
+    if new.valid is not region.valid and diff is not None:
+        diff, value = new.mask(diff), None
+    trace.count_work(new.width, count)
+    return Batched(trace, base, new, diff, value)
+
+
+def _slice_vector(region: Region, start: int, count: int, length: int) -> Region:
+    """Return the region of ``x[start : start + count]``; slots outside are invalid."""
+    xp, valid, index = region.xp, region.valid, region.index[0]
+    if start:
+        index = index - start
+        inside = index >= 0
+        valid = inside if valid is None else valid & inside
+        index = xp.maximum(index, 0)
+    if start + count < length:
+        inside = index < count
+        valid = inside if valid is None else valid & inside
+        index = xp.minimum(index, count - 1)
+    source, shift = region.origins[0]
+    origins = ((source, shift - start),)
+    return Region(xp, (count,), (index,), valid, region.slots, region.cache, origins)
+
+
+def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
+    """Return ``x[key]`` for integers and slices, one for each axis, and None."""
+    trace = x.tracer
+    frozen = tuple(
+        (k.start, k.stop, k.step) if isinstance(k, slice) else k for k in key
+    )
+    base = trace.compute_once("slice", (base_ids((x,)), frozen), lambda: x.base[key])
+    region = x.region
+    if region is None or math.prod(base.shape) == 0:
+        return Batched(trace, base)
+    new, data_key, valid = region.derive(
+        ("slice", frozen), lambda: _slice_region(region, key, tuple(base.shape), trace)
+    )
+    stored = x.map_stored(lambda data: data[data_key])
+    if new.is_full and region.fixed:
+        if region.slots > 1 or valid is not None:
+            return _collapse_slots(trace, base, new, stored, valid)
+        return batched_result(trace, base, new, **stored)
+    if new.valid is not None and "diff" in stored and new.valid is not region.valid:
+        stored["diff"] = new.mask(stored["diff"])
+    return batched_result(trace, base, new, **stored)
+
+
+def _slice_region(
+    region: Region, key: tuple[Any, ...], shape: tuple[int, ...], trace: Trace
+) -> tuple[Region, tuple[Any, ...], Any]:
+    """Return the region of a slice, the key into data on the old one, and valid slots.
+
+    (If no axis of the new region is fixed, it has one slot, and its own flags are
+    lost.)
+    """
+    builder = _SliceBuilder(region, trace)
+    axis = 0
+    for k in key:
+        if k is None:
+            builder.insert_axis()
+            continue
+        if isinstance(k, slice):
+            builder.slice_axis(axis, k)
+        else:
+            builder.drop_axis(axis, k)
+        axis += 1
+    return builder.region_of(shape), tuple(builder.data_key), builder.valid
+
+
+class _SliceBuilder:
+    """Put the region of a slice together, axis by axis.
+
+    ``data_key`` becomes the index into data ``(points, slots, *inner)`` of the old
+    region, and ``valid`` the flags of the slots that are inside.
+    """
+
+    def __init__(self, region: Region, trace: Trace) -> None:
+        self.old = region
+        self.index: list[Any] = []
+        self.origins: list[Any] = []
+        self.data_key: list[Any] = [slice(None), slice(None)]
+        self.valid = region.valid
+        self.looks_first = trace.is_numpy and trace.points >= MANY_POINTS
+
+    def insert_axis(self) -> None:
+        """Add an axis of length 1."""
+        self._add(None, None)
+        self.data_key.append(None)
+
+    def drop_axis(self, axis: int, number: int) -> None:
+        """Take one index of an axis: slots at others become invalid."""
+        index, length = self.old.index[axis], self.old.shape[axis]
+        number = number + length if number < 0 else number
+        if index is None:
+            self.data_key.append(number)
+        else:
+            self._restrict(index == number)
+
+    def slice_axis(self, axis: int, key: slice) -> None:
+        """Take a range of an axis: slots outside become invalid."""
+        index, length = self.old.index[axis], self.old.shape[axis]
+        start, stop, step = key.indices(length)
+        count = len(range(start, stop, step))
+        if index is None:
+            self._add(None, None)
+            self.data_key.append(key)
+            return
+        if (start, count, step) == (0, length, 1):
+            self._add(index, self.old.origins[axis])
+            return
+        index = self._shift(index, start, step, count, length)
+        if count == 1:
+            self.insert_axis()
+            return
+        source, shift = self.old.origins[axis]
+        # A clipped index is invalid, so that the shift of the others stays a constant;
+        # a stride makes an index of its own.
+        origin = (source, shift - start) if step == 1 else (id(index), 0)
+        self._add(index, origin)
+
+    def _add(self, index: Any, origin: Any) -> None:
+        self.index.append(index)
+        self.origins.append(origin)
+
+    def _shift(
+        self, index: Array, start: int, step: int, count: int, length: int
+    ) -> Array:
+        """Return indices into the range, clipped to it; flag those that were inside."""
+        xp = self.old.xp
+        index = index - start if start else index
+        if step != 1:
+            self._restrict(index % step == 0)
+            index = index // step
+        if not (start == 0 and step == 1):
+            inside = index >= 0
+            if not (self.looks_first and inside.all()):
+                self._restrict(inside)
+                index = xp.maximum(index, 0)
+        if not (start + count == length and step == 1):
+            inside = index < count
+            if not (self.looks_first and inside.all()):
+                self._restrict(inside)
+                index = xp.minimum(index, count - 1)
+        return index
+
+    def _restrict(self, inside: Array) -> None:
+        self.valid = inside if self.valid is None else self.valid & inside
+
+    def region_of(self, shape: tuple[int, ...]) -> Region:
+        """Return the region, in an array of this shape."""
+        return self.old.with_axes(shape, self.index, self.origins, self.valid)
+
+
+def _collapse_slots(
+    trace: Trace, base: Array, full: Region, stored: dict[str, Array], valid: Any
+) -> Batched:
+    """Merge slots, of which at most one is valid at each point, into a full region."""
+    xp = trace.xp
+    if "diff" in stored:
+        diff = stored["diff"]
+        if valid is not None:
+            diff = xp.where(append_axes(valid, diff.ndim), diff, 0)
+        diff = xp.sum(diff, axis=1, keepdims=True, dtype=diff.dtype)
+        return batched_result(trace, base, full, diff=broadcast_on(trace, diff, full))
+    slots = stored["value"]
+    shape = tuple(base.shape)
+    value = xp.reshape(xp.asarray(base), (1, *shape))
+    for slot in range(slots.shape[1]):
+        here = slots[:, slot, ...]
+        if valid is not None:
+            flags = valid[:, slot][(..., *(None,) * len(shape))]
+            here = xp.where(flags, here, value)
+        value = here
+    value = broadcast_on(trace, value[:, None, ...], full)
+    return batched_result(trace, base, full, value=value)
