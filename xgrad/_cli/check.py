@@ -102,6 +102,7 @@ def _draw(report: xgrad.GradientReport, path: str) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise Mistake("--plot needs matplotlib: install xgrad[plot]") from None
+    # Without pyplot, which may choose a backend that needs a display.
     figure = Figure(layout="constrained")
     xgrad.plot.report(report, ax=figure.add_subplot())
     try:

@@ -65,8 +65,10 @@ def _body(step: Callable[[Any], None]) -> str:
     """
     try:
         lines = inspect.getsource(step).splitlines(keepends=True)
-    except OSError:
+    except OSError:  # a distribution of compiled files alone
         return ""
+    # The first two lines are the head and the title. Types would distract readers to
+    # whom loss functions are new.
     code = textwrap.dedent("".join(lines[2:])).lstrip("\n")
     return code.replace(" -> Any:", ":").replace(": Any", "")
 

@@ -43,6 +43,7 @@ def load_function(words: str) -> Any:
 
 
 def _import(name: str) -> Any:
+    # `python -P` and callers of `main` do not have the current folder on the path.
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -71,6 +72,7 @@ def _import_file(path: Path) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Registered before it runs, as by an import: dataclasses look up their module.
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module

@@ -70,6 +70,7 @@ def _table(all_backends: Sequence[Backend]) -> str:
         usable = "yes" if backend.available else "no"
         devices = ", ".join(backend.devices) or backend.reason
         rows.append((backend.name, backend.version or "-", usable, devices))
+    # Reasons are sentences: a width for them would only add spaces at the end of lines.
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     return "\n".join(
         "  ".join(

@@ -89,6 +89,7 @@ def promote_gradients(
 def _as_array(xp: Any, name: str, gradient: Any, x: Array) -> Array:
     if gradient is None:
         raise TypeError(f"`{name}` is None: is a `return` missing?")
+    # Gradients of functions of one number are often written with Python numbers.
     if isinstance(gradient, (int, float)) and x.ndim == 0:
         dtype = default_dtype(xp, "real floating", x)
         return from_host(xp, float(gradient), like=x, dtype=dtype)

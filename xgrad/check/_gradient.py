@@ -123,9 +123,12 @@ the 1/3 of a mean?
         problem = Problem(function, names, plan, evaluator)
         base = problem.at_base()
         require_scalar(base, "or check the function with `check_vjp`")
+        # Only now: if `f` is not scalar, its gradient raises errors that say less.
         given, given_eps = given_gradient(function, grad, names)
+        # Every array enters the result of `f`: the coarsest one decides its precision.
         eps = max(problem.eps(i, base) for i in range(len(names)))
         wide = wide_dtype(problem.xp, base)
+        # Nothing is known of the noise before it is measured.
         noise = from_host(problem.xp, 0.0, like=base, dtype=wide)
         checked = CheckedFunction(problem, base, given, eps, eps, noise)
         return run_check(checked, options, given_eps, arguments, started)

@@ -67,6 +67,7 @@ def _failed_array(
     worst = wrong = None
     if entries is not None:
         worst = int(entries.positions[int(np.argmax(entries.excess))])
+        # Bisection looks at two entries only, and cannot say that no others differ.
         if measurement.complete:
             wrong = np.flatnonzero(entries.verdicts.outcomes == Outcome.DIFFERS)
     return FailedArray(

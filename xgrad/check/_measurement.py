@@ -129,6 +129,7 @@ class Measurement:
                 (leaf, keep_range(xp, direction, *half)) for half in halves
             )
             difference = np.abs(slopes.given - slopes.measured)
+            # Slopes that are not numbers are the worst.
             difference = np.nan_to_num(difference, nan=math.inf)
             order = np.argsort(-difference, kind="stable")
             ranges = [halves[i] for i in order[:FOLLOWED]]

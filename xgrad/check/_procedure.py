@@ -70,6 +70,7 @@ def run_check(
 
 def _evaluate_twice(function: CheckedFunction) -> tuple[float, float]:
     """Return ``f(x)``, and how much the result of a second call differs from it."""
+    # The first call has shown the warnings of this point already.
     with at_perturbed_points():
         again = function.problem.at_base()
     require_same_shape("the result of f", again, "f(x)", function.base)

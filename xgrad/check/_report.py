@@ -143,6 +143,7 @@ def entry_name(name: str, index: Any) -> str:
     """Return the name of an entry as the caller would write it: ``x['W'][2, 3]``."""
     if isinstance(index, str):
         return index
+    # An index of an array holds integers alone; with a path, it is the last element.
     if all(isinstance(axis, int) for axis in index):
         return name + (f"[{', '.join(map(str, index))}]" if index else "")
     *path, last = index

@@ -136,6 +136,8 @@ class CheckedFunction:
         with quiet():
             given = xp.reshape(self.given[leaf], (-1,))
             size = cast(xp, xp.reshape(entry_sizes(xp, x), (-1,)), given.dtype)
+            # The root mean square: a slope along a random direction has this size times
+            # the root of the number of entries.
             typical = _norm(xp, given * size) / math.prod(x.shape) ** 0.5
         if positions is not None:
             points = points.at_labels(positions)
@@ -171,6 +173,7 @@ class CheckedFunction:
         f, xp = self.function, self.xp
         vectors = tuple(directions.get(leaf) for leaf in range(len(f.leaves)))
         call = Line(f.call, xp, f.tree, f.leaves, vectors, f.batched)
+        # A distance in a narrower dtype would round the moves of the wider arrays.
         widest = max(f.leaves, key=lambda x: float_info(xp, x.dtype).size)
         start = from_host(xp, 0.0, like=widest, dtype=widest.dtype)
         width = sum(math.prod(x.shape) for x in f.leaves) if f.batched else 0
@@ -200,6 +203,7 @@ class CheckedFunction:
 
         The columns of a group are given slope, size, typical, and those of `_measure`.
         """
+        # On a GPU every copy waits for all work before it, whatever its size.
         xp, wide = self.xp, self.noise.dtype
         rows = []
         for group in groups:
@@ -236,6 +240,7 @@ class RecordingLadder(Ladder):
             rungs = [xp.reshape(difference(o), (-1,)) for o in self.rungs.offsets]
             return cast(xp, xp.stack(rungs, axis=-1), result.value.dtype)
 
+        # A scalar function has one component for each column.
         flat = result.map(lambda values: xp.reshape(values, (-1,)))
         return RecordedResult(
             **flat.fields,

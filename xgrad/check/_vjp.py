@@ -1,41 +1,17 @@
-"""Checks of backward passes: functions of several arrays that return several.
-
-The function that is differentiated is the sum of the products of its outputs with fixed
-cotangents.
-"""
+"""Checks of backward passes: functions of several arrays that return several."""
 
 from __future__ import annotations
 
-import functools
-import operator
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from xgrad._arrays import (
-    Array,
-    Portable,
-    as_float,
-    cast,
-    common_namespace,
-    float_info,
-    from_host,
-    is_floating,
-    is_integral,
-    quiet,
-    require_array,
-    require_same_shape,
-    wide_dtype,
-    wide_sum,
-)
+from xgrad._arrays import float_info
 from xgrad._differences import Problem
-from xgrad._evaluation import Execution, Function, Progress, Workers, open_evaluator
-from xgrad.check._analytic import promote_gradients, refuse_without_values
+from xgrad._evaluation import Execution, Progress, Workers, open_evaluator
+from xgrad.check._analytic import refuse_without_values
 from xgrad.check._arguments import Arguments
-from xgrad.check._directions import FACTORS
+from xgrad.check._operation import Operation
 from xgrad.check._options import CheckOptions, Full
 from xgrad.check._procedure import run_check
 from xgrad.check._report import GradientReport
@@ -107,6 +83,7 @@ def check_vjp(
     """
     started = time.perf_counter()
     options = CheckOptions(directions, full, rtol, seed)
+    # Kernels are written for arrays of certain shapes, without an axis of points.
     execution = Execution(
         vectorized=False, max_bytes=max_bytes, workers=workers, progress=progress
     )
@@ -119,214 +96,8 @@ def check_vjp(
         problem = Problem(op.function, op.names, PLAN, evaluator)
         base = problem.take_value(op.value)
         given, given_eps = op.gradients(vjp)
+        # The sum is wider than the outputs, and its own rounding is that of its dtype.
         rounding = float_info(problem.xp, base.dtype).eps
         checked = CheckedFunction(problem, base, given, op.eps, rounding, op.noise)
         arguments = Arguments(op.arrays, op.paths, "inputs")
         return run_check(checked, options, given_eps, arguments, started)
-
-
-@dataclass(frozen=True, eq=False)
-class Operation:
-    """A function of several arrays, with its outputs at one point.
-
-    ``outputs`` are those at the inputs of ``cotangent_sum``. ``is_single`` says that
-    the caller passed one array instead of a tuple.
-    """
-
-    cotangent_sum: CotangentSum
-    outputs: tuple[Array, ...]
-    is_single: bool
-
-    @classmethod
-    def evaluate(cls, f: Callable[..., Any], inputs: Any, seed: int) -> Operation:
-        """Call ``f`` once, as the caller would, and draw cotangents for its outputs."""
-        is_single = not isinstance(inputs, tuple | list)
-        arrays = (inputs,) if is_single else tuple(inputs)
-        if not arrays:
-            raise ValueError("`inputs` holds no array: pass at least one")
-        names = {_input_name(is_single, i): x for i, x in enumerate(arrays)}
-        xp = common_namespace(**names)
-        active = _active_inputs(xp, names)
-        outputs = _as_tuple(f(*(xp.asarray(x, copy=True) for x in arrays)))
-        if not outputs:
-            raise ValueError("`f` returned no output")
-        cotangents = tuple(
-            _draw_cotangent(xp, output, i, len(outputs), arrays[active[0]], seed)
-            for i, output in enumerate(outputs)
-        )
-        # Copied, because `f` may return the same buffer from every call.
-        copies = tuple(xp.asarray(output, copy=True) for output in outputs)
-        return cls(CotangentSum(f, xp, arrays, active, cotangents), copies, is_single)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the active inputs, as the caller would write them."""
-        return tuple(_input_name(self.is_single, i) for i in self.cotangent_sum.active)
-
-    @property
-    def arrays(self) -> list[Array]:
-        """The active inputs."""
-        return [self.cotangent_sum.inputs[i] for i in self.cotangent_sum.active]
-
-    @property
-    def paths(self) -> list[tuple[Any, ...]]:
-        """The keys that lead to the active inputs, as in `xgrad._arrays.paths`."""
-        return [() if self.is_single else (i,) for i in self.cotangent_sum.active]
-
-    @functools.cached_property
-    def function(self) -> Function:
-        """The sum as a function of the active inputs, as float32 or float64."""
-        xp = self.cotangent_sum.xp
-        floats = tuple(
-            as_float(xp, name, x)
-            for name, x in zip(self.names, self.arrays, strict=True)
-        )
-        return Function(self.cotangent_sum, xp, [None] * len(floats), floats, "loop")
-
-    @property
-    def value(self) -> Array:
-        """The sum at the inputs."""
-        with quiet():
-            return self.cotangent_sum.add_up(self.outputs)
-
-    @property
-    def eps(self) -> float:
-        """Precision of the coarsest of active inputs and outputs."""
-        xp, arrays = self.cotangent_sum.xp, (*self.arrays, *self.outputs)
-        return max(float_info(xp, array.dtype).eps for array in arrays)
-
-    @property
-    def noise(self) -> Array:
-        """Rounding error of the sum, if all entries of the outputs are rounded alone.
-
-        An entry is rounded to half a unit in the last place, eps / 2 of it; such errors
-        are spread evenly and measure about half of that. Their squares add up.
-        """
-        xp, first = self.cotangent_sum.xp, self.function.leaves[0]
-        wide = wide_dtype(xp, first)
-        with quiet():
-            variance = _add(
-                wide_sum(xp, (float_info(xp, y.dtype).eps / 4 * cast(xp, y, wide)) ** 2)
-                for y in self.outputs
-            )
-            return xp.where(xp.isfinite(variance), xp.sqrt(variance), 0.0)
-
-    def gradients(self, vjp: Callable[..., Any]) -> tuple[tuple[Array, ...], float]:
-        """Call ``vjp``; return gradients of the active inputs, and their precision."""
-        p = self.cotangent_sum
-        arguments = (*p.inputs, *p.cotangents)
-        gradients = _as_tuple(vjp(*(p.xp.asarray(x, copy=True) for x in arguments)))
-        if len(gradients) == len(p.inputs):
-            gradients = tuple(gradients[i] for i in p.active)
-        if len(gradients) != len(p.active):
-            raise ValueError(
-                f"`vjp` returned {len(gradients)} gradients for {len(p.inputs)} "
-                f"inputs, {len(p.active)} of them floating: return one for each input, "
-                "or one for each floating input"
-            )
-        named = [
-            (f"the gradient with respect to {name}", gradient)
-            for name, gradient in zip(self.names, gradients, strict=True)
-        ]
-        arrays = list(zip(self.names, self.arrays, strict=True))
-        return promote_gradients(p.xp, named, arrays)
-
-
-@dataclass(frozen=True, eq=False)
-class CotangentSum(Portable):
-    """The sum of cotangents times outputs, as a function of the active inputs.
-
-    ``active`` are the numbers of the floating arrays among ``inputs``. Each input goes
-    to ``call`` in its own dtype.
-    """
-
-    call: Callable[..., Any]
-    xp: Any
-    inputs: tuple[Array, ...]
-    active: tuple[int, ...]
-    cotangents: tuple[Array, ...]
-
-    @property
-    def anchor(self) -> Array:
-        """An array whose namespace is that of this object in another process, too."""
-        return self.inputs[0]
-
-    def __call__(self, x: Sequence[Array]) -> Array:
-        """Return the sum at other values of the active inputs."""
-        xp, values = self.xp, dict(zip(self.active, x, strict=True))
-        arguments = [
-            cast(xp, values[i], original.dtype)
-            if i in values
-            else xp.asarray(original, copy=True)
-            for i, original in enumerate(self.inputs)
-        ]
-        outputs = _as_tuple(self.call(*arguments))
-        if len(outputs) != len(self.cotangents):
-            raise ValueError(
-                f"`f` returned {len(self.cotangents)} outputs at the inputs, but "
-                f"{len(outputs)} close to them"
-            )
-        for i, (u, output) in enumerate(zip(self.cotangents, outputs, strict=True)):
-            name = _output_name(i, len(outputs))
-            require_array(name, output)
-            require_same_shape(name, output, "f(*inputs)", u)
-        return self.add_up(outputs)
-
-    def add_up(self, outputs: Sequence[Array]) -> Array:
-        """Return the sum for some outputs, in float64 if the device has it."""
-        xp = self.xp
-        wide = wide_dtype(xp, self.inputs[self.active[0]])
-        return _add(
-            wide_sum(xp, cast(xp, u, wide) * cast(xp, output, wide))
-            for u, output in zip(self.cotangents, outputs, strict=True)
-        )
-
-
-def _input_name(is_single: bool, i: int) -> str:
-    return "inputs" if is_single else f"inputs[{i}]"
-
-
-def _output_name(i: int, count: int) -> str:
-    return "the result of f" if count == 1 else f"output {i} of f"
-
-
-def _as_tuple(result: Any) -> tuple[Any, ...]:
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
-
-
-def _add(terms: Iterable[Array]) -> Array:
-    # `sum` would begin with a Python 0, which not every namespace adds to its arrays.
-    return functools.reduce(operator.add, terms)
-
-
-def _active_inputs(xp: Any, named: dict[str, Array]) -> tuple[int, ...]:
-    """Return the numbers of the inputs that hold real floating numbers."""
-    active = []
-    for i, (name, x) in enumerate(named.items()):
-        if is_integral(xp, x) or x.dtype == xp.bool:
-            continue
-        as_float(xp, name, x)  # raises for complex numbers and the like
-        active.append(i)
-    if not active:
-        raise ValueError(
-            "`inputs` holds no floating numbers: there is nothing to differentiate "
-            "with respect to"
-        )
-    return tuple(active)
-
-
-def _draw_cotangent(
-    xp: Any, output: Any, i: int, count: int, like: Array, seed: int
-) -> Array:
-    """Draw random factors for one of ``count`` outputs, in its shape and dtype."""
-    name = _output_name(i, count)
-    require_array(name, output)
-    common_namespace(**{name: output, "inputs": like})
-    if not is_floating(xp, output):
-        raise TypeError(
-            f"{name} has dtype {output.dtype} and no derivative: let `f` return only "
-            "real floating arrays, for example through a wrapper that drops the others"
-        )
-    rng = np.random.default_rng([seed, i])
-    draws = rng.choice(FACTORS, tuple(output.shape))
-    return from_host(xp, draws, like=output, dtype=output.dtype)

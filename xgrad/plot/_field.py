@@ -80,6 +80,7 @@ def gradient_field(
     sides = limits("xlim", xlim), limits("ylim", ylim)
     ax = axes_for(ax)
     if levels:
+        # Twice as dense as the arrows: smooth curves need more points.
         _draw_contours(ax, f, sides, 2 * points - 1, levels, xp)
     grid = [np.linspace(*side, points) for side in sides]
     _draw_arrows(ax, f, grid, -1.0 if descent else 1.0, xp)
@@ -101,6 +102,7 @@ def _draw_contours(
     xp: Any,
 ) -> None:
     grid = [np.linspace(*side, points) for side in sides]
+    # Contours are interrupted where the function is not finite.
     values = values_on_grid(f, grid, xp)
     ax.contour(*grid, values, levels, colors="0.6", linewidths=0.8)
 
@@ -110,6 +112,7 @@ def _draw_arrows(
 ) -> None:
     """Draw ``sign`` times the gradient at all points of a grid."""
     x0, x1 = (values.ravel() for values in np.meshgrid(*grid))
+    # One point at a time, as documented: `f` may be any function of two numbers.
     slopes = [to_numpy(gradient(f, x, vectorized=False)) for x in grid_points(grid, xp)]
     across, up = np.asarray(slopes).T * sign
     is_zero = (across == 0) & (up == 0)
@@ -117,6 +120,7 @@ def _draw_arrows(
     has_arrow = np.isfinite(across) & np.isfinite(up) & ~is_zero
     if has_arrow.any():
         arrows = (values[has_arrow] for values in (x0, x1, across, up))
+        # In the coordinates of the data, arrows are perpendicular to the contours.
         ax.quiver(*arrows, color=BLUE, angles="xy", pivot="tail")
 
 

@@ -48,6 +48,7 @@ def history(series: Any, /, *, ax: Any = None) -> Any:
         epochs = range(1, len(values) + 1)
         ax.plot(epochs, values, color=color, ls=style, marker=marker, ms=4, label=name)
     ax.set(xlabel="epoch", title="Training")
+    # A short history would have ticks at half epochs.
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(loc="best", fontsize=8)
     return ax

@@ -60,6 +60,7 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     _draw_comparisons(ax, start, report.directions, "^", "random directions")
     ax.axhline(1.0, color="black", linewidth=1, linestyle="--", label="tolerance")
     _annotate_worst(ax, report)
+    # Room below the lowest markers, and above the highest for the name of the worst.
     highest = max(map(_height, report.entries + report.directions), default=1.0)
     ax.set(yscale="log", ylim=(LOWEST / 3, max(highest, 1.0) * 100))
     ax.set(xlabel="number of the comparison", ylabel="difference / tolerance")
@@ -91,6 +92,7 @@ def _annotate_worst(ax: Any, report: GradientReport) -> None:
     worst = report.worst
     if worst is None or worst.excess <= 1:
         return
+    # Entries are drawn first, so that their number is their place on the axis.
     point = report.entries.index(worst), _height(worst)
     ax.annotate(
         report.written(worst), point, (0, 6), textcoords="offset points", fontsize=8

@@ -76,6 +76,7 @@ def step_sweep(
     ax.plot(swept.steps, swept.errors, ".-", color=BLUE, label=swept.label)
     if swept.exact_error > swept.floor:
         label = "smaller errors are not known"
+        # From below the lowest points, so that the band has no lower edge among them.
         ax.axhspan(swept.floor / 4, swept.exact_error, color="0.9", label=label)
     step, error, bound = swept.step, swept.error, swept.error_bound
     ax.vlines(step, error, bound, color=VERMILION, linewidth=1)

@@ -63,13 +63,7 @@ def sweep(
 
     Methods without a single step are compared with the steps of "central".
     """
-    x = as_array(x)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
-    require_array("x", x)
-    if index is None and x.ndim:
-        index = _least_accurate(f, x, method, accuracy)
-    entry = _single_entry(f, x, index)
+    entry = _choose_entry(f, x, index, method, accuracy)
     value, value_error = _exact_derivative(entry, exact)
     chosen, estimate = gradient(
         entry.f,
@@ -86,10 +80,10 @@ def sweep(
         size = abs(float(to_numpy(slope)) - value)
         return max(size, floor) if math.isfinite(size) else math.nan
 
+    steps = _steps(entry.x)
     if method not in ACCURACIES:
         method, accuracy = "central", None
     order = ACCURACIES[method][1] if accuracy is None else accuracy
-    steps = _steps(entry.x)
     return Sweep(
         name=entry.name,
         label=f"{method}, accuracy {order}",
@@ -112,6 +106,19 @@ class _Entry(NamedTuple):
     name: str
 
 
+def _choose_entry(
+    f: Function, x: Any, index: int | None, method: Method, accuracy: int | None
+) -> _Entry:
+    """Return the entry at ``index``, by default the least accurate one."""
+    x = as_array(x)
+    if isinstance(x, dict | list | tuple):
+        raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
+    require_array("x", x)
+    if index is None and x.ndim:
+        index = _least_accurate(f, x, method, accuracy)
+    return _single_entry(f, x, index)
+
+
 def _least_accurate(f: Function, x: Any, method: Method, accuracy: int | None) -> int:
     """Return the number of the entry with the largest finite error bound."""
     _, estimate = gradient(f, x, method=method, accuracy=accuracy, full_output=True)
@@ -130,6 +137,7 @@ def _single_entry(f: Function, x: Any, index: int | None) -> _Entry:
         raise ValueError(f"`index` must be below {count}, the size of x; got {index}")
     if x.ndim == 0:
         return _Entry(f, x, "x")
+    # `where` instead of an assignment, which not all namespaces have.
     is_entry = np.arange(count).reshape(tuple(x.shape)) == index
     mask = from_host(xp, is_entry, like=x)
 
@@ -180,8 +188,11 @@ def _size_and_eps(x: Any) -> tuple[float, float]:
 def _steps(x: Any) -> list[float]:
     """Return powers of two from the rounding of ``x`` to its size or 1."""
     size, eps = _size_and_eps(x)
+    # At least two units in the last place of x, so that rounding changes the step by a
+    # quarter at most.
     lowest = math.ceil(math.log2((size or 1.0) * eps)) + 1
     highest = math.floor(math.log2(max(size, 1.0)))
+    # Rounded up, so that there are at most `MOST_STEPS`.
     spacing = max(1, -(-(highest - lowest) // MOST_STEPS))
     return [2.0**k for k in range(lowest, highest + 1, spacing)]
 

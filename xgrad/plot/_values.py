@@ -31,6 +31,7 @@ def number(f: Function, x: Any) -> float:
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
     value = f(x)
+    # Functions of the `math` module return Python numbers.
     on_host = np.asarray(value if isinstance(value, int | float) else to_numpy(value))
     if on_host.size != 1:
         raise ValueError(
@@ -74,6 +75,7 @@ def like_caller(xp: Any, t: float, x: Any) -> Any:
     """Return a number as a 0-d array of the kind that the caller passed as ``x``."""
     if isinstance(x, int | float | list | tuple):
         return np.asarray(t)
+    # Points of contact may be integers, but the points of a curve are not.
     floating = xp.isdtype(x.dtype, "real floating")
     return from_host(xp, t, like=x, dtype=x.dtype if floating else None)
 
