@@ -41,7 +41,7 @@ from cases.functions import rosenbrock_slope
 import xgrad
 from examples.network import backward, fresh
 from xgrad import gradient
-from xgrad._evaluation.proof import mode_of
+from xgrad._evaluation.proved_ways import mode_of
 from xgrad.losses import softmax_cross_entropy
 
 # Near the best for values and curvatures of size 1: eps**(1/3) is 6e-6.

@@ -1,8 +1,8 @@
 """The gradient of a plain function of one NumPy array, where nothing else is asked for.
 
-The same points, the same arithmetic and the same proof as on the general way, without
-the values that describe them: below some hundred variables these take longer than the
-function. Whatever is out of the ordinary is left to the general way.
+It has the same points, the same arithmetic and the same proof as the general way, but
+not the objects that describe them: below some hundred variables, building these takes
+longer than the function. Whatever is out of the ordinary is left to the general way.
 """
 
 from __future__ import annotations
@@ -30,10 +30,17 @@ from xgrad._evaluation import (
     ROUNDING,
     Mode,
     Vectorized,
-    remembered,
+    agree,
+    describe_move,
+    note_at,
+    proved_mode,
 )
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+# Far above the size from which the general way costs nothing beside the function.
+MOST_ENTRIES = 2**14
+# Arrays of positions that are remembered, of the largest size 1 MB each.
+REMEMBERED_POSITIONS = 8
 
 
 def quick_gradient(
@@ -43,24 +50,26 @@ def quick_gradient(
     accuracy: int | None,
     vectorized: Vectorized,
 ) -> tuple[Array | None, Any]:
-    """The gradient, or None where the general way has to be taken; and ``f(x)``.
+    """Return the gradient, or None if the general way has to be taken, and ``f(x)``.
 
-    The latter is None where ``f`` was not called.
+    ``f(x)`` is None if ``f`` was not called.
     """
-    if type(x) is not np.ndarray or x.dtype not in DTYPES or not 0 < x.size < 2**14:
+    if type(x) is not np.ndarray or x.dtype not in DTYPES:
+        return None, None
+    if not 0 < x.size < MOST_ENTRIES:
         return None, None
     mode: Mode | None
     if vectorized is False:
         mode, width = "loop", 1
     elif isinstance(vectorized, str) and vectorized == "auto":
-        mode, width = remembered(f, x)
+        mode, width = proved_mode(f, x)
     else:
         return None, None
     if mode not in ("loop", "sparse") or not callable(f):
         return None, None
     if not (accuracy is None or type(accuracy) is int):
         return None, None
-    scheme, offsets = _planned(method, accuracy)
+    scheme, offsets = _stencil_and_offsets(method, accuracy)
     if x.size * len(offsets) * width * 2 * x.itemsize > CPU_BYTES:
         return None, None
     base = f(x.copy())
@@ -69,10 +78,10 @@ def quick_gradient(
     base = x.dtype.type(base)  # now: `f` may use one buffer again and again
     one_by_one = mode == "loop" or x.size <= FEW_COLUMNS
     with at_perturbed_points():
-        return _slopes(f, x, base, scheme, offsets, one_by_one), base
+        return _differentiate(f, x, base, scheme, offsets, one_by_one), base
 
 
-def _slopes(
+def _differentiate(
     f: Callable[[Any], Any],
     x: Array,
     base: Any,
@@ -80,30 +89,33 @@ def _slopes(
     offsets: tuple[int, ...],
     one_by_one: bool,
 ) -> Array | None:
+    """Return the gradient; None where a value is no number, not finite, or wrong."""
     info = float_info(_xp(), x.dtype)
     if one_by_one and x.dtype == np.float64 and x.size <= FEW_COLUMNS:
-        return _by_numbers(f, x, float(base), scheme, offsets, info)
+        return _differentiate_numbers(f, x, float(base), scheme, offsets, info)
     flat = x.reshape(-1)
     size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
     step = floor_power_of_two(_xp(), size) * scheme.relative_step(info.eps)
-    places = flat + _moves(offsets, x.dtype) * step
+    coordinates = flat + _as_first_axis(offsets, x.dtype) * step
+    values: Array | None
     if one_by_one:
-        found, base_found = _one_by_one(f, x, places), base
+        values, value_at_base = _values_one_by_one(f, x, coordinates), base
     else:
-        found, base_found = _together(f, x, flat, places, base, info.eps)
-    if found is None:
+        values = _differences_together(f, x, flat, coordinates, base, info.eps)
+        value_at_base = 0.0
+    if values is None:
         return None
-    rows = dict(zip(offsets, found, strict=True))
-    where = dict(zip(offsets, places, strict=True))
-    rows[0], where[0] = base_found, flat
+    by_offset = dict(zip(offsets, values, strict=True))
+    points = dict(zip(offsets, coordinates, strict=True))
+    by_offset[0], points[0] = value_at_base, flat
     slopes = sum(
-        weight * ((rows[plus] - rows[minus]) / (where[plus] - where[minus]))
+        weight * ((by_offset[plus] - by_offset[minus]) / (points[plus] - points[minus]))
         for plus, minus, weight in scheme.rounded_quotients
     )
     return slopes.reshape(x.shape) if np.isfinite(slopes).all() else None
 
 
-def _by_numbers(
+def _differentiate_numbers(
     f: Callable[[Any], Any],
     x: Array,
     base: float,
@@ -111,68 +123,77 @@ def _by_numbers(
     offsets: tuple[int, ...],
     info: FloatInfo,
 ) -> Array | None:
-    """The same in numbers of Python, which cost less than arrays of a few entries."""
+    """Compute in Python's numbers, which cost less than arrays of a few entries."""
     relative, limit = scheme.relative_step(info.eps), info.largest / 8
-    places: list[float] = x.reshape(-1).tolist()
-    steps = [relative * _binade(min(max(abs(p), 1.0), limit)) for p in places]
-    where, values = {0: places}, {0: [base] * len(places)}
+    entries: list[float] = x.reshape(-1).tolist()
+    steps = [
+        relative * _floor_power_of_two(min(max(abs(entry), 1.0), limit))
+        for entry in entries
+    ]
+    points, values = {0: entries}, {0: [base] * len(entries)}
     for offset in offsets:
-        moved = [p + offset * step for p, step in zip(places, steps, strict=True)]
-        where[offset], values[offset] = moved, []
-        for i, place in enumerate(moved):
-            value = _value_at(f, x, i, place)
+        coordinates = [
+            entry + offset * step for entry, step in zip(entries, steps, strict=True)
+        ]
+        points[offset], values[offset] = coordinates, []
+        for i, coordinate in enumerate(coordinates):
+            value = _value_at(f, x, i, coordinate)
             if value is None:
                 return None
             values[offset].append(value)
-    slopes = [0.0] * len(places)
+    slopes = [0.0] * len(entries)
     for plus, minus, weight in scheme.rounded_quotients:
-        for i in range(len(places)):
-            run = where[plus][i] - where[minus][i]
-            slopes[i] += weight * ((values[plus][i] - values[minus][i]) / run)
+        for i in range(len(entries)):
+            distance = points[plus][i] - points[minus][i]
+            slopes[i] += weight * ((values[plus][i] - values[minus][i]) / distance)
     if not all(map(math.isfinite, slopes)):
         return None
     return np.asarray(slopes).reshape(x.shape)
 
 
-def _binade(number: float) -> float:
-    """The largest power of two that is not above a positive number."""
+def _floor_power_of_two(number: float) -> float:
+    """Return the largest power of two that is not above a positive number."""
     return math.ldexp(1.0, math.frexp(number)[1] - 1)
 
 
 @functools.lru_cache
-def _planned(method: Method, accuracy: int | None) -> tuple[Stencil, tuple[int, ...]]:
+def _stencil_and_offsets(
+    method: Method, accuracy: int | None
+) -> tuple[Stencil, tuple[int, ...]]:
     scheme = stencil(method, accuracy)
     return scheme, tuple(sorted(set(scheme.offsets) - {0}))
 
 
 @functools.lru_cache
-def _moves(offsets: tuple[int, ...], dtype: Any) -> Array:
+def _as_first_axis(offsets: tuple[int, ...], dtype: Any) -> Array:
     return np.asarray(offsets, dtype=dtype)[:, None]
 
 
-def _one_by_one(f: Callable[[Any], Any], x: Array, places: Array) -> Array | None:
-    """Values at the points, ``(offsets, entries)``."""
+def _values_one_by_one(
+    f: Callable[[Any], Any], x: Array, coordinates: Array
+) -> Array | None:
+    """Evaluate one point a call, ``(offsets, entries)``; None if one is no number."""
     values = []
-    for row in places.tolist():
-        for i, place in enumerate(row):
-            value = _value_at(f, x, i, place)
+    for row in coordinates.tolist():
+        for i, coordinate in enumerate(row):
+            value = _value_at(f, x, i, coordinate)
             if value is None:
                 return None
             values.append(value)
-    return np.asarray(values, dtype=x.dtype).reshape(places.shape)
+    return np.asarray(values, dtype=x.dtype).reshape(coordinates.shape)
 
 
-def _value_at(f: Callable[[Any], Any], x: Array, i: int, place: float) -> float | None:
-    """The function with one entry moved; None if it does not return a number."""
-    moved = x.copy()
-    moved.reshape(-1)[i] = place
+def _value_at(
+    f: Callable[[Any], Any], x: Array, i: int, coordinate: float
+) -> float | None:
+    """Call the function with one entry moved; None if it does not return a number."""
+    point = x.copy()
+    point.reshape(-1)[i] = coordinate
     try:
-        value = f(moved)
+        value = f(point)
     except Exception as error:
-        index = np.unravel_index(i, x.shape)
-        move = place - x.reshape(-1)[i]
-        name = f"x[{', '.join(map(str, index))}]" if index else "x"
-        error.add_note(f"xgrad was evaluating `f` at {name} moved by {move:.3g}")
+        move = coordinate - x.reshape(-1)[i]
+        error.add_note(note_at(describe_move("x", i, x.shape, move)))
         raise
     # A float now: `f` may use one buffer again and again.
     return float(value) if _is_number(value, x) else None
@@ -190,45 +211,52 @@ def _is_number(value: Any, x: Array) -> bool:
     return kind and value.dtype == x.dtype and value.shape == ()
 
 
-def _together(
+def _differences_together(
     f: Callable[[Any], Any],
     x: Array,
     flat: Array,
-    places: Array,
-    base: Array,
+    coordinates: Array,
+    base: Any,
     eps: float,
-) -> tuple[Array | None, Any]:
-    """Differences from ``f(x)`` at the points, and 0; one of them is proved."""
-    count, points = x.size, places.size
+) -> Array | None:
+    """Evaluate all points in one call, and subtract ``f(x)``: ``(offsets, entries)``.
+
+    One of them is proved. Return None if the general way has to be taken.
+    """
+    count, points = x.size, coordinates.size
     trace = Trace(_xp(), points, Memo())
     try:
-        positions = _positions(count, len(places))
+        positions = _positions(count, len(coordinates))
         region = Region.at_positions(trace.xp, x.shape, positions, None, trace.cache)
         shape = (points, *region.extent)
-        diff = (places - flat).reshape(shape)
-        found = f(Batched(trace, x, region, diff, places.reshape(shape)))
-        plain = trace.refusal is None and isinstance(found, Batched)
-        if not plain or found.dtype != x.dtype or found.shape != ():
-            return None, None
+        diff = (coordinates - flat).reshape(shape)
+        result = f(Batched(trace, x, region, diff, coordinates.reshape(shape)))
+        plain = trace.refusal is None and isinstance(result, Batched)
+        if not plain or result.dtype != x.dtype or result.shape != ():
+            return None
         if trace.unchecked_diffs and not trace.diffs_are_finite:
-            return None, None
-        changes = all_differences(trace, found, found.dtype).reshape(places.shape)
-        value = found.base
-    except Exception:  # the general way tells what it is
-        return None, None
+            return None
+        changes = all_differences(trace, result, result.dtype).reshape(
+            coordinates.shape
+        )
+        value = result.base
+    # The general way raises whatever is the caller's own error.
+    except Exception:
+        return None
     finally:
         trace.close()
     middle = count // 2
-    moved = x.copy()
-    moved.reshape(-1)[middle] = places[0, middle]
-    expected = f(moved)
-    if not _is_number(expected, x):
-        return None, None
+    point = x.copy()
+    point.reshape(-1)[middle] = coordinates[0, middle]
+    expected = f(point)
+    if not (_is_number(expected, x) and math.isfinite(expected)):
+        return None
     allowed = ROUNDING * eps * max(abs(expected), abs(base))
-    near = abs(base + changes[0, middle] - expected) <= allowed
-    if near and abs(value - base) <= allowed and math.isfinite(expected):
-        return changes, 0.0
-    return None, None
+    if agree(base + changes[0, middle], expected, allowed) and agree(
+        value, base, allowed
+    ):
+        return changes
+    return None
 
 
 @functools.cache
@@ -236,6 +264,6 @@ def _xp() -> Any:
     return common_namespace(x=np.empty(0))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=REMEMBERED_POSITIONS)
 def _positions(count: int, offsets: int) -> Array:
     return np.tile(np.arange(count), offsets)[:, None]

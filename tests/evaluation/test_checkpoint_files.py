@@ -11,7 +11,8 @@ import pytest
 from cases.damage import mutated
 
 from xgrad import color_columns, gradient, hessian, jacobian
-from xgrad._evaluation import checkpoint as _checkpoint
+from xgrad._evaluation.checkpoint import Checkpoint
+from xgrad._evaluation.checkpoint_file import read_arrays
 
 X = np.linspace(0.1, 2.0, 40)
 
@@ -136,19 +137,19 @@ def test_what_an_array_claims_is_compared_with_the_file(tmp_path):
     data = path.read_bytes().replace(b"'shape': (4,), }   ", b"'shape': (4000000,), }")
     path.write_bytes(data)
     with path.open("rb") as file, pytest.raises((ValueError, zipfile.BadZipFile)):
-        _checkpoint.read_arrays(file)
+        read_arrays(file)
 
 
 def _fuzz(path, count):
     """Read mutations of a checkpoint; how many were refused."""
     data, refused = path.read_bytes(), []
-    about = _checkpoint.read_arrays(io.BytesIO(data))["about"]
+    about = read_arrays(io.BytesIO(data))["about"]
     call = json.loads(about.tobytes())["call"]
     rng = random.Random(20261126)
     for _ in range(count):
         path.write_bytes(mutated(rng, data))
         try:
-            _checkpoint.Checkpoint(path, call)
+            Checkpoint(path, call)
         except ValueError as error:
             refused.append(str(error))
     assert all("`checkpoint`" in message for message in refused)
@@ -165,7 +166,7 @@ INSIDE = {
 
 @pytest.mark.parametrize("name", INSIDE)
 def test_files_with_another_inside_are_refused(small, name):
-    arrays = _checkpoint.read_arrays(io.BytesIO(small.read_bytes()))
+    arrays = read_arrays(io.BytesIO(small.read_bytes()))
     about = json.loads(arrays["about"].tobytes())
     key, value = INSIDE[name]
     about[key] = value
@@ -178,7 +179,7 @@ def test_files_with_another_inside_are_refused(small, name):
 
 @pytest.mark.parametrize("change", ["dtype", "shape", "number", "fitting"])
 def test_values_that_do_not_fit_are_refused(small, change):
-    arrays = _checkpoint.read_arrays(io.BytesIO(small.read_bytes()))
+    arrays = read_arrays(io.BytesIO(small.read_bytes()))
     about = json.loads(arrays["about"].tobytes())
     if change == "dtype":
         arrays["0/0"] = arrays["0/0"].astype(np.float32)

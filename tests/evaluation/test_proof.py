@@ -15,7 +15,7 @@ from cases.compare import assert_close
 
 import xgrad
 from xgrad import gradient, hessian, hvp, jacobian
-from xgrad._evaluation.proof import mode_of
+from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.3, 1.7, 40)
 RNG = np.random.default_rng(5)

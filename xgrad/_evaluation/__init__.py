@@ -1,26 +1,39 @@
-"""Calls of the caller's function: at which points, in which way, and by whom."""
+"""Calls of the caller's function: at which points, in which way, and by whom.
 
-from xgrad._evaluation.columns import colors as colors
-from xgrad._evaluation.columns import entries as entries
-from xgrad._evaluation.columns import everything as everything
-from xgrad._evaluation.columns import pairs as pairs
-from xgrad._evaluation.columns import rows as rows
-from xgrad._evaluation.evaluator import Runner as Runner
-from xgrad._evaluation.evaluator import runner as runner
+A `Function` is bound to its arrays, an `Execution` says how to run it, and `Points` are
+divided into columns. `choose_way` finds the fastest way to call the function that is
+proved to be right, and an `Evaluator` yields the values.
+
+The modules, in reading order: `execution` and `progress`, the options; `prepare` and
+`function`; `points`, `columns`, `chunk` and `notes`; `ways`; `choice`, `proof`,
+`agreement`, `proved_ways` and `loop_warning`; `evaluator`, `workers` and `memory`; and
+`checkpoint`, `checkpoint_key`, `checkpoint_file` and `checkpoint_lock`.
+"""
+
+from xgrad._evaluation.agreement import ROUNDING as ROUNDING
+from xgrad._evaluation.agreement import agree as agree
+from xgrad._evaluation.choice import FEW_COLUMNS as FEW_COLUMNS
+from xgrad._evaluation.choice import choose_way as choose_way
+from xgrad._evaluation.columns import color_columns as color_columns
+from xgrad._evaluation.columns import entry_columns as entry_columns
+from xgrad._evaluation.columns import pair_columns as pair_columns
+from xgrad._evaluation.columns import row_columns as row_columns
+from xgrad._evaluation.columns import single_column as single_column
+from xgrad._evaluation.evaluator import Evaluator as Evaluator
+from xgrad._evaluation.evaluator import open_evaluator as open_evaluator
 from xgrad._evaluation.execution import CPU_BYTES as CPU_BYTES
+from xgrad._evaluation.execution import CheckpointPath as CheckpointPath
 from xgrad._evaluation.execution import Execution as Execution
-from xgrad._evaluation.execution import Kept as Kept
 from xgrad._evaluation.execution import Mode as Mode
 from xgrad._evaluation.execution import Vectorized as Vectorized
 from xgrad._evaluation.execution import Workers as Workers
 from xgrad._evaluation.function import Function as Function
+from xgrad._evaluation.notes import describe_move as describe_move
+from xgrad._evaluation.notes import note_at as note_at
 from xgrad._evaluation.points import Points as Points
-from xgrad._evaluation.points import joined as joined
-from xgrad._evaluation.points import picked as picked
+from xgrad._evaluation.points import concat_blocks as concat_blocks
+from xgrad._evaluation.points import row_of as row_of
+from xgrad._evaluation.prepare import bind_function as bind_function
 from xgrad._evaluation.prepare import checkpoint_of as checkpoint_of
-from xgrad._evaluation.prepare import function_at as function_at
 from xgrad._evaluation.progress import Progress as Progress
-from xgrad._evaluation.proof import FEW_COLUMNS as FEW_COLUMNS
-from xgrad._evaluation.proof import ROUNDING as ROUNDING
-from xgrad._evaluation.proof import chosen as chosen
-from xgrad._evaluation.proof import remembered as remembered
+from xgrad._evaluation.proved_ways import proved_mode as proved_mode

@@ -1,4 +1,4 @@
-"""Sets of columns: the entries of an array that move together."""
+"""Divisions of an array into columns: entries that move together."""
 
 from __future__ import annotations
 
@@ -11,36 +11,42 @@ from xgrad._arrays import Array, device_of, from_host
 from xgrad._evaluation.points import Points
 
 
-def entries(points: Points) -> Points:
-    """One column for each entry."""
+def entry_columns(points: Points) -> Points:
+    """Return the points with one column for each entry."""
     count = math.prod(points.base.shape)
     ids = _arange(points, count)
     labels = points.xp.reshape(ids, tuple(points.base.shape))
-    return points.by(labels, (ids,))
+    return points.with_columns(labels, (ids,))
 
 
-def rows(points: Points) -> Points:
-    """One column for each entry of the last axis, in all rows at once."""
+def row_columns(points: Points) -> Points:
+    """Return the points with one column for each position on the last axis."""
     ids = _arange(points, int(points.base.shape[-1]))
     lead = tuple(points.base.shape[:-1])
-    return points.by(ids, (ids,), lead=lead)
+    return points.with_columns(ids, (ids,), lead=lead)
 
 
-def everything(points: Points) -> Points:
-    """One column that is the whole array, each entry for itself."""
+def single_column(points: Points) -> Points:
+    """Return the points with one column of all entries, whose results stay apart."""
     return replace(points, lead=tuple(points.base.shape))
 
 
-def colors(points: Points, labels: Array, count: int) -> Points:
-    """One column for each colour; ``labels`` has one for each entry of ``base``."""
-    labels = points.xp.reshape(labels, tuple(points.base.shape))
-    return points.by(labels, (_arange(points, count),), colored=True)
+def color_columns(points: Points, colors: Array, count: int) -> Points:
+    """Return the points with one column for each of ``count`` colours.
+
+    ``colors`` holds the colour of each entry, in the order of the flattened array.
+    """
+    labels = points.xp.reshape(colors, tuple(points.base.shape))
+    return points.with_columns(labels, (_arange(points, count),), colored=True)
 
 
-def pairs(points: Points, first: np.ndarray, second: np.ndarray) -> Points:
-    """One column for each pair of entries, given by their positions."""
-    both = tuple(from_host(points.xp, i, like=points.base) for i in (first, second))
-    return replace(entries(points), columns=both)
+def pair_columns(points: Points, first: np.ndarray, second: np.ndarray) -> Points:
+    """Return the points with one column for each pair of entries.
+
+    The entries are host arrays of positions in the flattened array.
+    """
+    ids = tuple(from_host(points.xp, i, like=points.base) for i in (first, second))
+    return replace(entry_columns(points), columns=ids)
 
 
 def _arange(points: Points, count: int) -> Array:

@@ -1,4 +1,4 @@
-"""How to run a function: how many points at once, by whom, and who is told."""
+"""The options of how to run a function: points at once, memory, workers, progress."""
 
 from __future__ import annotations
 
@@ -15,24 +15,31 @@ from xgrad._evaluation.progress import Progress
 
 Vectorized = Literal["auto"] | bool
 # "batch": the caller's function takes a leading axis. "loop": one point a call.
-# "sparse" and "dense": a plain function through the hidden axis, with differences of
-# the entries that change or with values of all of them. "vmap": through the library's
-# own. "auto": one of the last four, still to be found out.
+# "sparse" and "dense": many points by the hidden axis, with differences of the entries
+# that change or with values of all entries. "vmap": many points by the library's own
+# `vmap`. "auto": one of the last four, still to be chosen.
 Mode = Literal["auto", "batch", "loop", "sparse", "dense", "vmap"]
-Kept = str | os.PathLike[str] | None
+CheckpointPath = str | os.PathLike[str] | None
 Workers = int | Executor | Callable[..., Iterable[Any]] | None
 # Near the size of a second-level cache: larger chunks of points only move more memory.
+# Buffers of 256 KiB to 2 MiB were fastest for up to 1,000 variables.
 CPU_BYTES = 2 * 2**20
-# A loop gains nothing from more points at once than it needs to hide their building.
+# A loop on a GPU gains nothing from more points at once than it takes to hide the time
+# in which they are built. Set by trial.
 LOOP_BYTES = 64 * 2**20
-# Chunks for each worker: enough of them that none waits long for the last one.
+# Chunks for each worker: if all take equally long, the others wait for the last one a
+# quarter of the time at most.
 CHUNKS_PER_WORKER = 4
+# More than a process can use: a larger number is a mistake, for example one of bytes.
 MOST_THREADS = 10_000
+# Share of the free memory of a GPU for the points: the function needs room for a few
+# temporaries of their size.
+GPU_SHARE = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Execution:
-    """How to run a function: many points a call or one, in how much memory, where.
+    """The options of how to run a function, as the caller sets them.
 
     The public functions repeat these options, with the same types and defaults.
     """
@@ -45,7 +52,7 @@ class Execution:
     """Number of threads, an executor, or a callable like `map`; None: this thread."""
     progress: Progress = False
     """Whether to show a bar, or a callable ``(done, total)``."""
-    checkpoint: Kept = None
+    checkpoint: CheckpointPath = None
     """Name of a file for finished chunks; None: no file."""
 
     def __post_init__(self) -> None:
@@ -86,39 +93,39 @@ class Execution:
 
     @property
     def mode(self) -> Mode:
-        """How ``f`` is called, as far as the caller has said it."""
+        """The way to call ``f`` that the caller has set, or "auto"."""
         if self.vectorized == "auto":
             return "auto"
         return "batch" if self.vectorized else "loop"
 
     @property
     def worker_count(self) -> int:
-        """How many chunks may run at once, as far as one can tell."""
+        """Number of workers, if the executor tells it, or else of processors."""
         if self.workers is None or isinstance(self.workers, int):
             return self.workers or 1
-        for name in ("_max_workers", "num_workers"):  # of the library, and of MPI
-            known = getattr(self.workers, name, None)
-            if isinstance(known, int) and known > 0:
-                return known
+        # The attributes of `concurrent.futures`, and of mpi4py.
+        for name in ("_max_workers", "num_workers"):
+            count = getattr(self.workers, name, None)
+            if isinstance(count, int) and count > 0:
+                return count
         client: Any = getattr(self.workers, "_client", None)
         if hasattr(client, "ncores"):  # Dask's
             return max(1, sum(client.ncores().values()))
         return os.cpu_count() or 1
 
-    def fitting(self, points: Points, mode: Mode, point_bytes: int) -> int:
-        """How many points to evaluate at once; each takes so many bytes."""
-        free = None
+    def points_per_chunk(self, points: Points, mode: Mode, point_bytes: int) -> int:
+        """Return how many points to evaluate at once, each of so many bytes."""
+        free = free_gpu_bytes(points.base) if self.max_bytes is None else None
         if self.max_bytes is not None:
             budget = self.max_bytes
         else:
-            free = free_gpu_bytes(points.base)
-            budget = CPU_BYTES if free is None else free // 4
+            budget = CPU_BYTES if free is None else free // GPU_SHARE
             if free is not None and mode == "loop":
                 budget = min(budget, LOOP_BYTES)
         if self.max_bytes is not None or free is not None:
-            budget //= self.worker_count  # all of them at once stay within it
-        fitting = max(1, budget // max(1, point_bytes))
+            budget //= self.worker_count  # all workers together stay within it
+        count = max(1, budget // max(1, point_bytes))
         if self.workers is not None:
             share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
-            fitting = min(fitting, max(1, share))
-        return fitting
+            count = min(count, max(1, share))
+        return count

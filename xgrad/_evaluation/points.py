@@ -1,10 +1,10 @@
 """The points at which a function is evaluated, described before they are built.
 
-An array is seen as columns; the entries of one column move together, each by a multiple
-of its own step. A plain gradient has a column for each entry; with ``axis=-1`` a column
-is an entry of every row; an elementwise derivative and a direction are one column that
-is everything; a coloured pattern has a column for each colour; a Hessian one for each
-pair of entries.
+An array is divided into columns. The entries of one column move together, each by a
+multiple of its own step. A gradient has one column for each entry; with ``axis=-1``, a
+column holds one entry of every row; an elementwise derivative and a direction have a
+single column of all entries; a coloured pattern has one column for each colour, and a
+Hessian one for each pair of entries.
 """
 
 from __future__ import annotations
@@ -18,54 +18,33 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, Portable, device_of, float_info, from_host, real_dtype
+from xgrad._evaluation.chunk import Chunk
 from xgrad._kernels import find_kernel
 
-# Above this size arrays are mapped by glibc at every use, which costs more than to fill
-# them: what need not be in one piece is kept in several.
+# glibc maps a block above its limit, at most 32 MiB, anew at every use, and clearing
+# the new pages takes longer than filling them. Half of that leaves room for the
+# temporaries made of a block: coordinates that would take more are stored by offsets.
 LARGE_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Offsets ``first:last`` in the columns ``start:stop``."""
-
-    start: int
-    stop: int
-    first: int
-    last: int
-
-    @property
-    def size(self) -> int:
-        """Number of points."""
-        return (self.stop - self.start) * (self.last - self.first)
-
-    def halves(self) -> tuple[Chunk, Chunk]:
-        """The chunk in two, by columns while there are several."""
-        if self.stop - self.start > 1:
-            middle = (self.start + self.stop) // 2
-            return replace(self, stop=middle), replace(self, start=middle)
-        middle = (self.first + self.last) // 2
-        return replace(self, last=middle), replace(self, first=middle)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Points(Portable):
     """``base`` with one column moved by ``offset * step``, for every offset and column.
 
-    ``labels`` (broadcast against ``base``) says to which column an entry belongs, and
-    ``columns`` lists the labels that move, in one or (pairs) two arrays; without labels
-    everything is one column. ``lead`` is the shape of the rows that move together.
-    ``sides`` sends components close to a bound to one side: where it is 1 or -1, the
-    offsets in ascending order become 1, 2, 3, ... times the side. ``box`` holds the
-    bounds; a point outside them is not moved at all. ``name`` is how the caller writes
-    the array.
+    ``column_of_entry`` (broadcast against ``base``) labels each entry with its column.
+    ``columns`` lists the labels that move, in one array, or in two arrays for pairs of
+    entries; without labels, all entries are one column. ``lead`` is the shape of the
+    rows that move together. ``sides`` sends components close to a bound to one side:
+    where it is 1 or -1, the offsets in ascending order become 1, 2, 3, ... times the
+    side. ``box`` holds the lower and the upper bounds; an entry that would leave them
+    does not move. ``name`` is the array as the caller writes it.
     """
 
     xp: Any
     base: Array
     step: Array
     offsets: tuple[int, ...]
-    labels: Array | None = None
+    column_of_entry: Array | None = None
     columns: tuple[Array, ...] = ()
     lead: tuple[int, ...] = ()
     sides: Array | None = None
@@ -75,7 +54,7 @@ class Points(Portable):
 
     @property
     def anchor(self) -> Array:
-        """The array that tells the namespace where this has been sent elsewhere."""
+        """The array from which another process determines the namespace."""
         return self.base
 
     @property
@@ -90,23 +69,29 @@ class Points(Portable):
 
     @property
     def point_bytes(self) -> int:
-        """Memory of one point."""
+        """Bytes of one point."""
         return math.prod(self.base.shape) * float_info(self.xp, self.base.dtype).size
 
-    def by(
+    @property
+    def by_entries(self) -> bool:
+        """Whether each column moves one entry, or a pair of them."""
+        return bool(self.columns) and not self.lead and not self.colored
+
+    def with_columns(
         self,
-        labels: Array,
+        column_of_entry: Array,
         columns: tuple[Array, ...],
         lead: tuple[int, ...] = (),
         colored: bool = False,
     ) -> Points:
-        """The same points by other columns (`replace` takes three times as long)."""
+        """Return the same points divided into other columns."""
+        # `replace` takes three times as long, and every gradient passes here.
         return Points(
             self.xp,
             self.base,
             self.step,
             self.offsets,
-            labels,
+            column_of_entry,
             columns,
             lead,
             self.sides,
@@ -115,169 +100,54 @@ class Points(Portable):
             colored,
         )
 
-    def only(self, columns: Array) -> Points:
-        """The same points for some of the columns, given as a host array of labels."""
-        ids = from_host(self.xp, columns, like=self.base)
+    def at_labels(self, labels: Array) -> Points:
+        """Return the points of the columns with these labels, a host array."""
+        ids = from_host(self.xp, labels, like=self.base)
         return replace(self, columns=(ids,))
 
-    @functools.cached_property
-    def positions(self) -> list[Array]:
-        """What the entries become at each offset, in floating point.
+    def at_positions(self, positions: Sequence[int]) -> Points:
+        """Return the points of the columns at these positions in `columns`."""
+        index = self.xp.asarray(list(positions), device=device_of(self.base))
+        columns = tuple(self.xp.take(ids, index) for ids in self.columns)
+        return replace(self, columns=columns)
 
-        Arrays ``(offsets, *shape)``: one for all offsets, or one for each where that
-        would be large.
-        """
+    def chunks(self, most: int) -> Iterator[Chunk]:
+        """Yield chunks of at most ``most`` points, those of a column side by side."""
         count = len(self.offsets)
-        depth = count if count * self.point_bytes <= LARGE_BYTES else 1
-        return [
-            self._moved(
-                self.offsets[i : i + depth], self.base, self.step, self.sides, self.box
-            )
-            for i in range(0, count, depth)
-        ]
-
-    def position(self, offset: int) -> Array:
-        """What the entries become at one offset."""
-        return picked(self.positions, self.offsets.index(offset))
-
-    def _moved(
-        self,
-        offsets: tuple[int, ...],
-        base: Array,
-        step: Array,
-        sides: Array | None,
-        box: tuple[Array, Array] | None,
-    ) -> Array:
-        xp = self.xp
-        moves = self._beside(offsets, base)
-        if sides is not None:
-            ranks = [1 + sorted(self.offsets).index(offset) for offset in offsets]
-            moves = xp.where(sides == 0, moves, self._beside(ranks, base) * sides)
-        moved = base + moves * step
-        if box is not None:
-            moved = xp.where((moved >= box[0]) & (moved <= box[1]), moved, base)
-        return moved
-
-    def _beside(self, numbers: Sequence[int], base: Array) -> Array:
-        """Numbers along a new first axis."""
-        xp = self.xp
-        dtype = real_dtype(xp, base)
-        values = _column(tuple(numbers), base.ndim)
-        return from_host(xp, values, like=base, dtype=dtype)
-
-    @functools.cached_property
-    def _rows(self) -> tuple[Any, ...]:
-        """Base, step, sides and box with the columns first, ``(columns, *lead)``.
-
-        Contiguous, so that reading a column does not read the whole array.
-        """
-        xp = self.xp
-
-        def rows(values: Array | None) -> Array | None:
-            if values is None:
-                return None
-            if self.labels is None:
-                return values[None, ...]
-            values = xp.reshape(values, (*self.lead, -1))
-            if self.lead:
-                count = math.prod(self.lead)
-                values = xp.reshape(xp.moveaxis(values, -1, 0), (-1, count))
-                values = xp.reshape(values, (-1, *self.lead))
-            return values
-
-        box = None if self.box is None else tuple(map(rows, self.box))
-        return rows(self.base), rows(self.step), rows(self.sides), box
-
-    def places(self, start: int, stop: int) -> tuple[Array, list[Array]]:
-        """Where some columns are, ``(columns, *lead)``, and to where they move.
-
-        The latter has the offsets as first axis. For columns of one entry (in every
-        row) and for everything.
-        """
-        base, step, sides, box = self._rows
-        origin = self._part(base, start, stop)
-        if self.labels is None:
-            return origin, [block[:, None, ...] for block in self.positions]
-        if not self.lead and self._complete:
-            return origin, [
-                self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
-                for block in self.positions
-            ]
-        step, sides = self._part(step, start, stop), self._part(sides, start, stop)
-        box = box and tuple(self._part(bound, start, stop) for bound in box)
-        return origin, [self._moved(self.offsets, origin, step, sides, box)]
-
-    def sides_of(self, start: int, stop: int) -> Array | None:
-        """`sides` of some columns, ``(columns, *lead)``."""
-        if self.sides is None:
-            return None
-        return self._part(self._rows[2], start, stop)
-
-    @property
-    def _complete(self) -> bool:
-        """Whether the columns are all there are, in order."""
-        rows = math.prod(self.lead)
-        return self.count * rows == math.prod(self.base.shape)
-
-    def _part(self, values: Array | None, start: int, stop: int) -> Array | None:
-        if values is None or self.labels is None:
-            return values
-        if self._complete:
-            return values[start:stop, ...]
-        return self.xp.take(values, self.columns[0][start:stop], axis=0)
+        width = max(1, most // count)
+        depth = min(count, max(1, most))
+        for start in range(0, self.count, width):
+            stop = min(start + width, self.count)
+            for first in range(0, count, depth):
+                yield Chunk(start, stop, first, min(first + depth, count))
 
     def batch(self, chunk: Chunk) -> Array:
-        """The points of a chunk in new memory, ``(offsets * columns, *shape)``."""
+        """Build the points of a chunk, new arrays ``(offsets * columns, *shape)``."""
         xp = self.xp
-        if len(self.positions) == 1:
-            positions = self.positions[0][chunk.first : chunk.last, ...]
+        if len(self.coordinates) == 1:
+            coordinates = self.coordinates[0][chunk.first : chunk.last, ...]
         else:
-            positions = joined(xp, self.positions[chunk.first : chunk.last])
+            coordinates = concat_blocks(xp, self.coordinates[chunk.first : chunk.last])
         kernel = find_kernel("perturbed_points", xp, self.base.dtype)
-        if kernel is not None and self.labels is not None:
+        if kernel is not None and self.column_of_entry is not None:
             ids = tuple(ids[chunk.start : chunk.stop] for ids in self.columns)
-            found = kernel(self.base, positions, self.labels, ids, self.by_entries)
-            if found is not None:
-                return found
-        moves = self._mask(chunk.start, chunk.stop)
-        if moves is None:
-            return xp.asarray(positions, copy=True)
+            points = kernel(
+                self.base, coordinates, self.column_of_entry, ids, self.by_entries
+            )
+            if points is not None:
+                return points
+        mask = self._mask(chunk.start, chunk.stop)
+        if mask is None:
+            return xp.asarray(coordinates, copy=True)
         # `where` leaves the other columns exactly as they are; adding 0 would not.
-        points = xp.where(moves, positions[:, None, ...], self.base)
+        points = xp.where(mask, coordinates[:, None, ...], self.base)
         return xp.reshape(points, (-1, *self.base.shape))
 
-    @functools.cached_property
-    def _kept(self) -> dict[str, Any]:
-        return {}
+    def perturbed_entries(self, chunk: Chunk) -> tuple[Array, Array]:
+        """Return the entries that the points of a chunk move, and their coordinates.
 
-    def _mask(self, start: int, stop: int) -> Array | None:
-        """Which entries move in each column, ``(columns, *shape)``."""
-        if self.labels is None:
-            return None
-        # One is kept, since chunks of the same columns follow each other.
-        columns, mask = self._kept.get("mask", (None, None))
-        if columns != (start, stop):
-            mask = self._new_mask(start, stop)
-            self._kept["mask"] = (start, stop), mask
-        return mask
-
-    def _new_mask(self, start: int, stop: int) -> Array:
-        shape = (-1, *(1,) * self.base.ndim)
-        moves = [
-            self.labels == self.xp.reshape(ids[start:stop], shape)
-            for ids in self.columns
-        ]
-        return moves[0] if len(moves) == 1 else moves[0] | moves[1]
-
-    @property
-    def by_entries(self) -> bool:
-        """Whether each column moves one entry, or a pair of them."""
-        return bool(self.columns) and not self.lead and not self.colored
-
-    def moved_entries(self, chunk: Chunk) -> tuple[Array, Array]:
-        """Which entries the points of a chunk move, and to where: ``(points, moved)``.
-
-        For columns of an entry or a pair; positions in the flattened array.
+        Both have the shape ``(points, 1)``, or ``(points, 2)`` for pairs; an entry is a
+        position in the flattened array. Only for columns of one entry or of a pair.
         """
         xp = self.xp
         ids = xp.stack([ids[chunk.start : chunk.stop] for ids in self.columns], axis=1)
@@ -286,55 +156,158 @@ class Points(Portable):
         flat = xp.reshape(ids, (-1,))
         values = xp.stack(
             [
-                xp.take(xp.reshape(picked(self.positions, i), (-1,)), flat)
+                xp.take(xp.reshape(row_of(self.coordinates, i), (-1,)), flat)
                 for i in range(chunk.first, chunk.last)
             ],
             axis=0,
         )
-        where = xp.broadcast_to(ids[None, ...], (depth, count, width))
+        entries = xp.broadcast_to(ids[None, ...], (depth, count, width))
         shape = (depth * count, width)
-        return xp.reshape(where, shape), xp.reshape(values, shape)
+        return xp.reshape(entries, shape), xp.reshape(values, shape)
 
-    def some(self, indices: Sequence[int]) -> Points:
-        """The same points for a few of the columns."""
-        index = self.xp.asarray(list(indices), device=device_of(self.base))
-        columns = tuple(self.xp.take(ids, index) for ids in self.columns)
-        return replace(self, columns=columns)
+    @functools.cached_property
+    def coordinates(self) -> list[Array]:
+        """Coordinates of every entry at each offset, rounded to floating point.
 
-    def chunks(self, fitting: int) -> Iterator[Chunk]:
-        """Chunks of at most ``fitting`` points, those of a column together."""
+        The arrays ``(offsets, *shape)`` hold all offsets in order: one array has them
+        all, or, if that would be large, each array has one.
+        """
         count = len(self.offsets)
-        width = max(1, fitting // count)
-        depth = min(count, max(1, fitting))
-        for start in range(0, self.count, width):
-            stop = min(start + width, self.count)
-            for first in range(0, count, depth):
-                yield Chunk(start, stop, first, min(first + depth, count))
+        depth = count if count * self.point_bytes <= LARGE_BYTES else 1
+        return [
+            self._move(
+                self.offsets[i : i + depth], self.base, self.step, self.sides, self.box
+            )
+            for i in range(0, count, depth)
+        ]
 
-    def describe(self, column: int, offset: int) -> str:
-        """Which coordinates a point moves and by how much, for messages."""
-        label = [int(ids[column]) for ids in self.columns]
-        if self.labels is None or self.lead or self.colored:
-            moves = self.xp.abs(self.position(offset) - self.base)
-            at_most = f"moved by up to {float(self.xp.max(moves)):.3g}"
-            if self.labels is None:
-                return f"{self.name} {at_most} in every entry"
+    def coordinates_at(self, offset: int) -> Array:
+        """Return the coordinates of every entry at one offset, shaped like ``base``."""
+        return row_of(self.coordinates, self.offsets.index(offset))
+
+    def coordinates_of(self, start: int, stop: int) -> tuple[Array, list[Array]]:
+        """Return the coordinates of some columns at ``x``, and at each offset.
+
+        The first array has the shape ``(columns, *lead)``, the others have the offsets
+        as an additional first axis. Only for columns of one entry (in every row), and
+        for the single column of all entries.
+        """
+        base, step, sides, box = self._by_column
+        origin = self._select_columns(base, start, stop)
+        if self.column_of_entry is None:
+            return origin, [block[:, None, ...] for block in self.coordinates]
+        if not self.lead and self._has_all_columns:
+            return origin, [
+                self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
+                for block in self.coordinates
+            ]
+        step = self._select_columns(step, start, stop)
+        sides = self._select_columns(sides, start, stop)
+        box = box and tuple(self._select_columns(bound, start, stop) for bound in box)
+        return origin, [self._move(self.offsets, origin, step, sides, box)]
+
+    def sides_of(self, start: int, stop: int) -> Array | None:
+        """Return `sides` of some columns, ``(columns, *lead)``."""
+        if self.sides is None:
+            return None
+        return self._select_columns(self._by_column[2], start, stop)
+
+    def _move(
+        self,
+        offsets: tuple[int, ...],
+        base: Array,
+        step: Array,
+        sides: Array | None,
+        box: tuple[Array, Array] | None,
+    ) -> Array:
+        """Add ``offset * step`` to ``base`` where the bounds allow, for each offset."""
+        xp = self.xp
+        multiples = self._along_first_axis(offsets, base)
+        if sides is not None:
+            ranks = [1 + sorted(self.offsets).index(offset) for offset in offsets]
+            one_sided = self._along_first_axis(ranks, base) * sides
+            multiples = xp.where(sides == 0, multiples, one_sided)
+        coordinates = base + multiples * step
+        if box is not None:
+            inside = (coordinates >= box[0]) & (coordinates <= box[1])
+            coordinates = xp.where(inside, coordinates, base)
+        return coordinates
+
+    def _along_first_axis(self, numbers: Sequence[int], base: Array) -> Array:
+        """Return numbers along a new first axis, to be broadcast against ``base``."""
+        xp = self.xp
+        values = _as_first_axis(tuple(numbers), base.ndim)
+        return from_host(xp, values, like=base, dtype=real_dtype(xp, base))
+
+    @functools.cached_property
+    def _by_column(self) -> tuple[Any, ...]:
+        """Base, step, sides and box with the columns first, ``(columns, *lead)``."""
+        xp = self.xp
+
+        def columns_first(values: Array | None) -> Array | None:
+            if values is None:
+                return None
+            if self.column_of_entry is None:
+                return values[None, ...]
+            values = xp.reshape(values, (*self.lead, -1))
             if self.lead:
-                return f"{self.name}[..., {label[0]}] {at_most}"
-            return f"{self.name} {at_most} in the entries of colour {label[0]}"
-        moves = self.xp.reshape(self.position(offset) - self.base, (-1,))
-        return " and ".join(
-            f"{self._name_of(i)} moved by {_number(moves[i])}"
-            for i in dict.fromkeys(label)
+                # Through two axes, which makes it contiguous: reading one column of a
+                # transposed view would read the whole array.
+                rows = math.prod(self.lead)
+                values = xp.reshape(xp.moveaxis(values, -1, 0), (-1, rows))
+                values = xp.reshape(values, (-1, *self.lead))
+            return values
+
+        box = None if self.box is None else tuple(map(columns_first, self.box))
+        return (
+            columns_first(self.base),
+            columns_first(self.step),
+            columns_first(self.sides),
+            box,
         )
 
-    def _name_of(self, position: int) -> str:
-        index = np.unravel_index(position, tuple(self.base.shape))
-        return f"{self.name}[{', '.join(map(str, index))}]" if index else self.name
+    @property
+    def _has_all_columns(self) -> bool:
+        """Whether `columns` are all columns of the array, in order."""
+        rows = math.prod(self.lead)
+        return self.count * rows == math.prod(self.base.shape)
+
+    def _select_columns(
+        self, values: Array | None, start: int, stop: int
+    ) -> Array | None:
+        """Select some columns from values that have the columns first."""
+        if values is None or self.column_of_entry is None:
+            return values
+        if self._has_all_columns:
+            return values[start:stop, ...]
+        return self.xp.take(values, self.columns[0][start:stop], axis=0)
+
+    def _mask(self, start: int, stop: int) -> Array | None:
+        """Mark the entries that move in each column, ``(columns, *shape)``."""
+        if self.column_of_entry is None:
+            return None
+        # The last mask stays, since chunks of the same columns follow each other.
+        columns, mask = self._last_mask.get("mask", (None, None))
+        if columns != (start, stop):
+            mask = self._build_mask(start, stop)
+            self._last_mask["mask"] = (start, stop), mask
+        return mask
+
+    @functools.cached_property
+    def _last_mask(self) -> dict[str, Any]:
+        return {}
+
+    def _build_mask(self, start: int, stop: int) -> Array:
+        shape = (-1, *(1,) * self.base.ndim)
+        masks = [
+            self.column_of_entry == self.xp.reshape(ids[start:stop], shape)
+            for ids in self.columns
+        ]
+        return masks[0] if len(masks) == 1 else masks[0] | masks[1]
 
 
-def picked(blocks: list[Array], i: int) -> Array:
-    """Row ``i`` of arrays that stand one below the other."""
+def row_of(blocks: list[Array], i: int) -> Array:
+    """Return row ``i`` of blocks that continue each other along the first axis."""
     if len(blocks) == 1:
         return blocks[0][i, ...]
     for block in blocks:
@@ -344,17 +317,12 @@ def picked(blocks: list[Array], i: int) -> Array:
     raise IndexError(i)
 
 
-def joined(xp: Any, blocks: list[Array]) -> Array:
-    """Arrays one below the other, as one."""
+def concat_blocks(xp: Any, blocks: list[Array]) -> Array:
+    """Concatenate blocks along the first axis; a single one is not copied."""
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
 @functools.lru_cache
-def _column(numbers: tuple[int, ...], ndim: int) -> np.ndarray:
-    """Numbers along the first of 1 + ``ndim`` axes."""
+def _as_first_axis(numbers: tuple[int, ...], ndim: int) -> np.ndarray:
+    """Return numbers along the first of 1 + ``ndim`` axes, on the host."""
     return np.asarray(numbers, dtype=np.float64).reshape((-1, *(1,) * ndim))
-
-
-def _number(value: Array) -> str:
-    number = complex(value)
-    return f"{number.imag:.3g}j" if number.imag else f"{number.real:.3g}"

@@ -1,4 +1,4 @@
-"""Turns the arguments of a call into a function at arrays of floats."""
+"""The arguments of a call, bound: a function at arrays of floats, a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,42 +16,47 @@ from xgrad._arrays import (
     quiet,
     rebuild,
 )
-from xgrad._evaluation.checkpoint import Checkpoint, description, opened
+from xgrad._evaluation.checkpoint import Checkpoint, open_checkpoint
+from xgrad._evaluation.checkpoint_key import call_key
 from xgrad._evaluation.execution import Execution
 from xgrad._evaluation.function import Function
 
 
-def function_at(
+def bind_function(
     f: Callable[[Any], Any], x: Any, dtype: Any, execution: Execution
 ) -> tuple[Function, list[tuple[str, Array]]]:
-    """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
+    """Bind ``f`` to the leaves of ``x`` as floats, of the ``dtype`` unless it is None.
+
+    Return the function, and the leaves as they are in ``x``, with their names.
+    """
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
     nested = isinstance(x, (dict, list, tuple))
-    given = leaves(x) if nested else [("x", x)]
-    if not given:
+    named_leaves = leaves(x) if nested else [("x", x)]
+    if not named_leaves:
         raise ValueError("`x` holds no array: there is nothing to differentiate by")
-    xp = common_namespace(**dict(given))
-    floats = [as_float(xp, name, leaf) for name, leaf in given]
+    xp = common_namespace(**dict(named_leaves))
+    floats = [as_float(xp, name, leaf) for name, leaf in named_leaves]
     if dtype is not None:
         dtype = floating_dtype(xp, dtype)
         with quiet():
             floats = [as_float(xp, "x", cast(xp, leaf, dtype)) for leaf in floats]
-    skeleton = rebuild(x, [None] * len(given)) if nested else None
-    return Function(f, xp, skeleton, tuple(floats), execution.mode), given
+    skeleton = rebuild(x, [None] * len(named_leaves)) if nested else None
+    return Function(f, xp, skeleton, tuple(floats), execution.mode), named_leaves
 
 
 def checkpoint_of(
     execution: Execution,
     function: Function,
     names: Sequence[str],
-    about: Mapping[str, Any],
+    derivative: Mapping[str, Any],
 ) -> contextlib.AbstractContextManager[Checkpoint] | None:
     """Return the checkpoint of a call, to be opened; None if none is asked for.
 
-    ``about`` says which derivative is computed: it must not change between two calls.
+    ``names`` are those of the leaves. ``derivative`` describes what is computed, and
+    must not change between two calls.
     """
     if execution.checkpoint is None:
         return None
-    call = description(about, function, names, execution.vectorized)
-    return opened(execution.checkpoint, call, function)
+    call = call_key(derivative, function, names, execution.vectorized)
+    return open_checkpoint(execution.checkpoint, call, function)

@@ -1,4 +1,4 @@
-"""Progress of a long call, reported to a bar or a callable."""
+"""Progress of a long call, shown by a bar or reported to a callable."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 Progress = bool | Callable[[int, int], Any]
 
 
-class Meter:
-    """Counts evaluations of ``f``, and shows how many are done of how many.
+class ProgressMeter:
+    """Counts evaluations of the caller's function, and shows them as they are made.
 
-    ``each`` is how many evaluations of the caller's function one of ``f`` takes.
+    One evaluation of the function that is differentiated takes ``each`` evaluations of
+    the caller's function.
     """
 
     def __init__(self, progress: Progress, each: int = 1) -> None:
@@ -19,17 +20,17 @@ class Meter:
         self.done = 0
         self._each = each
         self._report = progress if callable(progress) else None
-        self._bar = _bar() if progress is True else None
+        self._bar = _open_bar() if progress is True else None
 
     def expect(self, count: int) -> None:
-        """So many more will be done."""
+        """Announce further evaluations."""
         self.total += count * self._each
         if self._bar is not None:
             self._bar.total = self.total
             self._bar.refresh()
 
     def add(self, count: int) -> None:
-        """So many more are done."""
+        """Record finished evaluations, and report them."""
         count *= self._each
         self.done += count
         if self._bar is not None:
@@ -37,18 +38,18 @@ class Meter:
         if self._report is not None:
             self._report(self.done, self.total)
 
-    def once(self) -> None:
-        """The caller's function was evaluated by itself, at one point."""
+    def add_single(self) -> None:
+        """Record one evaluation of the caller's function outside of the passes."""
         self.total += 1
         self.done += 1
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Close the bar, which stays on the screen."""
         if self._bar is not None:
             self._bar.close()
 
 
-def _bar() -> Any:
+def _open_bar() -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError:

@@ -294,7 +294,7 @@ def _solve(
     xp = function.xp
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("gradient"))
-    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         if plan.axis is not None:
             require_rows(x)

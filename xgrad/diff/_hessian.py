@@ -128,7 +128,7 @@ def hessian(
     )
     function, arrays = prepare(f, x, plan, execution)
     saved = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
-    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, ("x",), plan, evaluate)
         base = problem.at_base()
         require_scalar(base)
@@ -148,7 +148,7 @@ def _hessian_of_gradient(
     saved = checkpoint_of(
         execution, function, ("x",), plan.description("hessian of grad")
     )
-    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, ("x",), plan, evaluate)
         base = problem.at_base()
         if tuple(base.shape) != tuple(x.shape):

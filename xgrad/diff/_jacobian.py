@@ -116,7 +116,7 @@ checkpoint, full_output
         require_sparse(function.xp)
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("jacobian"))
-    with open_evaluator(execution, function.leaves[0], kept=saved) as evaluate:
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         base = problem.at_base()
         if sparsity is None:

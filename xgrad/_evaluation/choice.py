@@ -1,0 +1,119 @@
+"""The choice of a way to call a plain function, for ``vectorized="auto"``.
+
+The function is tried at a few points, and its results there are compared with those of
+plain calls. A way that passes is remembered; one point is proved again on every call. A
+function that passes in no way is evaluated one point at a time, with a warning that
+names the line of code that asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from xgrad._arrays import (
+    Array,
+    has_hidden_axis,
+    is_lazy,
+    is_out_of_memory,
+    native_vmap,
+)
+from xgrad._evaluation.evaluator import Evaluator
+from xgrad._evaluation.execution import Mode
+from xgrad._evaluation.function import Function
+from xgrad._evaluation.loop_warning import reason_of, warn_of_loop
+from xgrad._evaluation.points import Points
+from xgrad._evaluation.proof import Proof, RefusedError
+from xgrad._evaluation.proved_ways import SWITCH, proof_key, proved_ways
+from xgrad._evaluation.ways import NotFiniteError
+
+# So few columns of so few points are evaluated one by one, which takes less time than
+# to build a stand-in and to prove it: with one or two variables a loop is at least as
+# fast. 16 offsets are those of a central stencil of any accuracy, but not of a ladder.
+FEW_COLUMNS = 2
+FEW_OFFSETS = 16
+
+
+def choose_way(
+    evaluator: Evaluator, function: Function, leaf: int, points: Points, base: Array
+) -> Function:
+    """Return the function with a way to call it, unless the caller has set one.
+
+    ``base`` is ``f(x)``; ``leaf`` is the number of the array that ``points`` move.
+    """
+    if function.mode != "auto":
+        return function
+    xp = function.xp
+    has_vmap = native_vmap(xp) is not None
+    lazy = is_lazy(xp, points.base) or not (has_vmap or has_hidden_axis(xp))
+    if points.total == 0 or lazy:
+        return replace(function, mode="loop")
+    key = leaf, points.by_entries, str(points.base.dtype), len(points.columns)
+    proved = evaluator.proved.get(key)
+    if proved is None:
+        proof = Proof(function, leaf, points, base)
+        proved = evaluator.proved[key] = _choose(evaluator, proof, has_vmap)
+    return proved
+
+
+def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Function:
+    """Return the function in the fastest mode that reproduces plain calls."""
+    function, points = proof.function, proof.points
+    loop = replace(function, mode="loop")
+    forced = os.environ.get(SWITCH)
+    few = points.count <= FEW_COLUMNS and len(points.offsets) <= FEW_OFFSETS
+    large = points.point_bytes > proof.row_limit
+    if not points.by_entries and (few or large) and forced is None:
+        return loop
+    memory = proved_ways(function.call)
+    key = proof_key(function, proof.leaf, points, proof.base)
+    mode, width = memory.modes.get(key, (None, 0))
+    if mode is None:
+        proof.require_deterministic()
+    if few and forced is None:
+        mode = "loop"
+    proved: Function | None = loop
+    if mode != "loop":
+        modes = _modes_to_try(has_vmap, forced == "1" or not points.by_entries)
+        proved = _first_correct(evaluator, proof, modes, mode)
+    if proved is None:  # memory ran out: it may not next time
+        return loop
+    width = max(width, proved.width)
+    memory.modes[key] = proved.mode, width
+    memory.last = proved.mode
+    return replace(proved, width=width) if proved.mode != "loop" else loop
+
+
+def _modes_to_try(has_vmap: bool, only_dense: bool) -> list[Mode]:
+    if has_vmap:
+        return ["vmap"]
+    return ["dense"] if only_dense else ["sparse", "dense"]
+
+
+def _first_correct(
+    evaluator: Evaluator, proof: Proof, modes: list[Mode], before: Mode | None
+) -> Function | None:
+    """Try modes in order and return the first correct one, or else a loop, and warn.
+
+    Begin with the mode that was proved ``before``. Return None if memory ran out.
+    """
+    if before in modes:
+        modes = modes[modes.index(before) :]
+    sample = proof.sample(before is not None)
+    reasons = []
+    for mode in modes:
+        try:
+            return proof.prove(mode, sample, mode == before)
+        # The caller's function may raise anything here that it would not raise for a
+        # plain array; the loop then shows whether the error is its own.
+        except Exception as error:
+            if is_out_of_memory(error):
+                return None
+            # As text: an exception keeps the arrays of `f` alive.
+            ours = isinstance(error, RefusedError | NotFiniteError)
+            reasons.append((ours, reason_of(error, proof.function.call)))
+    if evaluator.may_warn:
+        evaluator.may_warn = False
+        # An error of the function tells more than a comparison of its results.
+        warn_of_loop(min(reasons, key=lambda reason: reason[0])[1])
+    return replace(proof.function, mode="loop")

@@ -1,0 +1,33 @@
+"""A chunk: points that are evaluated at once, or sent to one worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The points with offsets number ``first:last`` in the columns ``start:stop``."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+    @property
+    def lead(self) -> tuple[int, int]:
+        """The numbers of offsets and of columns: the leading axes of its values."""
+        return self.last - self.first, self.stop - self.start
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return (self.stop - self.start) * (self.last - self.first)
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """Split the chunk in two, by columns as long as there are several."""
+        if self.stop - self.start > 1:
+            middle = (self.start + self.stop) // 2
+            return replace(self, stop=middle), replace(self, start=middle)
+        middle = (self.first + self.last) // 2
+        return replace(self, last=middle), replace(self, first=middle)

@@ -1,0 +1,175 @@
+"""Evaluation of chunks: in this thread, by an executor, or by a callable like `map`."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import wait
+from dataclasses import dataclass
+from typing import Any
+
+from xgrad._arrays import Array, is_out_of_memory
+from xgrad._evaluation.chunk import Chunk
+from xgrad._evaluation.function import Function
+from xgrad._evaluation.points import Points
+from xgrad._evaluation.ways import at_points
+
+# Values of the chunks, in order.
+Values = Generator[Array, None, None]
+# Gets the number of a chunk and its values as soon as they are there.
+Store = Callable[[int, Array], None]
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkTask:
+    """All that a worker needs to evaluate any chunk of the points of one leaf.
+
+    ``shape`` is the shape of ``f(x)``.
+    """
+
+    function: Function
+    leaf: int
+    points: Points
+    shape: tuple[int, ...]
+
+    def __call__(self, chunk: Chunk) -> Array:
+        """Return the values at a chunk, ``(offsets, columns, *shape)``."""
+        return self.evaluate(chunk, chunk.size)[0]
+
+    def evaluate(self, chunk: Chunk, most: int) -> tuple[Array, int]:
+        """Evaluate a chunk in pieces of at most ``most`` points.
+
+        Halve a piece for which memory runs out. Return the values, and the number of
+        points for which memory sufficed.
+        """
+        if chunk.size <= most:
+            try:
+                values = at_points(
+                    self.function, self.leaf, self.points, chunk, self.shape
+                )
+                return values, most
+            except Exception as error:
+                if chunk.size == 1 or not is_out_of_memory(error):
+                    raise
+            # Here the exception, whose traceback held the arrays of `f`, is gone.
+            most = chunk.size // 2
+        first, second = chunk.halves()
+        left, most = self.evaluate(first, most)
+        right, most = self.evaluate(second, most)
+        axis = 1 if first.start != second.start else 0
+        return self.function.xp.concat([left, right], axis=axis), most
+
+
+def evaluate_in_turn(
+    task: ChunkTask, chunks: list[Chunk], store: Store | None
+) -> Values:
+    """Evaluate chunks in this thread."""
+    most = max((chunk.size for chunk in chunks), default=1)
+    for number, chunk in enumerate(chunks):
+        values, most = task.evaluate(chunk, most)
+        if store is not None:
+            store(number, values)
+        yield values
+
+
+@dataclass
+class PendingChunk:
+    """A chunk that was submitted to an executor."""
+
+    number: int
+    future: Any
+    is_stored: bool = False
+
+    def take_values(self, store: Store | None) -> Array:
+        """Wait for the values, and store them unless this was done before."""
+        values = self.future.result()
+        if store is not None and not self.is_stored:
+            self.is_stored = True
+            store(self.number, values)
+        return values
+
+
+def evaluate_by_executor(
+    executor: Any,
+    task: ChunkTask,
+    chunks: list[Chunk],
+    store: Store | None,
+    window: int,
+    own_threads: bool,
+) -> Values:
+    """Evaluate chunks by an executor, at most ``window`` of them at a time.
+
+    With ``own_threads``, wait for the chunks that have begun, and store them, if the
+    call is interrupted.
+    """
+    pending: collections.deque[PendingChunk] = collections.deque()
+    try:
+        for number, chunk in enumerate(chunks):
+            pending.append(PendingChunk(number, _submit(executor, task, chunk)))
+            if len(pending) >= window:
+                yield _take_first(pending, store)
+                pending.popleft()
+        while pending:
+            yield _take_first(pending, store)
+            pending.popleft()
+    finally:
+        for chunk_ahead in pending:
+            chunk_ahead.future.cancel()
+        if pending and store is not None:
+            if own_threads:
+                # Threads finish what they have begun: it need not be lost.
+                wait([chunk_ahead.future for chunk_ahead in pending])
+            _store_finished(pending, store)
+
+
+def _submit(executor: Any, task: ChunkTask, chunk: Chunk) -> Any:
+    future = executor.submit(task, chunk)
+    if not hasattr(future, "result"):
+        raise TypeError(
+            "`workers.submit` must return a future, as that of an Executor does; got "
+            f"{type(future).__name__}"
+        )
+    return future
+
+
+def _take_first(pending: collections.deque[PendingChunk], store: Store | None) -> Array:
+    """Wait for the values of the first chunk; store those that arrived out of turn."""
+    if store is not None:
+        _store_finished(pending, store)
+    return pending[0].take_values(store)
+
+
+def _store_finished(pending: collections.deque[PendingChunk], store: Store) -> None:
+    for chunk in pending:
+        future = chunk.future
+        ready = not chunk.is_stored and future.done() and not future.cancelled()
+        if ready and future.exception() is None:
+            chunk.take_values(store)
+
+
+def evaluate_by_map(
+    workers: Callable[..., Iterable[Any]],
+    task: ChunkTask,
+    chunks: list[Chunk],
+    store: Store | None,
+) -> Values:
+    """Evaluate chunks by a callable like `map`, which must return one result each."""
+    results = workers(task, chunks)
+    if not isinstance(results, Iterable):
+        raise TypeError(
+            "`workers` must return the results of `workers(function, chunks)` in "
+            f"order, as `map` does, but returned a {type(results).__name__}"
+        )
+    count = 0
+    for values in results:
+        count += 1
+        if count > len(chunks):  # at once: there may be no end of them
+            break
+        if store is not None:
+            store(count - 1, values)
+        yield values
+    if count != len(chunks):
+        raise ValueError(
+            f"`workers` returned {count} results for {len(chunks)} chunks: it must "
+            "return one for each, in order, as `map` does"
+        )
