@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rtol", type=float, help="allowed relative difference")
     add("--seed", type=int, default=0, help="seed of the directions (default 0)")
     add("--dtype", help="evaluate in this dtype, for example float64")
+    # NumPy by default, and not the GPU: the points come from files of NumPy.
     add("--backend", default="numpy", help="library of the arrays that the functions "
         "get: numpy (default), cupy, torch, jax, or auto")  # fmt: skip
     add("--plot", metavar="FILE", help="draw the report into a file")
@@ -81,6 +82,7 @@ def _check(options: argparse.Namespace) -> xgrad.GradientReport:
         if options.dtype:
             raise Mistake("--dtype is not for --vjp: inputs keep their own dtypes")
         return xgrad.check_vjp(f, gradient, _inputs(points), **shared)
+    # Several points would be several inputs, which only a backward pass has.
     if len(points) > 1:
         raise Mistake(
             "pass one --at, an .npz for several arrays; only --vjp takes more"

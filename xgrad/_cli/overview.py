@@ -53,6 +53,7 @@ def why_no_gpu(all_backends: Sequence[Backend]) -> str:
 
 def backend_name(xp: Any) -> str:
     """Return the short name of a namespace, such as "torch"."""
+    # A compatibility layer may stand around the library, under a name of its own.
     checks = {
         "numpy": array_api_compat.is_numpy_namespace,
         "cupy": array_api_compat.is_cupy_namespace,

@@ -1,4 +1,4 @@
-"""The gradient that is given to a check: obtained, checked and promoted."""
+"""The analytic gradient, which the caller gives: called for, checked and promoted."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def refuse_without_values(name: str, x: Any) -> None:
             )
 
 
-def given_gradient(
+def analytic_gradient(
     function: Function, grad: Any, names: tuple[str, ...]
 ) -> tuple[tuple[Array, ...], float]:
-    """Return the given gradient, one array of widest floats for each of x.
+    """Return the analytic gradient, one array of widest floats for each of x.
 
     The second value is the precision of its dtype. ``grad`` is called if it can be.
     """

@@ -30,7 +30,7 @@ class JudgedSlopes:
     def excess(self) -> np.ndarray:
         """Differences divided by the allowed ones; ``inf`` if they are not numbers."""
         with np.errstate(all="ignore"):
-            difference = np.abs(self.slopes.given - self.slopes.measured)
+            difference = np.abs(self.slopes.analytic - self.slopes.measured)
             excess = difference / self.verdicts.allowed
         return np.where(difference == 0, 0.0, np.nan_to_num(excess, nan=math.inf))
 

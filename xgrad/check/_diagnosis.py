@@ -50,8 +50,8 @@ class FailedArray:
 
     @property
     def gradient(self) -> Array:
-        """The given gradient with respect to the array."""
-        return self.checked.given[self.judged.leaf]
+        """The analytic gradient with respect to the array."""
+        return self.checked.analytic[self.judged.leaf]
 
     @property
     def subject(self) -> str:
@@ -62,7 +62,7 @@ class FailedArray:
 def diagnose(array: FailedArray) -> str:
     """Return a sentence about the common mistake that fits, or "" if none does."""
     slopes = array.judged.slopes
-    if not np.all(np.isfinite(slopes.given)):
+    if not np.all(np.isfinite(slopes.analytic)):
         return f"{array.subject} is not finite"
     if not np.any(slopes.typical):
         return f"{array.subject} is 0 everywhere: was it never filled in?"
@@ -71,13 +71,13 @@ def diagnose(array: FailedArray) -> str:
 
 
 def _wrong_factor(array: FailedArray) -> str:
-    """Describe the factor between all given slopes and all measured ones, if any."""
-    given, measured = array.judged.slopes.given, array.judged.slopes.measured
+    """Describe the factor between all analytic slopes and all measured ones, if any."""
+    analytic, measured = array.judged.slopes.analytic, array.judged.slopes.measured
     if not np.any(measured):
         return f"`f` does not depend on {array.name}, but {array.subject} is not 0"
-    # By least squares: the factor c that makes c * measured closest to the given ones.
-    factor = float(given @ measured / (measured @ measured))
-    if not _explains(array, given / factor if factor else given):
+    # By least squares: the c for which c * measured is closest to the analytic slopes.
+    factor = float(analytic @ measured / (measured @ measured))
+    if not _explains(array, analytic / factor if factor else analytic):
         return ""
     shapes = [tuple(x.shape) for x in array.checked.leaves]
     sizes = {math.prod(array.shape)}.union(*shapes)
@@ -87,7 +87,7 @@ def _wrong_factor(array: FailedArray) -> str:
 def _explains(array: FailedArray, slopes: np.ndarray) -> bool:
     """Whether the measured slopes are these, up to a small share of the difference."""
     measured, error = array.judged.slopes.measured, array.judged.slopes.error
-    difference = np.max(np.abs(array.judged.slopes.given - measured))
+    difference = np.max(np.abs(array.judged.slopes.analytic - measured))
     allowed = UNEXPLAINED * difference + error
     return bool(np.all(np.abs(slopes - measured) <= allowed))
 
@@ -128,10 +128,10 @@ def _wrong_order(array: FailedArray) -> str:
     """Say that a matrix is transposed, if the transposed one agrees."""
     if len(array.shape) < 2:
         return ""
-    xp, given = array.checked.xp, array.gradient
+    xp, analytic = array.checked.xp, array.gradient
     # Correct values in the wrong order fill the memory of the transposed shape.
     transposed = xp.permute_dims(
-        xp.reshape(given, array.shape[::-1]), tuple(range(given.ndim))[::-1]
+        xp.reshape(analytic, array.shape[::-1]), tuple(range(analytic.ndim))[::-1]
     )
     slopes = [
         xp.sum(transposed * cast(xp, direction, transposed.dtype))

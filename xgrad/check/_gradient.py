@@ -10,7 +10,7 @@ from typing import Any
 from xgrad._arrays import from_host, paths, wide_dtype
 from xgrad._differences import Problem, prepare, require_scalar
 from xgrad._evaluation import Execution, Progress, Vectorized, Workers, open_evaluator
-from xgrad.check._analytic import given_gradient, refuse_without_values
+from xgrad.check._analytic import analytic_gradient, refuse_without_values
 from xgrad.check._arguments import Arguments
 from xgrad.check._options import CheckOptions, Full
 from xgrad.check._procedure import run_check
@@ -124,14 +124,14 @@ the 1/3 of a mean?
         base = problem.at_base()
         require_scalar(base, "or check the function with `check_vjp`")
         # Only now: if `f` is not scalar, its gradient raises errors that say less.
-        given, given_eps = given_gradient(function, grad, names)
+        analytic, analytic_eps = analytic_gradient(function, grad, names)
         # Every array enters the result of `f`: the coarsest one decides its precision.
         eps = max(problem.eps(i, base) for i in range(len(names)))
         wide = wide_dtype(problem.xp, base)
         # Nothing is known of the noise before it is measured.
         noise = from_host(problem.xp, 0.0, like=base, dtype=wide)
-        checked = CheckedFunction(problem, base, given, eps, eps, noise)
-        return run_check(checked, options, given_eps, arguments, started)
+        checked = CheckedFunction(problem, base, analytic, eps, eps, noise)
+        return run_check(checked, options, analytic_eps, arguments, started)
 
 
 def assert_gradient(

@@ -97,7 +97,7 @@ def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) ->
 def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
     """Return the reason why it is unclear whether slopes agree."""
     slopes = group.slopes.select(group.verdicts.outcomes == Outcome.UNCLEAR)
-    if not len(slopes.given):
+    if not len(slopes.analytic):
         return (
             "slopes along single entries agree, but those along directions do not: "
             "`f` may not be differentiable at x"
@@ -112,7 +112,7 @@ def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
             "no step size resolves `f`: it jumps at x, or changes within a few "
             "rounding errors of x"
         )
-    size = np.fmax(np.abs(slopes.measured), np.abs(slopes.given))
+    size = np.fmax(np.abs(slopes.measured), np.abs(slopes.analytic))
     size = np.fmax(size, slopes.typical / slopes.size)
     with np.errstate(all="ignore"):
         error = float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))

@@ -36,24 +36,24 @@ FOLLOWED = 2
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Measures slopes of a function and judges the ones that are given for it.
+    """Measures slopes of a function and judges the analytic ones.
 
-    ``live`` are the numbers of the arrays that have entries, and ``given_eps`` is the
-    precision of the given gradient.
+    ``live`` are the numbers of the arrays that have entries. ``analytic_eps`` is the
+    precision of the analytic gradient.
     """
 
     function: CheckedFunction
     options: CheckOptions
     live: Sequence[int]
-    given_eps: float
+    analytic_eps: float
 
     @functools.cached_property
     def tolerances(self) -> Tolerances:
         """What the slopes are judged by."""
         function, rtol = self.function, self.options.rtol
         if rtol is None:
-            rtol = default_rtol(function.eps, self.given_eps)
-        precisions = function.eps, function.rounding, self.given_eps
+            rtol = default_rtol(function.eps, self.analytic_eps)
+        precisions = function.eps, function.rounding, self.analytic_eps
         return Tolerances(rtol, *precisions, *function.value_and_noise)
 
     @property
@@ -110,7 +110,7 @@ class Measurement:
     def _entries(self, leaf: int, positions: np.ndarray | None) -> JudgedSlopes:
         slopes = self.function.slopes_of_entries(leaf, positions)
         if positions is None:
-            positions = np.arange(len(slopes.given))
+            positions = np.arange(len(slopes.analytic))
         verdicts = judge_entries(slopes, self.tolerances)
         return JudgedSlopes(leaf, slopes, verdicts, positions)
 
@@ -128,7 +128,7 @@ class Measurement:
             slopes = self.function.slopes_along(
                 (leaf, keep_range(xp, direction, *half)) for half in halves
             )
-            difference = np.abs(slopes.given - slopes.measured)
+            difference = np.abs(slopes.analytic - slopes.measured)
             # Slopes that are not numbers are the worst.
             difference = np.nan_to_num(difference, nan=math.inf)
             order = np.argsort(-difference, kind="stable")

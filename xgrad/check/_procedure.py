@@ -1,4 +1,4 @@
-"""The procedure of every check, from a function and its given gradient to a report."""
+"""The procedure of every check, from a function and its gradient to a report."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ REPEATABLE = 64.0
 def run_check(
     function: CheckedFunction,
     options: CheckOptions,
-    given_eps: float,
+    analytic_eps: float,
     arguments: Arguments,
     started: float,
 ) -> GradientReport:
-    """Measure slopes, judge the given ones, conclude, and explain the verdict.
+    """Measure slopes, judge the analytic ones, conclude, and explain the verdict.
 
-    ``given_eps`` is the precision of the given gradient, and ``started`` the time of
-    `time.perf_counter` when the check began.
+    ``analytic_eps`` is the precision of the analytic gradient, and ``started`` the time
+    by `time.perf_counter` at which the check began.
     """
     if not arguments.live:
         raise ValueError(
@@ -54,7 +54,7 @@ def run_check(
         return report("inconclusive", hint)
     varies = spread > REPEATABLE * function.eps * abs(value)
     function = _with_noise(function, spread, varies, options.seed)
-    measurement = Measurement(function, options, arguments.live, given_eps)
+    measurement = Measurement(function, options, arguments.live, analytic_eps)
     along = measurement.along_directions()
     by_entries = measurement.along_entries(along)
     verdict = conclude(along, by_entries, complete=measurement.complete)
@@ -147,7 +147,7 @@ def _entry_comparisons(
 
 
 def _compared(group: JudgedSlopes) -> list[tuple[float, float, float]]:
-    """Return given slope, measured slope and allowed difference of each slope."""
+    """Return analytic slope, measured slope and allowed difference of each slope."""
     slopes, allowed = group.slopes, group.verdicts.allowed
-    columns = slopes.given.tolist(), slopes.measured.tolist(), allowed.tolist()
+    columns = slopes.analytic.tolist(), slopes.measured.tolist(), allowed.tolist()
     return list(zip(*columns, strict=True))

@@ -1,4 +1,4 @@
-"""Slopes of a scalar function, measured by ladders, and the slopes given for it.
+"""Slopes of a scalar function: measured by ladders, and analytic from the caller.
 
 All work is done on the device of the arrays; the results of a group of slopes reach the
 host in one copy.
@@ -44,13 +44,13 @@ PLAN = Plan(method="ladder", full_output=True)
 class Slopes:
     """Slopes along some directions or entries, as host arrays with one element each.
 
-    ``given`` and ``measured`` are the slopes; ``error`` is the error bound and
+    ``analytic`` and ``measured`` are the slopes; ``error`` is the error bound and
     ``status`` the status of the measured ones. ``size`` is how far an entry moves for
     its own size (1 for directions), and ``typical`` the usual size of slope times move
     in the array. ``rises`` and ``moves`` are those of `RecordedResult`.
     """
 
-    given: np.ndarray
+    analytic: np.ndarray
     measured: np.ndarray
     error: np.ndarray
     status: np.ndarray
@@ -66,16 +66,16 @@ class Slopes:
 
 @dataclass(frozen=True, eq=False)
 class CheckedFunction:
-    """A scalar function at ``x``, and the gradient that is given for it.
+    """A scalar function at ``x``, and its analytic gradient from the caller.
 
     ``base`` is ``f(x)`` and ``noise`` a lower limit of its uncertainty. ``eps`` is the
     precision of the arithmetic, and ``rounding`` that to which the result is rounded.
-    ``given`` holds one array for each array of ``x``.
+    ``analytic`` holds one array for each array of ``x``.
     """
 
     problem: Problem
     base: Array
-    given: tuple[Array, ...]
+    analytic: tuple[Array, ...]
     eps: float
     rounding: float
     noise: Array
@@ -134,31 +134,31 @@ class CheckedFunction:
         placement = self.problem.placements[leaf]
         points = entry_columns(placement.points(self._ladder, self.eps, True))
         with quiet():
-            given = xp.reshape(self.given[leaf], (-1,))
-            size = cast(xp, xp.reshape(entry_sizes(xp, x), (-1,)), given.dtype)
+            analytic = xp.reshape(self.analytic[leaf], (-1,))
+            size = cast(xp, xp.reshape(entry_sizes(xp, x), (-1,)), analytic.dtype)
             # The root mean square: a slope along a random direction has this size times
             # the root of the number of entries.
-            typical = _norm(xp, given * size) / math.prod(x.shape) ** 0.5
+            typical = _norm(xp, analytic * size) / math.prod(x.shape) ** 0.5
         if positions is not None:
             points = points.at_labels(positions)
             index = from_host(xp, positions, like=x)
-            given, size = xp.take(given, index), xp.take(size, index)
-        typical = xp.broadcast_to(typical, tuple(given.shape))
+            analytic, size = xp.take(analytic, index), xp.take(size, index)
+        typical = xp.broadcast_to(typical, tuple(analytic.shape))
         measured = self._measure(self.function, leaf, points, self.noise)
-        return self._on_host([[given, size, typical, *measured]])
+        return self._on_host([[analytic, size, typical, *measured]])
 
     def _slope_along(self, leaf: int, direction: Array) -> list[Array]:
         """Return the columns of `_on_host` for a slope along one direction."""
-        xp, given, x = self.xp, self.given[leaf], self.leaves[leaf]
+        xp, analytic, x = self.xp, self.analytic[leaf], self.leaves[leaf]
         wide = self.noise.dtype
         with quiet():
             move = cast(xp, direction, wide)
-            products = given * move
+            products = analytic * move
             typical = _norm(xp, products)
             # x plus a step is rounded to half a unit in the last place, eps / 2 of x;
             # such errors are spread evenly and measure about half of that. They are
             # independent from entry to entry, so that their squares add up.
-            rounded = xp.where(move == 0, 0.0, given * cast(xp, x, wide))
+            rounded = xp.where(move == 0, 0.0, analytic * cast(xp, x, wide))
             lost = _norm(xp, rounded) * (self.eps / 4)
             lost = xp.where(xp.isfinite(lost), lost, 0.0)
             noise = xp.maximum(self.noise, lost)
@@ -201,7 +201,7 @@ class CheckedFunction:
     def _on_host(self, groups: list[list[Array]]) -> Slopes:
         """Copy groups of columns to the host at once, as one table.
 
-        The columns of a group are given slope, size, typical, and those of `_measure`.
+        The columns of a group are analytic, size, typical, and those of `_measure`.
         """
         # On a GPU every copy waits for all work before it, whatever its size.
         xp, wide = self.xp, self.noise.dtype
@@ -211,9 +211,9 @@ class CheckedFunction:
             columns = [c if c.ndim == 2 else c[:, None] for c in columns]
             rows.append(xp.concat(columns, axis=1))
         table = to_numpy(xp.concat(rows, axis=0)).astype(np.float64)
-        given, size, typical, measured, error, status = table[:, :6].T
+        analytic, size, typical, measured, error, status = table[:, :6].T
         rises, moves = np.split(table[:, 6:], 2, axis=1)
-        return Slopes(given, measured, error, status, size, typical, rises, moves)
+        return Slopes(analytic, measured, error, status, size, typical, rises, moves)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The verdict on each given slope: it agrees, differs, lies at a corner, or is unclear.
+"""The verdict on each analytic slope: it agrees, differs, is at a corner, or unclear.
 
 This module works on the host, with one element for each direction or entry.
 """
@@ -62,14 +62,14 @@ class Tolerances:
     """Tolerance, precisions, f(x) and its noise: what a verdict needs besides slopes.
 
     ``rtol`` is the relative tolerance. ``eps`` is the precision of the evaluation,
-    ``rounding`` that to which its result is rounded, and ``given_eps`` that of the
-    given gradient. ``base`` and ``noise`` are ``f(x)`` and its uncertainty.
+    ``rounding`` that to which its result is rounded, and ``analytic_eps`` that of the
+    analytic gradient. ``base`` and ``noise`` are ``f(x)`` and its uncertainty.
     """
 
     rtol: float
     eps: float
     rounding: float
-    given_eps: float
+    analytic_eps: float
     base: float
     noise: float
 
@@ -91,13 +91,13 @@ class Verdicts:
         return bool(np.all(self.outcomes == outcome))
 
 
-def default_rtol(eps: float, given_eps: float) -> float:
-    """Return the tolerance for the precisions of evaluation and given gradient."""
+def default_rtol(eps: float, analytic_eps: float) -> float:
+    """Return the tolerance for the precisions of evaluation and analytic gradient."""
 
     def look_up(table: tuple[tuple[float, float], ...], eps: float) -> float:
         return next(rtol for limit, rtol in table if eps < limit)
 
-    return max(look_up(EVALUATED, eps), look_up(ROUNDED, given_eps))
+    return max(look_up(EVALUATED, eps), look_up(ROUNDED, analytic_eps))
 
 
 def judge_directions(slopes: Slopes, tolerances: Tolerances) -> Verdicts:
@@ -124,7 +124,7 @@ def judge_entries(slopes: Slopes, tolerances: Tolerances) -> Verdicts:
 
 
 def _larger(slopes: Slopes) -> np.ndarray:
-    return np.fmax(np.abs(slopes.given), np.abs(slopes.measured))
+    return np.fmax(np.abs(slopes.analytic), np.abs(slopes.measured))
 
 
 def _judge(
@@ -136,7 +136,7 @@ def _judge(
         change = _curvature(slopes, tolerances.eps) * slopes.size
         tolerance = tolerances.rtol * scale + ROUNDINGS * (
             # Rounding of the gradient itself, and of the x at which it is taken.
-            tolerances.given_eps * typical + tolerances.eps * change
+            tolerances.analytic_eps * typical + tolerances.eps * change
         )
         rates = _taylor_rates(slopes, tolerances)
         corner = slopes.status == Status.KINK
@@ -144,16 +144,16 @@ def _judge(
         # the angle of a corner.
         error = np.where(corner, slopes.error / 3, slopes.error)
         # A function that does not move at all is measured without error.
-        constant = np.all(slopes.rises == 0, axis=1) & (slopes.given == 0)
-        difference = np.abs(slopes.given - slopes.measured)
+        constant = np.all(slopes.rises == 0, axis=1) & (slopes.analytic == 0)
+        difference = np.abs(slopes.analytic - slopes.measured)
         close = (difference <= error + tolerance) | constant
         limit = np.where(corner, FAR_AT_CORNER, FAR) * error + tolerance
         far = (difference > limit) & ~(rates >= RATE_BETWEEN)
         measured = _is_measured(slopes, tolerances.eps * change)
-        missing = measured & ~np.isfinite(slopes.given)
+        missing = measured & ~np.isfinite(slopes.analytic)
         size = np.fmax(typical, STATIONARY * change)
         sharp = slopes.error <= BLUNT * tolerances.rtol * size
-    outcomes = np.full(slopes.given.shape, Outcome.UNCLEAR)
+    outcomes = np.full(slopes.analytic.shape, Outcome.UNCLEAR)
     outcomes[close & measured & sharp | constant] = Outcome.AGREES
     outcomes[close & measured & corner] = Outcome.KINK
     outcomes[far & measured | missing] = Outcome.DIFFERS
@@ -203,7 +203,7 @@ def _taylor_rates(slopes: Slopes, tolerances: Tolerances) -> np.ndarray:
     """
     rise, _ = _right_and_left(slopes.rises)
     steps, _ = _right_and_left(slopes.moves)
-    linear = steps * slopes.given[:, None]
+    linear = steps * slopes.analytic[:, None]
     remainder = np.abs(rise - linear)
     size = np.abs(tolerances.base) + np.abs(rise) + np.abs(linear)
     noise = np.fmax(tolerances.rounding * size, 2 * tolerances.noise)
@@ -211,7 +211,7 @@ def _taylor_rates(slopes: Slopes, tolerances: Tolerances) -> np.ndarray:
     falls = np.log(remainder[:, :-1] / remainder[:, 1:])
     rates = falls / np.log(steps[:, :-1] / steps[:, 1:])
     rates = np.where(readable[:, :-1] & readable[:, 1:], rates, np.nan)
-    last = np.full(slopes.given.shape, np.nan)
+    last = np.full(slopes.analytic.shape, np.nan)
     for rate in rates.T:  # from the largest steps to the smallest
         last = np.where(np.isnan(rate), last, rate)
     return last

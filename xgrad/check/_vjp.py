@@ -95,9 +95,9 @@ def check_vjp(
     with open_evaluator(execution, op.function.leaves[0], silent=True) as evaluator:
         problem = Problem(op.function, op.names, PLAN, evaluator)
         base = problem.take_value(op.value)
-        given, given_eps = op.gradients(vjp)
+        analytic, analytic_eps = op.gradients(vjp)
         # The sum is wider than the outputs, and its own rounding is that of its dtype.
         rounding = float_info(problem.xp, base.dtype).eps
-        checked = CheckedFunction(problem, base, given, op.eps, rounding, op.noise)
+        checked = CheckedFunction(problem, base, analytic, op.eps, rounding, op.noise)
         arguments = Arguments(op.arrays, op.paths, "inputs")
-        return run_check(checked, options, given_eps, arguments, started)
+        return run_check(checked, options, analytic_eps, arguments, started)

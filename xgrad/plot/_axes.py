@@ -28,6 +28,7 @@ def axes_for(ax: Any) -> Any:
         from matplotlib import pyplot as plt
     except ImportError:
         raise ImportError("plots need matplotlib: install xgrad[plot]") from None
+    # Titles of several lines, as of a report with a hint, need room.
     return plt.figure(layout="constrained").add_subplot()
 
 

@@ -126,5 +126,6 @@ def _draw_arrows(
 
 def _with_margins(values: np.ndarray) -> tuple[float, float]:
     """Return the limits of an axis with room for the arrows that begin at its ends."""
+    # An arrow at the edge is rarely longer than the distance of two points.
     margin = float(values[1] - values[0])
     return float(values[0]) - margin, float(values[-1]) + margin

@@ -46,6 +46,7 @@ def history(series: Any, /, *, ax: Any = None) -> Any:
         lines.items(), line_styles(), strict=False
     ):
         epochs = range(1, len(values) + 1)
+        # With markers, since a single epoch is no line.
         ax.plot(epochs, values, color=color, ls=style, marker=marker, ms=4, label=name)
     ax.set(xlabel="epoch", title="Training")
     # A short history would have ticks at half epochs.

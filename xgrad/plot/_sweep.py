@@ -65,7 +65,7 @@ def sweep(
     """
     entry = _choose_entry(f, x, index, method, accuracy)
     value, value_error = _exact_derivative(entry, exact)
-    chosen, estimate = gradient(
+    derivative, estimate = gradient(
         entry.f,
         entry.x,
         method=method,
@@ -90,7 +90,7 @@ def sweep(
         steps=steps,
         errors=[error(_with_step(entry, step, method, accuracy)) for step in steps],
         step=float(to_numpy(estimate.step)),
-        error=error(chosen),
+        error=error(derivative),
         error_bound=max(bound, floor),
         exact=value,
         exact_error=value_error,

@@ -77,6 +77,7 @@ def tangent(
     for contact, (color, style, marker) in zip(contacts, line_styles(), strict=False):
         line = tangent_line(f, like_caller(xp, contact, x))
         slope, height = float(to_numpy(line.slope)), float(to_numpy(line.value))
+        # Four digits: more than can be read off the plot.
         label = f"slope {slope:.4g} at {contact:g}"
         heights = height + slope * (t - contact)
         ax.plot(t, heights, color=color, ls=style, label=label)
