@@ -86,6 +86,7 @@ def test_one_input_needs_no_tuple(xp, rng):
     assert report.hint == "all of the difference lies in inputs[0, 1]"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("left_out", [True, False])
 def test_integer_inputs_are_skipped(xp, rng, left_out):
     x, index = xp.asarray(rng.normal(size=5)), xp.asarray([4, 0, 0])

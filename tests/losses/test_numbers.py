@@ -323,6 +323,7 @@ def test_small_angles_are_resolved_and_zeros_are_at_right_angles(xp):
 # Sums and halves
 
 
+@pytest.mark.thorough
 def test_a_mean_over_ten_million_float32_losses_is_right():
     count = 10_000_000
     p = np.random.default_rng(0).uniform(0, 1, count).astype(np.float32)
