@@ -9,15 +9,15 @@ import pytest
 from cases.losses import LOSSES, SAMPLES, sample
 
 import xgrad
-from xgrad import _kernels, losses, metrics
+from xgrad import losses, metrics
 from xgrad._evaluation import columns
 from xgrad._evaluation import points as _points
-from xgrad._kernels import find_kernel
+from xgrad._kernels import find_kernel, lookup, numpy_memory
 from xgrad._kernels import numpy as kernels
 from xgrad.losses import _formulas
 from xgrad.losses import _loss as _loss
 from xgrad.losses._class_loss import ClassLoss
-from xgrad.metrics import _arguments as _rows
+from xgrad.metrics import _labelled_rows
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("XGRAD_KERNELS") == "0", reason="XGRAD_KERNELS=0: there are none"
@@ -31,9 +31,9 @@ REDUCTIONS = ["mean", "sum", "none"]
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of some rows, so that small arrays have several."""
-    monkeypatch.setattr(kernels, "BLOCK", 64)
-    monkeypatch.setattr(kernels, "BYTES", 512)
-    monkeypatch.setattr(kernels, "SMALL", 0)
+    monkeypatch.setattr(numpy_memory, "BLOCK", 64)
+    monkeypatch.setattr(numpy_memory, "BYTES", 512)
+    monkeypatch.setattr(numpy_memory, "SMALL", 0)
 
 
 class Spy:
@@ -57,7 +57,7 @@ class Spy:
 @pytest.fixture
 def spy(monkeypatch):
     watching = Spy()
-    for module in (_loss, _points, _rows):
+    for module in (_loss, _points, _labelled_rows):
         monkeypatch.setattr(module, "find_kernel", watching)
     return watching
 
@@ -65,7 +65,7 @@ def spy(monkeypatch):
 def formulas(call, *arguments, **options):
     """What a call returns without kernels."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (_loss, _points, _rows):
+        for module in (_loss, _points, _labelled_rows):
             patch.setattr(module, "find_kernel", lambda *names: None)
         return call(*arguments, **options)
 
@@ -407,7 +407,7 @@ def test_without_their_module_there_are_none(monkeypatch):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     find_kernel.cache_clear()
-    monkeypatch.setattr(_kernels.importlib, "import_module", missing)
+    monkeypatch.setattr(lookup.importlib, "import_module", missing)
     assert find_kernel("softmax_cross_entropy", XP, np.dtype("float64")) is None
     find_kernel.cache_clear()
 
@@ -417,7 +417,7 @@ def test_a_broken_module_is_no_missing_one(monkeypatch):
         raise ModuleNotFoundError("No module named 'other'", name="other")
 
     find_kernel.cache_clear()
-    monkeypatch.setattr(_kernels.importlib, "import_module", broken)
+    monkeypatch.setattr(lookup.importlib, "import_module", broken)
     with pytest.raises(ModuleNotFoundError, match="other"):
         find_kernel("softmax_cross_entropy", XP, np.dtype("float64"))
     find_kernel.cache_clear()

@@ -1,9 +1,10 @@
 """Metrics of classification and of regression, and their states for many batches.
 
-A prediction comes first and a target second. Predictions of classes are labels ``(N,)``
-of any integer dtype, or scores ``(N, C)`` whose largest entry (the first of equals) is
-the label; targets are labels ``(N,)``. Labels are always checked, which waits for the
-device once; with ``num_classes=`` (or scores) nothing else does. Everywhere:
+The prediction comes first and the target second. In classification the prediction holds
+labels ``(N,)`` of any integer dtype, or scores ``(N, C)``, whose largest entry (the
+first of equal ones) is the label; the target holds labels ``(N,)``. Labels are always
+checked. Checking labels makes the host wait for the device once; without
+``num_classes=`` or scores it waits once more.
 
 ==================  ==================================================================
 ``num_classes``     number of classes; by default the columns of the scores, or one
@@ -11,24 +12,26 @@ device once; with ``num_classes=`` (or scores) nothing else does. Everywhere:
 ``weight``          array ``(N,)``, the weight of each row
 ``average``         ``"macro"`` (default) is the mean over all classes, ``"weighted"``
                     that mean weighted by the true rows of each class, ``"micro"`` pools
-                    the counts, ``"binary"`` is the class ``positive`` of two, and
-                    ``None`` gives an array ``(C,)``
-``positive``        the class that ``average="binary"`` is about
-``zero_division``   value where nothing can be counted (0/0): 0.0, 1.0, or nan, which is
-                    left out of averages
+                    the counts of all classes, ``"binary"`` takes the class ``positive``
+                    of two, and ``None`` gives an array ``(C,)``
+``positive``        the class that ``average="binary"`` takes
+``zero_division``   value of 0/0, where nothing can be counted: 0.0, 1.0, or nan, which
+                    is left out of averages
 ==================  ==================================================================
 
-Predictions of numbers, and their targets, are ``(N,)`` or ``(N, K)``; of K outputs the
-mean is taken (``average="uniform"``), or all are given (``average=None``). The losses
-of regression are here under their own names, too.
+In regression prediction and target hold numbers, ``(N,)`` or ``(N, K)``. Metrics of K
+outputs are averaged (``average="uniform"``), or given for each (``average=None``). The
+regression losses can be imported from here, too.
 
-Results are 0-d arrays of the same library and device: of the dtype of the prediction
-(float32 for half precision), or of the default float for labels. ``TypeError`` is
-raised for a wrong dtype or a mixture of libraries, ``ValueError`` for a wrong shape, a
-label out of range or a ``nan`` score. Dask arrays give lazy results, and need
-``num_classes=``; wrong values are then an error when the result is computed.
+Results are 0-d arrays of the same library and device. They have the dtype of the
+prediction (float32 for half precision), or the default float dtype for labels.
+``TypeError`` is raised for a wrong dtype and for arrays of different libraries,
+``ValueError`` for a wrong shape, a label out of range or a ``nan`` score. Dask arrays
+give lazy results and need ``num_classes=``; wrong values then raise when the result is
+computed.
 
-`Classification`, `Regression` and `Mean` are the same for rows that come in batches.
+`Classification`, `Regression` and `Mean` compute the same for rows that come in
+batches.
 """
 
 from xgrad._arrays import publish as _publish

@@ -1,4 +1,4 @@
-"""Metrics of classification."""
+"""Metrics of classification, each of all rows at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 from xgrad._arrays import ArrayT, cast, integer, one_of, quiet
 from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _confusion
-from xgrad.metrics._arguments import Rows, as_rows
-from xgrad.metrics._classification_state import Classification as Classification
-from xgrad.metrics._classification_state import of_rows
+from xgrad.metrics._classification_state import Classification, state_of_rows
 from xgrad.metrics._confusion import CONFIDENCE, Average, Normalize
+from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
 
 
 def accuracy(
@@ -22,10 +21,10 @@ def accuracy(
     num_classes: int | None = None,
     weight: Any = None,
 ) -> ArrayT:
-    """Share of the rows whose label is right, by weight if there are weights.
+    """Fraction of rows that are classified correctly (weighted, if weights are given).
 
-    Parameters, errors and result are described at the top of this module; no rows, or
-    weights that sum to 0, are a ``ValueError``.
+    Parameters, errors and result are described in `xgrad.metrics`. No rows, or weights
+    that sum to 0, raise ``ValueError``.
 
     Examples
     --------
@@ -33,8 +32,8 @@ def accuracy(
     >>> accuracy(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]))
     np.float64(0.5)
     """
-    rows = as_rows(prediction, target, weight, num_classes)
-    return _share(rows)
+    rows = as_labelled_rows(prediction, target, weight, num_classes)
+    return _accuracy(rows)
 
 
 def accuracy_interval(
@@ -45,10 +44,10 @@ def accuracy_interval(
     num_classes: int | None = None,
     confidence: float = 0.95,
 ) -> tuple[ArrayT, ArrayT]:
-    """Lower and upper end of Wilson's interval for the `accuracy` of all rows.
+    """Lower and upper end of Wilson's confidence interval for the `accuracy`.
 
-    The rows are taken for a random sample; the interval holds the accuracy of all
-    others with the given ``confidence``, between 0 and 1, and never leaves [0, 1]
+    If the rows are a random sample, the interval contains the accuracy in the whole
+    population with probability ``confidence``, between 0 and 1. It never leaves [0, 1]
     (Wilson, Journal of the American Statistical Association 22, 1927).
 
     Examples
@@ -58,23 +57,24 @@ def accuracy_interval(
     >>> print(f"{low:.3f} to {high:.3f}")
     0.439 to 1.000
     """
-    rows = as_rows(prediction, target, None, num_classes)
+    rows = as_labelled_rows(prediction, target, None, num_classes)
     xp = rows.xp
+    # There are no weights here: the formula counts independent rows.
     level = CONFIDENCE.validate("confidence", confidence)
-    share = cast(xp, _share(rows), rows.wide)
-    total = xp.full_like(share, float(rows.count))
+    fraction = cast(xp, _accuracy(rows), rows.sum_dtype)
+    total = xp.full_like(fraction, float(rows.count))
     with quiet():
-        low, high = _confusion.wilson(xp, share, total, level)
+        low, high = _confusion.wilson_interval(xp, fraction, total, level)
     return cast(xp, low, rows.dtype), cast(xp, high, rows.dtype)
 
 
 def top_k_accuracy(
     prediction: ArrayT, target: Any, /, *, k: int, weight: Any = None
 ) -> ArrayT:
-    """Share of the rows whose true class is among the ``k`` largest scores.
+    """Fraction of rows whose true class is among the ``k`` largest scores.
 
     The prediction holds scores ``(N, C)``, and ``k`` is at most C. Of equal scores the
-    smaller class comes first, as it does for `accuracy`, which is ``k=1``.
+    one with the smaller class comes first, as in `accuracy`, which is ``k=1``.
 
     Examples
     --------
@@ -82,14 +82,18 @@ def top_k_accuracy(
     >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2]]), np.array([1]), k=2)
     np.float64(1.0)
     """
-    rows = as_rows(prediction, target, weight)
-    if not rows.scores:
+    rows = as_labelled_rows(prediction, target, weight)
+    if not rows.has_scores:
         raise ValueError(
-            "labels have no second choice: `prediction` must hold scores (N, C)"
+            "`prediction` must hold scores (N, C), but holds labels, which do not tell "
+            "the second choice: pass the scores that the labels were made from"
         )
     if integer("k", k, least=1) > rows.num_classes:
-        raise ValueError(f"`k` is {k}, but there are only {rows.num_classes} classes")
-    return _share(rows, k)
+        raise ValueError(
+            f"`k` is {k}, but there are only {rows.num_classes} classes: give at most "
+            "their number"
+        )
+    return _accuracy(rows, k)
 
 
 def confusion_matrix(
@@ -101,15 +105,15 @@ def confusion_matrix(
     normalize: Normalize = None,
     weight: Any = None,
 ) -> ArrayT:
-    """How often each true class (row) was given each label (column).
+    """Number of rows of each true class (row) that were given each label (column).
 
     Parameters
     ----------
     prediction, target, num_classes, weight
-        As described at the top of this module.
+        As described in `xgrad.metrics`.
     normalize : {"true", "pred", "all"}, optional
         Divide by the sums of the rows, of the columns, or by the total. A sum of 0
-        gives 0.
+        gives fractions of 0.
 
     Returns
     -------
@@ -123,9 +127,9 @@ def confusion_matrix(
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]))
     array([[1, 1], [0, 1]])
     """
-    rows = as_rows(prediction, target, weight, num_classes)
-    found = of_rows(rows).confusion_matrix(normalize=normalize)
-    return found if normalize is None else cast(rows.xp, found, rows.dtype)
+    rows = as_labelled_rows(prediction, target, weight, num_classes)
+    matrix = state_of_rows(rows).confusion_matrix(normalize=normalize)
+    return matrix if normalize is None else cast(rows.xp, matrix, rows.dtype)
 
 
 def precision(
@@ -139,9 +143,9 @@ def precision(
     positive: int = 1,
     zero_division: float = 0.0,
 ) -> ArrayT:
-    """Share of the rows given a label that truly have it, ``tp / (tp + fp)``.
+    """Fraction of rows given a label that truly have it, ``tp / (tp + fp)``.
 
-    Parameters, errors and result are described at the top of this module.
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------
@@ -149,11 +153,11 @@ def precision(
     >>> precision(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([1. , 0.5])
     """
-    state, rows = _counted(prediction, target, num_classes, weight, average)
-    found = state.precision(
+    state, rows = _count(prediction, target, num_classes, weight, average)
+    value = state.precision(
         average=average, positive=positive, zero_division=zero_division
     )
-    return cast(rows.xp, found, rows.dtype)
+    return cast(rows.xp, value, rows.dtype)
 
 
 def recall(
@@ -167,9 +171,9 @@ def recall(
     positive: int = 1,
     zero_division: float = 0.0,
 ) -> ArrayT:
-    """Share of the rows of a class that were given its label, ``tp / (tp + fn)``.
+    """Fraction of rows of a class that were given its label, ``tp / (tp + fn)``.
 
-    Parameters, errors and result are described at the top of this module.
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------
@@ -177,11 +181,11 @@ def recall(
     >>> recall(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([0.5, 1. ])
     """
-    state, rows = _counted(prediction, target, num_classes, weight, average)
-    found = state.recall(
+    state, rows = _count(prediction, target, num_classes, weight, average)
+    value = state.recall(
         average=average, positive=positive, zero_division=zero_division
     )
-    return cast(rows.xp, found, rows.dtype)
+    return cast(rows.xp, value, rows.dtype)
 
 
 def f1(
@@ -197,8 +201,8 @@ def f1(
 ) -> ArrayT:
     """Harmonic mean of precision and recall, ``2 tp / (2 tp + fp + fn)``.
 
-    Parameters, errors and result are described at the top of this module. Formula: van
-    Rijsbergen, Information Retrieval (2nd ed.), chapter 7.
+    Parameters, errors and result are described in `xgrad.metrics` (van Rijsbergen,
+    Information Retrieval, 2nd ed., chapter 7).
 
     Examples
     --------
@@ -232,8 +236,9 @@ def f_beta(
 ) -> ArrayT:
     """Precision and recall together, recall ``beta`` times as important.
 
-    ``(1 + b**2) tp / ((1 + b**2) tp + b**2 fn + fp)``; 0 is the precision, infinity the
-    recall, 1 is `f1` (van Rijsbergen, Information Retrieval, 2nd ed., chapter 7).
+    The value is ``(1 + b**2) tp / ((1 + b**2) tp + b**2 fn + fp)``. A ``beta`` of 0
+    gives the precision, infinity the recall, and 1 `f1` (van Rijsbergen, Information
+    Retrieval, 2nd ed., chapter 7).
 
     Examples
     --------
@@ -241,11 +246,11 @@ def f_beta(
     >>> f_beta(np.array([0, 1, 1]), np.array([0, 0, 1]), beta=2, average=None)
     array([0.556, 0.833])
     """
-    state, rows = _counted(prediction, target, num_classes, weight, average)
-    found = state.f_beta(
+    state, rows = _count(prediction, target, num_classes, weight, average)
+    value = state.f_beta(
         beta=beta, average=average, positive=positive, zero_division=zero_division
     )
-    return cast(rows.xp, found, rows.dtype)
+    return cast(rows.xp, value, rows.dtype)
 
 
 def specificity(
@@ -259,9 +264,9 @@ def specificity(
     positive: int = 1,
     zero_division: float = 0.0,
 ) -> ArrayT:
-    """Share of the rows of other classes without the label, ``tn / (tn + fp)``.
+    """Fraction of rows of other classes without the label, ``tn / (tn + fp)``.
 
-    Parameters, errors and result are described at the top of this module.
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------
@@ -269,11 +274,11 @@ def specificity(
     >>> specificity(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([1. , 0.5])
     """
-    state, rows = _counted(prediction, target, num_classes, weight, average)
-    found = state.specificity(
+    state, rows = _count(prediction, target, num_classes, weight, average)
+    value = state.specificity(
         average=average, positive=positive, zero_division=zero_division
     )
-    return cast(rows.xp, found, rows.dtype)
+    return cast(rows.xp, value, rows.dtype)
 
 
 def balanced_accuracy(
@@ -287,8 +292,8 @@ def balanced_accuracy(
 ) -> ArrayT:
     """Mean of the recalls of the classes.
 
-    A class without rows has no recall: with the default it is left out, with
-    ``zero_division=0.0`` it counts as never found.
+    A class without rows has no recall: by default it is left out, with
+    ``zero_division=0.0`` it counts as a recall of 0.
 
     Examples
     --------
@@ -296,9 +301,9 @@ def balanced_accuracy(
     >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
     array(0.75)
     """
-    state, rows = _counted(prediction, target, num_classes, weight)
-    found = state.balanced_accuracy(zero_division=zero_division)
-    return cast(rows.xp, found, rows.dtype)
+    state, rows = _count(prediction, target, num_classes, weight)
+    value = state.balanced_accuracy(zero_division=zero_division)
+    return cast(rows.xp, value, rows.dtype)
 
 
 def matthews(
@@ -310,10 +315,11 @@ def matthews(
     weight: Any = None,
     zero_division: float = 0.0,
 ) -> ArrayT:
-    """Matthews' correlation coefficient of predicted and true labels, of any classes.
+    """Matthews' correlation coefficient of predicted and true labels.
 
-    From -1 to 1; undefined where all predictions, or all targets, are one class
-    (Gorodkin, Computational Biology and Chemistry 28, 2004, eq. 8).
+    It lies between -1 and 1 for any number of classes, and is undefined if all
+    predictions, or all targets, are of one class (Gorodkin, Computational Biology and
+    Chemistry 28, 2004, eq. 8).
 
     Examples
     --------
@@ -321,9 +327,9 @@ def matthews(
     >>> matthews(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
     array(0.577)
     """
-    state, rows = _counted(prediction, target, num_classes, weight)
-    found = state.matthews(zero_division=zero_division)
-    return cast(rows.xp, found, rows.dtype)
+    state, rows = _count(prediction, target, num_classes, weight)
+    value = state.matthews(zero_division=zero_division)
+    return cast(rows.xp, value, rows.dtype)
 
 
 def cohen_kappa(
@@ -337,8 +343,8 @@ def cohen_kappa(
 ) -> ArrayT:
     """Agreement of predicted and true labels beyond that of labels given at random.
 
-    From -1 to 1; undefined where all labels, predicted and true, are one class (Cohen,
-    Educational and Psychological Measurement 20(1), 1960).
+    It lies between -1 and 1, and is undefined if all labels, predicted and true, are of
+    one class (Cohen, Educational and Psychological Measurement 20(1), 1960).
 
     Examples
     --------
@@ -346,37 +352,47 @@ def cohen_kappa(
     >>> cohen_kappa(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
     array(0.5)
     """
-    state, rows = _counted(prediction, target, num_classes, weight)
-    found = state.cohen_kappa(zero_division=zero_division)
-    return cast(rows.xp, found, rows.dtype)
+    state, rows = _count(prediction, target, num_classes, weight)
+    value = state.cohen_kappa(zero_division=zero_division)
+    return cast(rows.xp, value, rows.dtype)
 
 
-def _counted(
+def _count(
     prediction: Any,
     target: Any,
     num_classes: int | None,
     weight: Any,
     average: Average = None,
-) -> tuple[Classification, Rows]:
-    binary = one_of("average", average, _confusion.AVERAGES) == "binary"
-    least = 2 if binary else 1
-    rows = as_rows(prediction, target, weight, num_classes, least=least)
-    return of_rows(rows), rows
+) -> tuple[Classification, LabelledRows]:
+    """Return the counts of all rows as a state, and the rows."""
+    is_binary = one_of("average", average, _confusion.AVERAGES) == "binary"
+    # The labels of a binary call may all be 0, and there are two classes still.
+    rows = as_labelled_rows(
+        prediction, target, weight, num_classes, min_classes=2 if is_binary else 1
+    )
+    # A state computes in float64, and its callers cast to the dtype of the rows.
+    return state_of_rows(rows), rows
 
 
-def _share(rows: Rows, k: int | None = None) -> Any:
-    """Weighted share of right rows: those with one of the ``k`` largest scores."""
+def _accuracy(rows: LabelledRows, k: int | None = None) -> Any:
+    """Return the fraction of correct rows: by the label, or by the ``k`` best scores.
+
+    It is weighted if the rows are.
+    """
     if rows.count == 0:
-        raise ValueError("the share of right rows is undefined where there are no rows")
+        raise ValueError("the accuracy of no rows is undefined: skip the empty batch")
+    # Without a confusion matrix, which grows with the square of the number of classes.
     xp, weight = rows.xp, rows.weight()
     with quiet():
         if weight is None and k is None:
-            return cast(xp, rows.right() / rows.count, rows.dtype)
+            return cast(xp, rows.count_correct() / rows.count, rows.dtype)
         if weight is None:
-            hits = cast(xp, rows.hits(k), rows.wide)
-            return cast(xp, xp.sum(hits) / rows.count, rows.dtype)
+            is_correct = cast(xp, rows.is_correct(k), rows.sum_dtype)
+            return cast(xp, xp.sum(is_correct) / rows.count, rows.dtype)
         guard = Guard(xp, active=True)
-        whole = xp.sum(weight)
-        whole = guard(whole, [weight_sum_check(whole)])
-        hits = cast(xp, rows.hits(k, also=guard.recorded), rows.wide)
-        return cast(xp, xp.sum(hits * weight) / whole, rows.dtype)
+        weight_sum = xp.sum(weight)
+        weight_sum = guard(weight_sum, [weight_sum_check(weight_sum)])
+        # Made along with the checks of labels, so that the host waits once.
+        is_correct = rows.is_correct(k, more_checks=guard.recorded)
+        is_correct = cast(xp, is_correct, rows.sum_dtype)
+        return cast(xp, xp.sum(is_correct * weight) / weight_sum, rows.dtype)

@@ -1,4 +1,4 @@
-"""Classification of many batches: a frozen value, updated, added and sent around."""
+"""The state of classification metrics over many batches: a value that is merged."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad.metrics import _confusion
-from xgrad.metrics._arguments import Rows, as_rows
 from xgrad.metrics._confusion import BETA, CONFIDENCE, Average, Normalize
+from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
 
+# The averages that `report` shows.
 AVERAGED: tuple[Literal["macro", "weighted"], ...] = ("macro", "weighted")
 
 
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """How often each class was given each label, over any number of batches.
+    """Counts of true and predicted classes, over any number of batches.
 
     Parameters
     ----------
     num_classes : int
         Number of classes.
     counts : array, shape (C, C), optional
-        Rows are true classes, columns predicted ones; by default nothing was seen.
-        Integers (int64), or floats (float64 where the device has it) with weights.
+        Confusion matrix of the rows seen so far: its rows are true classes, its columns
+        predicted ones. int64, or with weights floats (float64 where the device has it);
+        by default there are none.
 
     Notes
     -----
-    ``update`` and ``+`` return new states; what they hold stays on its device. States
-    can be pickled, summed with ``sum``, and updated with Dask arrays. The metrics are
-    those of `xgrad.metrics` of the same names over all rows seen.
+    ``update`` and ``+`` return new states, whose counts stay on their device. States
+    can be pickled, summed with ``sum``, and updated with Dask arrays. The methods give
+    the metrics of `xgrad.metrics` of the same names, over all rows seen.
 
     Examples
     --------
@@ -64,13 +66,14 @@ class Classification:
     def update(
         self, prediction: Any, target: Any, /, *, weight: Any = None
     ) -> Classification:
-        """The state after more rows; arguments and errors are those of `accuracy`."""
+        """Return the state after more rows; arguments and errors as in `accuracy`."""
+        # Rows of another library than before are refused before they are counted.
         common_namespace(prediction=prediction, **drop_none(counts=self.counts))
-        rows = as_rows(prediction, target, weight, self.num_classes)
-        return self + of_rows(rows)
+        rows = as_labelled_rows(prediction, target, weight, self.num_classes)
+        return self + state_of_rows(rows)
 
     def __add__(self, other: Classification) -> Classification:
-        """The state of the rows of both."""
+        """Return the state of the rows of both."""
         if not isinstance(other, Classification):
             return NotImplemented
         if self.num_classes != other.num_classes:
@@ -82,38 +85,39 @@ class Classification:
             counts = self.counts if other.counts is None else other.counts
             return replace(self, counts=counts)
         xp = common_namespace(counts=self.counts, other=other.counts)
-        counts, more = self.counts, other.counts
-        if counts.dtype != more.dtype:  # one of them has weights
+        counts, added = self.counts, other.counts
+        # Those of rows with weights are floats, and not every library adds both kinds.
+        if counts.dtype != added.dtype:
             wide = wide_dtype(xp, counts, xp.float32)
-            counts, more = cast(xp, counts, wide), cast(xp, more, wide)
-        return replace(self, counts=counts + more)
+            counts, added = cast(xp, counts, wide), cast(xp, added, wide)
+        return replace(self, counts=counts + added)
 
     def __radd__(self, other: Any) -> Any:
-        """So that ``sum(states)`` works, which starts at 0."""
+        """Return the state itself for 0, at which ``sum(states)`` starts."""
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def confusion_matrix(self, *, normalize: Normalize = None) -> Any:
-        """Counts, or shares with ``normalize="true"``, ``"pred"`` or ``"all"``."""
+        """Return the counts, or with ``normalize`` fractions, as `confusion_matrix`."""
         xp, matrix = self._matrix(wide=normalize is not None)
         with quiet():
-            return _confusion.normalized(xp, matrix, normalize)
+            return _confusion.normalize_counts(xp, matrix, normalize)
 
     def accuracy(self, *, zero_division: float = math.nan) -> Any:
-        """Share of the rows whose label is right."""
+        """Return the fraction of rows that are classified correctly."""
         xp, matrix = self._matrix()
         with quiet():
             return _confusion.accuracy(xp, matrix, zero_division)
 
     def accuracy_interval(self, *, confidence: float = 0.95) -> tuple[Any, Any]:
-        """Lower and upper end of Wilson's interval for the accuracy."""
+        """Return the lower and the upper end of Wilson's interval for the accuracy."""
         xp, matrix = self._matrix()
         level = CONFIDENCE.validate("confidence", confidence)
         with quiet():
-            share = _confusion.accuracy(xp, matrix, math.nan)
-            return _confusion.wilson(xp, share, xp.sum(matrix), level)
+            fraction = _confusion.accuracy(xp, matrix, math.nan)
+            return _confusion.wilson_interval(xp, fraction, xp.sum(matrix), level)
 
     def balanced_accuracy(self, *, zero_division: float = math.nan) -> Any:
-        """Mean of the recalls of the classes."""
+        """Return the mean of the recalls of the classes."""
         return self.recall(zero_division=zero_division)
 
     def precision(
@@ -123,8 +127,8 @@ class Classification:
         positive: int = 1,
         zero_division: float = 0.0,
     ) -> Any:
-        """Share of the rows given a label that truly have it."""
-        return self._averaged(_confusion.precision, average, positive, zero_division)
+        """Return the fraction of rows given a label that truly have it."""
+        return self._average(_confusion.precision, average, positive, zero_division)
 
     def recall(
         self,
@@ -133,8 +137,8 @@ class Classification:
         positive: int = 1,
         zero_division: float = 0.0,
     ) -> Any:
-        """Share of the rows of a class that were given its label."""
-        return self._averaged(_confusion.recall, average, positive, zero_division)
+        """Return the fraction of rows of a class that were given its label."""
+        return self._average(_confusion.recall, average, positive, zero_division)
 
     def specificity(
         self,
@@ -143,8 +147,8 @@ class Classification:
         positive: int = 1,
         zero_division: float = 0.0,
     ) -> Any:
-        """Share of the rows of other classes that were not given the label."""
-        return self._averaged(_confusion.specificity, average, positive, zero_division)
+        """Return the fraction of rows of other classes without the label."""
+        return self._average(_confusion.specificity, average, positive, zero_division)
 
     def f1(
         self,
@@ -153,9 +157,9 @@ class Classification:
         positive: int = 1,
         zero_division: float = 0.0,
     ) -> Any:
-        """Harmonic mean of precision and recall."""
-        parts = _confusion.f_beta(1.0)
-        return self._averaged(parts, average, positive, zero_division)
+        """Return the harmonic mean of precision and recall."""
+        ratio = _confusion.f_beta(1.0)
+        return self._average(ratio, average, positive, zero_division)
 
     def f_beta(
         self,
@@ -165,18 +169,18 @@ class Classification:
         positive: int = 1,
         zero_division: float = 0.0,
     ) -> Any:
-        """Precision and recall together, recall ``beta`` times as important."""
-        parts = _confusion.f_beta(BETA.validate("beta", beta))
-        return self._averaged(parts, average, positive, zero_division)
+        """Return precision and recall together, recall ``beta`` times as important."""
+        ratio = _confusion.f_beta(BETA.validate("beta", beta))
+        return self._average(ratio, average, positive, zero_division)
 
     def matthews(self, *, zero_division: float = 0.0) -> Any:
-        """Matthews' correlation coefficient of predicted and true labels."""
+        """Return Matthews' correlation coefficient of predicted and true labels."""
         xp, matrix = self._matrix()
         with quiet():
             return _confusion.matthews(xp, matrix, zero_division)
 
     def cohen_kappa(self, *, zero_division: float = 0.0) -> Any:
-        """Cohen's kappa: agreement beyond that of labels given at random."""
+        """Return Cohen's kappa: agreement beyond that of labels given at random."""
         xp, matrix = self._matrix()
         with quiet():
             return _confusion.cohen_kappa(xp, matrix, zero_division)
@@ -193,79 +197,85 @@ class Classification:
         -------
         dict
             For each class, and for ``"macro"`` and ``"weighted"`` averages, a dict with
-            ``precision``, ``recall``, ``f1`` and ``support`` (its rows, or their
-            weight), and the ``"accuracy"``: numbers of Python.
+            ``precision``, ``recall``, ``f1`` and ``support`` (the number of its rows,
+            or their weight), and the ``"accuracy"``: Python numbers.
         """
         if names is None:
             names = range(self.num_classes)
-        try:  # of names without an end, no more than are needed
+        try:
+            # One more than is needed tells too many, of an endless iterator as well.
             labels = [str(n) for n in itertools.islice(names, self.num_classes + 1)]
         except TypeError:
             raise TypeError(
                 f"`names` must be {self.num_classes} names; got {names!r}"
             ) from None
-        taken = {*AVERAGED, "accuracy"}
-        if len({*labels} - taken) != self.num_classes or len(labels) > self.num_classes:
+        reserved = {*AVERAGED, "accuracy"}  # other keys of the dict
+        usable = {*labels} - reserved
+        if len(usable) != self.num_classes or len(labels) > self.num_classes:
             raise ValueError(
                 f"`names` must be {self.num_classes} different names, none of which is "
-                f"one of {sorted(taken)}; got {names!r}"
+                f"one of {sorted(reserved)}; got {names!r}"
             )
-        host = replace(
-            self, counts=None if self.counts is None else to_numpy(self.counts)
-        )
+        # One copy of the counts from the device serves all metrics.
+        counts = None if self.counts is None else to_numpy(self.counts)
+        host = replace(self, counts=counts)
+        # As they are: integers are printed as such.
         _, matrix = host._matrix(wide=False)
         support = matrix.sum(axis=1).tolist()
         data = dict(zip(labels, host._columns(None, support), strict=True))
         for average in AVERAGED:
             data[average] = host._columns(average, [sum(support)])[0]
         report: dict[str, Any] = {**data, "accuracy": float(host.accuracy())}
-        print(_table(report))
+        print(_format_report(report))
         return report
 
     def _columns(self, average: Average, support: list[Any]) -> list[dict[str, Any]]:
-        """Precision, recall and F1 of each class, or of their average."""
-        found = [
+        """Return dicts of precision, recall and F1 of each class, or of an average."""
+        metrics = [
             to_numpy(metric(average=average)).reshape(-1).tolist()
             for metric in (self.precision, self.recall, self.f1)
         ]
         names = ("precision", "recall", "f1", "support")
-        rows = zip(*found, support, strict=True)
+        rows = zip(*metrics, support, strict=True)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def _averaged(
-        self, parts: _confusion.Parts, average: Average, positive: int, fill: float
+    def _average(
+        self, ratio: _confusion.Ratio, average: Average, positive: int, fill: float
     ) -> Any:
+        """Return a ratio of counts, averaged over the classes as asked."""
         positive = _confusion.require_average(average, self.num_classes, positive)
         xp, matrix = self._matrix()
         with quiet():
-            return _confusion.averaged(xp, matrix, parts, average, positive, fill)
+            return _confusion.average_ratio(xp, matrix, ratio, average, positive, fill)
 
     def _matrix(self, *, wide: bool = True) -> tuple[Any, Array]:
-        """The counts and their namespace; as floats to divide."""
+        """Return the namespace and the counts, with ``wide`` as floats to divide."""
+        # Before the first rows no library is known, and NumPy is always there.
         if self.counts is None:
             counts = np.zeros((self.num_classes, self.num_classes), dtype=np.int64)
         else:
             counts = self.counts
         xp = common_namespace(counts=counts)
-        return xp, cast(
-            xp, counts, wide_dtype(xp, counts, xp.float32)
-        ) if wide else counts
+        if wide:
+            counts = cast(xp, counts, wide_dtype(xp, counts, xp.float32))
+        return xp, counts
 
 
-def of_rows(rows: Rows) -> Classification:
-    """The state of the rows of one call."""
+def state_of_rows(rows: LabelledRows) -> Classification:
+    """Return the state of the rows of one call."""
     with quiet():
-        return Classification(rows.num_classes, rows.confusion())
+        return Classification(rows.num_classes, rows.confusion_matrix())
 
 
-def _table(data: dict[str, Any]) -> str:
-    """A report in columns."""
+def _format_report(data: dict[str, Any]) -> str:
+    """Return the text of a report, a line for each class and average."""
     columns = ("precision", "recall", "f1", "support")
-    rows = {name: part for name, part in data.items() if isinstance(part, dict)}
+    rows = {name: row for name, row in data.items() if isinstance(row, dict)}
     width = max(len("accuracy"), *map(len, rows))
     lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
-    for name, part in rows.items():
-        cells = [f"{part[c]:11.4f}" for c in columns[:3]] + [f"{part['support']:11.6g}"]
+    for name, row in rows.items():
+        # Counts have no decimals, weights may.
+        cells = [f"{row[c]:11.4f}" for c in columns[:3]] + [f"{row['support']:11.6g}"]
         lines.append(f"{name:>{width}}" + "".join(cells))
     lines.append(f"{'accuracy':>{width}}{data['accuracy']:11.4f}")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""Metrics of classification, from the counts of a confusion matrix alone.
+"""Metrics of classification, computed from the counts of a confusion matrix alone.
 
-Rows of the matrix are true classes and columns predicted ones. A class has hits (tp),
-misses (fn: its rows with another label), false alarms (fp: its label on other rows).
+Rows of the matrix are true classes and columns predicted ones. For each class, *hits*
+are the rows that truly have the label they were given (true positives), *predicted* all
+rows that were given the label, and *support* all rows of the class.
 """
 
 from __future__ import annotations
@@ -18,48 +19,54 @@ from xgrad._rules import Number
 Average = Literal["macro", "micro", "weighted", "binary"] | None
 Normalize = Literal["true", "pred", "all"] | None
 AVERAGES = ("macro", "micro", "weighted", "binary", None)
-# Of hits, rows given the label, rows of the class and all: what is divided by what.
-Parts = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+# Takes hits, predicted and support of each class, and the number of all rows; returns
+# the numerator and the denominator of a metric.
+Ratio = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+# The interval would be infinite for a confidence of 1, or for one that rounds to it.
+CONFIDENCE = Number("lie between 0 and 1", lambda v: v > 0 and (1 + v) / 2 < 1)
+BETA = Number("be at least 0", lambda v: v >= 0)
 
 
 def precision(
     hits: Array, predicted: Array, support: Array, total: Array
 ) -> tuple[Array, Array]:
-    """Hits among the rows that were given the label."""
+    """Return hits, over the rows that were given the label."""
     return hits, predicted
 
 
 def recall(
     hits: Array, predicted: Array, support: Array, total: Array
 ) -> tuple[Array, Array]:
-    """Hits among the rows of the class."""
+    """Return hits, over the rows of the class."""
     return hits, support
 
 
 def specificity(
     hits: Array, predicted: Array, support: Array, total: Array
 ) -> tuple[Array, Array]:
-    """Rows without the label among those of other classes."""
+    """Return rows of other classes without the label, over all rows of others."""
     others = total - support
     return others - (predicted - hits), others
 
 
-def f_beta(beta: float) -> Parts:
-    """Precision and recall together, recall ``beta`` times as important."""
-    # Shares of recall and precision: no square overflows.
-    share = 1 / (1 + 1 / beta / beta) if beta > 1 else beta**2 / (1 + beta**2)
+def f_beta(beta: float) -> Ratio:
+    """Return the ratio of precision and recall together, recall ``beta`` times."""
+    # The weight of recall, b**2 / (1 + b**2), from whichever of b and 1/b is below 1:
+    # the square of a large one would overflow.
+    weight = 1 / (1 + 1 / beta / beta) if beta > 1 else beta**2 / (1 + beta**2)
 
-    def parts(
+    def ratio(
         hits: Array, predicted: Array, support: Array, total: Array
     ) -> tuple[Array, Array]:
-        return hits, share * support + (1 - share) * predicted
+        return hits, weight * support + (1 - weight) * predicted
 
-    return parts
+    return ratio
 
 
 def require_average(average: Average, num_classes: int, positive: Any) -> int:
-    """The number of the positive class, if there are classes for the average."""
+    """Return the positive class, or 0 where the average has none; raise if unfit."""
     one_of("average", average, AVERAGES)
+    # `positive` is read, and checked, by the binary average alone.
     if average != "binary":
         return 0
     if num_classes != 2:
@@ -70,104 +77,116 @@ def require_average(average: Average, num_classes: int, positive: Any) -> int:
     return int(one_of("positive", positive, (0, 1)))
 
 
-def averaged(
+def average_ratio(
     xp: Any,
     matrix: Array,
-    parts: Parts,
+    ratio: Ratio,
     average: Average,
     positive: int,
     zero_division: float,
 ) -> Any:
-    """A ratio of counts for each class, averaged as asked."""
-    fill = undefined_value(zero_division)
+    """Return a ratio of counts: an average over the classes, or ``(C,)`` for None."""
+    fill = require_zero_division(zero_division)
     hits = diagonal(xp, matrix)
     predicted, support = xp.sum(matrix, axis=0), xp.sum(matrix, axis=1)
-    # Of the support, so that a class with all rows leaves exactly none of the weight.
+    # Summed from the support, so that weights of a class that has all rows leave
+    # exactly 0 for the others, whatever was rounded.
     total = xp.sum(support)
-    tallies = (hits, predicted, support)
+    counts = (hits, predicted, support)
     if average == "micro":
-        # Every class has all rows: each counts once for every class.
-        tallies = tuple(xp.sum(tally) for tally in tallies)
+        # Pooled over the classes, every row is there once for each of them.
+        counts = tuple(xp.sum(count) for count in counts)
         total = total * matrix.shape[0]
-    result = ratio(xp, *parts(*tallies, total), fill)
+    result = divide(xp, *ratio(*counts, total), fill)
     if average == "binary":
         return result[positive]
     if average in ("macro", "weighted"):
         weights = support if average == "weighted" else None
-        if math.isnan(fill):
-            undefined = xp.isnan(result)
-            kept = xp.ones_like(result) if weights is None else weights
-            weights = xp.where(undefined, 0.0, kept)
-            result = xp.where(undefined, 0.0, result)
-        if weights is None:
-            return xp.mean(result)
-        return ratio(xp, xp.sum(result * weights), xp.sum(weights), fill)
+        return _mean_over_classes(xp, result, weights, fill)
     return result
 
 
+def _mean_over_classes(
+    xp: Any, values: Array, weights: Array | None, fill: float
+) -> Array:
+    """Return the weighted mean, without undefined values if these are nan."""
+    if math.isnan(fill):
+        undefined = xp.isnan(values)
+        weights = xp.ones_like(values) if weights is None else weights
+        weights = xp.where(undefined, 0.0, weights)
+        values = xp.where(undefined, 0.0, values)
+    if weights is None:
+        return xp.mean(values)
+    return divide(xp, xp.sum(values * weights), xp.sum(weights), fill)
+
+
 def accuracy(xp: Any, matrix: Array, zero_division: float) -> Array:
-    """Share of the rows with the right label."""
-    right = xp.sum(diagonal(xp, matrix))
-    return ratio(xp, right, xp.sum(matrix), undefined_value(zero_division))
+    """Return the fraction of rows that are classified correctly."""
+    correct = xp.sum(diagonal(xp, matrix))
+    fill = require_zero_division(zero_division)
+    return divide(xp, correct, xp.sum(matrix), fill)
 
 
 def matthews(xp: Any, matrix: Array, zero_division: float) -> Array:
-    """Correlation of predicted and true labels."""
-    true, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
+    """Return the correlation of predicted and true labels."""
+    support, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
     hits = diagonal(xp, matrix)
-    covariance = xp.sum(hits) * xp.sum(true) - xp.sum(true * predicted)
-    # Sums of products without a sign: exactly 0 where all rows are of one class.
-    spreads = [xp.sum(part * (xp.sum(part) - part)) for part in (predicted, true)]
-    # The roots first: a product of squares of counts may overflow in float32.
-    whole = spreads[0] ** 0.5 * spreads[1] ** 0.5
-    return ratio(xp, covariance, whole, undefined_value(zero_division))
+    covariance = xp.sum(hits) * xp.sum(support) - xp.sum(support * predicted)
+    # sum(n)**2 - sum(n**2), as a sum of products without a sign: exactly 0 where all
+    # rows are of one class.
+    variances = [xp.sum(n * (xp.sum(n) - n)) for n in (predicted, support)]
+    # Roots before the product, which grows like the fourth power of the number of rows:
+    # in float32 it would overflow from 5e9 rows on.
+    spread = variances[0] ** 0.5 * variances[1] ** 0.5
+    return divide(xp, covariance, spread, require_zero_division(zero_division))
 
 
 def cohen_kappa(xp: Any, matrix: Array, zero_division: float) -> Array:
-    """Agreement beyond that of labels given at random."""
-    true, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
-    total, hits = xp.sum(true), diagonal(xp, matrix)
-    wrong = xp.sum(true - hits) * total
-    by_chance = xp.sum(true * (xp.sum(predicted) - predicted))
-    undefined = undefined_value(zero_division)
-    return xp.where(by_chance == 0, undefined, 1 - ratio(xp, wrong, by_chance, 0.0))
+    """Return the agreement beyond that of labels given at random."""
+    support, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
+    total, hits = xp.sum(support), diagonal(xp, matrix)
+    # As 1 - disagreement / disagreement by chance: both are sums without a sign, so
+    # that the denominator is exactly 0 where all rows are of one class.
+    wrong = xp.sum(support - hits) * total
+    wrong_by_chance = xp.sum(support * (xp.sum(predicted) - predicted))
+    fill = require_zero_division(zero_division)
+    kappa = 1 - divide(xp, wrong, wrong_by_chance, 0.0)
+    return xp.where(wrong_by_chance == 0, fill, kappa)
 
 
-def normalized(xp: Any, matrix: Array, normalize: Normalize) -> Array:
-    """Counts as shares of the true classes, of the predicted ones, or of all rows."""
+def normalize_counts(xp: Any, matrix: Array, normalize: Normalize) -> Array:
+    """Return counts as fractions of the true classes, the predicted ones, or all."""
     one_of("normalize", normalize, (None, "true", "pred", "all"))
     if normalize is None:
         return matrix
     axis = {"true": 1, "pred": 0, "all": None}[normalize]
-    return ratio(xp, matrix, xp.sum(matrix, axis=axis, keepdims=True), 0.0)
+    return divide(xp, matrix, xp.sum(matrix, axis=axis, keepdims=True), 0.0)
 
 
-# The quantile of what rounds to 1 is infinite.
-CONFIDENCE = Number("lie between 0 and 1", lambda v: v > 0 and (1 + v) / 2 < 1)
-BETA = Number("be at least 0", lambda v: v >= 0)
-
-
-def wilson(
-    xp: Any, share: Array, total: Array, confidence: float
+def wilson_interval(
+    xp: Any, fraction: Array, total: Array, confidence: float
 ) -> tuple[Array, Array]:
-    """Interval for the probability behind a share of ``total`` rows."""
+    """Return the interval for the probability behind a fraction of ``total`` rows."""
+    # Two-sided: half of what is outside of the interval lies on each side.
     z = NormalDist().inv_cdf((1 + confidence) / 2)
+    # Nothing is known from no rows.
     total = xp.where(total == 0, math.nan, total)
     spread = z**2 / total
-    centre = share + spread / 2
-    half = z * (share * (1 - share) / total + (z / (2 * total)) ** 2) ** 0.5
+    centre = fraction + spread / 2
+    half = z * (fraction * (1 - fraction) / total + (z / (2 * total)) ** 2) ** 0.5
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
+    # For a fraction of 0 or 1 rounding may put an end just outside of [0, 1].
     return xp.clip(low, 0.0, 1.0), xp.clip(high, 0.0, 1.0)
 
 
-def ratio(xp: Any, part: Array, whole: Array, otherwise: float) -> Array:
-    """``part / whole``, and ``otherwise`` where the whole is 0."""
-    empty = whole == 0
-    return xp.where(empty, otherwise, part / xp.where(empty, 1.0, whole))
+def divide(xp: Any, numerator: Array, denominator: Array, fill: float) -> Array:
+    """Return the quotient, and ``fill`` where the denominator is 0."""
+    is_zero = denominator == 0
+    return xp.where(is_zero, fill, numerator / xp.where(is_zero, 1.0, denominator))
 
 
-def undefined_value(zero_division: Any) -> float:
-    """The value of 0/0: 0.0, 1.0 or nan."""
+def require_zero_division(zero_division: Any) -> float:
+    """Return the value of 0/0 as a float; raise unless it is 0.0, 1.0 or nan."""
     if isinstance(zero_division, Real) and not isinstance(zero_division, bool):
         value = python_float("zero_division", zero_division)
         if value in (0.0, 1.0) or math.isnan(value):
@@ -176,5 +195,6 @@ def undefined_value(zero_division: Any) -> float:
 
 
 def diagonal(xp: Any, matrix: Array) -> Array:
-    """The entries ``[k, k]``."""
+    """Return the entries ``[k, k]`` of a square matrix, ``(C,)``."""
+    # The standard has no `diagonal` outside of the optional `linalg`.
     return xp.reshape(matrix, (-1,))[:: matrix.shape[0] + 1]

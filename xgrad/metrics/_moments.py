@@ -1,14 +1,16 @@
-"""Sums of regression and of means that can be merged, in float64.
+"""Moments of values and of errors, which can be merged, in float64.
 
-Means and squares around them are kept instead of sums of squares, and merged by the
-formula of Chan, Golub and LeVeque (Algorithms for Computing the Sample Variance, The
-American Statistician 37(3), 1983), so that a large mean does not swallow the spread.
+They hold a mean and the sum of squares around it instead of a sum of squares, and are
+merged by the formula of Chan, Golub and LeVeque (Algorithms for Computing the Sample
+Variance, The American Statistician 37(3), 1983), so that a large mean does not swallow
+the spread.
 
-A mean is kept as a number and its rest, which does not fit into the number beside a
-large offset: merging costs no digits there.
+A mean is stored as the sum of two numbers, of which the second, its *tail*, holds what
+rounding takes from the first. Values around 1e8 with a spread of 1 would otherwise lose
+digits in every merge.
 
-Moments are an array whose first axis has the entries named below; the others, if any,
-are the outputs of a prediction with several columns.
+Moments are an array whose first axis has the entries named below; the other axis, if
+there is one, has the outputs of a prediction with several columns.
 """
 
 from __future__ import annotations
@@ -16,52 +18,53 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad._arrays import Array, cast, wide_dtype
+from xgrad._arrays import Array, cast, divide_or_zero, wide_dtype
 
-# Rows, their weight, and of one quantity its mean with the rest of it and the squares
-# around it.
-ROWS, WEIGHT, MEAN, REST, SQUARES = range(5)
-# Of regression the quantity above is the target, and these follow: the same of the
-# errors, sums of absolute and of relative ones, the largest.
-ERROR, ERROR_REST, ERROR_SQUARES, ABSOLUTE, RELATIVE, LARGEST = range(5, 11)
-OF_MEAN, OF_REGRESSION = 5, 11  # their numbers
+# Number of rows, sum of their weights, and of one quantity its mean in two parts and
+# the sum of squares around it.
+ROWS, WEIGHT, MEAN, TAIL, SQUARES = range(5)
+# In regression that quantity is the target. These follow: the same of the errors, the
+# sums of absolute and of relative errors, and the largest error.
+ERROR, ERROR_TAIL, ERROR_SQUARES, ABSOLUTE, RELATIVE, LARGEST = range(5, 11)
+MEAN_SIZE, REGRESSION_SIZE = 5, 11  # numbers of entries
 
 
 def mean_moments(xp: Any, values: Array, weight: Array | None) -> Array:
-    """Rows, weight, mean and squares of values along the first axis."""
+    """Return the moments of values, taken along the first axis, ``(5, *outputs)``."""
     wide = wide_dtype(xp, values)
     values = cast(xp, values, wide)
     count = xp.full_like(xp.sum(values, axis=0), float(values.shape[0]))
     if values.shape[0] == 0:
-        return xp.stack([count] * OF_MEAN)
-    weight = _weights(xp, values, weight)
+        return xp.stack([count] * MEAN_SIZE)
+    weight = _weights_of_entries(xp, values, weight)
     total = xp.sum(weight, axis=0)
-    return xp.stack([count, total, *_around_mean(xp, values, None, weight, total)])
+    return xp.stack([count, total, *_mean_and_squares(xp, values, None, weight, total)])
 
 
 def regression_moments(
     xp: Any, prediction: Array, target: Array, weight: Array | None
 ) -> Array:
-    """All moments of rows of predictions and targets."""
+    """Return all moments of rows of predictions and targets, ``(11, *outputs)``."""
     wide = wide_dtype(xp, prediction)
     target = cast(xp, target, wide)
     error = cast(xp, prediction, wide) - target
     of_target = mean_moments(xp, target, weight)
     if target.shape[0] == 0:
+        # No rows: 5 + 5 + 1 zeros.
         return xp.concat([of_target, xp.zeros_like(of_target), of_target[:1, ...]])
-    weight = _weights(xp, target, weight)
-    of_error = _around_mean(xp, error, None, weight, of_target[WEIGHT, ...])
+    weight = _weights_of_entries(xp, target, weight)
+    of_error = _mean_and_squares(xp, error, None, weight, of_target[WEIGHT, ...])
     size = xp.abs(error)
-    # An exact prediction of 0 is right; any other one is infinitely wrong.
+    # An exact prediction of 0 has no relative error; any other one is infinitely wrong.
     relative = xp.where(size == 0, 0.0, size / xp.abs(target))
-    counted = xp.where(weight > 0, size, 0.0)
-    sums = [xp.sum(_times(xp, weight, part), axis=0) for part in (size, relative)]
-    rest = xp.stack([*of_error, *sums, xp.max(counted, axis=0)])
-    return xp.concat([of_target, rest])
+    weighted_size = xp.where(weight > 0, size, 0.0)
+    sums = [xp.sum(_weigh(xp, weight, e), axis=0) for e in (size, relative)]
+    others = xp.stack([*of_error, *sums, xp.max(weighted_size, axis=0)])
+    return xp.concat([of_target, others])
 
 
-def _weights(xp: Any, values: Array, weight: Array | None) -> Array:
-    """The weights of rows, for each entry."""
+def _weights_of_entries(xp: Any, values: Array, weight: Array | None) -> Array:
+    """Return the weights of rows for each entry of ``values``; no weight is 1."""
     if weight is None:
         return xp.ones_like(values)
     weight = cast(xp, weight, values.dtype)
@@ -69,103 +72,111 @@ def _weights(xp: Any, values: Array, weight: Array | None) -> Array:
     return xp.broadcast_to(column, values.shape)
 
 
-def _times(xp: Any, weight: Array, values: Array) -> Array:
+def _weigh(xp: Any, weight: Array, values: Array) -> Array:
+    """Return weight times values, with 0 where the weight is 0, even for inf or nan."""
     return weight * xp.where(weight == 0, 0.0, values)
 
 
-def _around_mean(
-    xp: Any, values: Array, rests: Array | None, weight: Array, total: Array
+def _mean_and_squares(
+    xp: Any, values: Array, tails: Array | None, weight: Array, total: Array
 ) -> tuple[Array, Array, Array]:
-    """Weighted mean along the first axis, its rest, and the squares around it.
+    """Return the weighted mean along the first axis, its tail, and squares around it.
 
-    In two passes, the first one corrected by the second: exact for constant values. Of
-    infinite values the mean and the squares are infinite.
+    Values may have tails of their own. The mean takes two passes, of which the second
+    corrects the first, and is exact for constant values. If values are infinite, the
+    mean and the squares are.
     """
-    rough = _over(xp, xp.sum(_times(xp, weight, values), axis=0), total)
-    known = xp.isfinite(rough)
-    apart = values - rough
-    if rests is not None:
-        apart = apart + rests
-    shift = _over(xp, xp.sum(_times(xp, weight, apart), axis=0), total)
-    mean = xp.where(known, rough + shift, rough)
-    rest = xp.where(known, (rough - mean) + shift, 0.0)
-    apart = (
-        (values - mean) - rest if rests is None else (values - mean) + (rests - rest)
+    rough = divide_or_zero(xp, xp.sum(_weigh(xp, weight, values), axis=0), total)
+    is_finite = xp.isfinite(rough)
+    deviation = values - rough
+    if tails is not None:
+        deviation = deviation + tails
+    shift = divide_or_zero(xp, xp.sum(_weigh(xp, weight, deviation), axis=0), total)
+    mean = xp.where(is_finite, rough + shift, rough)
+    # The error of that sum by Dekker's Fast2Sum, which is exact while the correction is
+    # smaller than what it corrects.
+    tail = xp.where(is_finite, (rough - mean) + shift, 0.0)
+    # Tails are subtracted from each other: added to a value they would be lost.
+    deviation = (
+        (values - mean) - tail if tails is None else (values - mean) + (tails - tail)
     )
-    squares = xp.sum(_times(xp, weight, apart**2), axis=0)
-    return mean, rest, xp.where(known, squares, xp.abs(mean))
+    squares = xp.sum(_weigh(xp, weight, deviation**2), axis=0)
+    return mean, tail, xp.where(is_finite, squares, xp.abs(mean))
 
 
-def _over(xp: Any, part: Array, whole: Array) -> Array:
-    """``part / whole``, and 0 where the whole is 0."""
-    return xp.where(whole == 0, 0.0, part / xp.where(whole == 0, 1.0, whole))
-
-
-def merged(xp: Any, moments: Array) -> Array:
-    """The moments of all rows from those of several groups, along the first axis."""
+def merge(xp: Any, moments: Array) -> Array:
+    """Merge the moments of several groups of rows, stacked along the first axis."""
     weight = moments[:, WEIGHT, ...]
     total = xp.sum(weight, axis=0)
-    parts = [xp.sum(moments[:, ROWS, ...], axis=0), total]
-    whole = moments.shape[1] == OF_REGRESSION
-    for mean in (MEAN, ERROR) if whole else (MEAN,):
-        means, rests, squares = (moments[:, mean + i, ...] for i in range(3))
-        middle, rest, between = _around_mean(xp, means, rests, weight, total)
-        parts += [middle, rest, xp.sum(squares, axis=0) + between]
-    if whole:
-        parts += [xp.sum(moments[:, i, ...], axis=0) for i in (ABSOLUTE, RELATIVE)]
-        parts.append(xp.max(moments[:, LARGEST, ...], axis=0))
-    return xp.stack(parts)
+    merged = [xp.sum(moments[:, ROWS, ...], axis=0), total]
+    is_regression = moments.shape[1] == REGRESSION_SIZE
+    for first in (MEAN, ERROR) if is_regression else (MEAN,):
+        means, tails, squares = (moments[:, first + i, ...] for i in range(3))
+        # The squares of all rows are those within the groups and those between them.
+        mean, tail, between = _mean_and_squares(xp, means, tails, weight, total)
+        merged += [mean, tail, xp.sum(squares, axis=0) + between]
+    if is_regression:
+        merged += [xp.sum(moments[:, i, ...], axis=0) for i in (ABSOLUTE, RELATIVE)]
+        merged.append(xp.max(moments[:, LARGEST, ...], axis=0))
+    return xp.stack(merged)
 
 
-def _weightless(xp: Any, moments: Array, values: Array) -> Array:
-    """The values, and nan where nothing was weighed."""
+def _nan_if_weightless(xp: Any, moments: Array, values: Array) -> Array:
+    """Return the values, with nan where the weights sum to 0."""
     return xp.where(moments[WEIGHT, ...] == 0, math.nan, values)
 
 
-def variance(xp: Any, moments: Array) -> Array:
-    """Of the values, with one degree of freedom less; nan for a single one."""
-    freedom = moments[WEIGHT, ...] - 1
-    known = freedom > 0
-    whole = xp.where(known, freedom, 1.0)
-    return xp.where(known, moments[SQUARES, ...] / whole, math.nan)
+def mean_of(xp: Any, moments: Array, *, entry: int) -> Array:
+    """Return the weighted mean of a sum, or a stored mean or maximum.
+
+    It is nan if the weights sum to 0.
+    """
+    values = moments[entry, ...]
+    if entry in (ABSOLUTE, RELATIVE):
+        values = divide_or_zero(xp, values, moments[WEIGHT, ...])
+    return _nan_if_weightless(xp, moments, values)
 
 
 def mean_square(xp: Any, moments: Array) -> Array:
-    """Mean of the squared errors."""
-    spread = _over(xp, moments[ERROR_SQUARES, ...], moments[WEIGHT, ...])
-    return _weightless(xp, moments, spread + moments[ERROR, ...] ** 2)
+    """Return the mean of the squared errors: their variance and their squared mean."""
+    spread = divide_or_zero(xp, moments[ERROR_SQUARES, ...], moments[WEIGHT, ...])
+    return _nan_if_weightless(xp, moments, spread + moments[ERROR, ...] ** 2)
+
+
+def variance(xp: Any, moments: Array) -> Array:
+    """Return the variance with one degree of freedom less; nan for a single value."""
+    # Weights count rows, so that their sum is the number of values.
+    freedom = moments[WEIGHT, ...] - 1
+    is_defined = freedom > 0
+    divisor = xp.where(is_defined, freedom, 1.0)
+    return xp.where(is_defined, moments[SQUARES, ...] / divisor, math.nan)
 
 
 def standard_error(xp: Any, moments: Array, *, population: float | None) -> Array:
-    """Of the mean; nan for more than the population."""
+    """Return the standard error of the mean; nan for more than the population."""
     weight = moments[WEIGHT, ...]
     square = variance(xp, moments) / weight
     if population is not None:
+        # The correction for sampling without replacement, 1 - n / N. A population of
+        # one has no variance, nan, and no error: 0.
         left = 1 - weight / population
         square = xp.where(left == 0, 0.0, square * left)
     return square**0.5
 
 
-def share(xp: Any, moments: Array, *, part: int) -> Array:
-    """Mean of what was added up, or what is known as it is; nan of no weight."""
-    found = moments[part, ...]
-    if part in (ABSOLUTE, RELATIVE):
-        found = _over(xp, found, moments[WEIGHT, ...])
-    return _weightless(xp, moments, found)
+def explained_fraction(xp: Any, moments: Array, *, count_bias: bool) -> Array:
+    """Return the fraction of the target's squares that the prediction explains.
 
-
-def explained(xp: Any, moments: Array, *, biased: bool) -> Array:
-    """The part of the target's squares that errors leave; ``biased`` errors count.
-
-    Of a constant target it is 1 where there is no error and else 0; of less than two
-    rows it is nan.
+    With ``count_bias`` a mean error counts as an error. For a constant target it is 1
+    if there is no error and else 0; for less than two rows it is nan.
     """
-    left = moments[ERROR_SQUARES, ...]
-    if biased:
-        left = left + moments[WEIGHT, ...] * moments[ERROR, ...] ** 2
-    whole = moments[SQUARES, ...]
-    constant = whole == 0
-    part = 1 - left / xp.where(constant, 1.0, whole)
-    part = xp.where(constant & (left != 0), 0.0, part)
-    few = (moments[ROWS, ...] < 2) | (moments[WEIGHT, ...] == 0)
-    return xp.where(few, math.nan, part)
+    error_squares = moments[ERROR_SQUARES, ...]
+    if count_bias:
+        bias = moments[ERROR, ...]
+        error_squares = error_squares + moments[WEIGHT, ...] * bias**2
+    squares = moments[SQUARES, ...]
+    is_constant = squares == 0
+    explained = 1 - error_squares / xp.where(is_constant, 1.0, squares)
+    explained = xp.where(is_constant & (error_squares != 0), 0.0, explained)
+    too_few = (moments[ROWS, ...] < 2) | (moments[WEIGHT, ...] == 0)
+    return xp.where(too_few, math.nan, explained)

@@ -1,4 +1,4 @@
-"""Metrics that sort all rows: areas from ranks, and medians."""
+"""Metrics that sort all rows: the area under a curve, and medians."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ from xgrad._arrays import (
 )
 from xgrad._rules import ValueCheck, enforce, range_checks, require_labels
 from xgrad.metrics import _confusion
-from xgrad.metrics._regression_state import AVERAGES, as_computed, compared
+from xgrad.metrics._regression_state import (
+    AVERAGES,
+    cast_like_prediction,
+    state_of_rows,
+)
 
 
 def roc_auc(
@@ -36,11 +40,11 @@ def roc_auc(
     weight: Any = None,
     zero_division: float = math.nan,
 ) -> ArrayT:
-    """Area under the receiver operating characteristic, of two classes.
+    """Area under the receiver operating characteristic of two classes.
 
-    The chance that a row of the class ``positive`` has a larger score than one of the
-    other class, where equal scores count half: the statistic of Mann and Whitney, from
-    ranks.
+    It is the probability that a row of the class ``positive`` has a larger score than a
+    row of the other class, where equal scores count half. It is computed from ranks, as
+    the statistic of Mann and Whitney (Hanley and McNeil, Radiology 143(1), 1982).
 
     Parameters
     ----------
@@ -49,11 +53,11 @@ def roc_auc(
     target : array of integers, shape (N,)
         Labels 0 and 1.
     positive : {1, 0}
-        The class that the scores speak for.
+        The class whose rows should have the larger scores.
     weight : array, shape (N,), optional
         Weights of the rows.
     zero_division : {nan, 0.0, 1.0}
-        Result where one of the classes has no rows.
+        Value to return if one of the classes has no rows.
 
     Examples
     --------
@@ -62,10 +66,12 @@ def roc_auc(
     array(0.75)
     """
     positive = int(one_of("positive", positive, (0, 1)))
-    fill = _confusion.undefined_value(zero_division)
+    fill = _confusion.require_zero_division(zero_division)
     optional = drop_none(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     _refuse_lazy(xp, "roc_auc")
+    # Labels first would otherwise be ranked as scores, and the scores be refused as
+    # labels, which hides the mistake.
     if is_integral(xp, prediction) and is_floating(xp, target):
         raise ValueError(
             "the arguments look swapped: `prediction` holds integers and `target` "
@@ -85,37 +91,38 @@ def roc_auc(
     if weight is not None:
         require_same_shape("weight", weight, "target", target)
         weight = as_real(xp, "weight", weight, wide)
-    checks = [*range_checks(xp, "target", target, 2), _no_nan("prediction", scores)]
+    checks = [*range_checks(xp, "target", target, 2), _nan_check(scores)]
     enforce(xp, checks)
     with quiet():
-        area = _rank_area(xp, scores, target == positive, weight, wide, fill)
-        return as_computed(area, prediction)
+        is_positive = xp.astype(target == positive, wide)
+        area = _area_from_ranks(xp, scores, is_positive, weight, fill)
+        return cast_like_prediction(area, prediction)
 
 
-def _rank_area(
-    xp: Any,
-    scores: Array,
-    positives: Array,
-    weight: Array | None,
-    wide: Any,
-    fill: float,
+def _area_from_ranks(
+    xp: Any, scores: Array, is_positive: Array, weight: Array | None, fill: float
 ) -> Array:
+    """Return the area, 0-d; ``is_positive`` has 1.0 and 0.0 in the dtype to sum in."""
+    # Equal scores may come in any order: the searches below look for all of them.
     order = xp.argsort(scores)
     scores = xp.take(scores, order)
-    hits = xp.astype(xp.take(positives, order), wide)
-    misses = 1 - hits
+    positives = xp.take(is_positive, order)
+    negatives = 1 - positives
     if weight is not None:
         weight = xp.take(weight, order)
-        hits, misses = hits * weight, misses * weight
-    sums = xp.cumulative_sum(misses, include_initial=True)
-    # Weight of the other class below each score, and of those not above it.
-    below = xp.take(sums, xp.searchsorted(scores, scores, side="left"))
-    not_above = xp.take(sums, xp.searchsorted(scores, scores, side="right"))
-    # One sum after the other: their product may overflow, or vanish.
-    wins = _confusion.ratio(xp, below + not_above, xp.sum(misses), math.nan) / 2
-    area = _confusion.ratio(xp, xp.sum(hits * wins), xp.sum(hits), math.nan)
-    undefined = (xp.sum(hits) == 0) | (xp.sum(misses) == 0)
-    return xp.where(undefined, fill, area)
+        positives, negatives = positives * weight, negatives * weight
+    sums = xp.cumulative_sum(negatives, include_initial=True)
+    # Weight of the negative rows with a smaller score, and with one that is not larger:
+    # their mean counts equal scores half.
+    smaller = xp.take(sums, xp.searchsorted(scores, scores, side="left"))
+    not_larger = xp.take(sums, xp.searchsorted(scores, scores, side="right"))
+    # Divided by one sum after the other: their product may overflow, or vanish.
+    total = xp.sum(negatives)
+    wins = _confusion.divide(xp, smaller + not_larger, total, math.nan) / 2
+    area = xp.sum(positives * wins)
+    area = _confusion.divide(xp, area, xp.sum(positives), math.nan)
+    is_undefined = (xp.sum(positives) == 0) | (total == 0)
+    return xp.where(is_undefined, fill, area)
 
 
 def median_absolute_error(
@@ -126,9 +133,9 @@ def median_absolute_error(
     weight: Any = None,
     average: str | None = "uniform",
 ) -> ArrayT:
-    """Median of the absolute errors; of an even number the middle of two.
+    """Median of the absolute errors; for an even number the mean of the middle two.
 
-    A weight counts rows: one of 2 is a row given twice.
+    Weights count rows: a row of weight 2 counts as two rows.
 
     Examples
     --------
@@ -141,58 +148,67 @@ def median_absolute_error(
         prediction=prediction, target=target, **drop_none(weight=weight)
     )
     _refuse_lazy(xp, "median_absolute_error")
-    compared(prediction, target, weight)  # the checks
+    # For its checks alone: they are those of the other metrics.
+    state_of_rows(prediction, target, weight)
     values = as_float(xp, "prediction", prediction)
     wide = wide_dtype(xp, values)
     with quiet():
         errors = xp.abs(cast(xp, values, wide) - as_real(xp, "target", target, wide))
         if weight is None:
+            # Of n rows the sums 1, 2, ... reach and exceed n / 2 at the middle.
             weight = xp.ones_like(errors)
         else:
             weight = as_real(xp, "weight", weight, wide)
             column = xp.reshape(weight, (-1, *(1 for _ in errors.shape[1:])))
             weight = xp.broadcast_to(column, errors.shape)
         order = xp.argsort(errors, axis=0)
-        found = _middle(
+        median = _weighted_median(
             xp,
             xp.take_along_axis(errors, order, axis=0),
             xp.take_along_axis(weight, order, axis=0),
         )
-        unknown = xp.any(xp.isnan(errors) & (weight != 0), axis=0)
-        found = xp.where(unknown, math.nan, found)
+        # Sorted to the end, nan would pass for the largest error.
+        has_nan = xp.any(xp.isnan(errors) & (weight != 0), axis=0)
+        median = xp.where(has_nan, math.nan, median)
         if average is not None:
-            found = xp.mean(found)
-    return as_computed(found, prediction)
+            median = xp.mean(median)
+    return cast_like_prediction(median, prediction)
 
 
-def _middle(xp: Any, sizes: Array, weight: Array) -> Array:
-    """Weighted median of sorted rows: the mean of those on both sides of the half."""
+def _weighted_median(xp: Any, sizes: Array, weight: Array) -> Array:
+    """Return the weighted median of sorted rows, along the first axis.
+
+    It is the mean of the first row at which the sum of the weights reaches half of the
+    total, and of the first at which it exceeds the half.
+    """
     sums = xp.cumulative_sum(weight, axis=0)
     half = sums[-1:, ...] / 2
-    last = sizes.shape[0] - 1
-    # Sums of n weights that meet at the half are equal to n units of rounding.
+    # A sum of n weights has an error of at most n units of rounding: within that, a sum
+    # counts as equal to the half.
     slack = half * (sizes.shape[0] * float(xp.finfo(sums.dtype).eps))
-    found = []
-    for reached in (sums < half - slack, sums <= half + slack):
-        index = xp.sum(as_index(xp, reached), axis=0, keepdims=True)
-        index = xp.clip(index, 0, last)
-        found.append(xp.take_along_axis(sizes, index, axis=0)[0, ...])
-    return (found[0] + found[1]) / 2
+    middle = []
+    for is_before in (sums < half - slack, sums <= half + slack):
+        index = xp.sum(as_index(xp, is_before), axis=0, keepdims=True)
+        # With negative weights there may be no sum above the half.
+        index = xp.clip(index, 0, sizes.shape[0] - 1)
+        middle.append(xp.take_along_axis(sizes, index, axis=0)[0, ...])
+    return (middle[0] + middle[1]) / 2
 
 
 def _refuse_lazy(xp: Any, name: str) -> None:
     if is_dask(xp):
         raise TypeError(
-            f"`{name}` sorts all rows, which Dask arrays are too large for: compute "
+            f"`{name}` sorts all rows, which is not done for Dask arrays: compute "
             "them first, or take a sample with `random_batch`"
         )
 
 
-def _no_nan(name: str, scores: Array) -> ValueCheck:
+def _nan_check(scores: Array) -> ValueCheck:
+    """Return the check that no score is nan."""
     return ValueCheck(
-        name,
+        "prediction",
         scores,
         scores != scores,
         rule="hold no nan",
-        remedy="a score without a number has no rank",
+        remedy="nan has no rank among the scores",
     )

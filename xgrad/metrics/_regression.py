@@ -1,11 +1,11 @@
-"""Metrics of regression."""
+"""Metrics of regression, each of all rows at once."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from xgrad._arrays import ArrayT
-from xgrad.metrics._regression_state import as_computed, compared
+from xgrad.metrics._regression_state import cast_like_prediction, state_of_rows
 
 
 def r2_score(
@@ -16,11 +16,11 @@ def r2_score(
     weight: Any = None,
     average: str | None = "uniform",
 ) -> ArrayT:
-    """The part of the target's variance that is predicted, ``1 - sum e**2 / sum d**2``.
+    """Fraction of the target's variance that is predicted, ``1 - sum e**2 / sum d**2``.
 
-    ``d`` is the target minus its mean. Of a constant target it is 1 where there is no
-    error and else 0, of less than two rows ``nan``. Parameters, errors and result are
-    described at the top of this module.
+    ``e`` is the error and ``d`` the target minus its mean. For a constant target the
+    value is 1 if there is no error and else 0; for less than two rows it is ``nan``.
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------
@@ -28,8 +28,8 @@ def r2_score(
     >>> r2_score(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
     np.float64(0.5)
     """
-    state = compared(prediction, target, weight)
-    return as_computed(state.r2_score(average=average), prediction)
+    state = state_of_rows(prediction, target, weight)
+    return cast_like_prediction(state.r2_score(average=average), prediction)
 
 
 def explained_variance(
@@ -40,7 +40,10 @@ def explained_variance(
     weight: Any = None,
     average: str | None = "uniform",
 ) -> ArrayT:
-    """`r2_score` where a constant error does not count, ``1 - var(e) / var(t)``.
+    """Fraction of the target's variance that is predicted up to a constant.
+
+    The value is ``1 - var(e) / var(t)``: `r2_score`, but without the constant part of
+    the error ``e``.
 
     Examples
     --------
@@ -48,8 +51,8 @@ def explained_variance(
     >>> explained_variance(np.array([2.0, 3.0, 4.0]), np.array([1.0, 2.0, 3.0]))
     np.float64(1.0)
     """
-    state = compared(prediction, target, weight)
-    return as_computed(state.explained_variance(average=average), prediction)
+    state = state_of_rows(prediction, target, weight)
+    return cast_like_prediction(state.explained_variance(average=average), prediction)
 
 
 def mean_absolute_percentage_error(
@@ -62,8 +65,8 @@ def mean_absolute_percentage_error(
 ) -> ArrayT:
     """Mean of the errors relative to the target, ``abs(p - t) / abs(t)``.
 
-    A share, not a percentage: 0.1 is 10 %. A target of 0 gives ``inf`` unless it is
-    predicted exactly; nothing is clipped.
+    The value is a fraction, not a percentage: 0.1 means 10 %. A target of 0 gives
+    ``inf`` unless it is predicted exactly; nothing is clipped.
 
     Examples
     --------
@@ -71,14 +74,14 @@ def mean_absolute_percentage_error(
     >>> mean_absolute_percentage_error(np.array([1.1, 4.0]), np.array([1.0, 5.0]))
     np.float64(0.15)
     """
-    state = compared(prediction, target, weight)
-    return as_computed(
+    state = state_of_rows(prediction, target, weight)
+    return cast_like_prediction(
         state.mean_absolute_percentage_error(average=average), prediction
     )
 
 
 def max_error(prediction: ArrayT, target: Any, /, *, weight: Any = None) -> ArrayT:
-    """The largest absolute error; rows of weight 0 do not count.
+    """Largest absolute error; rows of weight 0 are ignored.
 
     Examples
     --------
@@ -86,4 +89,6 @@ def max_error(prediction: ArrayT, target: Any, /, *, weight: Any = None) -> Arra
     >>> max_error(np.array([1.0, 2.0]), np.array([1.0, 5.0]))
     np.float64(3.0)
     """
-    return as_computed(compared(prediction, target, weight).max_error(), prediction)
+    return cast_like_prediction(
+        state_of_rows(prediction, target, weight).max_error(), prediction
+    )

@@ -1,4 +1,4 @@
-"""Regression and means of many batches: frozen values, updated and added."""
+"""States of means and of regression over many batches: values that are merged."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ from xgrad._arrays import (
 from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _moments
 
+# Over the outputs of a prediction: their mean, or each of them.
 AVERAGES = ("uniform", None)
 
 
 class _Mergeable:
-    """States that hold moments: an array with the sums of all rows seen."""
+    """A state that holds moments of all rows seen; None before the first."""
 
     moments: Any
 
     def __add__(self, other: Any) -> Any:
-        """The state of the rows of both."""
+        """Return the state of the rows of both."""
+        # The moments of `Mean` and `Regression` have different entries.
         if type(other) is not type(self):
             return NotImplemented
         if self.moments is None or other.moments is None:
@@ -47,44 +49,47 @@ class _Mergeable:
             raise ValueError(
                 "states of different numbers of outputs cannot be added: "
                 f"{tuple(self.moments.shape[1:])} and {tuple(other.moments.shape[1:])}"
-                "; let every `prediction` have the same columns"
+                "; give every `prediction` the same columns"
             )
         with quiet():
             both = xp.stack([self.moments, other.moments])
-            return type(self)(_merged(xp, both))  # type: ignore[call-arg]
+            return type(self)(_merge(xp, both))  # type: ignore[call-arg]
 
     def __radd__(self, other: Any) -> Any:
-        """So that ``sum(states)`` works, which starts at 0."""
+        """Return the state itself for 0, at which ``sum(states)`` starts."""
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
-    def _of_moments(self, function: Any, **options: Any) -> Any:
-        """A function of the moments, without warnings; of Dask's when computed."""
-        xp, moments = self._seen()
+    def _apply(self, function: Any, **options: Any) -> Any:
+        """Return a function of the moments, without warnings; lazy for Dask arrays."""
+        xp, moments = self._require_moments()
         if is_dask(xp):
             step = partial(function, **options)
             return map_blocks(step, moments, dtype=moments.dtype, drop_axis=0)
         with quiet():
             return function(xp, moments, **options)
 
-    def _seen(self) -> tuple[Any, Array]:
+    def _require_moments(self) -> tuple[Any, Array]:
+        """Return the moments and their namespace; raise if no rows were seen."""
         if self.moments is None:
             raise ValueError("the state has seen no rows: `update` it first")
         return common_namespace(moments=self.moments), self.moments
 
 
-def _merged(xp: Any, groups: Array) -> Array:
+def _merge(xp: Any, groups: Array) -> Array:
+    """Merge the moments of several groups of rows, stacked along the first axis."""
     if not is_dask(xp):
-        return _moments.merged(xp, groups)
-    whole = groups.rechunk(-1)
-    return map_blocks(_moments.merged, whole, dtype=groups.dtype, drop_axis=0)
+        return _moments.merge(xp, groups)
+    # A block sees only its own entries: all groups have to be in one.
+    one_block = groups.rechunk(-1)
+    return map_blocks(_moments.merge, one_block, dtype=groups.dtype, drop_axis=0)
 
 
 @dataclass(frozen=True, eq=False)
 class Mean(_Mergeable):
     """Mean, variance and standard error of numbers, over any number of batches.
 
-    Weights count rows: one of 2 is a number seen twice. ``update`` and ``+`` return new
-    states, with sums in float64 where the device has it.
+    Weights count rows: a weight of 2 means that a number was seen twice. ``update`` and
+    ``+`` return new states, with sums in float64 where the device has it.
 
     Examples
     --------
@@ -97,7 +102,7 @@ class Mean(_Mergeable):
     moments: Any = None
 
     def update(self, values: Any, /, *, weight: Any = None) -> Mean:
-        """The state after more numbers, an array ``(n,)``, with weights ``(n,)``."""
+        """Return the state after more numbers ``(n,)`` with weights ``(n,)``."""
         xp = common_namespace(
             values=values, **drop_none(weight=weight, moments=self.moments)
         )
@@ -108,39 +113,39 @@ class Mean(_Mergeable):
                 'number for each row, for example a loss with reduction="none"'
             )
         floats = as_float(xp, "values", values)
-        arrays = {"prediction": floats, **_weight(xp, weight, floats)}
-        shape = (_moments.OF_MEAN,)
-        return self + Mean(_summed(xp, arrays, _mean_of_block, shape))
+        arrays = {"prediction": floats, **_as_weight(xp, weight, floats)}
+        shape = (_moments.MEAN_SIZE,)
+        return self + Mean(_moments_of_rows(xp, arrays, _mean_of_block, shape))
 
     def mean(self) -> Any:
-        """Weighted mean; nan of no weight."""
-        return self._of_moments(_moments.share, part=_moments.MEAN)
+        """Return the weighted mean; nan if the weights sum to 0."""
+        return self._apply(_moments.mean_of, entry=_moments.MEAN)
 
     def variance(self) -> Any:
-        """Variance with one degree of freedom less; nan for a single number."""
-        return self._of_moments(_moments.variance)
+        """Return the variance with one degree of freedom less; nan for one number."""
+        return self._apply(_moments.variance)
 
     def standard_error(self, *, population: int | None = None) -> Any:
-        """How far the mean may be from that of all rows, as `xgrad.batch_mean` says.
+        """Return the standard error of the mean, as `xgrad.batch_mean` does.
 
-        It is 0 for the whole population, and nan for more than that.
+        If the rows are a sample without replacement from a ``population`` of that many,
+        it is smaller: 0 for all of them, and nan for more.
         """
-        rows = None
+        size = None
         if population is not None:
-            rows = python_float(
-                "population", integer("population", population, least=1)
-            )
-        return self._of_moments(_moments.standard_error, population=rows)
+            count = integer("population", population, least=1)
+            size = python_float("population", count)
+        return self._apply(_moments.standard_error, population=size)
 
 
 @dataclass(frozen=True, eq=False)
 class Regression(_Mergeable):
     """Errors of predicted numbers, over any number of batches.
 
-    Squares are kept around their means, which are merged without a loss of digits: R2
-    of float32 targets around 1e4 is right. ``update`` and ``+`` return new states, with
+    The state holds squares around means, which are merged without loss of digits: R2 is
+    right for float32 targets around 1e4. ``update`` and ``+`` return new states, with
     sums in float64 where the device has it. Predictions of shape ``(N, K)`` have K
-    outputs, of which metrics give the mean, or all with ``average=None``.
+    outputs: metrics are averaged over them, or given for each with ``average=None``.
 
     Examples
     --------
@@ -155,7 +160,7 @@ class Regression(_Mergeable):
     def update(
         self, prediction: Any, target: Any, /, *, weight: Any = None
     ) -> Regression:
-        """The state after more rows, ``(N,)`` or ``(N, K)``, with weights ``(N,)``."""
+        """Return the state after more rows ``(N,)`` or ``(N, K)``, weights ``(N,)``."""
         xp = common_namespace(
             prediction=prediction,
             target=target,
@@ -179,48 +184,52 @@ class Regression(_Mergeable):
             arrays = {
                 "prediction": values,
                 "target": as_real(xp, "target", target, wide),
-                **_weight(xp, weight, values),
+                **_as_weight(xp, weight, values),
             }
-        shape = (_moments.OF_REGRESSION, *values.shape[1:])
-        return self + Regression(_summed(xp, arrays, _regression_of_block, shape))
+        shape = (_moments.REGRESSION_SIZE, *values.shape[1:])
+        moments = _moments_of_rows(xp, arrays, _regression_of_block, shape)
+        return self + Regression(moments)
 
     def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
-        """Mean of the squared errors."""
-        return self._outputs(average, _moments.mean_square)
+        """Return the mean of the squared errors."""
+        return self._average(average, _moments.mean_square)
 
     def root_mean_squared_error(self) -> Any:
-        """Root of the mean of the squared errors."""
+        """Return the root of the mean of the squared errors, over all outputs."""
         return self.mean_squared_error() ** 0.5
 
     def mean_absolute_error(self, *, average: str | None = "uniform") -> Any:
-        """Mean of the absolute errors."""
-        return self._outputs(average, _moments.share, part=_moments.ABSOLUTE)
+        """Return the mean of the absolute errors."""
+        return self._average(average, _moments.mean_of, entry=_moments.ABSOLUTE)
 
     def mean_absolute_percentage_error(self, *, average: str | None = "uniform") -> Any:
-        """Mean of the errors relative to the target, ``abs(e / t)``."""
-        return self._outputs(average, _moments.share, part=_moments.RELATIVE)
+        """Return the mean of the errors relative to the target, ``abs(e / t)``."""
+        return self._average(average, _moments.mean_of, entry=_moments.RELATIVE)
 
     def max_error(self) -> Any:
-        """The largest absolute error."""
-        xp, _ = self._seen()
-        return xp.max(self._of_moments(_moments.share, part=_moments.LARGEST))
+        """Return the largest absolute error."""
+        xp, _ = self._require_moments()
+        # Over all outputs the largest error is a maximum, too, and not a mean.
+        return xp.max(self._apply(_moments.mean_of, entry=_moments.LARGEST))
 
     def r2_score(self, *, average: str | None = "uniform") -> Any:
-        """The part of the target's variance that is predicted."""
-        return self._outputs(average, _moments.explained, biased=True)
+        """Return the fraction of the target's variance that is predicted."""
+        return self._average(average, _moments.explained_fraction, count_bias=True)
 
     def explained_variance(self, *, average: str | None = "uniform") -> Any:
-        """The same, where a constant error does not count."""
-        return self._outputs(average, _moments.explained, biased=False)
+        """Return that fraction as it would be without a constant error."""
+        return self._average(average, _moments.explained_fraction, count_bias=False)
 
-    def _outputs(self, average: str | None, function: Any, **options: Any) -> Any:
+    def _average(self, average: str | None, function: Any, **options: Any) -> Any:
+        """Return a function of the moments: its mean over the outputs, or all."""
         one_of("average", average, AVERAGES)
-        xp, _ = self._seen()
-        values = self._of_moments(function, **options)
+        xp, _ = self._require_moments()
+        values = self._apply(function, **options)
         return values if average is None else xp.mean(values)
 
 
-def _weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
+def _as_weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
+    """Return ``{"weight": weights of the rows}`` as floats, or an empty dict."""
     if weight is None:
         return {}
     if tuple(weight.shape) != tuple(values.shape[:1]):
@@ -231,14 +240,16 @@ def _weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
     return {"weight": as_real(xp, "weight", weight, wide_dtype(xp, values))}
 
 
-def _summed(xp: Any, arrays: dict[str, Any], function: Any, shape: Any) -> Array:
-    """Moments of all rows; of Dask arrays those of their blocks, merged."""
+def _moments_of_rows(
+    xp: Any, arrays: dict[str, Any], function: Any, shape: tuple[int, ...]
+) -> Array:
+    """Return the moments of all rows; for Dask arrays merge those of their blocks."""
     if not is_dask(xp):
         with quiet():
             return function(arrays, {})
     dtype = wide_dtype(xp, arrays["prediction"])
-    groups = summarize_blocks(function, arrays, shape=tuple(shape), dtype=dtype)
-    return _merged(xp, groups)
+    groups = summarize_blocks(function, arrays, shape=shape, dtype=dtype)
+    return _merge(xp, groups)
 
 
 def _mean_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
@@ -252,25 +263,27 @@ def _regression_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
     return _moments.regression_moments(xp, prediction, target, arrays.get("weight"))
 
 
-def compared(prediction: Any, target: Any, weight: Any) -> Regression:
-    """The state of the rows of one call, of which there must be some."""
+def state_of_rows(prediction: Any, target: Any, weight: Any) -> Regression:
+    """Return the state of the rows of one call; raise if none of them counts."""
     state = Regression().update(prediction, target, weight=weight)
     if prediction.shape[0] == 0:
         raise ValueError("`prediction` has no rows to compare: skip the empty batch")
     if weight is None:
         return state
-    xp, moments = state._seen()
-    whole = xp.max(moments[_moments.WEIGHT, ...])
+    moments = state.moments
+    xp = common_namespace(moments=moments)
+    weight_sum = xp.max(moments[_moments.WEIGHT, ...])
     guard = Guard(xp, active=True)
-    whole = guard(whole, [weight_sum_check(whole)])
+    weight_sum = guard(weight_sum, [weight_sum_check(weight_sum)])
     guard.enforce()
-    # Of Dask arrays the check goes along with what is computed.
-    return Regression(moments + 0 * whole) if is_dask(xp) else state
+    # The check of a Dask array is made if what it returns is computed with.
+    return Regression(moments + 0 * weight_sum) if is_dask(xp) else state
 
 
-def as_computed(value: Any, prediction: Any) -> Any:
-    """In the dtype that the prediction is computed in."""
+def cast_like_prediction(value: Any, prediction: Any) -> Any:
+    """Return a value in the dtype that computations with the prediction have."""
     xp = common_namespace(prediction=prediction)
+    # No rows are enough to learn a dtype from, and cost no conversion.
     dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
     if is_dask(xp):
         return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
