@@ -39,7 +39,7 @@ from xgrad._evaluation import (
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 # Far above the size from which the general way costs nothing beside the function.
 MOST_ENTRIES = 2**14
-# Arrays of positions that are remembered, of the largest size 1 MB each.
+# Arrays of positions that are remembered, of at most 1 MB each for 8 offsets.
 REMEMBERED_POSITIONS = 8
 
 
@@ -70,12 +70,14 @@ def quick_gradient(
     if not (accuracy is None or type(accuracy) is int):
         return None, None
     scheme, offsets = _stencil_and_offsets(method, accuracy)
+    # More than one chunk on the general way: values and differences, side by side.
     if x.size * len(offsets) * width * 2 * x.itemsize > CPU_BYTES:
         return None, None
     base = f(x.copy())
     if not _is_number(base, x):
         return None, base
-    base = x.dtype.type(base)  # now: `f` may use one buffer again and again
+    # A copy: `f` may use one buffer again and again.
+    base = x.dtype.type(base)
     one_by_one = mode == "loop" or x.size <= FEW_COLUMNS
     with at_perturbed_points():
         return _differentiate(f, x, base, scheme, offsets, one_by_one), base
@@ -94,6 +96,7 @@ def _differentiate(
     if one_by_one and x.dtype == np.float64 and x.size <= FEW_COLUMNS:
         return _differentiate_numbers(f, x, float(base), scheme, offsets, info)
     flat = x.reshape(-1)
+    # The steps of the general way: see `floored_size` for the floor and for the cap.
     size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
     step = floor_power_of_two(_xp(), size) * scheme.relative_step(info.eps)
     coordinates = flat + _as_first_axis(offsets, x.dtype) * step
@@ -195,7 +198,7 @@ def _value_at(
         move = coordinate - x.reshape(-1)[i]
         error.add_note(note_at(describe_move("x", i, x.shape, move)))
         raise
-    # A float now: `f` may use one buffer again and again.
+    # A copy: `f` may use one buffer again and again.
     return float(value) if _is_number(value, x) else None
 
 
@@ -223,10 +226,10 @@ def _differences_together(
 
     One of them is proved. Return None if the general way has to be taken.
     """
-    count, points = x.size, coordinates.size
+    points = coordinates.size
     trace = Trace(_xp(), points, Memo())
     try:
-        positions = _positions(count, len(coordinates))
+        positions = _positions(x.size, len(coordinates))
         region = Region.at_positions(trace.xp, x.shape, positions, None, trace.cache)
         shape = (points, *region.extent)
         diff = (coordinates - flat).reshape(shape)
@@ -245,18 +248,29 @@ def _differences_together(
         return None
     finally:
         trace.close()
-    middle = count // 2
+    proved = _agrees_with_a_plain_call(f, x, coordinates, base, value, changes, eps)
+    return changes if proved else None
+
+
+def _agrees_with_a_plain_call(
+    f: Callable[[Any], Any],
+    x: Array,
+    coordinates: Array,
+    base: Any,
+    value: Any,
+    changes: Array,
+    eps: float,
+) -> bool:
+    """Whether ``f(x)`` and the change at one of the points are those of plain calls."""
+    middle = x.size // 2
     point = x.copy()
     point.reshape(-1)[middle] = coordinates[0, middle]
     expected = f(point)
     if not (_is_number(expected, x) and math.isfinite(expected)):
-        return None
+        return False
     allowed = ROUNDING * eps * max(abs(expected), abs(base))
-    if agree(base + changes[0, middle], expected, allowed) and agree(
-        value, base, allowed
-    ):
-        return changes
-    return None
+    near = agree(base + changes[0, middle], expected, allowed)
+    return bool(near and agree(value, base, allowed))
 
 
 @functools.cache

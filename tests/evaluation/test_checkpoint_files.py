@@ -100,6 +100,9 @@ def test_small_changes_of_f_are_seen(tmp_path):
     gradient(f, X, vectorized=False, checkpoint=path)
     with pytest.raises(ValueError, match="returns something else"):
         gradient(lambda x: f(x) + 1e-9, X, vectorized=False, checkpoint=path)
+    # An infinite value has no size that a difference could be small for.
+    with pytest.raises(ValueError, match="returns something else at x"):
+        gradient(lambda x: f(x) + np.inf, X, vectorized=False, checkpoint=path)
 
 
 # Damaged

@@ -113,6 +113,7 @@ class Checkpoint:
         self._require_same(key, recorded.key)
         if points.total:
             recorded.chunks = list(points.chunks(recorded.most))
+        # Complex steps store complex values of the precision of f(x).
         dtype = to_numpy(base[:0] if base.ndim else base).dtype
         if not 1 <= recorded.most <= limit or not all(
             k < len(recorded.chunks)

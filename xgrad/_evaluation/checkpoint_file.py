@@ -72,6 +72,8 @@ def write_contents(path: Path, contents: Contents) -> None:
     try:
         with unfinished.open("wb") as file:
             np.savez(file, **arrays)
+            # On the disk before it takes the place of the old file: after a crash there
+            # is one of them, complete.
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -90,6 +92,7 @@ def read_contents(file: IO[bytes]) -> Contents:
         Pass({name: one["about"][name] for name in PASS_NAMES}, one["fitting"])
         for one in about["passes"]
     ]
+    # JSON has floats and booleans as well, which would fail later on.
     if not all(type(one.most) is int for one in passes):
         raise TypeError("the number of points in a chunk is not an integer")
     base = arrays.pop("base", None)
@@ -111,6 +114,7 @@ def read_arrays(file: IO[bytes]) -> dict[str, np.ndarray]:
     length = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
+        # Before anything is read: a damaged length could claim all memory.
         if sum(member.file_size for member in members) > length:
             raise ValueError("the arrays claim to be longer than the file")
         for member in members:
@@ -129,6 +133,7 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         data = file.read()
     count = math.prod(shape)
+    # Objects are pickles, which could run any code.
     if dtype.hasobject or count < 0 or count * dtype.itemsize != len(data):
         raise ValueError(f"{member.filename} has another length than it says")
     array = np.frombuffer(data, dtype)

@@ -29,6 +29,7 @@ def call_key(
         {
             "name": name,
             "shape": list(x.shape),
+            # Its name alone: PyTorch writes "torch.float64".
             "dtype": str(x.dtype).rpartition(".")[2],
             "values": _digest(x),
         }

@@ -48,7 +48,9 @@ def lock_file(path: Path) -> Iterator[None]:
         yield
     finally:
         _descriptors.discard(descriptor)
-        if os.name == "nt":  # which removes no open file
+        # Windows removes no open file. Elsewhere it is removed while it is locked: a
+        # call that locks it between closing and removing would lose it.
+        if os.name == "nt":
             os.close(descriptor)
         with contextlib.suppress(OSError):
             lock.unlink()

@@ -76,8 +76,11 @@ def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Function:
     if mode != "loop":
         modes = _modes_to_try(has_vmap, forced == "1" or not points.by_entries)
         proved = _first_correct(evaluator, proof, modes, mode)
-    if proved is None:  # memory ran out: it may not next time
+    # Memory ran out. It may suffice next time, so that nothing is remembered.
+    if proved is None:
         return loop
+    # One point may see smaller arrays than the points of the first proof did; chunks
+    # must fit the largest.
     width = max(width, proved.width)
     memory.modes[key] = proved.mode, width
     memory.last = proved.mode

@@ -113,9 +113,11 @@ class Function(Portable):
         like = self.leaves[0]
         if hides_points(result):
             return result
+        # The usual case, without the checks below: they take longer than a small `f`.
         if type(result) is type(like) and result.dtype == like.dtype:
             return self.xp.asarray(result, copy=True)
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
+            # In the widest dtype of the library, which loses least of a Python float.
             number = python_float("the result of f", result)
             return from_host(
                 self.xp, number, like=like, dtype=wide_dtype(self.xp, like)
@@ -123,6 +125,7 @@ class Function(Portable):
         if isinstance(result, (float, complex)) and is_complex(self.xp, like):
             result = from_host(self.xp, result, like=like)
         self._require_own_library(result)
+        # This raises where the result lies on another device than x.
         common_namespace(**{"the result of f": result, "x": like})
         values = self.as_number(self.xp, result)
         return self.xp.asarray(values, copy=True) if values is result else values
@@ -133,7 +136,8 @@ class Function(Portable):
         try:
             xp = common_namespace(**{"the result of f": result})
         except TypeError as error:
-            if isinstance(result, np.ndarray):  # masked, or a matrix
+            # A masked array or a matrix: the error says why these are refused.
+            if isinstance(result, np.ndarray):
                 raise TypeError(f"`f` returned a {kind}: {error}") from None
             remedy = "make one array of it, for example with `xp.stack`"
             raise TypeError(

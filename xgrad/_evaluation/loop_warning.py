@@ -31,6 +31,7 @@ def reason_of(error: BaseException, f: Any) -> str:
         return f"{error.idiom}{error.place or place}: {remedy}"
     if isinstance(error, RefusedError):
         return f"its results{place}: {error}"
+    # The innermost line of the caller's own code, not of a library that it calls.
     for frame in traceback.extract_tb(error.__traceback__):
         if not is_library(frame.filename):
             place = describe_line(frame.filename, frame.lineno or 0)

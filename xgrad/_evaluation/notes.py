@@ -40,6 +40,7 @@ def describe_point(points: Points, column: int, offset: int) -> str:
         moves = xp.reshape(moves, (-1,))
         return " and ".join(
             describe_move(name, label, points.base.shape, moves[label])
+            # A pair on the diagonal of a Hessian is one entry twice.
             for label in dict.fromkeys(labels)
         )
     at_most = f"moved by up to {float(xp.max(xp.abs(moves))):.3g}"

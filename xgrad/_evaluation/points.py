@@ -113,6 +113,8 @@ class Points(Portable):
 
     def chunks(self, most: int) -> Iterator[Chunk]:
         """Yield chunks of at most ``most`` points, those of a column side by side."""
+        # All offsets of a column together, so that its derivative is combined and its
+        # values are released before the next columns are evaluated.
         count = len(self.offsets)
         width = max(1, most // count)
         depth = min(count, max(1, most))
@@ -138,6 +140,7 @@ class Points(Portable):
                 return points
         mask = self._mask(chunk.start, chunk.stop)
         if mask is None:
+            # `f` may write into it, and the coordinates are needed again.
             return xp.asarray(coordinates, copy=True)
         # `where` leaves the other columns exactly as they are; adding 0 would not.
         points = xp.where(mask, coordinates[:, None, ...], self.base)
@@ -197,6 +200,7 @@ class Points(Portable):
         if self.column_of_entry is None:
             return origin, [block[:, None, ...] for block in self.coordinates]
         if not self.lead and self._has_all_columns:
+            # A view of the coordinates that exist already.
             return origin, [
                 self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
                 for block in self.coordinates
@@ -224,6 +228,7 @@ class Points(Portable):
         xp = self.xp
         multiples = self._along_first_axis(offsets, base)
         if sides is not None:
+            # All on one side, the offsets become distinct distances from x.
             ranks = [1 + sorted(self.offsets).index(offset) for offset in offsets]
             one_sided = self._along_first_axis(ranks, base) * sides
             multiples = xp.where(sides == 0, multiples, one_sided)

@@ -41,6 +41,7 @@ def bind_function(
         dtype = floating_dtype(xp, dtype)
         with quiet():
             floats = [as_float(xp, "x", cast(xp, leaf, dtype)) for leaf in floats]
+    # The structure without the arrays, which would travel to every worker twice.
     skeleton = rebuild(x, [None] * len(named_leaves)) if nested else None
     return Function(f, xp, skeleton, tuple(floats), execution.mode), named_leaves
 

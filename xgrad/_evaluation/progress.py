@@ -57,4 +57,5 @@ def _open_bar() -> Any:
             "progress=True needs tqdm: install xgrad[progress], or give a callable "
             "(done, total)"
         ) from None
+    # The total grows with `expect`: passes are announced one after the other.
     return tqdm(total=0, unit=" evaluations", unit_scale=True)

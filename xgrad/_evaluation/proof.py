@@ -73,6 +73,7 @@ class Proof:
         positions = [count // 2] if again else _sample_positions(count)
         if points.columns:
             points = points.at_positions(positions)
+        # One offset of each column is enough, and not always the same side.
         first = 0 if len(points.offsets) == 1 else len(positions) % 2
         chunk = Chunk(0, points.count, first, first + 1)
         plain = replace(self.function, mode="loop")
@@ -126,8 +127,9 @@ class Proof:
         """Raise unless values and ``f(x)`` are those of plain calls, up to rounding."""
         if function.gives_differences:
             values = value + values
+        # f(x) itself was real, and rounds otherwise.
         if is_complex(function.xp, sample.points.base):
-            value = self.base  # f(x) itself was real, and rounds otherwise
+            value = self.base
         if not self._agree(values, sample.expected, value):
             raise RefusedError(
                 "they differ for many points and for one, as those of functions that "
@@ -176,7 +178,8 @@ class Proof:
         xp, function = self.function.xp, self.function
         with at_perturbed_points():
             once = self.base
-            if is_complex(xp, function.anchor):  # f(x) itself was real
+            # f(x) itself was real, and rounds otherwise.
+            if is_complex(xp, function.anchor):
                 once = function.evaluate(function.copy_leaves(lambda x: x))
             again = function.evaluate(function.copy_leaves(lambda x: x))
         if not math.prod(once.shape):

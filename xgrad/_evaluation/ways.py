@@ -95,6 +95,7 @@ def _by_loop(
     values = []
     batch = points.batch(chunk)
     for i in range(chunk.size):
+        # New copies for every call: `f` may write into its argument.
         arguments = function.copy_leaves(lambda x: x, without=leaf)
         arguments[leaf] = batch[i, ...]
         try:
@@ -156,6 +157,8 @@ def trace_points(
         arguments[leaf] = wrap_like(standin, base)
         result = function.convert_result(_call_traced(function, trace, arguments))
         if not hides_points(result):
+            # `f` does not depend on this leaf, or broke the chain of stand-ins: then
+            # the proof will see it.
             return _repeat_constant(function, result, chunk), (result, trace)
         result = unwrap(result)
         value = function.as_number(xp, xp.asarray(result.ensure_current().base))
@@ -176,8 +179,10 @@ def _call_traced(function: Function, trace: Trace, arguments: list[Any]) -> Any:
         if trace.refusal is None or trace.refusal is error:
             raise
         raise trace.refusal from error
-    if trace.refusal is not None:  # `f` has caught it
+    # `f` has caught the refusal, and may have returned something else instead.
+    if trace.refusal is not None:
         raise trace.refusal
+    # On a GPU, asking for it would wait for the device at every chunk.
     if trace.is_numpy and trace.unchecked_diffs and not trace.diffs_are_finite:
         raise NotFiniteError
     return result
@@ -187,7 +192,8 @@ def _repeat_constant(function: Function, value: Array, chunk: Chunk) -> Array:
     """Return a result that does not depend on the points once for each of them."""
     constant = value[None, ...]
     if function.gives_differences:
-        constant = constant - value  # not zeros: infinite values have none
+        # Not zeros: the difference of infinite values is nan.
+        constant = constant - value
     return function.xp.broadcast_to(constant, (chunk.size, *value.shape))
 
 
@@ -201,7 +207,9 @@ def _standin(function: Function, trace: Trace, points: Points, chunk: Chunk) -> 
         return Batched(trace, base, region, value=batch[:, None, ...])
     entries, values = map(unwrap, points.perturbed_entries(chunk))
     origin = xp.take(xp.reshape(base, (-1,)), xp.reshape(entries, (-1,)))
+    # Of rounded coordinates, so that quotients have exactly the moves that were made.
     diff = values - xp.reshape(origin, entries.shape)
+    # The only entry of an array is all of it, which costs no positions.
     if math.prod(shape) == 1:
         region = Region.full(xp, shape, trace.cache)
     else:

@@ -53,6 +53,8 @@ class ChunkTask:
                     raise
             # Here the exception, whose traceback held the arrays of `f`, is gone.
             most = chunk.size // 2
+        # The limit that is left holds for all that follows: what did not fit once would
+        # not fit again, and each attempt costs an evaluation.
         first, second = chunk.halves()
         left, most = self.evaluate(first, most)
         right, most = self.evaluate(second, most)
@@ -72,7 +74,7 @@ def evaluate_in_turn(
         yield values
 
 
-@dataclass
+@dataclass(eq=False)
 class PendingChunk:
     """A chunk that was submitted to an executor."""
 
@@ -107,6 +109,8 @@ def evaluate_by_executor(
         for number, chunk in enumerate(chunks):
             pending.append(PendingChunk(number, _submit(executor, task, chunk)))
             if len(pending) >= window:
+                # It leaves the queue after its values have arrived: those of a call
+                # that is interrupted while it waits are stored in the end.
                 yield _take_first(pending, store)
                 pending.popleft()
         while pending:
@@ -163,7 +167,8 @@ def evaluate_by_map(
     count = 0
     for values in results:
         count += 1
-        if count > len(chunks):  # at once: there may be no end of them
+        # At once: there may be no end of results.
+        if count > len(chunks):
             break
         if store is not None:
             store(count - 1, values)
