@@ -73,14 +73,14 @@ class Problem(Passes):
         )
         return Estimate(error, step, status, self.evaluator.meter.done)
 
-    def finish(self, given: Array, result: Result, shape: tuple[int, ...]) -> Result:
+    def finish(self, original: Array, result: Result, shape: tuple[int, ...]) -> Result:
         """Return a result with the columns as last axis, in its final shape and dtype.
 
-        The dtype is the one that ``given``, the array as the caller gave it, leads to.
-        Steps and bounds of half precision stay in single: they may be too small.
+        ``original``, the array as the caller passed it, leads to the dtype. Steps and
+        bounds of half precision stay in single: they may be too small.
         """
         xp = self.xp
-        dtype = result_dtype(xp, given, self.plan.dtype)
+        dtype = result_dtype(xp, original, self.plan.dtype)
 
         def finished(array: Array, dtype: Any) -> Array:
             if array.ndim > 1:

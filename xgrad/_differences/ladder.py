@@ -26,10 +26,10 @@ SETTLED = 0.02
 COMPARED = 2
 
 # A value is unresolved where rungs differ by more than these parts of the slope over
-# the largest step, and of the value itself. Both set by trial: smaller ones doubt
-# values that are right, larger ones let wrong ones pass. The second is the relative
-# error from which the benchmarks call an error silent. Of a bounded oscillation all
-# slopes over large steps are near 0 and agree; the first does not notice that.
+# the largest step, and of the value itself. Both set by trial. Smaller ones doubt
+# values that are right, larger ones let wrong ones pass; the first hardly ever decides.
+# The second is the relative error from which the benchmarks call an error silent. Of a
+# bounded oscillation all slopes over large steps are near 0 and agree: neither tells.
 TOP_SHARE = 1e-3
 VALUE_SHARE = 1e-4
 
@@ -43,8 +43,8 @@ CORNER_STAYS = 0.5
 # one over the step. A corner must be twice that.
 CORNER_NOISE = 8
 # Rungs on which a corner may be hidden by noise do not speak against it. Twice the
-# factor above, as the noise is an estimate. Set by trial: a larger one takes smooth but
-# sharp functions for corners, a smaller one loses corners.
+# factor above, as the noise is an estimate. Set by trial: with a larger one functions
+# that do not converge are called corners, with a smaller one small corners unresolved.
 HIDDEN_NOISE = 16
 
 

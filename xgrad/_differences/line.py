@@ -119,11 +119,11 @@ def _length(
 
 
 def directional_derivative(
-    function: Function, v: Any, plan: Plan, execution: Execution, given: Array
+    function: Function, v: Any, plan: Plan, execution: Execution, original: Array
 ) -> tuple[Result, int]:
     """Differentiate along a direction: in the shape of ``f(x)``, and the evaluations.
 
-    ``given``, the array as the caller gave it, leads to the dtype.
+    ``original``, the array as the caller passed it, leads to the dtype.
     """
     xp, x = function.xp, function.leaves[0]
     call, length = line_along(function, v, own=plan.method == "ladder")
@@ -139,5 +139,5 @@ def directional_derivative(
         if plan.full_output:
             error, step = result.error / length, result.step * length
             scaled = replace(scaled, error=error, step=step)
-    finished = problem.finish(given, scaled, tuple(base.shape))
+    finished = problem.finish(original, scaled, tuple(base.shape))
     return finished, evaluator.meter.done

@@ -15,9 +15,9 @@ from xgrad._differences.result import Result, status_codes, where_results
 from xgrad._differences.samples import Samples
 from xgrad._differences.stencil import IMAGINARY_STEP, Stencil
 
-# How many roundings of the size of its result `f` is expected to add up inside. Set by
-# trial on error bounds: fewer and bounds fail where `f` is a long sum; more loosens
-# them everywhere.
+# Roundings of the size of its result that `f` is expected to add up inside. Set by
+# trial: fewer are not enough where `f` is a long sum, more loosen bounds and hide small
+# corners. Beside the change to another accuracy it seldom decides.
 ROUNDINGS = 3
 # The change to a higher accuracy is about the error itself. Twice that is a bound as
 # long as the better value is off by no more than the change.

@@ -41,8 +41,8 @@ class SparseSumOfTerms(SummedOutputs):
             return x if group.order is None else xp.take(x, group.order, axis=-1)
 
         sides = None if points.sides is None else of_columns(points.sides)
-        moved = [of_columns(block) for block in points.coordinates]
-        coordinates = of_columns(points.base), moved
+        points_of_columns = [of_columns(block) for block in points.coordinates]
+        coordinates = of_columns(points.base), points_of_columns
         return samples_of_sums(
             self, points, blocks, coordinates, add_terms, sides, relative
         )
