@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from collections import Counter
 
@@ -15,6 +16,13 @@ import xgrad
 collect_ignore = ["project/user_code"]
 # Thousands of dots say no more than these, which fit on a line or two.
 TESTS_PER_DOT = 50
+
+# A machine that runs several processes at once may pause any example.
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import settings
+
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
 
 
 @pytest.fixture(params=LIBRARIES)
