@@ -8,7 +8,7 @@ not show: races between blocks, the rounding of a GPU's `exp`, and speed.
 import numpy as np
 import pytest
 from cases.losses import LOSSES, sample
-from tools.cuda_on_cpu import GPP, compiled, on_the_cpu
+from tools.cuda_on_cpu import GPP, all_kernels, compiled, on_the_cpu
 
 import xgrad
 from xgrad._evaluation import columns
@@ -38,7 +38,7 @@ def test_every_kernel_compiles(architecture):
         load_nvidia_dynamic_lib("nvrtc")
     except Exception as error:
         pytest.skip(f"NVRTC is missing: {error}")
-    found = kernels.all_kernels()
+    found = all_kernels(kernels)
     names = {kernel.name for kernel in found.values()}
     assert names == {"rows", "errors", "finish", "pairs", "points"}
     for name, kernel in found.items():
@@ -68,7 +68,7 @@ def on_cpu(monkeypatch):
     monkeypatch.setattr(kernels, "THREADS", 64)
     monkeypatch.setattr(kernels, "MOST_THREADS", 64)
     monkeypatch.setattr(kernels, "FINISH_THREADS", 64)
-    monkeypatch.setattr(kernels, "SHORT", 100)
+    monkeypatch.setattr(kernels, "SHORT_ROW", 100)
     monkeypatch.setattr(kernels, "MOST_BLOCKS", 3)
     monkeypatch.setattr(kernels, "COUNTING_BLOCKS", 3)
     monkeypatch.setattr(kernels, "_address", lambda array: array.ctypes.data)

@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -52,6 +53,31 @@ def compiled(kernel: Any, architecture: str) -> bytes:
     options = core.assemble_cupy_compiler_options(kernel.options)
     program = compiler._NVRTCProgram(kernel.code, "kernel.cu", (), (), method="cubin")
     return program.compile((*options, "-ftz=true", f"-arch=sm_{architecture}"))[0]
+
+
+def all_kernels(kernels: Any) -> dict[str, Any]:
+    """Every kernel that there is, apart from some pairs of labels of two dtypes."""
+    return {" ".join(map(str, key)): kernel for key, kernel in _all_kernels(kernels)}
+
+
+def _all_kernels(kernels: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    for kind in kernels.FLOATS:
+        yield ("finish", kind), kernels.finish_kernel(kind)
+        for loss in (0, 1, 2):
+            yield ("errors", loss, kind), kernels.errors_kernel(loss, kind)
+    for loss, kind, label, team in itertools.product(
+        (0, 1), kernels.FLOATS, kernels.INTEGERS, (0, *kernels.TEAMS)
+    ):
+        # What depends on the label does not depend on the rest.
+        if label == "int64" or (kind == "float32" and team == 4):
+            for vector in (False, True)[: 1 + (team == 0)]:
+                key = loss, kind, label, team, vector
+                yield ("rows", *key), kernels.rows_kernel(*key)
+    for kind in kernels.WIDE:
+        yield ("points", kind), kernels.points_kernel(kind)
+    for label in kernels.INTEGERS:
+        yield ("pairs", label, "int64"), kernels.pairs_kernel(label, "int64")
+        yield ("pairs", "uint8", label), kernels.pairs_kernel("uint8", label)
 
 
 @contextlib.contextmanager

@@ -1,44 +1,24 @@
 """Optional fast paths for one array library each, looked up by name.
 
 A kernel computes a loss in one or two passes over its arguments. It takes
-``(prediction, target, *, wanted, reduction, check, is_perturbed)`` and the numbers
-among the loss's options, and returns the value and the gradient as the plain formulas
-would, to rounding; ``wanted`` is ``"value"``, ``"slope"`` or ``"both"``, and
-``is_perturbed`` says that the caller did not choose the prediction. It returns None
-where it has no answer, or where a value breaks a rule: the formulas then compute it, or
-raise.
+``(prediction, target, *, wanted, reduction, check, is_perturbed)`` and those options of
+the loss that are numbers, and returns the value and the gradient as the plain formulas
+would, to rounding. ``wanted`` is ``"value"``, ``"slope"`` or ``"both"``; the domain of
+a prediction that ``is_perturbed``, which the caller did not choose, is not checked. A
+kernel returns None if it cannot compute a case, or if a value breaks a rule: the
+formulas then compute it, or raise.
 
 Nothing depends on a kernel. Without its module, or with ``XGRAD_KERNELS=0`` in the
-environment of the process, everything is computed by the formulas.
+environment, the formulas compute everything.
+
+Modules in reading order:
+
+- `lookup`: finding a kernel, and switching all of them off
+- `numpy`: the kernels of NumPy; those of counts and points themselves
+- `numpy_memory`: sizes of blocks, and memory to compute in
+- `numpy_rows`, `numpy_errors`: cross entropies, and losses of differences
+- `cupy`: the kernels of CuPy, as launches of CUDA kernels
+- `cuda`: the sources of these, made of the ``.cu`` files
 """
 
-from __future__ import annotations
-
-import functools
-import importlib
-import os
-from collections.abc import Callable
-from typing import Any
-
-from xgrad._arrays import is_cupy, is_numpy
-
-
-@functools.lru_cache(maxsize=256)
-def find_kernel(name: str, xp: Any, dtype: Any) -> Callable[..., Any] | None:
-    """The kernel for a loss, or ``"confusion_counts"``; None where there is none."""
-    if os.environ.get("XGRAD_KERNELS") == "0":
-        return None
-    if is_numpy(xp):
-        module = "xgrad._kernels.numpy"
-    elif is_cupy(xp):
-        module = "xgrad._kernels.cupy"
-    else:
-        return None
-    try:
-        kernels = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        return None
-    found: Callable[..., Any] | None = kernels.find(name, dtype)
-    return found
+from xgrad._kernels.lookup import find_kernel as find_kernel
