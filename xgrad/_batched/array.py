@@ -34,6 +34,7 @@ class Batched:
     this then had; ``stale`` says that its memory was written to through another array.
     """
 
+    # Every operation makes one: slots keep it small, and fast to read.
     __slots__ = (
         "base",
         "owner",
@@ -94,6 +95,7 @@ class Batched:
         and differences of unsigned integers would wrap around.
         """
         xp, region = self.tracer.xp, self.region
+        # Stored differences come first: they are exact, while those of values cancel.
         if self.stored_diff is not None:
             return (
                 self.stored_diff
@@ -130,12 +132,14 @@ class Batched:
 
     def as_view_of(self, source: Batched) -> Batched:
         """Mark itself as sharing the memory of another array, as NumPy's views do."""
+        # The owner itself, not a view of it: all views of one memory have one owner.
         owner = source if source.owner is None else source.owner
         self.owner, self.version = owner, owner.version
         return self
 
     def assign(self, other: Batched) -> None:
         """Replace its content by that of another array, as assignments in place do."""
+        # Data are never written to, since other arrays share them: names are exchanged.
         self.base, self.region = other.base, other.region
         self.stored_diff, self.stored_value = other.stored_diff, other.stored_value
         self.version += 1
@@ -212,6 +216,8 @@ class Batched:
         pair = (other, self)
         return divide(operator.floordiv, pair), divide(operator.mod, pair)
 
+    # Python wants one value from each of these, and many points have many. The text of
+    # the error tells both what the caller wrote and what to write instead.
     def __bool__(self) -> bool:
         raise self.tracer.refuse(
             "a branch on a value (bool(x), if, and, or, min, max)",
@@ -263,6 +269,7 @@ class Batched:
 
     def __getattr__(self, name: str) -> Any:
         """Return a method, which calls the handler of the function of its name."""
+        # Only those methods that NumPy's arrays have, whatever is registered.
         if name in METHODS:
             handler = HANDLERS[name]
             return lambda *args, **kwargs: handled(
@@ -281,6 +288,7 @@ class Batched:
     def __array_function__(
         self, function: Any, types: Any, args: Any, kwargs: Any
     ) -> Any:
+        # By the function itself, since several have one `__name__`.
         name = NUMPY_NAMES.get(function)
         if name is None:
             raise self.tracer.refuse(
@@ -325,6 +333,7 @@ class Batched:
         """Imaginary part."""
         return HANDLERS["imag"](self.ensure_current())
 
+    # As NumPy's arrays: `==` compares entries, so that no hash agrees with it.
     __hash__ = None  # type: ignore[assignment]
 
 
@@ -340,6 +349,7 @@ def handled(
         if isinstance(error, NotBatchedError) or here is None or here.tb_next:
             raise
         name = name.removeprefix("np.numpy.").removeprefix("np.")
+        # Python names the handler, which the caller does not know: it is cut off.
         complaint = str(error).partition(") ")[2] or "other arguments"
         raise trace.refuse(f"`{name}`, which {complaint}", "write it without") from None
 
@@ -358,6 +368,7 @@ def _cast(xp: Any, x: Array, dtype: Any) -> Array:
 
 def is_operand(x: Any) -> bool:
     """Whether a batched array can be combined with it by an operator."""
+    # Anything else, such as a tensor of another kind, gets its own operator's chance.
     return isinstance(x, (*PLAIN, Batched, list, tuple)) or hasattr(x, "dtype")
 
 
@@ -394,6 +405,8 @@ def _add_operators() -> None:
     def unary(function: Callable[..., Any]) -> Any:
         return lambda self: HANDLERS["operator"](function, (self,))
 
+    # Functions of `operator` stand for the operators, since they work on all libraries
+    # and give the same object every time, by which a chunk knows its operation again.
     names = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift"
     for name in names.split():
         function = getattr(operator, name)

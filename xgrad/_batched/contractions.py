@@ -50,8 +50,11 @@ def product(
     trace.base_work += base.size * x.shape[-1 if left else 0] // PRODUCTS_PER_ENTRY
     other = b if left else a
     other = other.base if isinstance(other, Batched) else other
+    # So that differences of float32 stay in the dtype that the result has.
     if other.dtype != base.dtype:
         other = trace.xp.astype(other, base.dtype)
+    # `b.T @ a.T` is `(a @ b).T`: an array on the right is treated as one on the left,
+    # and "rows" are columns of the result then.
     rows_index, diff = _multiply_diffs(x, x.diff_as(base.dtype), other, left)
     return _on_rows(trace, base, x, rows_index, diff, left)
 

@@ -14,6 +14,7 @@ from xgrad._batched.elementwise import elementwise
 from xgrad._batched.names import NONE, any_batched, handles, named, require
 from xgrad._batched.operands import base_ids, trace_of
 
+# The standard's, one handler for each: `elementwise` knows by name which are linear.
 ELEMENTWISE = (
     "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert "
     "bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor ceil conj copysign "
@@ -31,6 +32,7 @@ NUMPY_ELEMENTWISE = "angle fix i0 real_if_close sinc isclose".split()
 def _elementwise_handler(name: str) -> Callable[..., Any]:
     """Return the handler of an elementwise function of the namespace."""
 
+    # (NumPy's are ufuncs mostly, which have a protocol of their own.)
     def handler(*operands: Any) -> Any:
         trace = trace_of(operands)
         return elementwise(named(trace.xp, name), *operands)
@@ -62,6 +64,7 @@ for _name in NUMPY_ELEMENTWISE:
 
 @handles("where")
 def _where(condition: Any, a: Any = NONE, b: Any = NONE) -> Any:
+    # The number of results would differ from point to point.
     if a is NONE or b is NONE:
         raise condition.tracer.refuse(
             "where(condition) or nonzero, whose size depends on values",
@@ -87,6 +90,7 @@ def _clip(
     a_max: Any = None,
 ) -> Any:
     require(out is None, trace_of((x, min, max)), "clip(out=)", "make a new array")
+    # NumPy has both pairs of names, and None for no bound.
     low = a_min if min is None else min
     high = a_max if max is None else max
     xp = trace_of((x, low, high)).xp
@@ -110,6 +114,7 @@ def _clip_to_bounds(xp: Any) -> Callable[..., Any]:
 @handles("round", "around")
 def _round(x: Batched, decimals: int = 0) -> Any:
     xp = x.tracer.xp
+    # The standard rounds to integers only; decimals are NumPy's.
     if decimals == 0:
         return elementwise(named(xp, "round"), x)
     return elementwise(named(np, "round", ("decimals", decimals)), x)
@@ -118,6 +123,7 @@ def _round(x: Batched, decimals: int = 0) -> Any:
 @handles("astype")
 def _astype(x: Batched, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     require(device is None or device == x.device, x, "a move to another device")
+    # `float` and "float64" name dtypes for NumPy alone.
     if isinstance(dtype, (type, str)) and is_numpy(x.tracer.xp):
         dtype = np.dtype(dtype)
     if x.dtype == dtype:
@@ -138,6 +144,7 @@ def _cast_to(xp: Any, dtype: Any) -> Callable[..., Any]:
 @handles("copy")
 def _copy(x: Batched, order: str = "K", subok: bool = False) -> Any:
     x.ensure_current()
+    # Its data are shared, since nothing writes to them; as a copy it has no owner.
     return Batched(x.tracer, x.base, x.region, x.stored_diff, x.stored_value)
 
 
@@ -161,6 +168,7 @@ def _register_like(name: str) -> None:
     def handler(x: Batched, *values: Any, dtype: Any = None, device: Any = None) -> Any:
         trace, xp = x.tracer, x.tracer.xp
         require(len(values) == (name == "full_like"), x, f"these arguments of {name}")
+        # Filled with an entry of x, it differs from point to point as that does.
         if values and isinstance(values[0], Batched):
             return HANDLERS["broadcast_to"](values[0], x.shape)
         options = {} if dtype is None else {"dtype": dtype}

@@ -36,6 +36,7 @@ def everywhere(
     base = trace.compute_once(
         operation, base_ids(operands), lambda: plain(*bases_of(operands))
     )
+    # Where no point differs from the base, the base is all there is.
     if all(o.region is None for o in operands if isinstance(o, Batched)):
         if isinstance(base, (tuple, list)):
             return _in_same_tuple(base, [Batched(trace, array) for array in base])
@@ -61,10 +62,12 @@ def all_values(trace: Trace, x: Any) -> Any:
         return x
     x = x.ensure_current()
     xp, shape = trace.xp, x.shape
+    # Broadcast, not repeated: a function that reads it needs no memory for it.
     if x.region is None:
         return xp.broadcast_to(xp.asarray(x.base)[None, ...], (trace.points, *shape))
     if x.region.is_full:
         return x.value[:, 0, ...]
+    # Counted here, so that the proof knows how many entries a chunk must have room for.
     full = Region.full(xp, shape, x.region.cache)
     trace.count_work(full.width, x.size)
     value = put(full, xp.reshape(x.base, (1, 1, *shape)), x.region, x.value)

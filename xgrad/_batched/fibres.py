@@ -66,6 +66,7 @@ def _sum_diffs(
     xp, region = x.tracer.xp, x.region
     free = region.free
     inner = tuple([2 + free.index(axis) for axis in axes if axis in free])
+    # NumPy is slow along a short last axis, which `sum_along` is made for.
     if inner == (diff.ndim - 1,) and diff.shape[-1] <= stable.SLOW_AXIS_LENGTH:
         diff = stable.sum_along(xp, diff)
     elif inner:
@@ -110,6 +111,7 @@ def add_equal_slots(region: Region, diff: Array) -> tuple[Region, Array]:
     if region.valid is not None:
         equal = equal & region.valid[:, None, :] & region.valid[:, :, None]
     numbers = xp.arange(region.slots, device=device_of(position))
+    # Of equal slots the first one gets the sum; the others are invalid.
     earlier = equal & (numbers[None, :] < numbers[:, None])[None, ...]
     first = ~xp.any(earlier, axis=2)
     tail = (None,) * (diff.ndim - 2)
@@ -149,7 +151,7 @@ def along(
         return _join_others(operation, base, x, *leave_one_out)
     outer, values = widen(x, axes)
     free = outer.free
-    inner = tuple(2 + free.index(axis) for axis in axes)
+    inner = tuple(2 + free.index(axis) for axis in axes)  # behind points and slots
     if operation == "max" and inner == (values.ndim - 1,):
         value = stable.max_along(xp, values)  # faster along a short axis
     else:

@@ -36,6 +36,7 @@ def gathered(operation: Any, function: Callable[[Array], Array], x: Batched) -> 
         return Batched(trace, base)
 
     def sources() -> Array:
+        # The function itself tells where entries go, if it moves their numbers.
         numbers = xp.arange(math.prod(x.shape), device=x.device)
         return xp.reshape(function(xp.reshape(numbers, x.shape)), (-1,))
 
@@ -71,6 +72,7 @@ def _take_columns(xp: Any, flat: Array, sources: Array, holes: bool) -> Array:
     """Return ``flat[:, sources]``, with 0 where the source is -1."""
     if not holes:
         return xp.take(flat, sources, axis=1)
+    # -1 would take the last entry in NumPy, and is out of bounds in other libraries.
     taken = xp.take(flat, xp.clip(sources, 0, None), axis=1)
     return xp.where(sources >= 0, taken, xp.zeros_like(taken))
 
@@ -78,6 +80,8 @@ def _take_columns(xp: Any, flat: Array, sources: Array, holes: bool) -> Array:
 def _gather(x: Batched, base: Array, sources: Array, holes: bool) -> Batched:
     trace, xp, region = x.tracer, x.tracer.xp, x.region
     shape = tuple(base.shape)
+    # The table costs a sort of all entries, once for all chunks; then a chunk looks up
+    # only the entries that differ.
     if not region.is_full and not trace.dense:
         entries = as_entries(x)
         table = trace.cached_for_operation(
@@ -87,6 +91,7 @@ def _gather(x: Batched, base: Array, sources: Array, holes: bool) -> Batched:
             copies = int(table.shape[1])
             if entries.region.slots * copies <= MAX_SCATTERED:
                 return _look_up_entries(trace, base, entries, table)
+    # Differences are moved as they are, if they are there: values would cancel later.
     if x.has_diff and region.is_full:
         diffs = xp.reshape(x.diff, (x.diff.shape[0], -1))
         diffs = _take_columns(xp, diffs, sources, holes)
@@ -104,6 +109,8 @@ def _destinations(xp: Any, x: Batched, sources: Array) -> Array | None:
     Entries with fewer copies have -1 at the end; None if there are too many copies.
     """
     size, count = math.prod(x.shape), int(sources.shape[0])
+    # Sorted by source, the copies of an entry stand side by side, and two searches find
+    # where they begin and end.
     order = xp.argsort(sources, stable=True)
     ordered = xp.take(sources, order)
     numbers = xp.arange(size, dtype=sources.dtype, device=device_of(sources))
@@ -143,9 +150,11 @@ def _look_up_entries(trace: Trace, base: Array, x: Batched, table: Array) -> Bat
             valid = None
         elif slots > 1:
             position, valid, stored = _use_one_slot(position, valid, stored)
+    # An array of one entry has no long axis that an index could fix.
     if math.prod(base.shape) == 1:
         return _on_single_entry(trace, base, stored, valid)
     if valid is not None:
+        # 0 instead of -1, so that lookups of invalid slots stay in bounds.
         position = xp.where(valid, position, xp.zeros_like(position))
         if "diff" in stored:
             stored["diff"] = xp.where(valid, stored["diff"], 0)
@@ -156,6 +165,7 @@ def _use_one_slot(
     position: Any, valid: Any, stored: dict[str, Any]
 ) -> tuple[Any, Any, Any]:
     """Keep one slot instead of several if no point uses more (arrays of NumPy)."""
+    # A table is as wide as its most frequent entry needs it; most need less.
     if valid.sum(axis=1).max() > 1:
         return position, valid, stored
     slot = valid.argmax(axis=1)

@@ -19,6 +19,7 @@ from xgrad._batched.slices import sliced, sliced_vector
 
 def _getitem(x: Batched, key: Any) -> Any:
     trace = x.tracer
+    # First, because differences of neighbours are made of it: `x[1:] - x[:-1]`.
     if type(key) is slice and len(x.shape) == 1:
         return sliced_vector(x, key).as_view_of(x)
     if isinstance(key, Batched) and x.ndim == 1 and "int" in str(key.dtype):
@@ -62,6 +63,7 @@ def _expand_key(x: Any, key: Any) -> tuple[Any, ...]:
     for item in items:
         if item is None or item is Ellipsis:
             continue
+        # A mask stands for as many axes as it has itself.
         is_mask = hasattr(item, "dtype") and "bool" in str(item.dtype)
         used += item.ndim if is_mask else 1
     if used > x.ndim:
@@ -131,6 +133,7 @@ def _setitem(x: Batched, key: Any, value: Any) -> None:
         mask[key] = False
         return mask
 
+    # The same at all points, since the key is constant: made once for all chunks.
     mask = trace.compute_once("keep", (), outside)
     if isinstance(value, Batched):
         new = _cast_like(_place_at_key(x, key, value), x)
@@ -155,6 +158,7 @@ def _cast_like(new: Any, x: Batched) -> Any:
 def _place_at_key(x: Batched, key: Any, value: Batched) -> Batched:
     """Return an array like ``x`` that holds ``value`` at the key, and else 0."""
     xp = x.tracer.xp
+    # NumPy itself tells which shape the key selects, and where.
     numbers = xp.reshape(xp.arange(x.size, device=x.device), x.shape)
     shape = tuple(numbers[key].shape)
     if value.shape != shape:

@@ -48,6 +48,8 @@ def _concat(
     varying = [a for a in arrays if isinstance(a, Batched) and a.region is not None]
     if not varying:
         return Batched(trace, base)
+    # The sum below takes differences, which booleans do not have and which wrap around
+    # in unsigned integers.
     if trace.dense or any(not a.has_diff and not is_float(a) for a in varying):
         return everywhere(
             ("concat everywhere", place),
@@ -183,6 +185,7 @@ def _pad(
     xp = x.tracer.xp
     copying = ("edge", "wrap", "reflect", "symmetric")
     require(mode == "constant" or mode in copying, x, f"pad(mode={mode!r})")
+    # These repeat entries; a constant frame is no entry of the array.
     if mode in copying:
         return gathered(("pad", mode), lambda a: xp.pad(a, pad_width, mode=mode), x)
     numbers = np.arange(x.size).reshape(x.shape)

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from xgrad._arrays import Array
+from xgrad._batched.alignment import lift
 from xgrad._batched.array import Batched
-from xgrad._batched.elementwise import lift
 from xgrad._batched.everywhere import all_values, from_all_values
 from xgrad._batched.operands import base_ids, batched_result, broadcast_on
 from xgrad._batched.region import MAX_SCATTERED, Region
@@ -22,6 +22,8 @@ def reshaped(x: Batched, shape: tuple[int, ...]) -> Batched:
     region = x.region
     if region is None:
         return Batched(trace, base)
+    # Derived from the old region, so that arrays that are reshaped alike share the new
+    # one, and are combined without a union.
     shape = tuple(base.shape)
     if region.is_full:
         new = region.derive(
@@ -37,6 +39,7 @@ def reshaped(x: Batched, shape: tuple[int, ...]) -> Batched:
             lambda: _with_axes_moved(region, old_axes, new_axes, shape),
         )
         return batched_result(trace, base, new, **_in_layout(x, new))
+    # A row of a matrix need not be a row in another shape, but an entry is an entry.
     entries = as_entries(x)
     if entries is None:
         values = xp.reshape(all_values(trace, x), (trace.points, *shape))
@@ -73,7 +76,7 @@ def as_entries(x: Batched) -> Batched | None:
     """Return ``x`` on a region of single entries; None if there would be too many."""
     region = x.region
     inner_size = math.prod(region.inner)
-    if inner_size == 1:
+    if inner_size == 1:  # they are single already
         return x
     if inner_size * region.slots > MAX_SCATTERED:
         return None
@@ -88,6 +91,7 @@ def _split_into_entries(x: Batched) -> Region:
     points = region.index[region.fixed[0]].shape[0]
     slots = region.slots * math.prod(inner)
     tail = (None,) * len(inner)
+    # Horner's rule in the lengths of the axes: the flat position in C order.
     position = None
     for axis, length in enumerate(region.shape):
         if region.index[axis] is not None:
@@ -124,6 +128,7 @@ def permuted(x: Batched, axes: tuple[int, ...]) -> Batched:
         return region.with_axes(tuple(base.shape), index, origins, region.valid)
 
     new = region.derive(("permute", axes), make)
+    # Data have the free axes alone: a new order of fixed ones leaves them as they are.
     order = [region.free.index(axis) for axis in axes if axis in region.free]
     data_axes = (0, 1, *(2 + i for i in order))
 

@@ -25,6 +25,7 @@ def _norm_of_vectors(
     absolute = named(x.tracer.xp, "abs")
     if order in (None, 2, "fro"):
         root = named(x.tracer.xp, "sqrt")
+        # Real numbers need no absolute value, as their squares have no sign.
         if x.dtype.kind == "c":
             x = elementwise(absolute, x)
         squares = elementwise(operator.mul, x, x)
@@ -59,6 +60,7 @@ def _norm_of_matrices(
         return norms if keepdims else HANDLERS["squeeze"](norms, axes)
     if order not in (2, -2, "nuc"):
         raise ValueError(f"invalid norm order {order!r} for matrices")
+    # By singular values, for which NumPy takes stacks along any two axes.
     require(is_numpy(x.tracer.xp), x, f"a matrix norm of order {order!r}")
     norm = np.linalg.norm
     return everywhere(
@@ -73,6 +75,7 @@ def _norm_of_matrices(
 def _norm(x: Batched, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if axis is None:
         if ord is None or x.ndim == 1:
+            # Without `axis`, NumPy's norm is that of all entries.
             if x.ndim != 1 and not keepdims:
                 x = reshaped(x, (x.size,))
             return _norm_of_vectors(x, ord, axes_of(x, None), keepdims)
@@ -104,6 +107,7 @@ def _register_stacked(name: str) -> None:
 
     def handler(x: Batched, *args: Any) -> Any:
         xp = x.tracer.xp
+        # (`matrix_power` has an exponent; what else is given may depend on points.)
         require(all(isinstance(a, int) for a in args), x, f"these arguments of {name}")
         function = getattr(xp.linalg, name)
         if x.ndim < 2:
@@ -129,6 +133,7 @@ def _solve(a: Any, b: Any) -> Any:
     vector = b.ndim == 1
 
     def many(x: Array, y: Array) -> Array:
+        # Behind the hidden axis a vector looks like a matrix.
         if vector:
             y = y[..., None]
         x, y = align_axes(x, y, a, b, a.ndim, max(b.ndim, 2))
@@ -142,6 +147,7 @@ def _solve(a: Any, b: Any) -> Any:
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     trace = any_batched((condlist, choicelist, default)).tracer  # type: ignore[union-attr]
     result = default
+    # From the last to the first, since of several conditions the first one counts.
     pairs = list(zip(condlist, choicelist, strict=True))
     for condition, choice in reversed(pairs):
         operands = (condition, choice, result)

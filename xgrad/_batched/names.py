@@ -45,6 +45,7 @@ def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
 
 def axis_of(x: Any, axis: int) -> int:
     """Return an axis of ``x``, counted from the front."""
+    # Not `int`, which would take 1.5, too.
     axis = operator.index(axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"axis {axis} is out of bounds for {x.ndim} axes")
@@ -79,6 +80,8 @@ def array_like(x: Any, among: Any) -> Any:
     """
     if isinstance(x, Batched) or hasattr(x, "ndim"):
         return x
+    # NumPy makes arrays of numbers and of lists, as it does in the caller's own calls;
+    # the array API standard refuses both.
     trace = any_batched((among,)).tracer  # type: ignore[union-attr]
     if is_numpy(trace.xp) and any_batched((x,)) is None:
         return np.asarray(x)
@@ -122,10 +125,12 @@ class Namespace:
         self.__name__ = xp.__name__
 
     def __getattr__(self, name: str) -> Any:
+        # Asked for only once: what is stored below is what the next look-up sees first.
         attribute = getattr(self._xp, name)
         path = f"{self._path}{name}"
         if name in ("linalg", "fft"):
             attribute = Namespace(attribute, f"{name}.")
+        # (Classes, such as dtypes, are what they are.)
         elif path in HANDLERS and not isinstance(attribute, type):
             attribute = _dispatch(HANDLERS[path], attribute)
         elif callable(attribute) and not isinstance(attribute, type):
@@ -152,6 +157,7 @@ def _dispatch(handler: Callable[..., Any], plain: Callable[..., Any]) -> Any:
 
     @functools.wraps(plain)
     def function(*args: Any, **kwargs: Any) -> Any:
+        # A function of the caller may use one namespace for constants, too.
         if any_batched((*args, *kwargs.values())) is None:
             return plain(*args, **kwargs)
         wrapper = _any_wrapper((*args, *kwargs.values()))
@@ -181,6 +187,7 @@ def _unwrap_all(argument: Any) -> Any:
     """Return an argument of array_api_strict as one of NumPy."""
     if isinstance(argument, (tuple, list)):
         return type(argument)(map(_unwrap_all, argument))
+    # By name, so that array_api_strict need not be installed. NumPy has one device.
     if type(argument).__name__ == "Device":
         return None
     return unwrap(getattr(argument, "_np_dtype", argument))
@@ -208,4 +215,5 @@ def _refuse_batched(name: str, plain: Callable[..., Any]) -> Any:
     return function
 
 
+# One for each library: functions take from it what they then use as keys.
 HANDLERS["namespace"] = functools.cache(Namespace)

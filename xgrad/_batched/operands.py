@@ -26,6 +26,7 @@ def bases_of(operands: Sequence[Any]) -> list[Any]:
 
 def base_ids(operands: Sequence[Any]) -> list[int]:
     """Return the identities of the bases, by which a chunk knows its operands again."""
+    # Constants are left out: `f` may make them anew at each call, equal every time.
     return [id(o.base) for o in operands if isinstance(o, Batched)]
 
 
@@ -42,6 +43,7 @@ def constant_on(trace: Trace, operand: Any, region: Region) -> Any:
     """Return the base of an operand on a region; a number as it is."""
     if isinstance(operand, Batched):
         operand = operand.base
+    # Without axes it broadcasts as it is, and a number of Python keeps the dtype.
     if getattr(operand, "ndim", 0) == 0:
         return operand
     return region.gather(operand, trace.axes_first)

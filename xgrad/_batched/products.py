@@ -1,20 +1,16 @@
-"""Define products of arrays by name, down to `einsum`."""
+"""Define products of arrays by name."""
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.contractions import product
 from xgrad._batched.elementwise import elementwise
-from xgrad._batched.everywhere import everywhere
 from xgrad._batched.layout import permuted, reshaped
 from xgrad._batched.names import (
     array_like,
@@ -26,7 +22,6 @@ from xgrad._batched.names import (
     reshape,
 )
 from xgrad._batched.operands import trace_of
-from xgrad._batched.trace import Trace
 
 
 def _matmul_at_points(
@@ -71,6 +66,8 @@ def _matmul(a: Any, b: Any) -> Any:
     xp = trace.xp
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         raise ValueError("matmul needs at least one axis on both sides")
+    # A sum of products evaluates the entries that differ; where both differ, `product`
+    # would evaluate all of them.
     if isinstance(a, Batched) and isinstance(b, Batched) and a.ndim == b.ndim == 1:
         return HANDLERS["sum"](elementwise(operator.mul, a, b))
     return product(
@@ -88,6 +85,7 @@ def _dot(a: Any, b: Any, out: None = None) -> Any:
     a, b = array_like(a, (a, b)), array_like(b, (a, b))
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         return elementwise(operator.mul, a, b)
+    # There `dot` and `matmul` pair axes in different ways.
     if a.ndim > 2 or b.ndim > 2:
         raise trace_of((a, b)).refuse("dot of more than two axes", "use `matmul`")
     return _matmul(a, b)
@@ -110,6 +108,7 @@ def _vdot(a: Any, b: Any) -> Any:
 @handles("vecdot", "linalg.vecdot")
 def _vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
     trace = trace_of((a, b))
+    # By definition the first one is conjugated.
     if a.dtype.kind == "c":
         conj = named(trace.xp, "conj")
         a = elementwise(conj, a) if isinstance(a, Batched) else conj(a)
@@ -159,10 +158,10 @@ def _as_matrix(x: Any, order: tuple[int, ...], shape: tuple[int, int]) -> Any:
     shape = tuple(rest if n == -1 else n for n in shape)  # type: ignore[assignment]
     if isinstance(x, Batched):
         return reshaped(permuted(x, order), shape)
-    return _permute_plain(x, order).reshape(shape)
+    return permute_plain(x, order).reshape(shape)
 
 
-def _permute_plain(x: Any, order: tuple[int, ...]) -> Any:
+def permute_plain(x: Any, order: tuple[int, ...]) -> Any:
     """Return a plain array with its axes in another order."""
     return x if order == tuple(range(len(order))) else x.transpose(order)
 
@@ -177,110 +176,3 @@ def _cross(a: Any, b: Any, /, *, axis: int = -1) -> Any:
         j, k = (i + 1) % 3, (i + 2) % 3
         components.append(a[(*lead, j)] * b[(*lead, k)] - a[(*lead, k)] * b[(*lead, j)])
     return HANDLERS["stack"](components, axis=axis)
-
-
-# Up to this size the product over all letters of an einsum, before anything is summed,
-# is formed at the base: 2 MiB in float64. Chosen by hand; only speed and memory depend
-# on it.
-EINSUM_SIZE = 2**18
-
-
-@handles("einsum")
-def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
-    trace = trace_of(operands)
-    del optimize  # it changes the order of products, but not the result
-    if not isinstance(subscripts, str) or "." in subscripts:
-        raise trace.refuse("einsum with an ellipsis or with lists", "name all axes")
-    inputs, right = _parse_subscripts(subscripts, operands)
-    if any(len(set(letters)) != len(letters) for letters in (*inputs, right)):
-        return _einsum_everywhere(trace, inputs, right, operands)
-    if len(operands) == 2:
-        result = _einsum_pair(inputs, right, operands)
-        if result is not None:
-            return result
-    lengths = {
-        letter: n
-        for letters, operand in zip(inputs, operands, strict=True)
-        for letter, n in zip(letters, operand.shape, strict=True)
-    }
-    if math.prod(lengths.values()) > EINSUM_SIZE:
-        return _einsum_everywhere(trace, inputs, right, operands)
-    return _einsum_by_broadcasting(inputs, right, operands, lengths)
-
-
-def _parse_subscripts(
-    subscripts: str, operands: tuple[Any, ...]
-) -> tuple[list[str], str]:
-    """Return the letters of each operand and those of the result."""
-    left, _, right = subscripts.replace(" ", "").partition("->")
-    inputs = left.split(",")
-    if "->" not in subscripts:
-        letters = "".join(inputs)
-        right = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    if len(inputs) != len(operands):
-        raise ValueError(
-            f"einsum needs as many subscripts as operands, but has {len(inputs)} "
-            f"subscripts for {len(operands)} operands"
-        )
-    for i, (letters, operand) in enumerate(zip(inputs, operands, strict=True)):
-        if len(letters) != operand.ndim:
-            raise ValueError(
-                f"operand {i} of einsum has {operand.ndim} axes, but its subscripts "
-                f"are {letters!r}"
-            )
-    return inputs, right
-
-
-def _einsum_by_broadcasting(
-    inputs: list[str], right: str, operands: tuple[Any, ...], lengths: dict[str, int]
-) -> Any:
-    """Multiply all operands over all letters, then sum those not in the result."""
-    order = right + "".join(c for c in lengths if c not in right)
-    factors = []
-    for letters, operand in zip(inputs, operands, strict=True):
-        places = tuple(letters.index(c) for c in order if c in letters)
-        if isinstance(operand, Batched):
-            operand = permuted(operand, places)
-        else:
-            operand = _permute_plain(operand, places)
-        shape = tuple(lengths[c] if c in letters else 1 for c in order)
-        factors.append(reshape(operand, shape))
-    products = functools.reduce(operator.mul, factors)
-    axes = tuple(range(len(right), len(order)))
-    return HANDLERS["sum"](products, axis=axes) if axes else products
-
-
-def _einsum_pair(inputs: list[str], right: str, operands: tuple[Any, ...]) -> Any:
-    """Multiply two operands by `tensordot`; None if they share letters otherwise."""
-    a, b = inputs
-    shared = [c for c in a if c in b]
-    if not shared or any(c in right for c in shared):
-        return None
-    rest = [c for c in a if c not in shared] + [c for c in b if c not in shared]
-    if sorted(rest) != sorted(right):
-        return None
-    axes = tuple(a.index(c) for c in shared), tuple(b.index(c) for c in shared)
-    result = _tensordot(*operands, axes=axes)
-    order = tuple(rest.index(c) for c in right)
-    return result if order == tuple(range(len(order))) else permuted(result, order)
-
-
-def _einsum_everywhere(
-    trace: Trace, inputs: list[str], right: str, operands: tuple[Any, ...]
-) -> Any:
-    """Evaluate all entries at all points: the hidden axis gets a letter of its own."""
-    if not is_numpy(trace.xp):
-        raise trace.refuse("this einsum", "use `tensordot` or `matmul`")
-    hidden = next(c for c in "zyxwvutsrqponmlkjihgfedcba" if c not in "".join(inputs))
-    plain = f"{','.join(inputs)}->{right}"
-    marked = [
-        (hidden if isinstance(o, Batched) else "") + letters
-        for letters, o in zip(inputs, operands, strict=True)
-    ]
-    many = f"{','.join(marked)}->{hidden}{right}"
-    return everywhere(
-        ("einsum", plain),
-        lambda *arrays: np.einsum(plain, *arrays),
-        lambda *arrays: np.einsum(many, *arrays),
-        *operands,
-    )

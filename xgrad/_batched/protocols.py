@@ -17,6 +17,7 @@ from xgrad._batched.trace import NotBatchedError, Trace
 
 def _operator(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
     """Apply a function of the module `operator`."""
+    # The one operator that is no function of entries.
     if function is operator.matmul:
         return HANDLERS["matmul"](*operands)
     return elementwise(function, *operands)
@@ -29,6 +30,8 @@ def _in_place(function: Callable[..., Any], x: Batched, other: Any) -> Any:
     """Assign ``x += other`` and the like, to arrays that are no views."""
     new = _operator(function, (x.ensure_current(), other))
     require(new.shape == x.shape, x, "an assignment in place that changes the shape")
+    # NumPy casts results in place to the dtype of the array. (`f(x)` itself has failed
+    # already if it refuses the cast.)
     if new.dtype != x.dtype:
         new = HANDLERS["astype"](new, x.dtype)
     if isinstance(x.base, np.generic) and not x.tracer.wrapped:
@@ -56,6 +59,7 @@ def _ufunc(
             f"np.{name}(..., out=) or an operation in place on another array",
             "make a new array",
         )
+    # NumPy has not made arrays of lists before it asks the protocol.
     inputs = tuple(np.asarray(i) if isinstance(i, (list, tuple)) else i for i in inputs)
     if method != "__call__":
         return _ufunc_method(trace, ufunc, method, inputs, options)
@@ -63,6 +67,7 @@ def _ufunc(
         return HANDLERS["vecdot"](*inputs, **options)
     if options:
         raise _refuse_ufunc(trace, f"{name} with {sorted(options)}")
+    # A generalized ufunc works on the last axes, not entry by entry.
     if ufunc.signature is not None:
         if name in ("matmul", "vecdot"):
             return HANDLERS[name](*inputs)
@@ -88,6 +93,7 @@ def _ufunc_method(
 ) -> Any:
     """Apply `reduce`, `accumulate` or `outer` of a ufunc."""
     name = ufunc.__name__
+    # Methods of ufuncs take the first axis where functions take all, hence `axis: 0`.
     if method == "reduce" and name in REDUCTIONS:
         return HANDLERS[REDUCTIONS[name]](*inputs, **{"axis": 0, **options})
     if method == "accumulate" and name == "add":
@@ -118,6 +124,7 @@ def _cupy_kernel(
 ) -> Any:
     """Apply an elementwise kernel of CuPy."""
     name = getattr(kernel, "name", str(kernel))
+    # CuPy hands over all options, those that were not given as None.
     kwargs = {option: value for option, value in kwargs.items() if value is not None}
     # More arguments than inputs: the others are the arrays to write into.
     if len(args) > getattr(kernel, "nin", len(args)):
@@ -133,6 +140,7 @@ def _cupy_reduction(
     trace: Trace, kernel: Any, x: Batched, args: tuple[Any, ...], kwargs: Any
 ) -> Any:
     """Apply a reduction kernel of CuPy."""
+    # The kernel's name is all that tells which reduction it is.
     name = kernel.name.removeprefix("cupy_")
     positional = zip(("axis", "dtype", "out", "keepdims"), args, strict=False)
     arguments = {n: a for n, a in positional if a is not None}

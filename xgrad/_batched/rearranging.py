@@ -27,6 +27,7 @@ def _register_gathers(*names: str) -> None:
     """Register functions that only move or repeat entries, by constant arguments."""
 
     def handler(name: str, x: Batched, *args: Any, **kwargs: Any) -> Any:
+        # Then entries would move elsewhere at each point.
         if any_batched((*args, *kwargs.values())) is not None:
             raise x.tracer.refuse(f"`{name}` with an argument computed from x")
         function = getattr(x.tracer.xp, name, None) or getattr(np, name)
@@ -41,6 +42,7 @@ _register_gathers("roll", "repeat", "tile", "rot90", "resize", "delete")
 
 @handles("flip")
 def _flip(x: Batched, axis: Any = None) -> Any:
+    # A slice, whose regions keep their slots: no table of all entries is needed.
     axes = axes_of(x, axis)
     key = tuple(slice(None, None, -1 if a in axes else 1) for a in range(x.ndim))
     return HANDLERS["getitem"](x, key) if x.ndim else HANDLERS["copy"](x)
@@ -82,6 +84,7 @@ def _take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Any:
         return gathered(
             "take_along_axis", lambda a: xp.take_along_axis(a, indices, axis=axis), x
         )
+    # Each point takes other entries: no table is right for all of them.
     place = axis_of(indices, axis)
     return everywhere(
         ("take_along_axis", place),
@@ -102,6 +105,7 @@ def _take_along(xp: Any, a: Array, i: Array, axis: int, points: int) -> Array:
 def _triangle(name: str, x: Batched, k: int) -> Array:
     """Return the mask of entries that `tril` or `triu` leaves as they are."""
     xp = x.tracer.xp
+    # A mask for `where`: infinities and nan would not become 0 in a product with 0.
     ones = xp.ones(x.shape, dtype=xp.int8, device=x.device)
     return getattr(xp, name)(ones, k=k) == 1
 
@@ -178,6 +182,7 @@ def _trace(
     out: None = None,
 ) -> Any:
     require(out is None and dtype is None, x, "trace(out=, dtype=)")
+    # By default NumPy takes the first two axes here, and the standard the last two.
     if x.ndim > 2 and (axis1, axis2) == (0, 1):
         raise x.tracer.refuse(
             "trace of a stack of matrices", "take the diagonal and sum"

@@ -1,4 +1,4 @@
-"""Define reductions by name: sums and means, extrema, statistics, positions."""
+"""Define sums, means, products and extrema by name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from xgrad._arrays import Array, device_of, is_numpy
+from xgrad._arrays import Array, device_of
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.elementwise import elementwise
 from xgrad._batched.fibres import along, summed
-from xgrad._batched.layout import reshaped
 from xgrad._batched.names import (
     array_like,
     axes_of,
@@ -26,7 +23,7 @@ from xgrad._batched.names import (
     reshape,
     zero_of,
 )
-from xgrad._batched.operands import base_ids, trace_of
+from xgrad._batched.operands import trace_of
 
 
 @functools.cache
@@ -52,6 +49,8 @@ def _sum(
 ) -> Any:
     require(out is None, x, "sum(out=)", "make a new array")
     xp = x.tracer.xp
+    # What is left out counts as 0, the neutral element; a product with the mask would
+    # let nan and infinities through.
     if where is not None:
         x = elementwise(xp.where, where, x, zero_of(x))
     if dtype is not None:
@@ -91,6 +90,7 @@ def _average(
         return _mean(x, axis, keepdims=keepdims)
     x, weights = array_like(x, (x, weights)), array_like(weights, (x, weights))
     xp = trace_of((x, weights)).xp
+    # One weight for each position along the axis, as NumPy allows.
     if tuple(weights.shape) != tuple(x.shape):
         one = weights.ndim == 1 and isinstance(axis, int)
         require(one, trace_of((x, weights)), "average(weights=) of these shapes")
@@ -130,6 +130,8 @@ def _extremum_of_others(name: str, worst: float, xp: Any, base: Array) -> Array:
     flat = xp.reshape(base, (-1,))
     best = xp.argmax(flat) if name == "max" else xp.argmin(flat)
     numbers = xp.arange(flat.shape[0], dtype=best.dtype, device=device_of(flat))
+    # All entries have the best one among the others, but the best one itself, which has
+    # the second best.
     is_best = numbers == best
     second = getattr(xp, name)(xp.where(is_best, worst, flat))
     return xp.reshape(xp.where(is_best, second, getattr(xp, name)(flat)), base.shape)
@@ -169,6 +171,7 @@ def _register_extremum(name: str, *aliases: str) -> None:
         require(out is None, x, f"{name}(out=)", "make a new array")
         xp = x.tracer.xp
         if where is not None:
+            # It has no neutral element: what is left out needs a value.
             require(initial is not None, x, f"{name}(where=) without `initial`")
             x = elementwise(xp.where, where, x, initial)
         if initial is not None:
@@ -218,109 +221,3 @@ def _count_nonzero(x: Batched, axis: Any = None, *, keepdims: bool = False) -> A
         axis,
         keepdims=keepdims,
     )
-
-
-@handles("ptp")
-def _ptp(x: Batched, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
-    require(out is None, x, "ptp(out=)")
-    largest = HANDLERS["max"](x, axis, keepdims=keepdims)
-    return largest - HANDLERS["min"](x, axis, keepdims=keepdims)
-
-
-@handles("var")
-def _var(
-    x: Batched,
-    axis: Any = None,
-    dtype: Any = None,
-    out: None = None,
-    ddof: float = 0.0,
-    keepdims: bool = False,
-    *,
-    correction: float = 0.0,
-) -> Any:
-    require(out is None, x, "var(out=)", "make a new array")
-    if dtype is not None:
-        x = HANDLERS["astype"](x, dtype, copy=False)
-    axes, xp = axes_of(x, axis), x.tracer.xp
-    lost = ddof or correction  # degrees of freedom
-    count = math.prod(x.shape[a] for a in axes)
-    if x.region is None or x.region.is_full or x.tracer.dense:
-
-        def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-            return xp.var(
-                xp.asarray(array), axis=axes, correction=lost, keepdims=keepdims
-            )
-
-        return along(("var", lost), reduce, x, axes, bool(keepdims))
-    # Sums carry differences on exactly. About a constant center c near the mean,
-    # sum((x - mean)**2) = sum((x - c)**2) - sum(x - c)**2 / n without cancellation.
-    center = x.tracer.compute_once(
-        ("center", axes),
-        base_ids((x,)),
-        lambda: xp.mean(xp.asarray(x.base), axis=axes, keepdims=True),
-    )
-    centered = x - center
-    total = _sum(centered, axes, keepdims=keepdims)
-    squares = _sum(centered * centered, axes, keepdims=keepdims)
-    return (squares - total * total / count) / max(count - lost, 0)
-
-
-@handles("std")
-def _std(x: Batched, *args: Any, **kwargs: Any) -> Any:
-    return elementwise(named(x.tracer.xp, "sqrt"), _var(x, *args, **kwargs))
-
-
-def _register_position(name: str) -> None:
-    """Register `argmax` or `argmin`."""
-
-    def handler(
-        x: Batched,
-        axis: int | None = None,
-        out: None = None,
-        *,
-        dtype: None = None,
-        keepdims: bool = False,
-    ) -> Any:
-        require(out is None and dtype is None, x, f"{name}(out=, dtype=)")
-        xp = x.tracer.xp
-        if axis is None:
-            if x.ndim != 1:
-                require(not keepdims, x, f"{name}(keepdims=True) of all axes")
-                x = reshaped(x, (x.size,))
-            axis = 0
-
-        def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-            return getattr(xp, name)(xp.asarray(array), axis=axes[0], keepdims=keepdims)
-
-        return along(name, reduce, x, (axis_of(x, axis),), bool(keepdims))
-
-    handles(name)(handler)
-
-
-for _name in ("argmax", "argmin"):
-    _register_position(_name)
-
-
-def _register_statistic(name: str, count: int) -> None:
-    """Register an order statistic of NumPy, which takes ``count`` numbers."""
-
-    def handler(
-        x: Batched, *args: Any, axis: Any = None, keepdims: bool = False
-    ) -> Any:
-        if len(args) == count + 1:
-            *args, axis = args  # type: ignore[assignment]
-        require(len(args) == count, x, f"these arguments of np.{name}")
-        values = tuple(float(a) for a in args)
-        require(is_numpy(x.tracer.xp), x, f"np.{name}", "sort, and pick")
-        function = getattr(np, name)
-
-        def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-            return function(array, *values, axis=axes, keepdims=keepdims)
-
-        return along((name, values), reduce, x, axes_of(x, axis), bool(keepdims))
-
-    handles(name)(handler)
-
-
-for _name, _count in (("median", 0), ("quantile", 1), ("percentile", 1)):
-    _register_statistic(_name, _count)

@@ -35,6 +35,7 @@ class Region:
     regions that this one was concatenated from, each with its first slot.
     """
 
+    # Every operation may make regions: slots keep them small, and fast to read.
     __slots__ = (
         "cache",
         "extent",
@@ -71,6 +72,7 @@ class Region:
         self.cache = cache
         self.flat_positions: dict[Any, Array] = {}
         self.members: list[tuple[Region, int]] = []
+        # All that operations ask again and again is computed here once.
         fixed, free, inner, width = [], [], [], slots
         for axis, length in enumerate(shape):
             if index[axis] is None:
@@ -86,12 +88,14 @@ class Region:
         self.width = width
         self.is_full = not fixed
         if origins is None:
+            # The identity names the array, which lives in the cache of the evaluation.
             origins = tuple([i if i is None else (id(i), 0) for i in index])
         self.origins = origins
 
     @classmethod
     def full(cls, xp: Any, shape: tuple[int, ...], cache: dict[Any, Any]) -> Region:
         """Return the region of all entries, in one slot."""
+        # One for each shape, so that full regions are compared by identity, too.
         region = cache.get(shape)
         if region is None:
             region = cls(xp, shape, (None,) * len(shape), None, 1, cache)
@@ -123,9 +127,11 @@ class Region:
             if axis == long_axes[-1]:
                 index.append(rest)
             else:
+                # One division for an axis: a remainder would take another one.
                 index.append(rest // stride)
                 rest = rest - index[-1] * stride
         region = cls(xp, shape, tuple(index), valid, slots, cache)
+        # Most lookups ask for the position along all axes, which is at hand.
         region.flat_positions[tuple(long_axes)] = positions
         return region
 
@@ -137,6 +143,8 @@ class Region:
         valid: Array | None,
     ) -> Region:
         """Return the region with other axes, in one slot if none of them is fixed."""
+        # Without a fixed axis all slots would hold the same entries: one is left, into
+        # which the caller merges the data of the others.
         fixed = any(i is not None for i in index)
         return Region(
             self.xp,
@@ -190,11 +198,14 @@ class Region:
         """
         if array.shape == self.shape and self.fixed:
             position = self.position(self.fixed)
-            if self.width == self.slots:  # entries
+            # Single entries need no table of rows, which may have to be copied.
+            if self.width == self.slots:
                 data = array.reshape(-1).take(position)
                 return data.reshape(data.shape + self.inner) if self.inner else data
             data = axes_first(array, self.fixed).take(position, axis=0)
             return data.reshape(position.shape + self.inner)
+        # Broadcasting aligns axes at the end, and repeats those of length 1: nothing is
+        # looked up along these.
         lead = len(self.shape) - array.ndim
         lengths = array.shape
         axes = tuple(

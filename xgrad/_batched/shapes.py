@@ -30,6 +30,7 @@ def _reshape_handler(
         new = _reshape_handler(transposed, tuple(reversed(lengths)), copy=True)
         return permuted(new, tuple(reversed(range(new.ndim))))
     require(order == "C", x, f"reshape(order={order!r})", "reshape in C order")
+    # The name that NumPy had for it before 2.1.
     if newshape is not None:
         shape = (newshape,)
     if len(shape) == 2 and isinstance(shape[0], (tuple, list)):
@@ -40,12 +41,14 @@ def _reshape_handler(
     if -1 in lengths:
         rest = math.prod(n for n in lengths if n != -1)
         lengths[lengths.index(-1)] = x.size // rest if rest else 0
+    # The floor division above hides a remainder.
     if math.prod(lengths) != x.size or min(lengths, default=0) < 0:
         raise ValueError(f"cannot reshape {x.shape} into {shape}")
     new = reshaped(x, tuple(lengths))
     return new if copy else new.as_view_of(x)
 
 
+# As a function it takes the shape as one argument, and as a method as several.
 NUMPY_NAMES[np.reshape] = "numpy.reshape"
 
 
@@ -94,6 +97,7 @@ def _transpose(x: Batched, *axes: Any) -> Any:
     return _permute_dims(x, axes or tuple(reversed(range(x.ndim))))
 
 
+# So does this: axes as one argument, or as several.
 NUMPY_NAMES[np.transpose] = "numpy.transpose"
 HANDLERS["numpy.transpose"] = lambda a, axes=None: _transpose(a, axes)
 
@@ -121,6 +125,7 @@ def _moveaxis(x: Batched, source: Any, destination: Any) -> Any:
             f"moveaxis needs as many axes in source, {old}, as in destination, {new}, "
             "each of them once"
         )
+    # From the front, so that an axis once inserted is not pushed on by the next one.
     order = [axis for axis in range(x.ndim) if axis not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
         order.insert(place, axis)
@@ -177,6 +182,7 @@ def _broadcast_arrays(*arrays: Any) -> Any:
 def _meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
     require(indexing in ("xy", "ij"), trace_of(arrays), "this indexing of meshgrid")
     count = len(arrays)
+    # With "xy", the first vector runs along columns, which are the second axis.
     order = list(range(count))
     if indexing == "xy" and count > 1:
         order[0], order[1] = 1, 0

@@ -23,6 +23,7 @@ def sliced_vector(x: Batched, key: slice) -> Batched:
     length = x.base.shape[0]
     start, stop, step = key.indices(length)
     count = stop - start
+    # (A slice of one entry has no long axis that an index could fix.)
     if region is None or step != 1 or count < 2 or region.is_full:
         return sliced(x, (key,))
     base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[key])
@@ -30,6 +31,7 @@ def sliced_vector(x: Batched, key: slice) -> Batched:
         ("vector", start, stop), lambda: _slice_vector(region, start, count, length)
     )
     diff, value = x.stored_diff, x.stored_value
+    # Slots that are outside now have differences still, which no sum may include.
     if new.valid is not region.valid and diff is not None:
         diff, value = new.mask(diff), None
     trace.count_work(new.width, count)
@@ -43,7 +45,7 @@ def _slice_vector(region: Region, start: int, count: int, length: int) -> Region
         index = index - start
         inside = index >= 0
         valid = inside if valid is None else valid & inside
-        index = xp.maximum(index, 0)
+        index = xp.maximum(index, 0)  # lookups of invalid slots stay in bounds
     if start + count < length:
         inside = index < count
         valid = inside if valid is None else valid & inside
@@ -56,6 +58,7 @@ def _slice_vector(region: Region, start: int, count: int, length: int) -> Region
 def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
     """Return ``x[key]`` for integers and slices, one for each axis, and None."""
     trace = x.tracer
+    # Slices cannot be hashed before Python 3.12.
     frozen = tuple(
         (k.start, k.stop, k.step) if isinstance(k, slice) else k for k in key
     )

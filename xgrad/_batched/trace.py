@@ -41,6 +41,8 @@ class NotBatchedError(TypeError):
 
 def caller_line() -> str:
     """Describe the innermost line of code on the stack that is outside of libraries."""
+    # Not by `traceback`, which reads the source of every frame: functions that catch
+    # errors may be refused many times.
     frame: Any = sys._getframe(1)
     while frame is not None:
         if not is_library(frame.f_code.co_filename):
@@ -51,6 +53,7 @@ def caller_line() -> str:
 
 def is_library(filename: str) -> bool:
     """Whether code is that of xgrad, of an installed package or of Python itself."""
+    # Installed packages lie in a folder of one of these names on every system.
     return (
         filename.startswith((PACKAGE, "<frozen", STANDARD_LIBRARY))
         or "site-packages" in filename
@@ -115,6 +118,7 @@ class Trace:
     def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
         """Return the error to raise, and note it in case the function catches it."""
         error = NotBatchedError(idiom, remedy, caller_line())
+        # The first refusal is the cause; later ones may follow from its handling.
         if self.refusal is None:
             self.refusal = error
         return error
@@ -137,6 +141,7 @@ class Trace:
             return stored[2]
         value = compute()
         if memo.bytes <= MEMO_BYTES:
+            # (8 for a number of Python, and also for a tuple: nobody looks into it.)
             memo.bytes += getattr(value, "nbytes", 8)
             # Chunks may run in threads. All of them go on with the base that was stored
             # first, because its identity is what the next operations compare.
@@ -153,6 +158,7 @@ class Trace:
         if stored is None:
             value = compute()
             self.memo.bytes += getattr(value, "nbytes", 0)
+            # In a tuple, because None is a value, too.
             stored = self.memo.derived.setdefault(key, (value,))
         return stored[0]
 
@@ -161,6 +167,7 @@ class Trace:
 
         A table whose axes had to be moved is a copy, and is remembered.
         """
+        # Merging the first axes copies nothing if the array is contiguous.
         if axes == tuple(range(len(axes))):
             return axes_first(array, axes)
         # One for each operation: a constant that `f` makes anew replaces the last one.
@@ -184,6 +191,8 @@ class Trace:
         what it was. (On a GPU only the proof asks: asking in every chunk would wait for
         the device.)
         """
+        # A sum is finite only if its summands are. (If finite ones overflow in it, the
+        # function is evaluated in another way, which is right, too.)
         total = functools.reduce(
             operator.add, [diff.sum() for diff in self.unchecked_diffs], 0.0
         )

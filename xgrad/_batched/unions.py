@@ -49,6 +49,8 @@ def _keep(data: Array, fill: Fill) -> Array:
 
 
 def _make_union(a: Region, b: Region) -> Union:
+    # From the cheapest to the dearest: one contains the other; one is a member of the
+    # other; a few entries of both; everything.
     if _contains(a, b):
         return Union(a, _keep, functools.partial(_put_inside, b, a))
     if _contains(b, a):
@@ -73,6 +75,8 @@ def _make_union(a: Region, b: Region) -> Union:
 
 def _contains(outer: Region, inner: Region) -> bool:
     """Whether each slot of the inner region lies in the same slot of the outer one."""
+    # By identity, not by values: a comparison of values would take a pass over all
+    # points, and on a GPU wait for it. What is equal by its making is one object.
     if outer.is_full:
         return True
     same_slots = outer.valid is inner.valid and outer.slots == inner.slots
@@ -94,6 +98,7 @@ def put(outer: Region, target: Array, inner: Region, data: Array) -> Array:
     if freed:
         points = max(points, inner.index[freed[0]].shape[0])
     shape = (points, outer.slots, *outer.inner)
+    # With no axis to widen, the inner region has all entries of the outer one.
     if not freed and inner.slots == outer.slots:
         return xp.broadcast_to(data, shape)
     target = xp.broadcast_to(target, shape)
@@ -116,6 +121,8 @@ def _mask_of_slots(
     xp, here = outer.xp, None
     for axis in freed:
         index = inner.index[axis][:, slots]
+        # Compared with all numbers of the axis: an assignment by indices would write
+        # invalid slots, too.
         length = outer.shape[axis]
         numbers = xp.arange(length, dtype=index.dtype, device=device_of(index))
         shape = [1] * len(outer.free)
@@ -142,6 +149,7 @@ def _put_in_slots(
     outer: Region, inner: Region, start: int, data: Array, fill: Fill
 ) -> Array:
     """Carry data of a member onto the region that has it from slot ``start`` on."""
+    # A new array, since what fills it may be broadcast and shared.
     target = outer.xp.empty(
         (data.shape[0], *outer.extent), dtype=data.dtype, device=device_of(data)
     )
@@ -162,6 +170,8 @@ def _concat_entries(a: Region, b: Region) -> Union:
         if a.valid is not None or b.valid is not None:
             valid = _concat(xp, _valid_flags(a), _valid_flags(b))
         region = Region(xp, a.shape, index, valid, a.slots + b.slots, a.cache)
+        # With the members of these, so that another sum with one of them needs no new
+        # slots, as in `x[1:] * x[:-1] + x[1:]`.
         region.members = [(a, 0), (b, a.slots), *a.members]
         region.members += [(member, a.slots + start) for member, start in b.members]
         return Union(
@@ -209,7 +219,7 @@ def _valid_flags(region: Region) -> Array:
     if region.valid is not None:
         return region.valid
     index = region.index[region.fixed[0]]
-    return index == index
+    return index == index  # True everywhere, in the shape and on the device of an index
 
 
 def _append_fill(b: Region, data: Array, fill: Fill) -> Array:
@@ -231,6 +241,7 @@ def _prepend_fill(a: Region, equal: Array | None, data: Array, fill: Fill) -> Ar
     tail = (1,) * (data.ndim - 2)
     flat = xp.reshape(data, data.shape[:2])
     zero = xp.zeros((), dtype=flat.dtype, device=device_of(flat))
+    # (0 elsewhere, not a product with 0: a value may be infinite.)
     candidates = xp.where(equal, flat[:, None, :], zero)
     if flat.dtype.kind == "b":
         picked = xp.any(candidates, axis=2)
@@ -246,6 +257,7 @@ def _prepend_fill(a: Region, equal: Array | None, data: Array, fill: Fill) -> Ar
 
 def _concat_slots(xp: Any, first: Array, second: Array) -> Array:
     """Concatenate data along the slots; one point stands for all."""
+    # Data that are equal at all points, such as a base or zeros, have length 1.
     points = max(first.shape[0], second.shape[0])
     if first.shape[0] != points:
         first = xp.broadcast_to(first, (points, *first.shape[1:]))
