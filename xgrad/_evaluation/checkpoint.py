@@ -117,7 +117,7 @@ class Checkpoint:
         dtype = to_numpy(base[:0] if base.ndim else base).dtype
         if not 1 <= recorded.most <= limit or not all(
             k < len(recorded.chunks)
-            and values.shape == (*recorded.chunks[k].lead, *base.shape)
+            and values.shape == (*recorded.chunks[k].counts, *base.shape)
             and values.dtype in (dtype, np.result_type(dtype, np.complex64))
             for k, values in recorded.values.items()
         ):

@@ -15,8 +15,8 @@ class Chunk:
     last: int
 
     @property
-    def lead(self) -> tuple[int, int]:
-        """The numbers of offsets and of columns: the leading axes of its values."""
+    def counts(self) -> tuple[int, int]:
+        """Numbers of offsets and of columns, the first two axes of its values."""
         return self.last - self.first, self.stop - self.start
 
     @property

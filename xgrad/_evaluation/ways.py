@@ -60,7 +60,7 @@ def attempt(
     """Evaluate as `at_points`, in the way of the function's mode and no other."""
     with on_device_of(points.base), at_perturbed_points():
         values = _WAYS[function.mode](function, leaf, points, chunk, shape)
-    return function.xp.reshape(values, (*chunk.lead, *shape))
+    return function.xp.reshape(values, (*chunk.counts, *shape))
 
 
 def _by_batch(
