@@ -20,8 +20,8 @@ def keep_released_memory() -> None:
     """Let glibc keep memory that is released, instead of returning it to the system.
 
     Releasing one large block raises its limits for the rest of the process. Otherwise
-    the temporaries of ``f`` may be mapped and cleared anew at every call: the gradient
-    of ``sum(X**2, axis=-1)`` at 5,000 variables then takes 4 times as long, that of
-    Rosenbrock's function twice.
+    the temporaries of ``f`` may be mapped and cleared anew at every call: with
+    ``vectorized=True``, the gradient of ``sum(x**2)`` at 5,000 variables then takes 4
+    times as long, and that of Rosenbrock's function twice as long.
     """
     np.empty(RELEASED_BYTES, dtype=np.uint8)
