@@ -88,7 +88,7 @@ def _assert_ratios_agree(xp, name, average, seed):
             weight=None if weight is None else xp.asarray(weight),
             zero_division=zero_division,
         )
-        assert_close(found, expected, rtol=1e-12, atol=1e-15)
+        assert_close(found, expected, rtol=_default_rtol(xp), atol=1e-15)
 
 
 @pytest.mark.sampled(7)
