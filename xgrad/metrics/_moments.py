@@ -36,7 +36,7 @@ def mean_moments(xp: Any, values: Array, weight: Array | None) -> Array:
     count = xp.full_like(xp.sum(values, axis=0), float(values.shape[0]))
     if values.shape[0] == 0:
         return xp.stack([count] * MEAN_SIZE)
-    weight = _weights_of_entries(xp, values, weight)
+    weight = weights_of_entries(xp, values, weight)
     total = xp.sum(weight, axis=0)
     return xp.stack([count, total, *_mean_and_squares(xp, values, None, weight, total)])
 
@@ -52,7 +52,7 @@ def regression_moments(
     if target.shape[0] == 0:
         # No rows: 5 + 5 + 1 zeros.
         return xp.concat([of_target, xp.zeros_like(of_target), of_target[:1, ...]])
-    weight = _weights_of_entries(xp, target, weight)
+    weight = weights_of_entries(xp, target, weight)
     of_error = _mean_and_squares(xp, error, None, weight, of_target[WEIGHT, ...])
     size = xp.abs(error)
     # An exact prediction of 0 has no relative error; any other one is infinitely wrong.
@@ -63,7 +63,7 @@ def regression_moments(
     return xp.concat([of_target, others])
 
 
-def _weights_of_entries(xp: Any, values: Array, weight: Array | None) -> Array:
+def weights_of_entries(xp: Any, values: Array, weight: Array | None) -> Array:
     """Return the weights of rows for each entry of ``values``; no weight is 1."""
     if weight is None:
         return xp.ones_like(values)

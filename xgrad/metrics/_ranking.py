@@ -23,7 +23,7 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._rules import ValueCheck, enforce, range_checks, require_labels
-from xgrad.metrics import _confusion
+from xgrad.metrics import _confusion, _moments
 from xgrad.metrics._regression_state import (
     AVERAGES,
     cast_like_prediction,
@@ -70,23 +70,7 @@ def roc_auc(
     optional = drop_none(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     _refuse_lazy(xp, "roc_auc")
-    # Labels first would otherwise be ranked as scores, and the scores be refused as
-    # labels, which hides the mistake.
-    if is_integral(xp, prediction) and is_floating(xp, target):
-        raise ValueError(
-            "the arguments look swapped: `prediction` holds integers and `target` "
-            "floats; predictions come first: roc_auc(scores, labels)"
-        )
-    scores: Any = as_float(xp, "prediction", prediction)
-    require_labels(xp, "target", target)
-    shape = tuple(scores.shape)
-    if target.ndim != 1 or shape not in ((target.shape[0],), (target.shape[0], 2)):
-        raise ValueError(
-            f"`prediction` has shape {shape} and `target` {tuple(target.shape)}, but "
-            "they must be scores (N,) or (N, 2), and labels (N,)"
-        )
-    if scores.ndim == 2:
-        scores = scores[:, positive]
+    scores = _scores_of_class(xp, prediction, target, positive)
     wide = wide_dtype(xp, scores)
     if weight is not None:
         require_same_shape("weight", weight, "target", target)
@@ -97,6 +81,26 @@ def roc_auc(
         is_positive = xp.astype(target == positive, wide)
         area = _area_from_ranks(xp, scores, is_positive, weight, fill)
         return cast_like_prediction(area, prediction)
+
+
+def _scores_of_class(xp: Any, prediction: Array, target: Array, positive: int) -> Array:
+    """Return the scores of a class, ``(N,)``; raise if arguments do not fit."""
+    # Labels first would otherwise be ranked as scores, and the scores be refused as
+    # labels, which hides the mistake.
+    if is_integral(xp, prediction) and is_floating(xp, target):
+        raise ValueError(
+            "the arguments look swapped: `prediction` holds integers and `target` "
+            "floats; predictions come first: roc_auc(scores, labels)"
+        )
+    scores = as_float(xp, "prediction", prediction)
+    require_labels(xp, "target", target)
+    shape = tuple(scores.shape)
+    if target.ndim != 1 or shape not in ((target.shape[0],), (target.shape[0], 2)):
+        raise ValueError(
+            f"`prediction` has shape {shape} and `target` {tuple(target.shape)}, but "
+            "they must be scores (N,) or (N, 2), and labels (N,)"
+        )
+    return scores if scores.ndim == 1 else scores[:, positive]
 
 
 def _area_from_ranks(
@@ -153,46 +157,39 @@ def median_absolute_error(
     values = as_float(xp, "prediction", prediction)
     wide = wide_dtype(xp, values)
     with quiet():
-        errors = xp.abs(cast(xp, values, wide) - as_real(xp, "target", target, wide))
-        if weight is None:
-            # Of n rows the sums 1, 2, ... reach and exceed n / 2 at the middle.
-            weight = xp.ones_like(errors)
-        else:
+        if weight is not None:
             weight = as_real(xp, "weight", weight, wide)
-            column = xp.reshape(weight, (-1, *(1 for _ in errors.shape[1:])))
-            weight = xp.broadcast_to(column, errors.shape)
-        order = xp.argsort(errors, axis=0)
-        median = _weighted_median(
-            xp,
-            xp.take_along_axis(errors, order, axis=0),
-            xp.take_along_axis(weight, order, axis=0),
-        )
-        # Sorted to the end, nan would pass for the largest error.
-        has_nan = xp.any(xp.isnan(errors) & (weight != 0), axis=0)
-        median = xp.where(has_nan, math.nan, median)
+        errors = xp.abs(cast(xp, values, wide) - as_real(xp, "target", target, wide))
+        weight = _moments.weights_of_entries(xp, errors, weight)
+        median = _weighted_median(xp, errors, weight)
         if average is not None:
             median = xp.mean(median)
     return cast_like_prediction(median, prediction)
 
 
-def _weighted_median(xp: Any, sizes: Array, weight: Array) -> Array:
-    """Return the weighted median of sorted rows, along the first axis.
+def _weighted_median(xp: Any, errors: Array, weight: Array) -> Array:
+    """Return the weighted median along the first axis; nan if an error is nan.
 
-    It is the mean of the first row at which the sum of the weights reaches half of the
-    total, and of the first at which it exceeds the half.
+    It is the mean of the first sorted row at which the sum of the weights reaches half
+    of the total, and of the first at which it exceeds the half.
     """
-    sums = xp.cumulative_sum(weight, axis=0)
+    order = xp.argsort(errors, axis=0)
+    ranked = xp.take_along_axis(errors, order, axis=0)
+    sums = xp.cumulative_sum(xp.take_along_axis(weight, order, axis=0), axis=0)
     half = sums[-1:, ...] / 2
     # A sum of n weights has an error of at most n units of rounding: within that, a sum
     # counts as equal to the half.
-    slack = half * (sizes.shape[0] * float(xp.finfo(sums.dtype).eps))
+    slack = half * (errors.shape[0] * float(xp.finfo(sums.dtype).eps))
     middle = []
     for is_before in (sums < half - slack, sums <= half + slack):
         index = xp.sum(as_index(xp, is_before), axis=0, keepdims=True)
         # With negative weights there may be no sum above the half.
-        index = xp.clip(index, 0, sizes.shape[0] - 1)
-        middle.append(xp.take_along_axis(sizes, index, axis=0)[0, ...])
-    return (middle[0] + middle[1]) / 2
+        index = xp.clip(index, 0, errors.shape[0] - 1)
+        middle.append(xp.take_along_axis(ranked, index, axis=0)[0, ...])
+    median = (middle[0] + middle[1]) / 2
+    # Sorted to the end, nan would pass for the largest error.
+    has_nan = xp.any(xp.isnan(errors) & (weight != 0), axis=0)
+    return xp.where(has_nan, math.nan, median)
 
 
 def _refuse_lazy(xp: Any, name: str) -> None:
