@@ -40,6 +40,7 @@ def common_region(
 
 
 def _carry(steps: list[Carrier], data: Array, fill: Fill) -> Array:
+    """Carry data through several steps to the last region."""
     for step in steps:
         data = step(data, fill)
     return data

@@ -260,11 +260,11 @@ class Batched:
         self.assign(HANDLERS["sort"](self, axis, kind))
 
     def item(self, *arguments: Any) -> Any:
-        """Refused: there is no single number."""
+        """Refuse, since there is no single number."""
         raise self.tracer.refuse("x.item()", "use the array")
 
     def tolist(self) -> Any:
-        """Refused: there are no single numbers."""
+        """Refuse, since there are no single numbers."""
         raise self.tracer.refuse("x.tolist()", "use the array")
 
     def __getattr__(self, name: str) -> Any:

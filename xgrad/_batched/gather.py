@@ -78,6 +78,7 @@ def _take_columns(xp: Any, flat: Array, sources: Array, holes: bool) -> Array:
 
 
 def _gather(x: Batched, base: Array, sources: Array, holes: bool) -> Batched:
+    """Gather entries by a table of flat sources; ``holes``: some of them are -1."""
     trace, xp, region = x.tracer, x.tracer.xp, x.region
     shape = tuple(base.shape)
     # The table costs a sort of all entries, once for all chunks; then a chunk looks up

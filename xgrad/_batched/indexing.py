@@ -152,6 +152,7 @@ def _assign_where(x: Batched, mask: Any, a: Any, b: Any) -> None:
 
 
 def _cast_like(new: Any, x: Batched) -> Any:
+    """Cast to the dtype of ``x``, as NumPy's assignments do."""
     return new if new.dtype == x.dtype else HANDLERS["astype"](new, x.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Define functions by name that change the shape and leave the entries in order."""
+"""Define functions by name that change the shape or the order of the axes."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ HANDLERS["numpy.reshape"] = _numpy_reshape
 
 
 def _is_length(n: Any) -> bool:
+    """Whether an argument of `reshape` is one length, not a tuple of them."""
     return not isinstance(n, (tuple, list))
 
 
