@@ -32,6 +32,7 @@ class RawCall:
 
     def unreduced_on(self, arrays: dict[str, Any]) -> RawCall:
         """Return the call with other arrays under the names of its own, unreduced."""
+        # A block returns its losses as they are; the reduction is over all blocks.
         options = self.options | {n: arrays[n] for n in self.options if n in arrays}
         return replace(
             self,

@@ -46,6 +46,11 @@ from xgrad.losses._call import (
 )
 from xgrad.losses._formulas import Formula, Formulas, evaluate_by_rows
 from xgrad.losses._options import Options, Rule
+from xgrad.losses._signature import (
+    document_shared_parameters,
+    options_of,
+    signature_with,
+)
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -95,20 +100,15 @@ class Loss:
         self.prediction = prediction
         self.target = target
         update_wrapper(self, value)
-        self._formulas = Formulas(self.__name__, value, rows=rows)
-        # xp, prediction and target come first.
-        of_formulas = list(inspect.signature(value).parameters.values())[3:]
+        # A callable without a name, such as a `partial`, is named by its type.
+        name = getattr(value, "__name__", type(value).__name__)
+        self._formulas = Formulas(name, value, rows=rows)
+        of_formulas = options_of(value)
         of_target = self._target_parameters()
-        self._options = Options(self.__name__, of_formulas, of_target, options)
+        self._options = Options(name, of_formulas, of_target, options)
         self.rules = self._options.rules
-        # Users, and the stub that is written from it, see options instead of
-        # `**options`.
-        shared = inspect.signature(Loss.__call__)
-        common = [p for p in shared.parameters.values() if p.kind != p.VAR_KEYWORD]
-        self.__signature__ = shared.replace(
-            parameters=[*common[1:], *of_formulas, *of_target]
-        )
-        self.__doc__ = _with_shared_parameters(value.__doc__, self.reductions)
+        self.__signature__ = signature_with(Loss.__call__, [*of_formulas, *of_target])
+        self.__doc__ = document_shared_parameters(value.__doc__, self.reductions)
 
     def __repr__(self) -> str:
         return f"<loss {self.__module__}.{self.__name__}>"
@@ -284,6 +284,7 @@ class Loss:
         divisor = mean_divisor(xp, shape, raw, target.mean_weight, for_sum)
         rules = self.prediction.checks(xp, "prediction", values, raw.prediction)
         values = guard.domain(values, rules)
+        # All checks at once: on a GPU the host waits once for them.
         guard.enforce()
         value_dtype, grad_dtype = output_dtypes(xp, raw.prediction, values)
         return CheckedCall(
@@ -396,26 +397,3 @@ def _finish(function: Callable[..., Any], xp: Any, *arguments: Any, dtype: Any) 
     if is_dask(xp):
         return map_blocks(partial(function, dtype=dtype), *arguments, dtype=dtype)
     return function(xp, *arguments, dtype=dtype)
-
-
-# The parameters that `help` shows for each loss, besides its own ones.
-_SHARED = """\
-reduction : {reductions}
-    How the losses of all entries or rows are combined.
-weight : array, optional
-    The weight of each loss, in the shape of the unreduced loss. A mean divides by the
-    sum of the weights; entries of weight 0 are ignored, even if they are inf or nan.
-check : bool
-    Whether to check the values of the arguments, which on a GPU makes the host wait."""
-
-
-def _with_shared_parameters(doc: str | None, reductions: tuple[str, ...]) -> str | None:
-    """Return the docstring of a formula with the parameters that all losses share."""
-    if doc is None:  # under `python -OO`
-        return None
-    text, examples, code = inspect.cleandoc(doc).partition("\n\nExamples\n--------")
-    if "\nParameters\n----------" not in text:
-        text += "\n\nParameters\n----------"
-    listed = ", ".join(f'"{reduction}"' for reduction in reductions)
-    shared = _SHARED.format(reductions=f"{{{listed}}}")
-    return f"{text}\n{shared}{examples}{code}"

@@ -64,6 +64,7 @@ class Options:
 
     def arrays(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options that are arrays, or should be."""
+        # A Python number belongs to every library, and needs none.
         return {
             name: options[name]
             for name, rule in self.rules.items()
