@@ -108,7 +108,7 @@ def hinge(xp: Any, prediction: Array, target: Array, /) -> Array:
     >>> hinge(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
     array([0. , 1.5])
     """
-    # Clipped from below only, so that nan stays nan.
+    # Clipped, not branched on the sign: nan stays nan.
     return stable.clip(xp, 1 - target * prediction, 0.0)
 
 
