@@ -62,6 +62,7 @@ class Batches:
             raise StopIteration
         rows = slice(self._start, min(self._start + self._size, self._stop))
         self._start = rows.stop
+        # The ellipsis is for array_api_strict, which wants an index for every axis.
         if self._order is None:
             return tuple(array[rows, ...] for array in self._arrays)
         return _take_rows(self._xp, self._arrays, self._order[rows])
@@ -336,6 +337,7 @@ def _labels_on_host(labels: Any, count: int) -> np.ndarray:
 
 def _spread_labels(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a random order of the rows in which a label comes at even distances."""
+    # Shuffled first, so that the rows of a label take their places in random order.
     shuffled = rng.permutation(len(labels))
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]
     _, counts = np.unique(labels, return_counts=True)

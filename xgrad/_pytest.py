@@ -81,7 +81,7 @@ def _fixtures(names: Sequence[str]) -> object:
     class Fixtures:
         @pytest.fixture(params=list(map(BackendName, names)), ids=list(names))
         def xp(self, request: pytest.FixtureRequest) -> Any:
-            """Return the array namespace of one backend after the other."""
+            """Array namespace to create arrays with, of each backend in turn."""
             namespace, reason = _load(request.param)
             if reason and _required(request.param):
                 pytest.fail(f"XGRAD_REQUIRE_GPU=1, but {reason}", pytrace=False)

@@ -161,6 +161,7 @@ def one_hot(
     """
     xp = common_namespace(labels=labels)
     num_classes = integer("num_classes", num_classes, least=1)
+    # `arange` would refuse it in the words of each library, which do not name it.
     if num_classes > sys.maxsize:
         raise ValueError(f"`num_classes` is {num_classes}, more than an array can hold")
     require_labels(xp, "labels", labels)
@@ -201,6 +202,7 @@ def _apply(
 ) -> Any:
     """Return ``function(xp, x)`` without warnings; no Dask block divides the axis."""
     xp = common_namespace(x=x)
+    # Before the branch, so that Dask refuses a dtype at once, not when it computes.
     values = as_float(xp, "x", x)
     if not is_dask(xp):
         with quiet():

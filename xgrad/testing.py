@@ -187,6 +187,7 @@ def _round_to(number: complex, dtype: Any, *, exact: bool) -> Any:
 
 def _require_numbers(name: str, desired: Any) -> None:
     """Raise unless ``desired`` is an array of numbers or booleans."""
+    # NumPy has arrays of strings and of objects, which no tolerance applies to.
     xp = common_namespace(**{name: desired})
     if not xp.isdtype(desired.dtype, ("bool", "numeric")):
         raise TypeError(
@@ -229,6 +230,7 @@ class _Values:
 
     def difference(self) -> str:
         """Say how many values differ and which one most; empty if none does."""
+        # Most comparisons of exact values end here, before anything is converted.
         if np.all(self.actual == self.desired):
             return ""
         actual, desired = map(self._flat, (self.actual, self.desired))

@@ -20,12 +20,15 @@ def drop_none(**arrays: Any) -> dict[str, Any]:
 
 def require_array(name: str, array: Any) -> None:
     """Raise unless ``array`` is an array of a library that xgrad knows."""
+    # These are arrays by descent, and would pass: a mask is lost in most functions, and
+    # `*` of matrices is their product.
     if isinstance(array, np.ma.MaskedArray | np.matrix):
         raise TypeError(
             f"`{name}` is a {type_name(array)}, whose arithmetic differs from that of "
             "arrays: pass a plain array, for example `numpy.asarray(...)` and `weight=`"
         )
     if not array_api_compat.is_array_api_obj(array):
+        # A list of numbers is a container of leaves, each of which is no array.
         if name.endswith("]") and isinstance(array, (bool, int, float)):
             container = name.rpartition("[")[0]
             raise TypeError(
@@ -81,6 +84,7 @@ def integer(name: str, value: Any, *, least: int | None) -> int:
         number = operator.index(value)
     except TypeError:
         number = None
+    # True is an integer to Python, but a slip of the caller to everybody else.
     if number is None or isinstance(value, bool):
         raise TypeError(f"`{name}` must be an integer; got {value!r}")
     if least is not None and number < least:

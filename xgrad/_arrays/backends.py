@@ -50,6 +50,7 @@ def namespace(name: str = "auto", /) -> Any:
     """
     source = ""
     name = one_of("name", name, ("auto", *PROBES))
+    # The variable stands in for the caller who names nothing; a name in code wins.
     if name == "auto" and os.environ.get(BACKEND_VARIABLE):
         source = f" (requested by the environment variable {BACKEND_VARIABLE})"
         name = one_of(BACKEND_VARIABLE, os.environ[BACKEND_VARIABLE], ("auto", *PROBES))
@@ -130,6 +131,8 @@ def _leaf_to_numpy(path: str, x: Any) -> Any:
         return np.asarray(x)
     if array_api_compat.is_array_api_obj(x):
         xp = array_api_compat.array_namespace(x)
+        # NumPy reads only the default device of array_api_strict, whose memory DLPack
+        # shares: a copy keeps the caller from changing the array through it.
         host = xp.__array_namespace_info__().default_device()
         return np.from_dlpack(x.to_device(host)).copy()
     raise TypeError(

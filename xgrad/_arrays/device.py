@@ -82,6 +82,7 @@ def native_vmap(xp: Any) -> Callable[..., Any] | None:
 
 def has_hidden_axis(xp: Any) -> bool:
     """Whether xgrad can evaluate a plain function of these arrays at many points."""
+    # PyTorch and JAX have a `vmap` of their own.
     return (
         is_numpy(xp)
         or array_api_compat.is_cupy_namespace(xp)

@@ -44,6 +44,7 @@ def _import_library(name: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        # The library is there if it is another module that is missing.
         if error.name != module.partition(".")[0]:
             raise _UnusableError(_import_failure(module, error)) from error
         raise _UnusableError(f"{name} is not installed. {_REMEDIES[name]}") from error
@@ -117,6 +118,7 @@ def _torch_devices(torch: Any) -> tuple[str, ...]:
 
 
 def _jax_devices(numpy_of_jax: Any) -> tuple[str, ...]:
+    # `jax.numpy`, the namespace, cannot list devices.
     import jax
 
     return tuple(map(str, jax.devices()))

@@ -1,11 +1,13 @@
-// What the other sources share; the types Stored and Real and the macro KIND come first.
+// Shared by the other sources, which follow. Before it stand the types Stored and Real
+// and the macro KIND.
 
-#define AHEAD 8  // entries that a thread reads before it looks at them
+#define AHEAD 8  // entries that a thread reads before it uses the first of them
 
 #if KIND == 0
 #define EXP exp
 #else
-#define EXP __expf  // far more exact than what half precision holds of it
+// Its relative error is some (2 + 1.2 |x|) 2^-24, and that of half precision 2^-12.
+#define EXP __expf
 #endif
 
 __device__ inline Real infinity() {
@@ -62,42 +64,42 @@ __device__ inline void store(Stored* entry, Real value) {
 
 #endif
 
-// The sum over a block, in its first thread.
-template <typename T> __device__ inline T over_block(T value) {
-  __shared__ T parts[32];
+// Returns the sum of `value` over the threads of a block, to its first thread.
+template <typename T> __device__ inline T block_sum(T value) {
+  __shared__ T warp_sums[32];  // a block has at most 1,024 threads
   for (int by = 16; by; by /= 2) value += __shfl_xor_sync(~0u, value, by);
-  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = value;
+  if (threadIdx.x % 32 == 0) warp_sums[threadIdx.x / 32] = value;
   __syncthreads();
   if (threadIdx.x == 0)
-    for (int warp = 1; warp < blockDim.x / 32; warp++) value += parts[warp];
+    for (int warp = 1; warp < blockDim.x / 32; warp++) value += warp_sums[warp];
   return value;
 }
 
-// What a block leaves to `finish`: its part of the sum, and how much broke a rule.
-__device__ inline void leave(double total, int bad, double* totals, int* broken) {
-  total = over_block(total);
-  bad = over_block(bad);
+// Stores the sum of the losses of a block, and its count of broken rules, for `finish`.
+__device__ inline void store_block(double total, int bad, double* totals, int* broken) {
+  total = block_sum(total);
+  bad = block_sum(bad);
   if (threadIdx.x == 0) {
     totals[blockIdx.x] = total;
     broken[blockIdx.x] = bad;
   }
 }
 
-// One block adds up what the others left, always in the same order.
+// Adds up the sums of all blocks, in one block and always in the same order.
 extern "C" __global__ void finish(
-    const double* totals, const int* broken, int parts, double divisor, Real* value,
-    int* found)
+    const double* totals, const int* broken, int blocks, double divisor, Real* value,
+    int* any_broken)
 {
   double total = 0;
   int bad = 0;
-  for (int i = threadIdx.x; i < parts; i += blockDim.x) {
+  for (int i = threadIdx.x; i < blocks; i += blockDim.x) {
     total += totals[i];
     bad |= broken[i];
   }
-  total = over_block(total);
-  bad = over_block(bad);
+  total = block_sum(total);
+  bad = block_sum(bad);
   if (threadIdx.x == 0) {
     *value = total / divisor;
-    *found = bad;
+    *any_broken = bad;
   }
 }

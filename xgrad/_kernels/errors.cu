@@ -1,4 +1,4 @@
-// Losses of the error of each element: slopes, and the sum of the losses.
+// Losses of the error of each element: their slopes, and the sum of the losses.
 //
 // Before this source stand the types Stored and Real, the macro KIND, and
 //   LOSS  0 for squared errors, 1 for absolute ones, 2 for squared errors whose slope is
@@ -13,17 +13,17 @@ extern "C" __global__ void errors(
   double total = 0;
   long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   for (; i < count; i += AHEAD * step) {
-    Real found[AHEAD];  // all are asked for before the first is used
+    Real ahead[AHEAD];  // all are requested before the first is used
     for (int k = 0; k < AHEAD; k++) {
       long long j = i + k * step;
-      found[k] = j < count ? load(predictions + j) - load(targets + j) : Real(0);
+      ahead[k] = j < count ? load(predictions + j) - load(targets + j) : Real(0);
     }
     for (int k = 0; k < AHEAD; k++) {
       long long j = i + k * step;
-      Real error = found[k];
+      Real error = ahead[k];
 #if LOSS == 1
       total += abs(error);
-      Real slope = error > 0 ? 1 : error < 0 ? -1 : 0 * error;
+      Real slope = error > 0 ? 1 : error < 0 ? -1 : 0 * error;  // nan stays nan
 #else
       total += error * error;
       Real slope = LOSS ? error : 2 * error;
@@ -31,5 +31,5 @@ extern "C" __global__ void errors(
       if (wants_slope && j < count) store(slopes + j, slope * Real(scale));
     }
   }
-  leave(total, 0, totals, broken);
+  store_block(total, 0, totals, broken);
 }

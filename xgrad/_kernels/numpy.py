@@ -72,6 +72,8 @@ def perturbed_points(
     ``coordinates`` are the values of all entries when they are moved, ``(offsets,
     *shape)``. The result is None unless columns have one entry each, or are pairs.
     """
+    # A copy of the base and an assignment of single entries pass over the points once;
+    # columns of several entries need a mask, which takes more passes.
     if not by_entries:
         return None
     depth, count = len(coordinates), len(columns[0])

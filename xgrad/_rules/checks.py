@@ -97,6 +97,7 @@ def enforce(
                 f"`{check.argument}` has no values yet, so they cannot be checked: "
                 + ("compute it first" if is_dask(xp) else _TRACED_REMEDY)
             )
+    # All flags are combined on the device: `bool` waits for it, and is called once.
     flags = [xp.any(check.bad) for check in checks]
     if flags and bool(functools.reduce(operator.or_, flags)):
         first = next(c for c, flag in zip(checks, flags, strict=True) if flag)

@@ -13,7 +13,7 @@ from xgrad._rules.checks import ValueCheck
 Violation = tuple[Array, Array, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
     """A rule for values, with the remedy for values that break it.
 

@@ -155,6 +155,8 @@ def confusion_counts(
         # With a length that is known, JAX can trace it.
         counts = xp.bincount(pairs, weights=weight, length=size)
         return xp.reshape(counts, shape)
+    # Other libraries have neither `bincount` nor `scatter_add`: a product of two masks
+    # counts the rows in which both are true.
     ones = default_dtype(xp, "real floating", rows)
     left = xp.astype(label_mask(xp, rows, num_classes), ones)
     right = xp.astype(label_mask(xp, columns, num_classes), ones)

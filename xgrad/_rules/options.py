@@ -22,6 +22,7 @@ class Number:
 
     def validate(self, name: str, value: Any) -> float:
         """Return the number as a Python float; raise if it breaks the rule."""
+        # A 0-d array is no `Real`: to read it from a device would wait unasked.
         if not isinstance(value, Real) or isinstance(value, bool):
             is_array = hasattr(value, "shape")
             raise TypeError(
