@@ -29,7 +29,7 @@ from xgrad._batched import reductions as reductions
 from xgrad._batched import scans as scans
 from xgrad._batched import shapes as shapes
 from xgrad._batched import statistics as statistics
-from xgrad._batched.array import Batched
+from xgrad._batched.array import Batched, handled
 from xgrad._batched.everywhere import all_differences, all_values
 from xgrad._batched.region import Region
 from xgrad._batched.trace import (
@@ -51,5 +51,6 @@ __all__ = [
     "all_differences",
     "all_values",
     "describe_line",
+    "handled",
     "is_library",
 ]

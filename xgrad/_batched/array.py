@@ -16,7 +16,7 @@ import numpy as np
 
 from xgrad._arrays import Array, device_of
 from xgrad._batched.region import Region
-from xgrad._batched.trace import NotBatchedError, Trace
+from xgrad._batched.trace import Trace
 
 HANDLERS: dict[str, Callable[..., Any]] = {}
 NUMPY_NAMES: dict[Any, str] = {}
@@ -194,7 +194,16 @@ class Batched:
         return HANDLERS["namespace"](xp)
 
     def __repr__(self) -> str:
+        # Noted, not raised, so that debuggers can show it. A function that looks up
+        # results by the text of x, or reads numbers from it, needs that of one point.
+        self.tracer.refuse(
+            "the text of an array (str, repr, print)", "write it without"
+        )
         return f"<{self.shape} {self.dtype} at {self.tracer.points} points>"
+
+    def __format__(self, spec: str) -> str:
+        # Numbers have formats that arrays have not: the text stands for any of them.
+        return repr(self)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -283,7 +292,11 @@ class Batched:
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, **options: Any
     ) -> Any:
-        return HANDLERS["ufunc"](self.tracer, ufunc, method, inputs, options)
+        try:
+            return HANDLERS["ufunc"](self.tracer, ufunc, method, inputs, options)
+        except Exception as error:
+            self.tracer.note(error)
+            raise
 
     def __array_function__(
         self, function: Any, types: Any, args: Any, kwargs: Any
@@ -300,18 +313,34 @@ class Batched:
     def __cupy_override_elementwise_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        return HANDLERS["cupy_kernel"](self.tracer, kernel, args, kwargs)
+        try:
+            return HANDLERS["cupy_kernel"](self.tracer, kernel, args, kwargs)
+        except Exception as error:
+            self.tracer.note(error)
+            raise
 
     def __cupy_override_reduction_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        return HANDLERS["cupy_reduction"](self.tracer, kernel, self, args, kwargs)
+        try:
+            return HANDLERS["cupy_reduction"](self.tracer, kernel, self, args, kwargs)
+        except Exception as error:
+            self.tracer.note(error)
+            raise
 
     def __getitem__(self, key: Any) -> Any:
-        return HANDLERS["getitem"](self.ensure_current(), key)
+        try:
+            return HANDLERS["getitem"](self.ensure_current(), key)
+        except Exception as error:
+            self.tracer.note(error)
+            raise
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        HANDLERS["setitem"](self, key, value)
+        try:
+            HANDLERS["setitem"](self, key, value)
+        except Exception as error:
+            self.tracer.note(error)
+            raise
 
     @property
     def T(self) -> Any:  # noqa: N802 (the name of the standard)
@@ -343,10 +372,11 @@ def handled(
     """Call a handler; refuse arguments that it does not have by their names."""
     try:
         return handler(*args, **kwargs)
-    except TypeError as error:
-        # An error of the call itself has no frame below this one.
+    except Exception as error:
+        # A TypeError of the call itself has no frame below this one.
         here = error.__traceback__
-        if isinstance(error, NotBatchedError) or here is None or here.tb_next:
+        if not isinstance(error, TypeError) or here is None or here.tb_next:
+            trace.note(error)
             raise
         name = name.removeprefix("np.numpy.").removeprefix("np.")
         # Python names the handler, which the caller does not know: it is cut off.

@@ -48,9 +48,12 @@ def _take_computed(x: Batched, index: Batched) -> Any:
     xp, points = x.tracer.xp, x.tracer.points
 
     def many(values: Array, places: Array) -> Array:
-        flat = xp.reshape(places, (points, -1))
+        flat, count = xp.reshape(places, (points, -1)), values.shape[1]
+        # Only NumPy checks; other libraries do what they like with such positions.
+        if x.tracer.is_numpy and ((flat < -count) | (flat >= count)).any():
+            raise IndexError(f"an index is out of bounds for {count} entries")
         # The remainder counts negative positions from the end.
-        taken = xp.take_along_axis(values, flat % values.shape[1], axis=1)
+        taken = xp.take_along_axis(values, flat % count, axis=1)
         return xp.reshape(taken, places.shape)
 
     return everywhere("take computed", lambda a, i: a[i], many, x, index)

@@ -12,15 +12,20 @@ import numpy as np
 from xgrad._batched.array import HANDLERS, Batched
 from xgrad._batched.elementwise import elementwise
 from xgrad._batched.names import require, reshape
+from xgrad._batched.operands import trace_of
 from xgrad._batched.trace import NotBatchedError, Trace
 
 
 def _operator(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
     """Apply a function of the module `operator`."""
-    # The one operator that is no function of entries.
-    if function is operator.matmul:
-        return HANDLERS["matmul"](*operands)
-    return elementwise(function, *operands)
+    try:
+        # The one operator that is no function of entries.
+        if function is operator.matmul:
+            return HANDLERS["matmul"](*operands)
+        return elementwise(function, *operands)
+    except Exception as error:
+        trace_of(operands).note(error)
+        raise
 
 
 HANDLERS["operator"] = _operator

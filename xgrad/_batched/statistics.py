@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._batched.array import HANDLERS, Batched
+from xgrad._batched.array import HANDLERS, Batched, handled
 from xgrad._batched.elementwise import elementwise
 from xgrad._batched.fibres import along
 from xgrad._batched.layout import reshaped
@@ -63,7 +63,8 @@ def _var(
 
 @handles("std")
 def _std(x: Batched, *args: Any, **kwargs: Any) -> Any:
-    return elementwise(named(x.tracer.xp, "sqrt"), _var(x, *args, **kwargs))
+    variance = handled(x.tracer, "std", _var, (x, *args), kwargs)
+    return elementwise(named(x.tracer.xp, "sqrt"), variance)
 
 
 def _register_statistic(name: str, count: int) -> None:
@@ -75,7 +76,8 @@ def _register_statistic(name: str, count: int) -> None:
         # NumPy takes the axis by position, too.
         if len(args) == count + 1:
             *args, axis = args  # type: ignore[assignment]
-        require(len(args) == count, x, f"these arguments of np.{name}")
+        plain = len(args) == count and not any(np.ndim(a) for a in args)
+        require(plain, x, f"these arguments of np.{name}")
         # Numbers, not arrays: they are part of the key, which is compared.
         values = tuple(float(a) for a in args)
         require(is_numpy(x.tracer.xp), x, f"np.{name}", "sort, and pick")

@@ -89,10 +89,10 @@ class Trace:
     ``points`` is their number. With ``dense`` only values are stored, of all entries
     of every array. ``wrapped`` says that the function sees arrays of array_api_strict.
     ``operations`` counts the operations so far. ``refusal`` is the first error that
-    asks for one point at a time, and ``unchecked_diffs`` are differences that are not
-    known to be finite. ``width`` is the size of the largest array at each point;
-    ``work`` and ``base_work`` count the entries evaluated at each point and at the
-    base.
+    left an operation, because that needs one point at a time or fails at one of them,
+    and ``unchecked_diffs`` are differences that are not known to be finite. ``width``
+    is the size of the largest array at each point; ``work`` and ``base_work`` count the
+    entries evaluated at each point and at the base.
     """
 
     def __init__(self, xp: Any, points: int, memo: Memo, dense: bool = False) -> None:
@@ -103,7 +103,7 @@ class Trace:
         self.memo = memo
         self.cache: dict[Any, Any] = {}
         self.operations = 0
-        self.refusal: NotBatchedError | None = None
+        self.refusal: Exception | None = None
         self.unchecked_diffs: list[Array] = []
         self.width = 0
         self.work = 0
@@ -118,10 +118,18 @@ class Trace:
     def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
         """Return the error to raise, and note it in case the function catches it."""
         error = NotBatchedError(idiom, remedy, caller_line())
-        # The first refusal is the cause; later ones may follow from its handling.
+        self.note(error)
+        return error
+
+    def note(self, error: Exception) -> None:
+        """Note an error that leaves an operation, in case the function catches it.
+
+        A result that the function then returns is right where the operation fails, and
+        wrong at all other points.
+        """
+        # The first error is the cause; later ones may follow from its handling.
         if self.refusal is None:
             self.refusal = error
-        return error
 
     def compute_once(
         self, operation: Any, inputs: Any, compute: Callable[[], Any]
