@@ -5,12 +5,13 @@ there, and does something else at one of the points that follow.
 """
 
 import contextlib
+import functools
 import warnings
 
 import numpy as np
 import pytest
 
-from xgrad import gradient, hessian, jacobian
+from xgrad import gradient, hessian, jacobian, to_numpy
 
 # Only the point below x[8] is outside of the domain of the functions that follow.
 EDGE = np.linspace(0.5, 1.5, 20)
@@ -184,3 +185,83 @@ def test_a_computed_index_outside_of_the_array(past_the_end):
     with pytest.raises(IndexError, match="12") as raised:
         gradient(f, x)
     assert "x[5] moved by" in raised.value.__notes__[0]
+
+
+# Numbers that equal others
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_a_cache_of_numbers_and_complex_steps(n):
+    cube = functools.lru_cache(None)(lambda v: v**3)
+    x = np.linspace(0.5, 1.5, n)
+
+    def f(x):
+        return sum(cube(v) for v in x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert_close(gradient(f, x, method="complex"), 3 * x**2, rtol=1e-14)
+        assert_close(gradient(f, x), 3 * x**2)
+        assert_close(gradient(f, x, method="complex"), 3 * x**2, rtol=1e-14)
+
+
+def test_a_function_that_is_not_deterministic_in_complex_numbers():
+    calls = []
+    x = np.linspace(0.5, 1.5, 5)
+    with pytest.raises(ValueError, match="not deterministic"):
+        gradient(
+            lambda x: calls.append(1) or np.sum(x**2) * len(calls), x, method="complex"
+        )
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("vectorized", [False, "auto"])
+@pytest.mark.parametrize("options", [{}, {"method": "ladder"}, {"full_output": True}])
+def test_no_point_is_a_view_of_others(vectorized, options):
+    def harmless(x):
+        y = 1.0 * x
+        owner = x
+        while getattr(owner, "base", None) is not None and type(x) is np.ndarray:
+            owner = owner.base
+            assert owner.size == x.size
+        return np.sum(y**2)
+
+    x = np.linspace(0.5, 1.5, 6)
+    values = gradient(harmless, x, vectorized=vectorized, **options)
+    values = values[0] if isinstance(values, tuple) else values
+    assert_close(values, 2 * x)
+    values = jacobian(lambda x: harmless(x) * x, x, vectorized=False)
+    assert np.isfinite(values).all()
+
+
+def torch_cases():
+    torch = pytest.importorskip("torch")
+
+    def determinant(x):
+        low = torch.linalg.cholesky(torch.diag(x))
+        return torch.sum(torch.log(torch.diagonal(low)))
+
+    def instead(x):
+        try:
+            return determinant(x)
+        except torch.linalg.LinAlgError:
+            return torch.tensor(1e6, dtype=x.dtype)
+
+    def left_out(x):
+        total = torch.sum(x**2)
+        with contextlib.suppress(torch.linalg.LinAlgError):
+            total = total - determinant(x)
+        return total
+
+    return torch, instead, left_out
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_vmap_and_an_error_that_is_caught(number):
+    torch, *functions = torch_cases()
+    values = assert_like_the_loop(gradient, functions[number], torch.asarray(EDGE))
+    values = to_numpy(values)
+    expected = [0.5 / EDGE, 2 * EDGE - 0.5 / EDGE][number]
+    assert_close(np.delete(values, 8), np.delete(expected, 8), rtol=1e-6, atol=1e-6)

@@ -151,8 +151,10 @@ class Proof:
             once = self.base
             # f(x) itself was real, and rounds otherwise.
             if is_complex(xp, function.anchor):
-                once = function.evaluate(function.copy_leaves(lambda x: x))
-            again = function.evaluate(function.copy_leaves(lambda x: x))
+                once = function.evaluate(self._complex_leaves())
+                again = function.evaluate(self._complex_leaves())
+            else:
+                again = function.evaluate(function.copy_leaves(lambda x: x))
         if not math.prod(once.shape):
             return
         if tuple(again.shape) == tuple(once.shape) and _agree_as_wholes(
@@ -165,6 +167,20 @@ class Proof:
             "inside `f`, and let no counter or state change its result "
             "(vectorized=False does not check this)"
         )
+
+    def _complex_leaves(self) -> list[Array]:
+        """Return copies of the leaves with all entries of one moved by a step.
+
+        Numbers whose imaginary part is 0 equal real ones, for which `lru_cache` inside
+        of the function would answer with what it has stored for those.
+        """
+        leaves = self.function.copy_leaves(lambda x: x, without=self.leaf)
+        moved = self.points.coordinates_at(self.points.offsets[0])
+        xp = self.function.xp
+        leaves[self.leaf] = xp.asarray(
+            xp.reshape(moved, self.points.base.shape), copy=True
+        )
+        return leaves
 
 
 def _sample_positions(count: int) -> list[int]:
