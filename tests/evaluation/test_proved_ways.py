@@ -50,7 +50,7 @@ def test_a_lambda_in_a_loop_is_proved_once():
         (jacobian, {}, 3),
         (jacobian, {"full_output": True}, 3),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_function_that_is_known_is_called_for_x_for_the_points_and_for_the_proof(
     derivative, options, count
