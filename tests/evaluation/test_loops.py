@@ -12,6 +12,7 @@ from xgrad._batched import PACKAGE
 from xgrad._batched.array import HANDLERS
 from xgrad._evaluation import loop_warning
 from xgrad._evaluation.loop_warning import Reason, is_fault
+from xgrad.check import check_gradient
 
 X = np.linspace(0.5, 2.0, 400)
 MANY_POINTS = 20
@@ -103,6 +104,19 @@ def test_an_error_inside_of_xgrad_in_jacobians_and_hessians(monkeypatch, in_use)
     assert len(told) == 1
     _, told = record(lambda: hessian(cubes, X[:30]))
     assert len(told) == 1
+
+
+def test_an_error_inside_of_xgrad_is_heard_in_checks(monkeypatch, in_use):
+    broken_sum(monkeypatch)
+    report, told = record(lambda: check_gradient(cubes, 3 * X[:50] ** 2, X[:50]))
+    assert report.verdict == "pass"
+    assert ["please report it" in str(w.message) for w in told] == [True]
+    _, told = record(
+        lambda: check_gradient(
+            lambda x: np.sum(x**3) + 0 * float(x[0]), 3 * X[:50] ** 2, X[:50]
+        )
+    )
+    assert told == []
 
 
 def test_an_error_in_one_way_is_heard_where_the_next_way_is_right(monkeypatch, in_use):

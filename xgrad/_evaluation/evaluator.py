@@ -54,23 +54,27 @@ class Evaluator:
     """Evaluates chunks, and holds the state of one call.
 
     ``proved`` maps the kinds of points of this call to the function with the way that
-    was proved for them; ``may_warn`` is whether a loop is still worth a warning, and
-    ``fallback`` says why a chunk was evaluated in a loop, if one was. ``first_values``
-    are those of the chunk by which a way was proved.
+    was proved for them; ``silent`` is whether loops are worth no warning, ``may_warn``
+    whether there was none so far, and ``fallback`` says why a chunk was evaluated in a
+    loop, if one was. ``first_values`` are those of the chunk by which a way was proved.
     """
 
     execution: Execution
     meter: ProgressMeter
     workers: Any = None
     checkpoint: Checkpoint | None = None
+    silent: bool = False
     may_warn: bool = True
     proved: dict[Any, Function] = field(default_factory=dict)
     fallback: Fallback = field(default_factory=Fallback)
     first_values: tuple[Points, Chunk, Array] | None = None
 
     def warn_once(self, warn: Callable[[Reason], None], reason: Reason) -> None:
-        """Warn the caller, unless there was a warning in this call before."""
-        if self.may_warn:
+        """Warn the caller, unless there was a warning in this call before.
+
+        An error of xgrad is heard of in silent calls, too.
+        """
+        if self.may_warn and not (self.silent and not reason.is_fault):
             self.may_warn = False
             warn(reason)
 
@@ -215,7 +219,7 @@ def open_evaluator(
                 meter,
                 workers,
                 file,
-                may_warn=not silent,
+                silent=silent,
                 fallback=fallback or Fallback(),
             )
     finally:
