@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xgrad._arrays import Array, device_of
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
 from xgrad._batched.unions import Carrier, Fill, unite
 
 
@@ -66,7 +66,7 @@ def _insert_axes(lead: int, data: Array, fill: Fill | None = None) -> Array:
     return data[(slice(None), slice(None), *(None,) * lead, ...)]
 
 
-def base_on(trace: Trace, base: Array, region: Region) -> Array:
+def base_on(trace: Recording, base: Array, region: Region) -> Array:
     """Return the base on a region, with an entry for each of its slots."""
     data = region.gather(base, trace.axes_first)
     if data.shape[1] != region.slots:

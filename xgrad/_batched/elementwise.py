@@ -20,8 +20,6 @@ from xgrad._batched.linear import (
     all_finite,
     can_carry_diffs,
     carry_diffs,
-    is_subtraction,
-    linearity_of,
 )
 from xgrad._batched.operands import (
     base_ids,
@@ -30,9 +28,11 @@ from xgrad._batched.operands import (
     broadcast_on,
     constant_on,
 )
-from xgrad._batched.trace import Trace
+from xgrad._batched.recording import Recording
+from xgrad._tracing import Linear
 
 NUMBERS = (int, float, complex)
+SUMS = (Linear.SUM, Linear.DIFFERENCE)
 
 
 def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
@@ -65,12 +65,12 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
     if not varying:
         return Batched(trace, base)
     # In the dense way there are values alone, so that it can check all of this.
-    linearity = None if trace.dense else linearity_of(function)
-    if linearity == "both" and len(varying) == len(operands) == 2:
+    linear = None if trace.dense else trace.linear.get(function)
+    if linear in SUMS and len(varying) == len(operands) == 2:
         total = add_in_slots(function, base, *operands, trace)
         if total is not None:
             return total
-    if linearity and can_carry_diffs(linearity, varying, operands):
+    if linear is not None and can_carry_diffs(linear, varying, operands):
         return carry_diffs(function, base, operands, varying, trace)
     return _evaluate(function, base, operands, varying, trace)
 
@@ -95,12 +95,12 @@ def _apply_to_one(
         return Batched(trace, base)
     trace.count_work(region.width, base.size)
     diff: Any = x.stored_diff
-    linearity = None if diff is None or trace.dense else linearity_of(function)
-    if linearity == "both":
+    linear = None if diff is None or trace.dense else trace.linear.get(function)
+    if linear in SUMS:
         # A number drops out of the difference; in front of a minus it turns the sign.
-        negated = reflected and is_subtraction(function)
+        negated = reflected and linear is Linear.DIFFERENCE
         diff = -diff if negated else diff
-    elif linearity == "one" or (linearity == "first" and not reflected):
+    elif linear is Linear.PRODUCT or (linear is Linear.FIRST and not reflected):
         diff = call(diff)
         if not trace.cached_for_operation("finite", lambda: all_finite(trace, base)):
             trace.unchecked_diffs.append(diff)  # the number may be infinite
@@ -121,7 +121,7 @@ def _evaluate(
     base: Array,
     operands: Sequence[Any],
     varying: list[int],
-    trace: Trace,
+    trace: Recording,
 ) -> Batched:
     """Apply any function to the values of its operands, where one of them varies."""
     if len(varying) == 1 and operands[varying[0]].base.shape == base.shape:

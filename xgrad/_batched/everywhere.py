@@ -17,8 +17,8 @@ from xgrad._batched.operands import (
     broadcast_on,
     trace_of,
 )
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
 from xgrad._batched.unions import put
 
 
@@ -56,7 +56,7 @@ def _in_same_tuple(base: Any, results: list[Any]) -> Any:
     return type(base)(*results) if hasattr(base, "_fields") else tuple(results)
 
 
-def all_values(trace: Trace, x: Any) -> Any:
+def all_values(trace: Recording, x: Any) -> Any:
     """Return all entries at all points, ``(points, *shape)``; a constant as it is."""
     if not isinstance(x, Batched):
         return x
@@ -74,7 +74,7 @@ def all_values(trace: Trace, x: Any) -> Any:
     return value[:, 0, ...]
 
 
-def all_differences(trace: Trace, x: Batched, dtype: Any) -> Array:
+def all_differences(trace: Recording, x: Batched, dtype: Any) -> Array:
     """Return the differences of all entries from the base, ``(points, *shape)``."""
     xp, shape = trace.xp, x.shape
     if x.region is None:
@@ -88,7 +88,7 @@ def all_differences(trace: Trace, x: Batched, dtype: Any) -> Array:
     return diff[:, 0, ...]
 
 
-def from_all_values(trace: Trace, base: Array, values: Array) -> Batched:
+def from_all_values(trace: Recording, base: Array, values: Array) -> Batched:
     """Return a batched array from all entries at all points, ``(points, *shape)``."""
     region = Region.full(trace.xp, base.shape, trace.cache)
     value = broadcast_on(trace, values[:, None, ...], region)

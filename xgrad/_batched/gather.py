@@ -17,8 +17,8 @@ from xgrad._batched.array import Batched
 from xgrad._batched.everywhere import all_values, from_all_values
 from xgrad._batched.layout import as_entries
 from xgrad._batched.operands import base_ids, batched_result, broadcast_on
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import MAX_SCATTERED, Region
-from xgrad._batched.trace import Trace
 
 # A table of destinations is at most so many times as large as both arrays: beyond that
 # most of it is empty, because one entry has many more copies than the others. Chosen by
@@ -128,7 +128,9 @@ def _destinations(xp: Any, x: Batched, sources: Array) -> Array | None:
     return xp.where(inside, table, -xp.ones_like(table))
 
 
-def _look_up_entries(trace: Trace, base: Array, x: Batched, table: Array) -> Batched:
+def _look_up_entries(
+    trace: Recording, base: Array, x: Batched, table: Array
+) -> Batched:
     """Move entries through a table of their new positions, ``(entries, copies)``."""
     xp, region = trace.xp, x.region
     copies = int(table.shape[1])
@@ -180,7 +182,7 @@ def _use_one_slot(
 
 
 def _on_single_entry(
-    trace: Trace, base: Array, stored: dict[str, Array], valid: Any
+    trace: Recording, base: Array, stored: dict[str, Array], valid: Any
 ) -> Batched:
     """Return an array of one entry, from slots of which at most one is valid."""
     xp = trace.xp
@@ -204,7 +206,7 @@ def _on_single_entry(
 
 
 def _on_entries(
-    trace: Trace, base: Array, position: Array, valid: Any, stored: dict[str, Array]
+    trace: Recording, base: Array, position: Array, valid: Any, stored: dict[str, Array]
 ) -> Batched:
     """Return an array that differs at some flat positions, ``(points, slots)``."""
     xp = trace.xp

@@ -1,70 +1,22 @@
-"""Record one evaluation at many points: what it remembers, costs and refuses."""
+"""Record one evaluation at many points: what it remembers, and what it costs."""
 
 from __future__ import annotations
 
 import functools
-import linecache
 import operator
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array
 from xgrad._batched.region import axes_first
+from xgrad._tracing import Tracer
 
 # A memo grows with the length of `f`, and nobody asked for it: it stays a small part
 # of an ordinary memory. Beyond it each chunk computes again what is equal in all of
 # them, which costs time alone. The figure is a choice; nothing derives it.
 MEMO_BYTES = 512 * 2**20
-
-PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
-STANDARD_LIBRARY = f"{Path(linecache.__file__).parent}{os.sep}"
-
-
-class NotBatchedError(TypeError):
-    """The function needs one point at a time.
-
-    ``idiom`` is what it does, ``remedy`` what it could do instead, and ``place`` the
-    line of the caller that does it.
-    """
-
-    def __init__(self, idiom: str, remedy: str = "", place: str = "") -> None:
-        super().__init__(f"{idiom}{place}")
-        self.idiom = idiom
-        self.remedy = remedy
-        self.place = place
-
-
-def caller_line() -> str:
-    """Describe the innermost line of code on the stack that is outside of libraries."""
-    # Not by `traceback`, which reads the source of every frame: functions that catch
-    # errors may be refused many times.
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if not is_library(frame.f_code.co_filename):
-            return describe_line(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
-    return ""
-
-
-def is_library(filename: str) -> bool:
-    """Whether code is that of xgrad, of an installed package or of Python itself."""
-    # Installed packages lie in a folder of one of these names on every system.
-    return (
-        filename.startswith((PACKAGE, "<frozen", STANDARD_LIBRARY))
-        or "site-packages" in filename
-        or "dist-packages" in filename
-    )
-
-
-def describe_line(filename: str, number: int) -> str:
-    """Describe a line of code for a message: ``" at file.py:3 (y = float(x))"``."""
-    text = linecache.getline(filename, number).strip()
-    return f" at {Path(filename).name}:{number}" + (f" ({text})" if text else "")
 
 
 class Memo:
@@ -83,45 +35,32 @@ class Memo:
         self.bytes = 0
 
 
-class Trace:
-    """One evaluation of a function at many points.
+class Recording(Tracer):
+    """The record of one evaluation of a function at many points.
 
     ``points`` is their number. With ``dense`` only values are stored, of all entries
-    of every array. ``wrapped`` says that the function sees arrays of array_api_strict.
-    ``operations`` counts the operations so far. ``refusal`` is the first error that
-    asks for one point at a time, and ``unchecked_diffs`` are differences that are not
-    known to be finite. ``width`` is the size of the largest array at each point;
-    ``work`` and ``base_work`` count the entries evaluated at each point and at the
-    base.
+    of every array. ``operations`` counts the operations so far, and ``unchecked_diffs``
+    are differences that are not known to be finite. ``width`` is the size of the
+    largest array at each point; ``work`` and ``base_work`` count the entries evaluated
+    at each point and at the base.
     """
 
     def __init__(self, xp: Any, points: int, memo: Memo, dense: bool = False) -> None:
-        self.xp = xp
+        super().__init__(xp)
         self.points = points
         self.dense = dense
-        self.wrapped = False
         self.memo = memo
         self.cache: dict[Any, Any] = {}
         self.operations = 0
-        self.refusal: NotBatchedError | None = None
         self.unchecked_diffs: list[Array] = []
         self.width = 0
         self.work = 0
         self.base_work = 0
-        self.is_numpy = is_numpy(xp)
 
     def close(self) -> None:
         """Break the cycles of references that would keep regions and frames alive."""
         self.cache.clear()
         self.refusal = None  # its traceback leads back to here
-
-    def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
-        """Return the error to raise, and note it in case the function catches it."""
-        error = NotBatchedError(idiom, remedy, caller_line())
-        # The first refusal is the cause; later ones may follow from its handling.
-        if self.refusal is None:
-            self.refusal = error
-        return error
 
     def compute_once(
         self, operation: Any, inputs: Any, compute: Callable[[], Any]

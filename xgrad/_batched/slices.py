@@ -8,8 +8,8 @@ from typing import Any
 from xgrad._arrays import Array
 from xgrad._batched.array import Batched
 from xgrad._batched.operands import base_ids, batched_result, broadcast_on
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region, append_axes
-from xgrad._batched.trace import Trace
 
 # From so many points on it pays to look whether all slots are inside of a slice: that
 # takes one pass over the flags, and if they are, each later operation is spared the
@@ -17,15 +17,20 @@ from xgrad._batched.trace import Trace
 MANY_POINTS = 1024
 
 
-def sliced_vector(x: Batched, key: slice) -> Batched:
-    """Return ``x[key]`` of an array of one axis, by a shorter path than `sliced`."""
-    region, trace = x.region, x.tracer
-    length = x.base.shape[0]
-    start, stop, step = key.indices(length)
-    count = stop - start
-    # (A slice of one entry has no long axis that an index could fix.)
-    if region is None or step != 1 or count < 2 or region.is_full:
-        return sliced(x, (key,))
+def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
+    """Return ``x[key]`` for integers and slices, one for each axis, and None."""
+    region = x.ensure_current().region
+    if len(key) == 1 and type(key[0]) is slice and region is not None:
+        start, stop, step = key[0].indices(x.base.shape[0])
+        # (A slice of one entry has no long axis that an index could fix.)
+        if step == 1 and stop - start > 1 and not region.is_full:
+            return _sliced_vector(x, key[0], start, stop)
+    return _sliced_array(x, key)
+
+
+def _sliced_vector(x: Batched, key: slice, start: int, stop: int) -> Batched:
+    """Return a part of an array of one axis, by a shorter path than in general."""
+    region, trace, count, length = x.region, x.tracer, stop - start, x.base.shape[0]
     base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[key])
     new = region.derive(
         ("vector", start, stop), lambda: _slice_vector(region, start, count, length)
@@ -55,8 +60,7 @@ def _slice_vector(region: Region, start: int, count: int, length: int) -> Region
     return Region(xp, (count,), (index,), valid, region.slots, region.cache, origins)
 
 
-def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
-    """Return ``x[key]`` for integers and slices, one for each axis, and None."""
+def _sliced_array(x: Batched, key: tuple[Any, ...]) -> Batched:
     trace = x.tracer
     # Slices cannot be hashed before Python 3.12.
     frozen = tuple(
@@ -80,7 +84,7 @@ def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
 
 
 def _slice_region(
-    region: Region, key: tuple[Any, ...], shape: tuple[int, ...], trace: Trace
+    region: Region, key: tuple[Any, ...], shape: tuple[int, ...], trace: Recording
 ) -> tuple[Region, tuple[Any, ...], Any]:
     """Return the region of a slice, the key into data on the old one, and valid slots.
 
@@ -108,7 +112,7 @@ class _SliceBuilder:
     region, and ``valid`` the flags of the slots that are inside.
     """
 
-    def __init__(self, region: Region, trace: Trace) -> None:
+    def __init__(self, region: Region, trace: Recording) -> None:
         self.old = region
         self.index: list[Any] = []
         self.origins: list[Any] = []
@@ -186,7 +190,7 @@ class _SliceBuilder:
 
 
 def _collapse_slots(
-    trace: Trace, base: Array, full: Region, stored: dict[str, Array], valid: Any
+    trace: Recording, base: Array, full: Region, stored: dict[str, Array], valid: Any
 ) -> Batched:
     """Merge slots, of which at most one is valid at each point, into a full region."""
     xp = trace.xp

@@ -7,8 +7,8 @@ import traceback
 import warnings
 from typing import Any
 
-from xgrad._batched import PACKAGE, NotBatchedError, describe_line, is_library
 from xgrad._evaluation.proof import RefusedError
+from xgrad._tracing import PACKAGE, NotTraceableError, describe_line, is_library
 
 
 def warn_of_loop(reason: str) -> None:
@@ -24,7 +24,7 @@ def reason_of(error: BaseException, f: Any) -> str:
     """Return the reason for a loop, the line of code and a remedy, as text."""
     code = getattr(f, "__code__", None)
     place = "" if code is None else describe_line(code.co_filename, code.co_firstlineno)
-    if isinstance(error, NotBatchedError):
+    if isinstance(error, NotTraceableError):
         remedy = error.remedy or (
             "write it with functions of `array_api_compat.array_namespace(x)`"
         )

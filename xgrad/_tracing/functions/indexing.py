@@ -7,25 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array
-from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.elementwise import elementwise
-from xgrad._batched.everywhere import everywhere
-from xgrad._batched.gather import gathered, placed
-from xgrad._batched.layout import reshaped
-from xgrad._batched.names import any_batched, require
-from xgrad._batched.slices import sliced, sliced_vector
+from xgrad._arrays import Array, is_numpy
+from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
+from xgrad._tracing.functions.elements import cast, where
+from xgrad._tracing.functions.shapes import broadcast_to
+from xgrad._tracing.registry import handles
+from xgrad._tracing.standin import StandIn
 
 
-def _getitem(x: Batched, key: Any) -> Any:
-    trace = x.tracer
+@handles("getitem")
+def getitem(x: StandIn, key: Any) -> StandIn:
+    """Return ``x[key]``."""
+    tracer = x.tracer
     # First, because differences of neighbours are made of it: `x[1:] - x[:-1]`.
     if type(key) is slice and len(x.shape) == 1:
-        return sliced_vector(x, key).as_view_of(x)
-    if isinstance(key, Batched) and x.ndim == 1 and "int" in str(key.dtype):
+        return tracer.sliced(x, (key,)).as_view_of(x)
+    if isinstance(key, StandIn) and x.ndim == 1 and "int" in str(key.dtype):
         return _take_computed(x, key)
-    if any_batched(key if isinstance(key, tuple) else (key,)) is not None:
-        raise trace.refuse(
+    if first_standin(key if isinstance(key, tuple) else (key,)) is not None:
+        raise tracer.refuse(
             "x[...] with a mask or an index computed from x",
             "choose by `where(mask, x, 0)`",
         )
@@ -33,27 +33,27 @@ def _getitem(x: Batched, key: Any) -> Any:
         key = np.asarray(key)
     full_key = _expand_key(x, key)
     if all(map(_is_basic, full_key)):
-        result = sliced(x, _checked_key(x, full_key))
+        result = tracer.sliced(x, _checked_key(x, full_key))
         scalar = all(not isinstance(k, slice) and k is not None for k in full_key)
         # With integers alone NumPy gives a scalar, which is no view.
-        return result if scalar and trace.is_numpy else result.as_view_of(x)
-    return gathered("index", lambda a: a[key], x)
+        return result if scalar and tracer.is_numpy else result.as_view_of(x)
+    return tracer.gathered("index", lambda a: a[key], x)
 
 
-HANDLERS["getitem"] = _getitem
-
-
-def _take_computed(x: Batched, index: Batched) -> Any:
+def _take_computed(x: StandIn, index: StandIn) -> StandIn:
     """Take entries of a vector at positions that were computed from x."""
-    xp, points = x.tracer.xp, x.tracer.points
+    xp, is_numpy = x.tracer.xp, x.tracer.is_numpy
 
     def many(values: Array, places: Array) -> Array:
-        flat = xp.reshape(places, (points, -1))
+        flat, count = xp.reshape(places, (places.shape[0], -1)), values.shape[1]
+        # Only NumPy checks; other libraries do what they like with such positions.
+        if is_numpy and ((flat < -count) | (flat >= count)).any():
+            raise IndexError(f"an index is out of bounds for {count} entries")
         # The remainder counts negative positions from the end.
-        taken = xp.take_along_axis(values, flat % values.shape[1], axis=1)
+        taken = xp.take_along_axis(values, flat % count, axis=1)
         return xp.reshape(taken, places.shape)
 
-    return everywhere("take computed", lambda a, i: a[i], many, x, index)
+    return x.tracer.everywhere("take computed", lambda a, i: a[i], many, x, index)
 
 
 def _expand_key(x: Any, key: Any) -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ def _is_basic(item: Any) -> bool:
     )
 
 
-def _checked_key(x: Batched, key: tuple[Any, ...]) -> tuple[Any, ...]:
+def _checked_key(x: StandIn, key: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a key of basic items with integers of Python, if they are in bounds."""
     checked: list[Any] = []
     axis = 0
@@ -104,18 +104,12 @@ def _checked_key(x: Batched, key: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(checked)
 
 
-def _setitem(x: Batched, key: Any, value: Any) -> None:
-    trace, xp = x.tracer, x.tracer.xp
-    # The second half of `x[key] += other`, which ends the staleness of `x`.
-    in_place = trace.cache.pop("in place", (None, None))
-    if in_place[0] is x and in_place[1] is value:
-        x.stale = False
-    x.ensure_current()
-    if x.owner is not None:
-        raise trace.refuse(
-            "an assignment through a view", "assign to the array itself, or copy"
-        )
-    if isinstance(key, Batched):
+@handles("setitem")
+def setitem(x: StandIn, key: Any, value: Any) -> None:
+    """Assign ``x[key] = value``; the dtype of ``x`` stays what it is."""
+    tracer, xp = x.tracer, x.tracer.xp
+    x.ensure_writable(value)
+    if isinstance(key, StandIn):
         scalar = getattr(value, "ndim", 0) == 0
         require(
             scalar and key.shape == x.shape,
@@ -123,59 +117,95 @@ def _setitem(x: Batched, key: Any, value: Any) -> None:
             "an assignment to entries chosen by values",
             "choose by `where(mask, a, b)`",
         )
-        _assign_where(x, key, value, x)
+        x.assign(cast(where(key, value, x), x.dtype))
         return
-    if any_batched(key if isinstance(key, tuple) else (key,)) is not None:
-        raise trace.refuse("an index computed from x", "use `where`")
+    if first_standin(key if isinstance(key, tuple) else (key,)) is not None:
+        raise tracer.refuse("an index computed from x", "use `where`")
 
     def outside() -> Array:
         mask = xp.ones(x.shape, dtype=xp.bool, device=x.device)
         mask[key] = False
         return mask
 
-    # The same at all points, since the key is constant: made once for all chunks.
-    mask = trace.compute_once("keep", (), outside)
-    if isinstance(value, Batched):
-        new = _cast_like(_place_at_key(x, key, value), x)
+    new: Any
+    if isinstance(value, StandIn):
+        new = cast(_place_at_key(x, key, value), x.dtype)
     else:
         new = xp.zeros(x.shape, dtype=x.dtype, device=x.device)
         new[key] = value
-    _assign_where(x, mask, x, new)
+    x.assign(cast(where(tracer.constant("keep", x, outside), x, new), x.dtype))
 
 
-HANDLERS["setitem"] = _setitem
+@handles("in place")
+def assign_in_place(x: StandIn, new: StandIn) -> StandIn:
+    """Assign the result of ``x += other`` and the like; return the array to use."""
+    require(new.shape == x.shape, x, "an assignment in place that changes the shape")
+    # NumPy casts results in place to the dtype of the array. (`f(x)` itself has failed
+    # already if it refuses the cast.)
+    return x.update(cast(new, x.dtype))
 
 
-def _assign_where(x: Batched, mask: Any, a: Any, b: Any) -> None:
-    """Assign ``where(mask, a, b)`` to ``x``, whose dtype stays what it is."""
-    x.assign(_cast_like(elementwise(x.tracer.xp.where, mask, a, b), x))
-
-
-def _cast_like(new: Any, x: Batched) -> Any:
-    """Cast to the dtype of ``x``, as NumPy's assignments do."""
-    return new if new.dtype == x.dtype else HANDLERS["astype"](new, x.dtype)
-
-
-def _place_at_key(x: Batched, key: Any, value: Batched) -> Batched:
+def _place_at_key(x: StandIn, key: Any, value: StandIn) -> StandIn:
     """Return an array like ``x`` that holds ``value`` at the key, and else 0."""
     xp = x.tracer.xp
     # NumPy itself tells which shape the key selects, and where.
     numbers = xp.reshape(xp.arange(x.size, device=x.device), x.shape)
     shape = tuple(numbers[key].shape)
     if value.shape != shape:
-        value = HANDLERS["broadcast_to"](_drop_leading_ones(value, shape), shape)
+        value = broadcast_to(_drop_leading_ones(value, shape), shape)
 
     def sources() -> Array:
         table = xp.full(x.shape, -1, dtype=numbers.dtype, device=x.device)
         table[key] = xp.reshape(xp.arange(value.size, device=x.device), shape)
         return table
 
-    return placed(("set", x.shape), value, sources)
+    return value.tracer.placed(("set", x.shape), value, sources)
 
 
-def _drop_leading_ones(value: Batched, shape: tuple[int, ...]) -> Batched:
+def _drop_leading_ones(value: StandIn, shape: tuple[int, ...]) -> StandIn:
     """Drop leading axes of length 1 that the shape does not have, as NumPy does."""
     extra = value.ndim - len(shape)
     if extra > 0 and value.shape[:extra] == (1,) * extra:
-        return reshaped(value, value.shape[extra:])
+        return value.tracer.reshaped(value, value.shape[extra:])
     return value
+
+
+@handles("take", out=3)
+def take(
+    x: StandIn, indices: Any, axis: int | None = None, mode: str = "raise"
+) -> StandIn:
+    """Return the entries at some indices, of all entries or along an axis."""
+    xp = tracer_of(x, indices).xp
+    require(mode == "raise", x, "take(mode=)")
+    if isinstance(indices, StandIn):
+        raise indices.tracer.refuse("an index computed from x", "use `where` or a mask")
+    # Of the standard's functions only NumPy's takes None.
+    options = {"axis": axis} if axis is not None or is_numpy(xp) else {}
+    function = np.take if is_numpy(xp) else xp.take
+    return x.tracer.gathered("take", lambda a: function(a, indices, **options), x)
+
+
+@handles("take_along_axis")
+def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> StandIn:
+    """Return entries along an axis, at indices of their own in each fibre."""
+    xp = tracer_of(x, indices).xp
+    if not isinstance(indices, StandIn):
+        return x.tracer.gathered(
+            "take_along_axis", lambda a: xp.take_along_axis(a, indices, axis=axis), x
+        )
+    # Each point takes other entries: no table is right for all of them.
+    place = axis_of(indices, axis)
+    return indices.tracer.everywhere(
+        ("take_along_axis", place),
+        lambda a, i: xp.take_along_axis(xp.asarray(a), xp.asarray(i), axis=place),
+        lambda a, i: _take_along(xp, a, i, place + 1),
+        x,
+        indices,
+    )
+
+
+def _take_along(xp: Any, a: Array, i: Array, axis: int) -> Array:
+    """Take by indices at all points; a constant array is repeated for each."""
+    if a.ndim < i.ndim:
+        a = xp.broadcast_to(a[None, ...], (i.shape[0], *a.shape))
+    return xp.take_along_axis(a, i, axis=axis)

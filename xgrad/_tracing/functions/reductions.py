@@ -1,4 +1,4 @@
-"""Define sums, means, products and extrema by name."""
+"""Sums, means, products and extrema."""
 
 from __future__ import annotations
 
@@ -9,21 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from xgrad._arrays import Array, device_of
-from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.elementwise import elementwise
-from xgrad._batched.fibres import along, summed
-from xgrad._batched.names import (
-    array_like,
-    axes_of,
-    axis_of,
-    handles,
-    is_float,
-    named,
-    require,
-    reshape,
-    zero_of,
-)
-from xgrad._batched.operands import trace_of
+from xgrad._tracing.arguments import axes_of, axis_of, named, require, tracer_of
+from xgrad._tracing.functions import elements
+from xgrad._tracing.functions.elements import cast, zero_of
+from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.shapes import reshape_any
+from xgrad._tracing.registry import handles
+from xgrad._tracing.standin import StandIn
 
 
 @functools.cache
@@ -37,82 +29,84 @@ def _reducer(xp: Any, name: str) -> Callable[..., Any]:
     return reduce
 
 
-@handles("sum")
-def _sum(
-    x: Batched,
+@handles("sum", out=3)
+def sum_(
+    x: StandIn,
     axis: Any = None,
     dtype: Any = None,
-    out: None = None,
     keepdims: bool = False,
     initial: Any = None,
     where: Any = None,
 ) -> Any:
-    require(out is None, x, "sum(out=)", "make a new array")
-    xp = x.tracer.xp
+    """Sum over axes."""
     # What is left out counts as 0, the neutral element; a product with the mask would
     # let nan and infinities through.
     if where is not None:
-        x = elementwise(xp.where, where, x, zero_of(x))
-    if dtype is not None:
-        x = HANDLERS["astype"](x, dtype, copy=False)
-    total = summed("sum", _reducer(xp, "sum"), x, axes_of(x, axis), bool(keepdims))
+        x = elements.where(where, x, zero_of(x))
+    x, reduce = cast(x, dtype), _reducer(x.tracer.xp, "sum")
+    total = x.tracer.summed("sum", reduce, x, axes_of(x, axis), bool(keepdims))
     return total if initial is None else total + initial
 
 
-@handles("mean")
-def _mean(
-    x: Batched,
+@handles("mean", out=3)
+def mean(
+    x: StandIn,
     axis: Any = None,
     dtype: Any = None,
-    out: None = None,
     keepdims: bool = False,
     where: Any = None,
 ) -> Any:
-    require(out is None, x, "mean(out=)", "make a new array")
+    """Average over axes."""
+    xp = x.tracer.xp
     if where is not None:
-        total = _sum(x, axis, dtype, keepdims=keepdims, where=where)
-        mask = x.tracer.xp.broadcast_to(where, x.shape)
-        return total / x.tracer.xp.sum(mask, axis=axis, keepdims=keepdims)
-    if dtype is not None:
-        x = HANDLERS["astype"](x, dtype, copy=False)
-    axes = axes_of(x, axis)
-    count = math.prod(x.shape[a] for a in axes)
-    return summed(
-        "mean", _reducer(x.tracer.xp, "mean"), x, axes, bool(keepdims), max(count, 1)
-    )
+        total = sum_(x, axis, dtype, keepdims=keepdims, where=where)
+        mask = xp.broadcast_to(where, x.shape)
+        return total / xp.sum(mask, axis=axis, keepdims=keepdims)
+    x, axes = cast(x, dtype), axes_of(x, axis)
+    count = max(1, math.prod(x.shape[a] for a in axes))
+    return x.tracer.summed("mean", _reducer(xp, "mean"), x, axes, bool(keepdims), count)
 
 
 @handles("average")
-def _average(
+def average(
     x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False
 ) -> Any:
+    """Average over axes, with weights."""
     if weights is None:
-        return _mean(x, axis, keepdims=keepdims)
+        return mean(x, axis, keepdims=keepdims)
     x, weights = array_like(x, (x, weights)), array_like(weights, (x, weights))
-    xp = trace_of((x, weights)).xp
+    tracer = tracer_of(x, weights)
     # One weight for each position along the axis, as NumPy allows.
     if tuple(weights.shape) != tuple(x.shape):
         one = weights.ndim == 1 and isinstance(axis, int)
-        require(one, trace_of((x, weights)), "average(weights=) of these shapes")
+        require(one, tracer, "average(weights=) of these shapes")
         place = axis_of(x, axis)
-        lengths = [-1 if i == place else 1 for i in range(x.ndim)]
-        lengths = [weights.shape[0] if n == -1 else n for n in lengths]
-        weights = reshape(weights, tuple(lengths))
-    sum_weights = _sum if isinstance(weights, Batched) else xp.sum
-    total = _sum(x * weights, axis, keepdims=keepdims)
+        lengths = [weights.shape[0] if i == place else 1 for i in range(x.ndim)]
+        weights = reshape_any(weights, tuple(lengths))
+    sum_weights = sum_ if isinstance(weights, StandIn) else tracer.xp.sum
+    total = sum_(x * weights, axis, keepdims=keepdims)
     return total / sum_weights(weights, axis=axis, keepdims=keepdims)
 
 
 @handles("nansum")
-def _nansum(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
-    present = elementwise(operator.eq, x, x)  # nan alone differs from itself
-    return _sum(x, axis, keepdims=keepdims, where=present)
+def nansum(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Sum what is not nan."""
+    present = x.tracer.elementwise(operator.eq, x, x)  # nan alone differs from itself
+    return sum_(x, axis, keepdims=keepdims, where=present)
 
 
 @handles("nanmean")
-def _nanmean(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
-    present = HANDLERS["astype"](elementwise(operator.eq, x, x), x.dtype)
-    return _nansum(x, axis, keepdims=keepdims) / _sum(present, axis, keepdims=keepdims)
+def nanmean(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Average what is not nan."""
+    present = cast(x.tracer.elementwise(operator.eq, x, x), x.dtype)
+    return nansum(x, axis, keepdims=keepdims) / sum_(present, axis, keepdims=keepdims)
+
+
+@handles("count_nonzero")
+def count_nonzero(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Count what is not 0."""
+    nonzero = x.tracer.elementwise(operator.ne, x, 0)
+    return sum_(nonzero, axis, x.tracer.xp.int64, keepdims=keepdims)
 
 
 def _product_of_others(xp: Any, base: Array) -> Array:
@@ -157,67 +151,48 @@ LEAVE_ONE_OUT: dict[str, tuple[Any, Any]] = {
 }
 
 
-def _register_extremum(name: str, *aliases: str) -> None:
-    """Register a reduction that needs all values of a fibre, as no sum does."""
-
-    def handler(
-        x: Batched,
-        axis: Any = None,
-        out: None = None,
-        keepdims: bool = False,
-        initial: Any = None,
-        where: Any = None,
-    ) -> Any:
-        require(out is None, x, f"{name}(out=)", "make a new array")
-        xp = x.tracer.xp
-        if where is not None:
-            # It has no neutral element: what is left out needs a value.
-            require(initial is not None, x, f"{name}(where=) without `initial`")
-            x = elementwise(xp.where, where, x, initial)
-        if initial is not None:
-            extremum = handler(x, axis, keepdims=keepdims)
-            return elementwise(named(xp, f"{name}imum"), extremum, initial)
-        return along(
-            name,
-            _reducer(x.tracer.xp, name),
-            x,
-            axes_of(x, axis),
-            bool(keepdims),
-            LEAVE_ONE_OUT.get(name) if is_float(x) else None,
-        )
-
-    handles(name, *aliases)(handler)
+def _reduce(name: str, x: StandIn, axis: Any, keepdims: bool) -> StandIn:
+    """Apply a reduction that needs all values of a fibre, as no sum does."""
+    leave_one_out = LEAVE_ONE_OUT.get(name) if x.dtype.kind in "fc" else None
+    reduce, axes = _reducer(x.tracer.xp, name), axes_of(x, axis)
+    return x.tracer.along(name, reduce, x, axes, bool(keepdims), leave_one_out)
 
 
-for _name, *_aliases in (("max", "amax"), ("min", "amin"), ("any",), ("all",)):
-    _register_extremum(_name, *_aliases)
-
-
-@handles("prod")
-def _prod(
-    x: Batched,
+def _reduce_from(
+    name: str,
+    x: StandIn,
     axis: Any = None,
-    dtype: Any = None,
-    out: None = None,
     keepdims: bool = False,
-) -> Any:
-    require(out is None, x, "prod(out=)", "make a new array")
-    if dtype is not None:
-        x = HANDLERS["astype"](x, dtype, copy=False)
-    return along(
-        "prod",
-        _reducer(x.tracer.xp, "prod"),
-        x,
-        axes_of(x, axis),
-        bool(keepdims),
-        LEAVE_ONE_OUT["prod"] if is_float(x) else None,
-    )
+    initial: Any = None,
+    where: Any = None,
+) -> StandIn:
+    """Apply a reduction that may have an initial value."""
+    if where is not None:
+        # It has no neutral element: what is left out needs a value.
+        require(initial is not None, x, f"{name}(where=) without `initial`")
+        x = elements.where(where, x, initial)
+    extremum = _reduce(name, x, axis, keepdims)
+    if initial is None:
+        return extremum
+    join = named(x.tracer.xp, f"{name}imum")
+    return x.tracer.elementwise(join, extremum, initial)
 
 
-@handles("count_nonzero")
-def _count_nonzero(x: Batched, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return _sum(
-        HANDLERS["astype"](elementwise(operator.ne, x, 0), x.tracer.xp.int64),
-        axis,
-        keepdims=keepdims,
-    )
+max_ = handles("max", "amax", out=2)(functools.partial(_reduce_from, "max"))
+min_ = handles("min", "amin", out=2)(functools.partial(_reduce_from, "min"))
+handles("any", out=2)(functools.partial(_reduce_from, "any"))
+handles("all", out=2)(functools.partial(_reduce_from, "all"))
+
+
+@handles("prod", out=3)
+def prod(
+    x: StandIn, axis: Any = None, dtype: Any = None, keepdims: bool = False
+) -> StandIn:
+    """Multiply over axes."""
+    return _reduce("prod", cast(x, dtype), axis, keepdims)
+
+
+@handles("ptp", out=2)
+def ptp(x: StandIn, axis: Any = None, keepdims: bool = False) -> Any:
+    """Subtract the smallest entry from the largest one, over axes."""
+    return max_(x, axis, keepdims) - min_(x, axis, keepdims)
