@@ -14,17 +14,9 @@ better way than these; and `trace` puts all of them together.
 
 from __future__ import annotations
 
-from xgrad._batched.array import Batched
-from xgrad._batched.everywhere import all_differences, all_values
-from xgrad._batched.recording import Memo
-from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
-
-__all__ = [
-    "Batched",
-    "Memo",
-    "Region",
-    "Trace",
-    "all_differences",
-    "all_values",
-]
+from xgrad._batched.array import Batched as Batched
+from xgrad._batched.everywhere import all_differences as all_differences
+from xgrad._batched.everywhere import all_values as all_values
+from xgrad._batched.recording import Memo as Memo
+from xgrad._batched.region import Region as Region
+from xgrad._batched.trace import Trace as Trace

@@ -26,11 +26,7 @@ PRODUCTS_PER_ENTRY = 4
 
 
 def product(
-    operation: Any,
-    plain: Callable[..., Any],
-    many: Callable[..., Any],
-    a: Any,
-    b: Any,
+    operation: Any, plain: Callable[..., Any], many: Callable[..., Any], a: Any, b: Any
 ) -> Batched:
     """Multiply ``a @ b``: an entry becomes a row or a column if the other is constant.
 

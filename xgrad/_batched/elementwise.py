@@ -15,12 +15,7 @@ import numpy as np
 from xgrad._arrays import Array
 from xgrad._batched.alignment import base_on, common_region
 from xgrad._batched.array import Batched
-from xgrad._batched.linear import (
-    add_in_slots,
-    all_finite,
-    can_carry_diffs,
-    carry_diffs,
-)
+from xgrad._batched.linear import add_in_slots, all_finite, can_carry_diffs, carry_diffs
 from xgrad._batched.operands import (
     base_ids,
     bases_of,

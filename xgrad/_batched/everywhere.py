@@ -23,10 +23,7 @@ from xgrad._batched.unions import put
 
 
 def everywhere(
-    operation: Any,
-    plain: Callable[..., Any],
-    many: Callable[..., Any],
-    *operands: Any,
+    operation: Any, plain: Callable[..., Any], many: Callable[..., Any], *operands: Any
 ) -> Any:
     """Evaluate a function for all entries: ``plain`` at the base, ``many`` at points.
 
@@ -36,23 +33,18 @@ def everywhere(
     base = trace.compute_once(
         operation, base_ids(operands), lambda: plain(*bases_of(operands))
     )
+    several = isinstance(base, (tuple, list))
+    bases = base if several else (base,)
     # Where no point differs from the base, the base is all there is.
     if all(o.region is None for o in operands if isinstance(o, Batched)):
-        if isinstance(base, (tuple, list)):
-            return _in_same_tuple(base, [Batched(trace, array) for array in base])
-        return Batched(trace, base)
-    values = many(*(all_values(trace, o) for o in operands))
-    if isinstance(base, (tuple, list)):
-        results = [
-            from_all_values(trace, array, array_values)
-            for array, array_values in zip(base, values, strict=True)
-        ]
-        return _in_same_tuple(base, results)
-    return from_all_values(trace, base, values)
-
-
-def _in_same_tuple(base: Any, results: list[Any]) -> Any:
-    """Return results as a tuple, of the named kind if the library returns one."""
+        results = [Batched(trace, array) for array in bases]
+    else:
+        values = many(*(all_values(trace, o) for o in operands))
+        pairs = zip(bases, values if several else (values,), strict=True)
+        results = [from_all_values(trace, array, value) for array, value in pairs]
+    if not several:
+        return results[0]
+    # As a tuple, of the named kind if the library returns one.
     return type(base)(*results) if hasattr(base, "_fields") else tuple(results)
 
 

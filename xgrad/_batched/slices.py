@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from xgrad._arrays import Array
+from xgrad._batched.alignment import collapse_slots
 from xgrad._batched.array import Batched
-from xgrad._batched.operands import base_ids, batched_result, broadcast_on
+from xgrad._batched.operands import base_ids, batched_result
 from xgrad._batched.recording import Recording
-from xgrad._batched.region import Region, append_axes
+from xgrad._batched.region import Region
 
 # From so many points on it pays to look whether all slots are inside of a slice: that
 # takes one pass over the flags, and if they are, each later operation is spared the
@@ -76,7 +77,7 @@ def _sliced_array(x: Batched, key: tuple[Any, ...]) -> Batched:
     stored = x.map_stored(lambda data: data[data_key])
     if new.is_full and region.fixed:
         if region.slots > 1 or valid is not None:
-            return _collapse_slots(trace, base, new, stored, valid)
+            return collapse_slots(trace, base, new, stored, valid)
         return batched_result(trace, base, new, **stored)
     if new.valid is not None and "diff" in stored and new.valid is not region.valid:
         stored["diff"] = new.mask(stored["diff"])
@@ -187,27 +188,3 @@ class _SliceBuilder:
     def region_of(self, shape: tuple[int, ...]) -> Region:
         """Return the region, in an array of this shape."""
         return self.old.with_axes(shape, self.index, self.origins, self.valid)
-
-
-def _collapse_slots(
-    trace: Recording, base: Array, full: Region, stored: dict[str, Array], valid: Any
-) -> Batched:
-    """Merge slots, of which at most one is valid at each point, into a full region."""
-    xp = trace.xp
-    if "diff" in stored:
-        diff = stored["diff"]
-        if valid is not None:
-            diff = xp.where(append_axes(valid, diff.ndim), diff, 0)
-        diff = xp.sum(diff, axis=1, keepdims=True, dtype=diff.dtype)
-        return batched_result(trace, base, full, diff=broadcast_on(trace, diff, full))
-    slots = stored["value"]
-    shape = tuple(base.shape)
-    value = xp.reshape(xp.asarray(base), (1, *shape))
-    for slot in range(slots.shape[1]):
-        here = slots[:, slot, ...]
-        if valid is not None:
-            flags = valid[:, slot][(..., *(None,) * len(shape))]
-            here = xp.where(flags, here, value)
-        value = here
-    value = broadcast_on(trace, value[:, None, ...], full)
-    return batched_result(trace, base, full, value=value)

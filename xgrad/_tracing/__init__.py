@@ -16,33 +16,15 @@ from __future__ import annotations
 
 from xgrad._tracing import functions as functions
 from xgrad._tracing import protocols as protocols
-from xgrad._tracing.functions.joining import concat_arrays
-from xgrad._tracing.functions.reductions import sum_
-from xgrad._tracing.functions.scans import running_sum
-from xgrad._tracing.functions.statistics import variance
-from xgrad._tracing.linearity import Linear
-from xgrad._tracing.refusals import (
-    PACKAGE,
-    NotTraceableError,
-    describe_line,
-    is_library,
-)
-from xgrad._tracing.registry import FUNCTIONS, NUMPY_NAMES
-from xgrad._tracing.standin import StandIn
-from xgrad._tracing.tracer import Tracer
-
-__all__ = [
-    "FUNCTIONS",
-    "NUMPY_NAMES",
-    "PACKAGE",
-    "Linear",
-    "NotTraceableError",
-    "StandIn",
-    "Tracer",
-    "concat_arrays",
-    "describe_line",
-    "is_library",
-    "running_sum",
-    "sum_",
-    "variance",
-]
+from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
+from xgrad._tracing.functions.reductions import sum_ as sum_
+from xgrad._tracing.functions.scans import running_sum as running_sum
+from xgrad._tracing.functions.statistics import variance as variance
+from xgrad._tracing.linearity import Linear as Linear
+from xgrad._tracing.refusals import PACKAGE as PACKAGE
+from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
+from xgrad._tracing.refusals import describe_line as describe_line
+from xgrad._tracing.refusals import is_library as is_library
+from xgrad._tracing.registry import FUNCTIONS as FUNCTIONS
+from xgrad._tracing.standin import StandIn as StandIn
+from xgrad._tracing.tracer import Tracer as Tracer

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from xgrad._tracing.functions.products import matmul, vecdot
-from xgrad._tracing.functions.scans import cumsum
 from xgrad._tracing.functions.shapes import reshape_any
 from xgrad._tracing.linearity import add_kernel
 from xgrad._tracing.refusals import NotTraceableError
@@ -25,7 +24,7 @@ REDUCTIONS = {
     "logical_and": "all",
     "logical_or": "any",
 }
-GENERALIZED = {"matmul": matmul, "vecdot": vecdot}
+GENERALIZED: dict[str, Callable[..., Any]] = {"matmul": matmul, "vecdot": vecdot}
 
 
 @handles("numpy ufunc")
@@ -67,7 +66,7 @@ def _apply_method(
     if method == "reduce" and name in REDUCTIONS:
         return FUNCTIONS[REDUCTIONS[name]](*inputs, **{"axis": 0, **options})
     if method == "accumulate" and name == "add":
-        return cumsum(*inputs, **{"axis": 0, **options})
+        return FUNCTIONS["cumsum"](*inputs, **{"axis": 0, **options})
     if method == "outer" and not options and len(inputs) == 2:
         a, b = inputs
         a = reshape_any(a, (*a.shape, *(1,) * b.ndim))

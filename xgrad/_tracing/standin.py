@@ -129,53 +129,10 @@ class StandIn:
     def __rdivmod__(self, other: Any) -> Any:
         return operator.floordiv(other, self), operator.mod(other, self)
 
-    # Python wants one value from each of these, and many points have many. The text of
-    # the error tells both what the caller wrote and what to write instead.
-    def __bool__(self) -> bool:
-        raise self.tracer.refuse(
-            "a branch on a value (bool(x), if, and, or, min, max)",
-            "choose by `where(condition, a, b)`",
-        )
-
-    def __float__(self) -> float:
-        raise self.tracer.refuse(
-            "float(x), a function of `math`, or an assignment into another array",
-            "use the array itself, array functions, and `zeros_like(x)` or `stack`",
-        )
-
-    def __complex__(self) -> complex:
-        raise self.tracer.refuse("complex(x)", "use `astype`")
-
-    def __int__(self) -> int:
-        raise self.tracer.refuse("int(x)", "use `astype`")
-
-    def __index__(self) -> int:
-        raise self.tracer.refuse(
-            "an index computed from x", "use `where` or a sum over a mask"
-        )
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise self.tracer.refuse(
-            "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
-            "or a library that converts x to NumPy",
-            "use `stack` or `concat`, `zeros_like(x)`, and array functions",
-        )
-
-    def __dlpack__(self, *arguments: Any, **options: Any) -> Any:
-        raise self.tracer.refuse("an export through DLPack", "use array functions")
-
     def sort(self, axis: int = -1, kind: str | None = None) -> None:
         """Sort in place, as the method of NumPy's arrays does."""
         self.ensure_writable(None)
         self.assign(self._call("sort", axis, kind))
-
-    def item(self, *arguments: Any) -> Any:
-        """Refuse, since there is no single number."""
-        raise self.tracer.refuse("x.item()", "use the array")
-
-    def tolist(self) -> Any:
-        """Refuse, since there are no single numbers."""
-        raise self.tracer.refuse("x.tolist()", "use the array")
 
     def __getattr__(self, name: str) -> Any:
         """Return a method, which calls the function of its name."""
@@ -265,6 +222,31 @@ METHODS = frozenset(
 PLAIN = (bool, int, float, complex)
 
 
+# Python wants one value from each of these, and many points have many. The text of the
+# error tells both what the caller wrote and what to write instead.
+REFUSED = {
+    "__bool__": (
+        "a branch on a value (bool(x), if, and, or, min, max)",
+        "choose by `where(condition, a, b)`",
+    ),
+    "__float__": (
+        "float(x), a function of `math`, or an assignment into another array",
+        "use the array itself, array functions, and `zeros_like(x)` or `stack`",
+    ),
+    "__complex__": ("complex(x)", "use `astype`"),
+    "__int__": ("int(x)", "use `astype`"),
+    "__index__": ("an index computed from x", "use `where` or a sum over a mask"),
+    "__array__": (
+        "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
+        "or a library that converts x to NumPy",
+        "use `stack` or `concat`, `zeros_like(x)`, and array functions",
+    ),
+    "__dlpack__": ("an export through DLPack", "use array functions"),
+    "item": ("x.item()", "use the array"),
+    "tolist": ("x.tolist()", "use the array"),
+}
+
+
 def is_operand(x: Any) -> bool:
     """Whether a stand-in can be combined with it by an operator."""
     # Anything else, such as a tensor of another kind, gets its own operator's chance.
@@ -286,6 +268,12 @@ def _operate(x: StandIn, function: Callable[..., Any], *operands: Any) -> Any:
 
 def _add_operators() -> None:
     """Give `StandIn` its operators: plain, reflected, in place and of one operand."""
+
+    def refused(idiom: str, remedy: str) -> Any:
+        def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
+            raise self.tracer.refuse(idiom, remedy)
+
+        return method
 
     def forward(function: Callable[..., Any]) -> Any:
         def method(self: StandIn, other: Any) -> Any:
@@ -326,6 +314,8 @@ def _add_operators() -> None:
         setattr(StandIn, f"__{name}__", forward(getattr(operator, name)))
     for name in "neg pos abs invert".split():
         setattr(StandIn, f"__{name}__", unary(getattr(operator, name)))
+    for name, (idiom, remedy) in REFUSED.items():
+        setattr(StandIn, name, refused(idiom, remedy))
 
 
 _add_operators()

@@ -94,43 +94,15 @@ def result_type(*operands: Any) -> Any:
     return tracer_of(*operands).xp.result_type(*bases)
 
 
-@handles("can_cast")
-def can_cast(x: StandIn, dtype: Any) -> Any:
-    """Whether the dtype of ``x`` can be cast to another one."""
-    return x.tracer.xp.can_cast(x.dtype, dtype)
-
-
-@handles("finfo")
-def finfo(x: StandIn) -> Any:
-    """Return the limits of a dtype of floats."""
-    return x.tracer.xp.finfo(x.dtype)
-
-
-@handles("iinfo")
-def iinfo(x: StandIn) -> Any:
-    """Return the limits of a dtype of integers."""
-    return x.tracer.xp.iinfo(x.dtype)
-
-
-@handles("shape")
-def shape(x: StandIn) -> tuple[int, ...]:
-    """Return the shape of ``x``."""
-    return x.shape
-
-
-@handles("ndim")
-def ndim(x: StandIn) -> int:
-    """Return the number of axes."""
-    return x.ndim
-
-
 @handles("size")
 def size(x: StandIn, axis: int | None = None) -> int:
     """Return the number of entries, or the length of an axis."""
     return x.size if axis is None else x.shape[axis]
 
 
-@handles("iscomplexobj")
-def iscomplexobj(x: StandIn) -> bool:
-    """Whether entries are complex numbers."""
-    return x.dtype.kind == "c"
+handles("shape")(lambda x: x.shape)
+handles("ndim")(lambda x: x.ndim)
+handles("iscomplexobj")(lambda x: x.dtype.kind == "c")
+handles("finfo")(lambda x: x.tracer.xp.finfo(x.dtype))
+handles("iinfo")(lambda x: x.tracer.xp.iinfo(x.dtype))
+handles("can_cast")(lambda x, dtype: x.tracer.xp.can_cast(x.dtype, dtype))

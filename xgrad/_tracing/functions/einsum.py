@@ -84,7 +84,7 @@ def _einsum_pair(inputs: list[str], right: str, operands: tuple[Any, ...]) -> An
     if sorted(rest) != sorted(right):
         return None
     axes = tuple(a.index(c) for c in shared), tuple(b.index(c) for c in shared)
-    result = tensordot(*operands, axes=axes)
+    result = tensordot(operands[0], operands[1], axes=axes)
     order = tuple(rest.index(c) for c in right)
     return permute_any(result, order)
 

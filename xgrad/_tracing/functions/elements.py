@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import (
-    NONE,
-    first_standin,
-    named,
-    require,
-    tracer_of,
-)
+from xgrad._tracing.arguments import NONE, first_standin, named, require, tracer_of
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
@@ -88,7 +82,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     pairs = list(zip(condlist, choicelist, strict=True))
     for operands in reversed(pairs):
         if first_standin((*operands, result)) is None:
-            result = np.where(*operands, result)
+            condition, choice = operands
+            result = np.where(condition, choice, result)
         else:
             result = tracer.elementwise(tracer.xp.where, *operands, result)
     return result

@@ -180,7 +180,7 @@ def take(
     if isinstance(indices, StandIn):
         raise indices.tracer.refuse("an index computed from x", "use `where` or a mask")
     # Of the standard's functions only NumPy's takes None.
-    options = {"axis": axis} if axis is not None or is_numpy(xp) else {}
+    options: Any = {"axis": axis} if axis is not None or is_numpy(xp) else {}
     function = np.take if is_numpy(xp) else xp.take
     return x.tracer.gathered("take", lambda a: function(a, indices, **options), x)
 

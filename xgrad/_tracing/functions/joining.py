@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from xgrad._arrays import Array, is_numpy
 from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
@@ -75,21 +76,16 @@ def stack(arrays: Any, axis: int = 0) -> StandIn:
     """Put arrays together along a new axis."""
     arrays = [array_like(a, arrays) for a in arrays]
     xp = tracer_of(arrays).xp
-    ndim = arrays[0].ndim + 1
     if any(tuple(a.shape) != tuple(arrays[0].shape) for a in arrays):
         raise ValueError("all arrays to stack must have one shape")
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} is out of bounds")
-    place = axis % ndim
-    return concat(
-        [
-            expand_dims(a, place)
-            if isinstance(a, StandIn)
-            else xp.expand_dims(xp.asarray(a), axis=place)
-            for a in arrays
-        ],
-        axis=place,
-    )
+    place = normalize_axis_index(axis, arrays[0].ndim + 1)
+    longer = [
+        expand_dims(a, place)
+        if isinstance(a, StandIn)
+        else xp.expand_dims(xp.asarray(a), axis=place)
+        for a in arrays
+    ]
+    return concat(longer, axis=place)
 
 
 @handles("hstack")
@@ -109,18 +105,19 @@ def vstack(arrays: Any) -> StandIn:
 def dstack(arrays: Any) -> StandIn:
     """Put arrays together along the third axis."""
     arrays = [_at_least(a, 2, arrays) for a in arrays]
-    return concat(
-        [reshape_any(a, (*a.shape, 1)) if a.ndim == 2 else a for a in arrays], axis=2
-    )
+    return concat([_with_axis(a, 3) for a in arrays], axis=2)
 
 
 @handles("column_stack")
 def column_stack(arrays: Any) -> StandIn:
     """Put arrays together along the second axis, vectors as columns."""
     arrays = [_at_least(a, 1, arrays) for a in arrays]
-    return concat(
-        [reshape_any(a, (a.shape[0], 1)) if a.ndim == 1 else a for a in arrays], axis=1
-    )
+    return concat([_with_axis(a, 2) for a in arrays], axis=1)
+
+
+def _with_axis(x: Any, ndim: int) -> Any:
+    """Return ``x`` with one more axis at the end, if it has fewer than ``ndim``."""
+    return reshape_any(x, (*x.shape, 1)) if x.ndim < ndim else x
 
 
 def _at_least(x: Any, ndim: int, among: Any) -> Any:

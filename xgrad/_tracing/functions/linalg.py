@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import (
-    axes_of,
-    axis_of,
-    first_standin,
-    require,
-    tracer_of,
-)
+from xgrad._tracing.arguments import axes_of, axis_of, first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import absolute, sqrt
 from xgrad._tracing.functions.products import align_axes, matmul
 from xgrad._tracing.functions.reductions import max_, min_, sum_

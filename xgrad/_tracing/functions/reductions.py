@@ -131,23 +131,17 @@ def _extremum_of_others(name: str, worst: float, xp: Any, base: Array) -> Array:
     return xp.reshape(xp.where(is_best, second, getattr(xp, name)(flat)), base.shape)
 
 
-def _multiply(xp: Any, others: Array, value: Array) -> Array:
-    return others * value
-
-
-def _maximum(xp: Any, others: Array, value: Array) -> Array:
-    return xp.maximum(others, value)
-
-
-def _minimum(xp: Any, others: Array, value: Array) -> Array:
-    return xp.minimum(others, value)
-
-
 # For each reduction its value over all other entries, and the way to join an entry.
 LEAVE_ONE_OUT: dict[str, tuple[Any, Any]] = {
-    "prod": (_product_of_others, _multiply),
-    "max": (functools.partial(_extremum_of_others, "max", -math.inf), _maximum),
-    "min": (functools.partial(_extremum_of_others, "min", math.inf), _minimum),
+    "prod": (_product_of_others, lambda xp, a, b: a * b),
+    "max": (
+        functools.partial(_extremum_of_others, "max", -math.inf),
+        lambda xp, a, b: xp.maximum(a, b),
+    ),
+    "min": (
+        functools.partial(_extremum_of_others, "min", math.inf),
+        lambda xp, a, b: xp.minimum(a, b),
+    ),
 }
 
 
@@ -165,7 +159,7 @@ def _reduce_from(
     keepdims: bool = False,
     initial: Any = None,
     where: Any = None,
-) -> StandIn:
+) -> Any:
     """Apply a reduction that may have an initial value."""
     if where is not None:
         # It has no neutral element: what is left out needs a value.

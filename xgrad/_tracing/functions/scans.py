@@ -43,32 +43,21 @@ def _running_product(x: StandIn, axis: int) -> StandIn:
 def _cumulative(
     function: Any,
     x: StandIn,
-    /,
-    *,
     axis: int | None = None,
     dtype: Any = None,
+    *,
     include_initial: bool = False,
 ) -> StandIn:
-    """Apply a cumulative function with the arguments of the standard."""
+    """Apply a cumulative function, to all entries in one row if there is no axis."""
     require(not include_initial, x, "cumulative functions with include_initial=True")
-    # The standard wants an axis, unless there is only one.
-    require(axis is not None or x.ndim == 1, x, "a cumulative function of several axes")
-    return function(cast(x, dtype), axis_of(x, axis or 0))
+    if axis is None and x.ndim != 1:
+        x = x.tracer.reshaped(x, (x.size,))
+    return function(cast(x, dtype), axis_of(x, 0 if axis is None else axis))
 
 
-def _numpy_cumulative(
-    function: Any, x: StandIn, axis: int | None = None, dtype: Any = None
-) -> StandIn:
-    """Apply a cumulative function with the arguments of NumPy."""
-    if axis is None:
-        x, axis = x.tracer.reshaped(x, (x.size,)), 0
-    return function(cast(x, dtype), axis_of(x, axis))
-
-
-handles("cumulative_sum")(functools.partial(_cumulative, running_sum))
-handles("cumulative_prod")(functools.partial(_cumulative, _running_product))
-cumsum = handles("cumsum", out=3)(functools.partial(_numpy_cumulative, running_sum))
-handles("cumprod", out=3)(functools.partial(_numpy_cumulative, _running_product))
+for _name, _function in (("sum", running_sum), ("prod", _running_product)):
+    _run = functools.partial(_cumulative, _function)
+    handles(f"cumulative_{_name}", f"cum{_name}", out=3)(_run)
 
 
 def _order(

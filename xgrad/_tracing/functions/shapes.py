@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from xgrad._tracing.arguments import axes_of, axis_of, require, tracer_of
 from xgrad._tracing.registry import handles
@@ -17,50 +18,40 @@ from xgrad._tracing.standin import StandIn
 def reshape(
     x: StandIn,
     /,
-    *shape: Any,
+    *lengths: Any,
+    shape: Any = None,
+    newshape: Any = None,
     order: str = "C",
     copy: bool | None = None,
-    newshape: Any = None,
 ) -> StandIn:
-    """Return ``x`` in another shape, with the arguments of the method."""
+    """Return ``x`` in another shape: one argument of the function, several of a method.
+
+    ``newshape`` is the name that NumPy had for it before 2.1.
+    """
+    keyword = newshape if shape is None else shape
+    sizes: Any = lengths if keyword is None else (keyword,)
+    if len(sizes) == 2 and isinstance(sizes[1], str):
+        sizes, order = sizes[:1], sizes[1]
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
     if order == "F":
         # In Fortran's order everything is as in C order with all axes reversed.
-        transposed = x.tracer.permuted(x, tuple(reversed(range(x.ndim))))
-        lengths = shape[0] if len(shape) == 1 and not _is_length(shape[0]) else shape
-        new = reshape(transposed, tuple(reversed(lengths)), copy=True)
-        return new.tracer.permuted(new, tuple(reversed(range(new.ndim))))
+        new = reshape(_reverse(x), *reversed(sizes), copy=True)
+        return _reverse(new)
     require(order == "C", x, f"reshape(order={order!r})", "reshape in C order")
-    # The name that NumPy had for it before 2.1.
-    if newshape is not None:
-        shape = (newshape,)
-    if len(shape) == 2 and isinstance(shape[0], (tuple, list)):
-        raise x.tracer.refuse("reshape(x, shape, order)", "reshape in C order")
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = tuple(shape[0])
-    lengths = [operator.index(n) for n in shape]
-    if -1 in lengths:
-        rest = math.prod(n for n in lengths if n != -1)
-        lengths[lengths.index(-1)] = x.size // rest if rest else 0
+    sizes = tuple(operator.index(n) for n in sizes)
+    rest = math.prod(n for n in sizes if n != -1)
+    full = tuple(x.size // max(rest, 1) if n == -1 else n for n in sizes)
     # The floor division above hides a remainder.
-    if math.prod(lengths) != x.size or min(lengths, default=0) < 0:
-        raise ValueError(f"cannot reshape {x.shape} into {shape}")
-    new = x.tracer.reshaped(x, tuple(lengths))
+    if math.prod(full) != x.size or min(full, default=0) < 0:
+        raise ValueError(f"cannot reshape {x.shape} into {sizes}")
+    new = x.tracer.reshaped(x, full)
     return new if copy else new.as_view_of(x)
 
 
-# As a function it takes the shape as one argument, and as a method as several.
-@handles("numpy.reshape")
-def _numpy_reshape(
-    a: StandIn,
-    /,
-    shape: Any = None,
-    order: str = "C",
-    *,
-    newshape: Any = None,
-    **options: Any,
-) -> StandIn:
-    shape = newshape if shape is None else shape
-    return reshape(a, shape, order=order, **options)
+def _reverse(x: StandIn) -> StandIn:
+    """Return ``x`` with its axes in reverse order."""
+    return x.tracer.permuted(x, tuple(reversed(range(x.ndim))))
 
 
 def reshape_any(x: Any, shape: Any) -> Any:
@@ -68,11 +59,6 @@ def reshape_any(x: Any, shape: Any) -> Any:
     if isinstance(x, StandIn):
         return x.tracer.reshaped(x, shape)
     return x.reshape(shape) if hasattr(x, "reshape") else np.reshape(x, shape)
-
-
-def _is_length(n: Any) -> bool:
-    """Whether an argument of `reshape` is one length, not a tuple of them."""
-    return not isinstance(n, (tuple, list))
 
 
 @handles("ravel")
@@ -97,17 +83,11 @@ def permute_dims(x: StandIn, axes: Any) -> StandIn:
 
 
 @handles("transpose")
-def transpose(x: StandIn, *axes: Any) -> StandIn:
-    """Reverse the axes, or put them into another order."""
-    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-        axes = tuple(axes[0] or ())
-    return permute_dims(x, axes or tuple(reversed(range(x.ndim))))
-
-
-# So does this: axes as one argument, or as several.
-@handles("numpy.transpose")
-def _numpy_transpose(a: StandIn, axes: Any = None) -> StandIn:
-    return transpose(a, axes)
+def transpose(x: StandIn, /, *order: Any, axes: Any = None) -> StandIn:
+    """Reverse the axes, or put them into another order, as function and as method."""
+    if len(order) == 1 and (order[0] is None or isinstance(order[0], (tuple, list))):
+        axes, order = order[0], ()
+    return permute_dims(x, axes or order or tuple(reversed(range(x.ndim))))
 
 
 @handles("matrix_transpose", "linalg.matrix_transpose")
@@ -130,12 +110,9 @@ def swapaxes(x: StandIn, axis1: int, axis2: int) -> StandIn:
 @handles("moveaxis")
 def moveaxis(x: StandIn, source: Any, destination: Any) -> StandIn:
     """Move axes to other places."""
-    old, new = axes_of(x, source), axes_of(x, destination)
-    if len(old) != len(new) or len(set(old)) != len(old) or len(set(new)) != len(new):
-        raise ValueError(
-            f"moveaxis needs as many axes in source, {old}, as in destination, {new}, "
-            "each of them once"
-        )
+    # (This raises for repeated axes.)
+    old = normalize_axis_tuple(source, x.ndim, "source")
+    new = normalize_axis_tuple(destination, x.ndim, "destination")
     # From the front, so that an axis once inserted is not pushed on by the next one.
     order = [axis for axis in range(x.ndim) if axis not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
@@ -146,15 +123,8 @@ def moveaxis(x: StandIn, source: Any, destination: Any) -> StandIn:
 @handles("expand_dims")
 def expand_dims(x: StandIn, axis: Any = 0) -> StandIn:
     """Insert axes of length 1."""
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    ndim = x.ndim + len(axes)
-    places = set()
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise ValueError(f"axis {a} is out of bounds")
-        places.add(a % ndim)
-    if len(places) != len(axes):
-        raise ValueError("repeated axis")
+    ndim = x.ndim + (len(axis) if isinstance(axis, (tuple, list)) else 1)
+    places = normalize_axis_tuple(axis, ndim)
     lengths = iter(x.shape)
     shape = tuple(1 if i in places else next(lengths) for i in range(ndim))
     return x.tracer.reshaped(x, shape).as_view_of(x)
@@ -163,10 +133,8 @@ def expand_dims(x: StandIn, axis: Any = 0) -> StandIn:
 @handles("squeeze")
 def squeeze(x: StandIn, axis: Any = None) -> StandIn:
     """Remove axes of length 1."""
-    if axis is None:
-        axes = tuple(i for i, n in enumerate(x.shape) if n == 1)
-    else:
-        axes = axes_of(x, axis)
+    ones = tuple(i for i, n in enumerate(x.shape) if n == 1)
+    axes = ones if axis is None else axes_of(x, axis)
     if any(x.shape[a] != 1 for a in axes):
         raise ValueError("cannot squeeze an axis whose length is not 1")
     shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
