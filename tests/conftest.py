@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from cases.libraries import LIBRARIES, Library
 
 import xgrad
+from xgrad._evaluation import loop_warning
 
 # Samples for type checkers: one of them is wrong on purpose.
 collect_ignore = ["project/user_code"]
@@ -28,6 +30,18 @@ if importlib.util.find_spec("hypothesis"):
 @pytest.fixture(params=LIBRARIES)
 def xp(request: pytest.FixtureRequest) -> Library:
     return LIBRARIES[request.param]()
+
+
+def _raise_fault(error: BaseException) -> loop_warning.Reason:
+    raise error
+
+
+@pytest.fixture(scope="session", autouse=True)
+def faults_of_xgrad_are_raised() -> Iterator[None]:
+    """Raise what fails inside of xgrad, which in use warns and goes a slower way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop_warning, "reason_of_fault", _raise_fault)
+        yield
 
 
 @pytest.fixture

@@ -28,12 +28,14 @@ from xgrad._evaluation import (
     CPU_BYTES,
     FEW_COLUMNS,
     ROUNDING,
+    Fallback,
     Mode,
     Vectorized,
     agree,
     describe_move,
     note_at,
     proved_mode,
+    reason_of,
 )
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
@@ -49,10 +51,11 @@ def quick_gradient(
     method: Method,
     accuracy: int | None,
     vectorized: Vectorized,
+    fallback: Fallback,
 ) -> tuple[Array | None, Any]:
     """Return the gradient, or None if the general way has to be taken, and ``f(x)``.
 
-    ``f(x)`` is None if ``f`` was not called.
+    ``f(x)`` is None if ``f`` was not called. ``fallback`` notes an error of xgrad.
     """
     if type(x) is not np.ndarray or x.dtype not in DTYPES:
         return None, None
@@ -80,7 +83,8 @@ def quick_gradient(
     base = x.dtype.type(base)
     one_by_one = mode == "loop" or x.size <= FEW_COLUMNS
     with at_perturbed_points():
-        return _differentiate(f, x, base, scheme, offsets, one_by_one), base
+        slopes = _differentiate(f, x, base, scheme, offsets, one_by_one, fallback)
+        return slopes, base
 
 
 def _differentiate(
@@ -90,6 +94,7 @@ def _differentiate(
     scheme: Stencil,
     offsets: tuple[int, ...],
     one_by_one: bool,
+    fallback: Fallback,
 ) -> Array | None:
     """Return the gradient; None where a value is no number, not finite, or wrong."""
     info = float_info(_xp(), x.dtype)
@@ -104,7 +109,9 @@ def _differentiate(
     if one_by_one:
         values, value_at_base = _values_one_by_one(f, x, coordinates), base
     else:
-        values = _differences_together(f, x, flat, coordinates, base, info.eps)
+        values = _differences_together(
+            f, x, flat, coordinates, base, info.eps, fallback
+        )
         value_at_base = 0.0
     if values is None:
         return None
@@ -221,6 +228,7 @@ def _differences_together(
     coordinates: Array,
     base: Any,
     eps: float,
+    fallback: Fallback,
 ) -> Array | None:
     """Evaluate all points in one call, and subtract ``f(x)``: ``(offsets, entries)``.
 
@@ -243,8 +251,11 @@ def _differences_together(
             coordinates.shape
         )
         value = result.base
-    # The general way raises whatever is the caller's own error.
-    except Exception:
+    # The general way raises whatever is the caller's own error, and warns.
+    except Exception as error:
+        reason = reason_of(error, f)
+        if reason.is_fault:
+            fallback.reason = reason
         return None
     finally:
         trace.close()

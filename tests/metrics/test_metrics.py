@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from cases.compare import assert_close
+from cases.libraries import LIBRARIES
 
-import xgrad
 from xgrad import metrics, to_numpy
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -58,7 +58,7 @@ def _case(seed):
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("name", RATIOS)
 def test_ratios_agree_with_scikit_learn(name, average, seed):
-    _assert_ratios_agree(xgrad.namespace("numpy"), name, average, seed)
+    _assert_ratios_agree(LIBRARIES["numpy"](), name, average, seed)
 
 
 @pytest.mark.parametrize("name", RATIOS)

@@ -112,6 +112,7 @@ def to_numpy(x: Any, /) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> to_numpy({"weights": np.ones(2)})
     {'weights': array([1., 1.])}
     """

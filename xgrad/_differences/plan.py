@@ -26,7 +26,7 @@ METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What to compute: the method, and in what steps, dtype and bounds.
+    """The choice of method, steps, dtype and bounds that says what to compute.
 
     The public functions repeat these options, with the same types and defaults.
     """

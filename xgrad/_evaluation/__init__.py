@@ -5,8 +5,9 @@ divided into columns. `choose_way` finds the fastest way to call the function th
 proved to be right, and an `Evaluator` yields the values.
 
 The modules, in reading order: `execution` and `progress`, the options; `prepare` and
-`function`; `points`, `columns`, `chunk` and `notes`; `ways`; `choice`, `proof`,
-`agreement`, `proved_ways` and `loop_warning`; `evaluator`, `workers` and `memory`; and
+`function`; `points`, `columns`, `chunk` and `notes`; `ways`, `agreement`, `refusals`
+and `loop_warning`; `choice`, `proof` and `proved_ways`; `evaluator`, `workers` and
+`memory`; and
 `checkpoint`, `checkpoint_key`, `checkpoint_file` and `checkpoint_lock`.
 """
 
@@ -28,6 +29,9 @@ from xgrad._evaluation.execution import Mode as Mode
 from xgrad._evaluation.execution import Vectorized as Vectorized
 from xgrad._evaluation.execution import Workers as Workers
 from xgrad._evaluation.function import Function as Function
+from xgrad._evaluation.loop_warning import Fallback as Fallback
+from xgrad._evaluation.loop_warning import caller_level as caller_level
+from xgrad._evaluation.loop_warning import reason_of as reason_of
 from xgrad._evaluation.notes import describe_move as describe_move
 from xgrad._evaluation.notes import note_at as note_at
 from xgrad._evaluation.points import Points as Points

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
-from xgrad._arrays import Array
+import numpy as np
+
+from xgrad._arrays import (
+    Array,
+    at_perturbed_points,
+    float_info,
+    from_host,
+    is_complex,
+    quiet,
+)
+from xgrad._evaluation.function import Function
 
 # Rounding errors of a result, in units of eps times its size. NumPy adds blocks of 128
 # terms in 8 sums, and then pairs of blocks: a term is rounded 16 + 3 + log2(n / 128)
 # times, which is below 64 for all n that fit into memory. Functions that round more
 # inside, or that cancel, are measured.
 ROUNDING = 64.0
+# Draws of random signs by which the noise of a function is measured, and by how much a
+# proof may exceed it: few draws find typical moves, not the largest. Set by trial.
+NOISE_DRAWS = 4
+NOISE_FACTOR = 16
 
 
 def agree(values: Any, expected: Any, allowed: Any) -> Any:
@@ -26,3 +42,51 @@ def finite_size(xp: Any, values: Array) -> Array:
     """Return the absolute values, with 0 for those that are not finite."""
     size = xp.abs(values)
     return xp.where(xp.isfinite(values), size, xp.zeros_like(size))
+
+
+def allowed_noise(function: Function, base: Array, eps: float, size: Array) -> Array:
+    """Return by how much results may differ if the function rounds more inside.
+
+    ``base`` is ``f(x)``, and ``size`` the size of the results. It is never more than
+    half of the digits, sqrt(eps): fewer that agree would prove nothing.
+    """
+    noise = NOISE_FACTOR * _noise(function, base, eps)
+    return function.xp.minimum(noise, eps**0.5 * function.xp.max(size))
+
+
+def _noise(function: Function, base: Array, eps: float) -> Array:
+    """Return by how much each result moves if the arguments move by a rounding."""
+    xp, changes = function.xp, []
+    for seed in range(NOISE_DRAWS):
+        rounded = []
+        for x in function.leaves:
+            signs = np.random.default_rng(seed).choice([-1.0, 1.0], tuple(x.shape))
+            moves = from_host(xp, signs, like=x, dtype=None)
+            moves = xp.astype(moves, x.dtype) * (eps * xp.abs(x))
+            rounded.append(x + moves)
+        with at_perturbed_points():
+            value = function.evaluate(rounded)
+        changes.append(finite_size(xp, value - base))
+    return functools.reduce(xp.maximum, changes)
+
+
+def is_base(function: Function, value: Array) -> bool:
+    """Whether a value is ``f(x)``, the base of a function, up to rounding."""
+    xp, base = function.xp, function.base
+    if base is None or not math.prod(base.shape):
+        return True
+    if tuple(value.shape) != tuple(base.shape):
+        return False
+    with quiet():
+        if bool(xp.all(value == base)):
+            return True
+        eps = max(float_info(xp, x.dtype).eps for x in (base, *function.leaves))
+        size = finite_size(xp, base)
+        if is_complex(xp, function.anchor):
+            # f(x) itself was real: functions of complex numbers round otherwise.
+            return bool(xp.all(agree(value, base, eps**0.5 * xp.max(size))))
+        allowed = ROUNDING * eps * size
+        if bool(xp.all(agree(value, base, allowed))):
+            return True
+        allowed = allowed + allowed_noise(function, base, eps, size)
+        return bool(xp.all(agree(value, base, allowed)))

@@ -21,11 +21,16 @@ from xgrad._arrays import (
 from xgrad._evaluation.evaluator import Evaluator
 from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.function import Function
-from xgrad._evaluation.loop_warning import reason_of, warn_of_loop
+from xgrad._evaluation.loop_warning import (
+    Reason,
+    reason_of,
+    warn_of_fault,
+    warn_of_loop,
+)
 from xgrad._evaluation.points import Points
-from xgrad._evaluation.proof import Proof, RefusedError
+from xgrad._evaluation.proof import Proof
 from xgrad._evaluation.proved_ways import SWITCH, proof_key, proved_ways
-from xgrad._evaluation.ways import NotFiniteError
+from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 
 # So few columns of so few points are evaluated one by one, which takes less time than
 # to build a stand-in and to prove it: with one or two variables a loop is at least as
@@ -46,7 +51,7 @@ def choose_way(
     xp = function.xp
     has_vmap = native_vmap(xp) is not None
     lazy = is_lazy(xp, points.base) or not (has_vmap or has_hidden_axis(xp))
-    if points.total == 0 or lazy:
+    if points.total == 0 or lazy or evaluator.fallback:
         return replace(function, mode="loop")
     key = leaf, points.by_entries, str(points.base.dtype), len(points.columns)
     proved = evaluator.proved.get(key)
@@ -103,20 +108,24 @@ def _first_correct(
     if before in modes:
         modes = modes[modes.index(before) :]
     sample = proof.sample(before is not None)
-    reasons = []
+    reasons: list[tuple[int, Reason]] = []
+    proved = None
     for mode in modes:
         try:
-            return proof.prove(mode, sample, mode == before)
+            proved = proof.prove(mode, sample, mode == before)
+            break
         # The caller's function may raise anything here that it would not raise for a
         # plain array; the loop then shows whether the error is its own.
         except Exception as error:
             if is_out_of_memory(error):
                 return None
-            # As text: an exception keeps the arrays of `f` alive.
-            ours = isinstance(error, RefusedError | NotFiniteError)
-            reasons.append((ours, reason_of(error, proof.function.call)))
-    if evaluator.may_warn:
-        evaluator.may_warn = False
-        # An error of the function tells more than a comparison of its results.
-        warn_of_loop(min(reasons, key=lambda reason: reason[0])[1])
-    return replace(proof.function, mode="loop")
+            reason = reason_of(error, proof.function.call)
+            # An error of the function tells more than a comparison of its results.
+            rank = isinstance(error, RefusedError | NotFiniteError)
+            reasons.append((-1 if reason.is_fault else int(rank), reason))
+    first = min(reasons, key=lambda reason: reason[0])[1] if reasons else None
+    if first is not None and proved is None:
+        evaluator.warn_once(warn_of_loop, first)
+    elif first is not None and first.is_fault:
+        evaluator.warn_once(warn_of_fault, first)
+    return proved or replace(proof.function, mode="loop")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from xgrad._evaluation.checkpoint_file import Pass
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Execution
 from xgrad._evaluation.function import Function
+from xgrad._evaluation.loop_warning import Fallback, Reason, warn_of_loop
 from xgrad._evaluation.memory import SMALL_BYTES, keep_released_memory
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.progress import ProgressMeter
@@ -39,7 +40,8 @@ class Evaluator:
     """Evaluates chunks, and holds the state of one call.
 
     ``proved`` maps the kinds of points of this call to the function with the way that
-    was proved for them; ``may_warn`` is whether a loop is still worth a warning.
+    was proved for them; ``may_warn`` is whether a loop is still worth a warning, and
+    ``fallback`` says why a chunk was evaluated in a loop, if one was.
     """
 
     execution: Execution
@@ -48,6 +50,13 @@ class Evaluator:
     checkpoint: Checkpoint | None = None
     may_warn: bool = True
     proved: dict[Any, Function] = field(default_factory=dict)
+    fallback: Fallback = field(default_factory=Fallback)
+
+    def warn_once(self, warn: Callable[[Reason], None], reason: Reason) -> None:
+        """Warn the caller, unless there was a warning in this call before."""
+        if self.may_warn:
+            self.may_warn = False
+            warn(reason)
 
     def evaluate_columns(
         self, function: Function, leaf: int, points: Points, base: Array
@@ -60,7 +69,7 @@ class Evaluator:
         most = self._points_per_chunk(function, points, base)
         if min(most, points.total) * points.point_bytes > SMALL_BYTES:
             keep_released_memory()
-        task = ChunkTask(function, leaf, points, tuple(base.shape))
+        task = ChunkTask(function, leaf, points, tuple(base.shape), self.fallback)
         if self.checkpoint is None:
             chunks = list(points.chunks(most)) if points.total else []
             all_values = self._evaluate(task, chunks, None)
@@ -71,6 +80,8 @@ class Evaluator:
         blocks: list[Array] = []
         with contextlib.closing(all_values):
             for chunk, values in zip(chunks, all_values, strict=True):
+                if self.fallback.reason is not None:
+                    self.warn_once(warn_of_loop, self.fallback.reason)
                 self.meter.add(chunk.size)
                 blocks.append(values)
                 if chunk.last == len(points.offsets):
@@ -133,11 +144,13 @@ def open_evaluator(
     *,
     silent: bool = False,
     checkpoint: contextlib.AbstractContextManager[Checkpoint] | None = None,
+    fallback: Fallback | None = None,
 ) -> Iterator[Evaluator]:
     """Yield the evaluator of one call on the device of ``x``, with its own threads.
 
     One evaluation counts as ``each`` of the caller's function. A ``silent`` evaluator
-    does not warn of functions that are called with one point at a time.
+    does not warn of functions that are called with one point at a time. ``fallback``
+    says whether the call has come to that before.
     """
     meter = ProgressMeter(execution.progress, each)
     workers = execution.workers
@@ -147,6 +160,13 @@ def open_evaluator(
             if isinstance(workers, int):
                 workers = ThreadPoolExecutor(workers, "xgrad", device_adopter(x))
                 stack.enter_context(workers)
-            yield Evaluator(execution, meter, workers, file, may_warn=not silent)
+            yield Evaluator(
+                execution,
+                meter,
+                workers,
+                file,
+                may_warn=not silent,
+                fallback=fallback or Fallback(),
+            )
     finally:
         meter.close()

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from xgrad._arrays import (
     Array,
     at_perturbed_points,
     float_info,
     free_gpu_bytes,
-    from_host,
     is_complex,
     quiet,
 )
 from xgrad._batched import Trace
-from xgrad._evaluation.agreement import ROUNDING, agree, finite_size
+from xgrad._evaluation.agreement import ROUNDING, agree, allowed_noise, finite_size
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.function import Function
 from xgrad._evaluation.points import Points
-from xgrad._evaluation.ways import NotFiniteError, at_points, attempt, trace_points
+from xgrad._evaluation.refusals import NotFiniteError, RefusedError
+from xgrad._evaluation.ways import attempt, trace_points
 
 # Arrays larger than this at each point gain nothing from standing side by side: of the
 # call overhead that is saved, little is left beside the arithmetic. Set by trial.
 CPU_ROW_BYTES = 16 * 2**10
 GPU_ROW_BYTES = 32 * 2**20
-# Draws of random signs by which the noise of a function is measured, and by how much a
-# proof may exceed it: few draws find typical moves, not the largest. Set by trial.
-NOISE_DRAWS = 4
-NOISE_FACTOR = 16
-
-
-class RefusedError(Exception):
-    """A way to call the function gives wrong results, for the reason in the message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +67,7 @@ class Proof:
         chunk = Chunk(0, points.count, first, first + 1)
         plain = replace(self.function, mode="loop")
         shape = tuple(self.base.shape)
-        return Sample(points, chunk, at_points(plain, self.leaf, points, chunk, shape))
+        return Sample(points, chunk, attempt(plain, self.leaf, points, chunk, shape))
 
     def prove(self, mode: Mode, sample: Sample, again: bool) -> Function:
         """Return the function in a mode whose values agree with those of plain calls.
@@ -153,25 +142,7 @@ class Proof:
         allowed = ROUNDING * eps * size
         if within(allowed):
             return True
-        # More than that only where the function rounds more inside, and never more than
-        # half of the digits, sqrt(eps): fewer that agree would prove nothing.
-        noise = xp.minimum(NOISE_FACTOR * self._noise(eps), eps**0.5 * xp.max(size))
-        return within(allowed + noise)
-
-    def _noise(self, eps: float) -> Array:
-        """Return by how much each result moves if the arguments move by a rounding."""
-        xp, changes = self.function.xp, []
-        for seed in range(NOISE_DRAWS):
-            rounded = []
-            for x in self.function.leaves:
-                signs = np.random.default_rng(seed).choice([-1.0, 1.0], tuple(x.shape))
-                moves = from_host(xp, signs, like=x, dtype=None)
-                moves = xp.astype(moves, x.dtype) * (eps * xp.abs(x))
-                rounded.append(x + moves)
-            with at_perturbed_points():
-                value = self.function.evaluate(rounded)
-            changes.append(finite_size(xp, value - self.base))
-        return functools.reduce(xp.maximum, changes)
+        return within(allowed + allowed_noise(self.function, self.base, eps, size))
 
     def require_deterministic(self) -> None:
         """Raise if a second call at one point gives another result."""
@@ -180,8 +151,10 @@ class Proof:
             once = self.base
             # f(x) itself was real, and rounds otherwise.
             if is_complex(xp, function.anchor):
-                once = function.evaluate(function.copy_leaves(lambda x: x))
-            again = function.evaluate(function.copy_leaves(lambda x: x))
+                once = function.evaluate(self._complex_leaves())
+                again = function.evaluate(self._complex_leaves())
+            else:
+                again = function.evaluate(function.copy_leaves(lambda x: x))
         if not math.prod(once.shape):
             return
         if tuple(again.shape) == tuple(once.shape) and _agree_as_wholes(
@@ -194,6 +167,20 @@ class Proof:
             "inside `f`, and let no counter or state change its result "
             "(vectorized=False does not check this)"
         )
+
+    def _complex_leaves(self) -> list[Array]:
+        """Return copies of the leaves with all entries of one moved by a step.
+
+        Numbers whose imaginary part is 0 equal real ones, for which `lru_cache` inside
+        of the function would answer with what it has stored for those.
+        """
+        leaves = self.function.copy_leaves(lambda x: x, without=self.leaf)
+        moved = self.points.coordinates_at(self.points.offsets[0])
+        xp = self.function.xp
+        leaves[self.leaf] = xp.asarray(
+            xp.reshape(moved, self.points.base.shape), copy=True
+        )
+        return leaves
 
 
 def _sample_positions(count: int) -> list[int]:

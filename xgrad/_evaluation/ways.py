@@ -15,6 +15,7 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     hides_points,
+    is_numpy,
     is_out_of_memory,
     native_vmap,
     on_device_of,
@@ -23,32 +24,40 @@ from xgrad._arrays import (
     wrap_like,
 )
 from xgrad._batched import Batched, Region, Trace, all_differences, all_values
+from xgrad._evaluation.agreement import is_base
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.function import Function
+from xgrad._evaluation.loop_warning import Fallback, reason_of
 from xgrad._evaluation.notes import note_in
 from xgrad._evaluation.points import Points
+from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 
 Way = Callable[[Function, int, Points, Chunk, tuple[int, ...]], Array]
 
 
-class NotFiniteError(ArithmeticError):
-    """Differences are not finite, so that the values themselves are needed."""
-
-
 def at_points(
-    function: Function, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
+    function: Function,
+    leaf: int,
+    points: Points,
+    chunk: Chunk,
+    shape: tuple[int, ...],
+    fallback: Fallback,
 ) -> Array:
     """Evaluate a function at a chunk of points, ``(offsets, columns, *shape)``.
 
     Where the function `gives_differences`, subtract ``f(x)``. Fall back to a loop where
-    another way that xgrad chose raises an error.
+    another way that xgrad chose raises an error, and from then on.
     """
-    try:
+    if function.mode in ("batch", "loop"):
         return attempt(function, leaf, points, chunk, shape)
-    except Exception as error:
-        if function.mode in ("batch", "loop") or is_out_of_memory(error):
-            raise
+    if not fallback:
+        try:
+            return attempt(function, leaf, points, chunk, shape)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            fallback.reason = reason_of(error, function.call)
     # Called with one point, `f` raises the caller's own error or none at all.
     values = attempt(replace(function, mode="loop"), leaf, points, chunk, shape)
     return values - function.base if function.gives_differences else values
@@ -92,12 +101,13 @@ def _by_loop(
     function: Function, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
 ) -> Array:
     """Call the function once for each point."""
-    values = []
+    xp, values = function.xp, []
     batch = points.batch(chunk)
     for i in range(chunk.size):
         # New copies for every call: `f` may write into its argument.
         arguments = function.copy_leaves(lambda x: x, without=leaf)
-        arguments[leaf] = batch[i, ...]
+        # Of a point as well: `f` must not reach the others through a view of them.
+        arguments[leaf] = xp.asarray(batch[i, ...], copy=True)
         try:
             value = function.evaluate(arguments)
         except Exception as error:
@@ -106,29 +116,55 @@ def _by_loop(
         if tuple(value.shape) != shape:
             raise _shape_error(shape, tuple(value.shape))
         values.append(value)
-    return values[0] if len(values) == 1 else function.xp.stack(values, axis=0)
+    return values[0] if len(values) == 1 else xp.stack(values, axis=0)
 
 
 def _by_vmap(
     function: Function, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
 ) -> Array:
-    """Map the function over the points by the library's own ``vmap``."""
-    vmap: Any = native_vmap(function.xp)
+    """Map the function over the points by the library's own ``vmap``.
+
+    And over ``x`` itself: an operation that fails at one point fails for all of them,
+    and where `f` catches that, the result is another one at ``x``, too.
+    """
+    xp = function.xp
+    vmap: Any = native_vmap(xp)
     fixed = function.copy_leaves(lambda x: x, without=leaf)
 
     def call(point: Array) -> Any:
         return function.call_with([*fixed[:leaf], point, *fixed[leaf + 1 :]])
 
-    values = function.convert_result(vmap(call)(points.batch(chunk)))
-    return _require_shape(values, chunk, shape)
+    batch = points.batch(chunk)
+    origin = xp.astype(function.leaves[leaf], batch.dtype)
+    batch = xp.concat([batch, origin[None, ...]], axis=0)
+    values = function.convert_result(vmap(call)(batch))
+    if tuple(values.shape) != (chunk.size + 1, *shape):
+        raise _shape_error(shape, tuple(values.shape[1:]))
+    _require_base(function, values[chunk.size, ...])
+    return values[: chunk.size, ...]
 
 
 def _by_hidden_axis(
     function: Function, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
 ) -> Array:
     """Call the function once with a stand-in for all points."""
-    values, _ = trace_points(function, leaf, points, chunk)
-    return _require_shape(values, chunk, shape)
+    values, (value, _) = trace_points(function, leaf, points, chunk)
+    # On a GPU, where each comparison waits for the device, that of the proof is enough:
+    # nothing that depends on values raises an error there.
+    if is_numpy(function.xp):
+        _require_base(function, value)
+    if tuple(values.shape) != (chunk.size, *shape):
+        raise _shape_error(shape, tuple(values.shape[1:]))
+    return values
+
+
+def _require_base(function: Function, value: Array) -> None:
+    """Raise unless a chunk gives ``f(x)`` the value that a plain call gave it."""
+    if not is_base(function, value):
+        raise RefusedError(
+            "f(x) differs for many points and for one, as that of functions that catch "
+            "errors; write it without"
+        )
 
 
 _WAYS: dict[Mode, Way] = {
@@ -160,6 +196,10 @@ def trace_points(
             # the proof will see it.
             return _repeat_constant(function, result, chunk), (result, trace)
         result = unwrap(result)
+        if result.tracer is not trace:
+            raise RefusedError(
+                "they belong to an earlier evaluation; keep none of them"
+            )
         value = function.as_number(xp, xp.asarray(result.ensure_current().base))
         if function.gives_differences:
             values = all_differences(trace, result, value.dtype)
@@ -216,12 +256,6 @@ def _standin(function: Function, trace: Trace, points: Points, chunk: Chunk) -> 
     lengths = (chunk.size, region.slots, *region.inner)
     diff, values = xp.reshape(diff, lengths), xp.reshape(values, lengths)
     return Batched(trace, base, region, diff, values)
-
-
-def _require_shape(values: Array, chunk: Chunk, shape: tuple[int, ...]) -> Array:
-    if tuple(values.shape) != (chunk.size, *shape):
-        raise _shape_error(shape, tuple(values.shape[1:]))
-    return values
 
 
 def _shape_error(shape: tuple[int, ...], other: tuple[int, ...]) -> ValueError:

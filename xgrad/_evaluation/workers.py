@@ -11,6 +11,7 @@ from typing import Any
 from xgrad._arrays import Array, is_out_of_memory
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.function import Function
+from xgrad._evaluation.loop_warning import Fallback, Reason
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.ways import at_points
 
@@ -24,17 +25,29 @@ Store = Callable[[int, Array], None]
 class ChunkTask:
     """All that a worker needs to evaluate any chunk of the points of one leaf.
 
-    ``shape`` is the shape of ``f(x)``.
+    ``shape`` is the shape of ``f(x)``. Threads share the ``fallback``; another process
+    has its own, and sends the reason together with the values.
     """
 
     function: Function
     leaf: int
     points: Points
     shape: tuple[int, ...]
+    fallback: Fallback
 
-    def __call__(self, chunk: Chunk) -> Array:
-        """Return the values at a chunk, ``(offsets, columns, *shape)``."""
-        return self.evaluate(chunk, chunk.size)[0]
+    def __call__(self, chunk: Chunk) -> tuple[Array, Reason | None]:
+        """Return the values at a chunk, ``(offsets, columns, *shape)``.
+
+        And the reason for a loop, if there was one.
+        """
+        return self.evaluate(chunk, chunk.size)[0], self.fallback.reason
+
+    def receive(self, result: tuple[Array, Reason | None]) -> Array:
+        """Return the values that a call has sent, and note the reason for a loop."""
+        values, reason = result
+        if reason is not None:
+            self.fallback.reason = reason
+        return values
 
     def evaluate(self, chunk: Chunk, most: int) -> tuple[Array, int]:
         """Evaluate a chunk in pieces of at most ``most`` points.
@@ -45,7 +58,12 @@ class ChunkTask:
         if chunk.size <= most:
             try:
                 values = at_points(
-                    self.function, self.leaf, self.points, chunk, self.shape
+                    self.function,
+                    self.leaf,
+                    self.points,
+                    chunk,
+                    self.shape,
+                    self.fallback,
                 )
                 return values, most
             except Exception as error:
@@ -80,11 +98,12 @@ class PendingChunk:
 
     number: int
     future: Any
+    task: ChunkTask
     is_stored: bool = False
 
     def take_values(self, store: Store | None) -> Array:
         """Wait for the values, and store them unless this was done before."""
-        values = self.future.result()
+        values = self.task.receive(self.future.result())
         if store is not None and not self.is_stored:
             self.is_stored = True
             store(self.number, values)
@@ -107,7 +126,8 @@ def evaluate_by_executor(
     pending: collections.deque[PendingChunk] = collections.deque()
     try:
         for number, chunk in enumerate(chunks):
-            pending.append(PendingChunk(number, _submit(executor, task, chunk)))
+            future = _submit(executor, task, chunk)
+            pending.append(PendingChunk(number, future, task))
             if len(pending) >= window:
                 # It leaves the queue after its values have arrived: those of a call
                 # that is interrupted while it waits are stored in the end.
@@ -165,11 +185,12 @@ def evaluate_by_map(
             f"order, as `map` does, but returned a {type(results).__name__}"
         )
     count = 0
-    for values in results:
+    for result in results:
         count += 1
         # At once: there may be no end of results.
         if count > len(chunks):
             break
+        values = task.receive(result)
         if store is not None:
             store(count - 1, values)
         yield values

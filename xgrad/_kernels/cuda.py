@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class FloatFormat(NamedTuple):
-    """How a kernel stores the numbers of a dtype, and computes with them."""
+    """The types in which a kernel stores the numbers of a dtype and computes."""
 
     kind: int  # the macro KIND
     stored: str

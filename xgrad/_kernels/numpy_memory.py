@@ -1,4 +1,4 @@
-"""How much the kernels of NumPy compute at once, and the memory that they do it in.
+"""Sizes of the blocks that NumPy's kernels compute at once, and memory for them.
 
 No compiled code and no threads: what the kernels save are passes over memory, temporary
 arrays, and reductions along short axes, which NumPy is slow at. They go through their

@@ -204,19 +204,19 @@ def _small_softmax_cross_entropy(rows: RowLosses) -> Result:
 def _recompute_rows(
     rows: RowLosses,
     part: slice,
-    which: Array,
+    indices: Array,
     weights: Array,
     sums: Array,
     probability: Array,
 ) -> None:
-    """Replace losses, weights, sums and probabilities of rows, of their maximum 0."""
-    shifted = subtract_max(np, rows.values[part][which])
-    of_label = shifted[np.arange(len(which)), rows.labels[part][which]]
-    weights[which] = exponential = np.exp(shifted)
-    sums[which] = new_sums = _row_sums(exponential)
-    probability[which] = np.exp(of_label) / new_sums
+    """Overwrite the results of some rows by those after subtracting their maximum."""
+    shifted = subtract_max(np, rows.values[part][indices])
+    of_label = shifted[np.arange(len(indices)), rows.labels[part][indices]]
+    weights[indices] = exponential = np.exp(shifted)
+    sums[indices] = new_sums = _row_sums(exponential)
+    probability[indices] = np.exp(of_label) / new_sums
     if rows.losses is not None:
-        rows.losses[part][which] = np.log(new_sums) - of_label
+        rows.losses[part][indices] = np.log(new_sums) - of_label
 
 
 def _row_sums(values: Array) -> Array:

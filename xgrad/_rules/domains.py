@@ -24,14 +24,14 @@ class Domain:
     remedy: str = ""
 
     def checks(
-        self, xp: Any, name: str, values: Array, given: Array
+        self, xp: Any, name: str, values: Array, original: Array
     ) -> Iterator[ValueCheck]:
-        """Yield the checks of one argument; ``given`` is the array of the caller.
+        """Yield the checks of one argument; ``original`` is the array of the caller.
 
         Sums may miss their value by ``sqrt(eps)`` of the caller's dtype, half of its
         digits: rows that were rounded to it, then promoted, do not sum to 1 exactly.
         """
-        dtype = given.dtype if is_floating(xp, given) else values.dtype
+        dtype = original.dtype if is_floating(xp, original) else values.dtype
         tolerance = float_info(xp, dtype).eps ** 0.5
         for shown, bad, rule in self.violations(xp, values, tolerance):
             yield ValueCheck(name, shown, bad, rule, self.remedy)

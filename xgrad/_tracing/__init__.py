@@ -26,5 +26,6 @@ from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
 from xgrad._tracing.refusals import describe_line as describe_line
 from xgrad._tracing.refusals import is_library as is_library
 from xgrad._tracing.registry import FUNCTIONS as FUNCTIONS
+from xgrad._tracing.registry import call as call
 from xgrad._tracing.standin import StandIn as StandIn
 from xgrad._tracing.tracer import Tracer as Tracer

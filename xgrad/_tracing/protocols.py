@@ -64,9 +64,9 @@ def _apply_method(
     name = ufunc.__name__
     # Methods of ufuncs take the first axis where functions take all, hence `axis: 0`.
     if method == "reduce" and name in REDUCTIONS:
-        return FUNCTIONS[REDUCTIONS[name]](*inputs, **{"axis": 0, **options})
+        return _call(tracer, REDUCTIONS[name], *inputs, **{"axis": 0, **options})
     if method == "accumulate" and name == "add":
-        return FUNCTIONS["cumsum"](*inputs, **{"axis": 0, **options})
+        return _call(tracer, "cumsum", *inputs, **{"axis": 0, **options})
     if method == "outer" and not options and len(inputs) == 2:
         a, b = inputs
         a = reshape_any(a, (*a.shape, *(1,) * b.ndim))
@@ -116,4 +116,9 @@ def _apply_reduction(
     name = {"amax": "max", "amin": "min"}.get(name, name)
     if name not in FUNCTIONS or "out" in arguments:
         raise x.tracer.refuse(f"the reduction `{kernel.name}`", "use plain functions")
-    return call(x.tracer, name, FUNCTIONS[name], x, **arguments)
+    return _call(x.tracer, name, x, **arguments)
+
+
+def _call(tracer: Tracer, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function by its name, which refuses arguments that it does not have."""
+    return call(tracer, name, FUNCTIONS[name], *args, **kwargs)

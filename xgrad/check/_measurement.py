@@ -49,7 +49,7 @@ class Measurement:
 
     @functools.cached_property
     def tolerances(self) -> Tolerances:
-        """What the slopes are judged by."""
+        """Values that the verdict on slopes depends on."""
         function, rtol = self.function, self.options.rtol
         if rtol is None:
             rtol = default_rtol(function.eps, self.analytic_eps)

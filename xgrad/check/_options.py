@@ -16,7 +16,7 @@ MOST_DIRECTIONS = 10_000
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How to check, independent of the function."""
+    """Options of a check that do not depend on the function."""
 
     directions: int
     full: Full

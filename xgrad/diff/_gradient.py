@@ -40,6 +40,7 @@ from xgrad._differences import (
 from xgrad._evaluation import (
     CheckpointPath,
     Execution,
+    Fallback,
     Points,
     Progress,
     Vectorized,
@@ -284,9 +285,10 @@ def _solve(
 ) -> tuple[Any, Any, Estimate | None]:
     """Return ``f(x)``, its gradient and, if planned, the estimate."""
     first = None  # f(x), where the short way has evaluated it
+    fallback = Fallback()
     if plan.is_plain and execution.is_plain:
         slopes, first = quick_gradient(
-            f, x, plan.method, plan.accuracy, execution.vectorized
+            f, x, plan.method, plan.accuracy, execution.vectorized, fallback
         )
         if slopes is not None:
             return np.asarray(first), slopes, None
@@ -294,7 +296,9 @@ def _solve(
     xp = function.xp
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("gradient"))
-    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
+    with open_evaluator(
+        execution, function.leaves[0], checkpoint=saved, fallback=fallback
+    ) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         if plan.axis is not None:
             require_rows(x)

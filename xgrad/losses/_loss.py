@@ -1,4 +1,4 @@
-"""What every loss does: checks, weights, reduction, and the scale of the gradient.
+"""The wrapper of every loss: checks, weights, reduction, and gradient scale.
 
 A loss is a formula and its slope, of checked floats. `Loss` does the rest around them,
 so that no loss can forget it.

@@ -10,7 +10,7 @@ import numpy as np
 from xgrad._arrays import Array, is_numpy
 from xgrad._tracing.arguments import axes_of, axis_of, require
 from xgrad._tracing.functions.elements import cast, sqrt
-from xgrad._tracing.registry import handles, overridable
+from xgrad._tracing.registry import call, handles, overridable
 from xgrad._tracing.standin import StandIn
 
 
@@ -43,7 +43,8 @@ def variance(x: StandIn, axes: tuple[int, ...], keepdims: bool, lost: float) -> 
 @handles("std", out=3)
 def std(x: StandIn, *args: Any, **kwargs: Any) -> StandIn:
     """Return standard deviations, with the arguments of `var`."""
-    return sqrt(var(x, *args, **kwargs))
+    # Refused by its own name where it has not the arguments.
+    return sqrt(call(x.tracer, "std", var, x, *args, **kwargs))
 
 
 def _statistic(
@@ -58,7 +59,8 @@ def _statistic(
     # NumPy takes the axis by position, too.
     if len(args) == count + 1:
         *args, axis = args  # type: ignore[assignment]
-    require(len(args) == count, x, f"these arguments of np.{name}")
+    plain = len(args) == count and not any(np.ndim(a) for a in args)
+    require(plain, x, f"these arguments of np.{name}")
     # Numbers, not arrays: they are part of the key, which is compared.
     values = tuple(float(a) for a in args)
     require(is_numpy(x.tracer.xp), x, f"np.{name}", "sort, and pick")

@@ -1,0 +1,37 @@
+"""Docstrings are sentences that say what comes back."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import xgrad
+
+PACKAGE = Path(xgrad.__file__).parent
+# A free relative clause leaves out the subject, which the reader then has to guess.
+CLAUSES = ("What", "Where", "How", "That", "Those", "The same")
+# The steps of the lesson, whose first lines are read out as questions.
+LESSON = PACKAGE / "_cli" / "demo.py"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != LESSON)
+
+
+def docstrings(path):
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, documented) and (text := ast.get_docstring(node)):
+            yield getattr(node, "name", path.stem), text
+
+
+def test_most_functions_are_documented():
+    assert sum(len(list(docstrings(path))) for path in MODULES) > 1000
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_no_docstring_begins_with_a_clause(clause):
+    wrong = [
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for path in MODULES
+        for name, text in docstrings(path)
+        if text.startswith(f"{clause} ")
+    ]
+    assert not wrong
