@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from xgrad import gradient, hessian, jacobian
-from xgrad._batched import PACKAGE
 from xgrad._evaluation import loop_warning
 from xgrad._evaluation.loop_warning import Reason, is_fault
-from xgrad._tracing import FUNCTIONS
+from xgrad._tracing import FUNCTIONS, PACKAGE
 
 X = np.linspace(0.5, 2.0, 400)
 MANY_POINTS = 20

@@ -1,4 +1,4 @@
-"""What stands for an array while the caller's function runs, and its functions.
+"""Objects that stand for arrays while the caller's function runs, and their functions.
 
 The caller's function gets a `StandIn` in place of an array. Python, NumPy and CuPy hand
 over all that it does with it; each function is written once, in the primitives of a
