@@ -73,9 +73,17 @@ def _create(
     return like.tracer.constant(name, like, lambda: function(*args, **kwargs))
 
 
-def _create_of_entries(name: str, like: StandIn, *args: Any, dtype: Any = None) -> Any:
+def _create_of_entries(
+    name: str,
+    like: StandIn,
+    *args: Any,
+    dtype: Any = None,
+    order: str = "C",
+    device: None = None,
+) -> Any:
     """Make an array of numbers that depend on x: a list of them, or one many times."""
-    if name == "full" and len(args) == 2:
+    if name == "full":
+        require(len(args) == 2, like, "these arguments of np.full")
         return like.tracer.copy(cast(broadcast_to(args[1], args[0]), dtype))
     require(len(args) == 1, like, f"these arguments of np.{name}")
     array = cast(array_like(args[0], args), dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,23 +11,8 @@ import numpy as np
 from xgrad._arrays import Array, is_numpy
 from xgrad._tracing.arguments import axes_of, axis_of, require
 from xgrad._tracing.functions.elements import cast, sqrt
-from xgrad._tracing.registry import call, handles, overridable
+from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
-
-
-@handles("var", out=3)
-def var(
-    x: StandIn,
-    axis: Any = None,
-    dtype: Any = None,
-    ddof: float = 0.0,
-    keepdims: bool = False,
-    *,
-    correction: float = 0.0,
-) -> StandIn:
-    """Return variances over axes."""
-    lost = ddof or correction  # degrees of freedom
-    return variance(cast(x, dtype), axes_of(x, axis), bool(keepdims), lost)
 
 
 @overridable
@@ -40,11 +26,23 @@ def variance(x: StandIn, axes: tuple[int, ...], keepdims: bool, lost: float) -> 
     return x.tracer.along(("var", lost), reduce, x, axes, keepdims)
 
 
-@handles("std", out=3)
-def std(x: StandIn, *args: Any, **kwargs: Any) -> StandIn:
-    """Return standard deviations, with the arguments of `var`."""
-    # Refused by its own name where it has not the arguments.
-    return sqrt(call(x.tracer, "std", var, x, *args, **kwargs))
+def _spread(
+    finish: Callable[[StandIn], StandIn],
+    x: StandIn,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0.0,
+    keepdims: bool = False,
+    *,
+    correction: float = 0.0,
+) -> StandIn:
+    """Return variances over axes, or what is made of them at the end."""
+    lost = ddof or correction  # degrees of freedom
+    return finish(variance(cast(x, dtype), axes_of(x, axis), bool(keepdims), lost))
+
+
+handles("var", out=3)(functools.partial(_spread, lambda variances: variances))
+handles("std", out=3)(functools.partial(_spread, sqrt))
 
 
 def _statistic(
