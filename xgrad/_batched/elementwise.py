@@ -27,7 +27,13 @@ from xgrad._batched.recording import Recording
 from xgrad._tracing import Linear
 
 NUMBERS = (int, float, complex)
-SUMS = (Linear.SUM, Linear.DIFFERENCE)
+# Names of this module, because members of an Enum are slow to look up.
+SUM, DIFFERENCE, PRODUCT, FIRST = (
+    Linear.SUM,
+    Linear.DIFFERENCE,
+    Linear.PRODUCT,
+    Linear.FIRST,
+)
 
 
 def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
@@ -61,7 +67,7 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
         return Batched(trace, base)
     # In the dense way there are values alone, so that it can check all of this.
     linear = None if trace.dense else trace.linear.get(function)
-    if linear in SUMS and len(varying) == len(operands) == 2:
+    if (linear is SUM or linear is DIFFERENCE) and len(varying) == len(operands) == 2:
         total = add_in_slots(function, base, *operands, trace)
         if total is not None:
             return total
@@ -91,11 +97,11 @@ def _apply_to_one(
     trace.count_work(region.width, base.size)
     diff: Any = x.stored_diff
     linear = None if diff is None or trace.dense else trace.linear.get(function)
-    if linear in SUMS:
+    if linear is SUM or linear is DIFFERENCE:
         # A number drops out of the difference; in front of a minus it turns the sign.
-        negated = reflected and linear is Linear.DIFFERENCE
+        negated = reflected and linear is DIFFERENCE
         diff = -diff if negated else diff
-    elif linear is Linear.PRODUCT or (linear is Linear.FIRST and not reflected):
+    elif linear is PRODUCT or (linear is FIRST and not reflected):
         diff = call(diff)
         if not trace.cached_for_operation("finite", lambda: all_finite(trace, base)):
             trace.unchecked_diffs.append(diff)  # the number may be infinite

@@ -20,19 +20,19 @@ MANY_POINTS = 1024
 
 def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
     """Return ``x[key]`` for integers and slices, one for each axis, and None."""
-    region = x.ensure_current().region
-    if len(key) == 1 and type(key[0]) is slice and region is not None:
-        start, stop, step = key[0].indices(x.base.shape[0])
-        # (A slice of one entry has no long axis that an index could fix.)
-        if step == 1 and stop - start > 1 and not region.is_full:
-            return _sliced_vector(x, key[0], start, stop)
-    return _sliced_array(x, key)
-
-
-def _sliced_vector(x: Batched, key: slice, start: int, stop: int) -> Batched:
-    """Return a part of an array of one axis, by a shorter path than in general."""
-    region, trace, count, length = x.region, x.tracer, stop - start, x.base.shape[0]
-    base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[key])
+    if x.owner is not None or x.stale:
+        x.ensure_current()
+    region, trace, part = x.region, x.tracer, key[0] if len(key) == 1 else None
+    if region is None or region.is_full or type(part) is not slice:
+        return _sliced_array(x, key)
+    # A part of an array of one axis takes a shorter path.
+    length = x.base.shape[0]
+    start, stop, step = part.indices(length)
+    count = stop - start
+    # (A slice of one entry has no long axis that an index could fix.)
+    if step != 1 or count < 2:
+        return _sliced_array(x, key)
+    base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[part])
     new = region.derive(
         ("vector", start, stop), lambda: _slice_vector(region, start, count, length)
     )

@@ -34,6 +34,9 @@ def first_standin(arguments: Iterable[Any]) -> Any:
 
 def tracer_of(*operands: Any) -> Tracer:
     """Return the tracer of the first stand-in among operands and in their lists."""
+    for operand in operands:
+        if getattr(type(operand), "hides_points", False) is True:
+            return operand.tracer
     standin = first_standin(operands)
     if standin is None:
         raise TypeError("no operand stands for an array")

@@ -54,7 +54,10 @@ def _dispatch(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
             raise standin.tracer.refuse(
                 f"`{name}`", "write it with other functions of the standard"
             )
-        function = functools.partial(call, standin.tracer, name, FUNCTIONS[name])
-        return call_unwrapped(function, args, kwargs)
+
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            return call(standin.tracer, name, FUNCTIONS[name], args, kwargs)
+
+        return call_unwrapped(traced, args, kwargs)
 
     return dispatch

@@ -121,4 +121,4 @@ def _apply_reduction(
 
 def _call(tracer: Tracer, name: str, /, *args: Any, **kwargs: Any) -> Any:
     """Call a function by its name, which refuses arguments that it does not have."""
-    return call(tracer, name, FUNCTIONS[name], *args, **kwargs)
+    return call(tracer, name, FUNCTIONS[name], args, kwargs)

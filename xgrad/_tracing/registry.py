@@ -15,10 +15,13 @@ import numpy as np
 from xgrad._tracing.arguments import tracer_of
 from xgrad._tracing.tracer import Tracer
 
-F = TypeVar("F", bound=Callable[..., Any])
+Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 NUMPY_NAMES: dict[Any, str] = {}
+# NumPy's functions that make an array, whose `like=` may be a stand-in.
+CREATION: set[Any] = set()
 # Functions whose counterparts in NumPy can write into an array, their argument `out`:
 # its position.
 OUT: dict[Any, int] = {}
@@ -63,20 +66,15 @@ def overridable(function: F) -> F:
 
 
 def call(
-    tracer: Tracer,
-    name: str,
-    function: Callable[..., Any],
-    /,
-    *args: Any,
-    **kwargs: Any,
+    tracer: Tracer, name: str, function: Function, args: tuple[Any, ...], kwargs: Any
 ) -> Any:
-    """Call a function for the caller's code; all that it calls pass here.
+    """Call a function for the caller's code, as all do but operators of entries.
 
     Refuse arguments that the function does not have by their names, and note the errors
     that it raises.
     """
     try:
-        if kwargs or len(args) > 2:
+        if "out" in kwargs or (len(args) > 2 and function in OUT):
             args = _without_out(tracer, name, function, args, kwargs)
         return function(*args, **kwargs)
     except Exception as error:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 
 from xgrad._arrays import Array, device_of
 from xgrad._tracing.namespace import namespace_of
-from xgrad._tracing.registry import FUNCTIONS, NUMPY_NAMES, call
+from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, Function, call
 from xgrad._tracing.tracer import Tracer
 
 
@@ -138,57 +138,66 @@ class StandIn:
         """Return a method, which calls the function of its name."""
         # Only those methods that NumPy's arrays have, whatever is registered.
         if name in METHODS:
-            return lambda *args, **kwargs: self._call(name, *args, **kwargs)
+            tracer, function = self.tracer, FUNCTIONS[name]
+            return lambda *args, **kwargs: call(
+                tracer, name, function, (self.ensure_current(), *args), kwargs
+            )
         if not name.startswith("__"):
             # Noted, not raised: `hasattr` and `getattr` with a default go on.
             self.tracer.refuse(f"the attribute `{name}`", "write it without")
         raise AttributeError(f"an array at many points has no attribute {name!r}")
 
-    def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function of a given name with itself as its first argument."""
         array = self.ensure_current()
-        return call(self.tracer, name, FUNCTIONS[name], array, *args, **kwargs)
+        return call(self.tracer, name, FUNCTIONS[name], (array, *args), kwargs)
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, **options: Any
     ) -> Any:
-        apply, tracer = FUNCTIONS["numpy ufunc"], self.tracer
-        return call(
-            tracer, ufunc.__name__, apply, tracer, ufunc, method, inputs, options
-        )
+        # Elementary functions of one array are what most functions are made of.
+        if (
+            len(inputs) == 1
+            and method == "__call__"
+            and ufunc.nout == 1
+            and not options
+        ):
+            return apply(self, ufunc, *inputs)
+        args = self.tracer, ufunc, method, inputs, options
+        return call(self.tracer, ufunc.__name__, FUNCTIONS["numpy ufunc"], args, {})
 
     def __array_function__(
         self, function: Any, types: Any, args: Any, kwargs: Any
     ) -> Any:
         # By the function itself, since several have one `__name__`.
         name = NUMPY_NAMES.get(function)
-        if name is None:
+        if name is None and function in CREATION:
+            # NumPy leaves the argument `like` out, which is this array.
+            name, args = f"like {function.__name__}", (self, *args)
+        elif name is None:
             raise self.tracer.refuse(
                 f"np.{getattr(function, '__name__', function)}",
                 "write it with functions of the array API standard",
             )
-        if name.startswith("like "):
-            # NumPy leaves the argument `like` out, which is this array.
-            args = (self, *args)
-        return call(self.tracer, name, FUNCTIONS[name], *args, **kwargs)
+        return call(self.tracer, name, FUNCTIONS[name], args, kwargs)
 
     def __cupy_override_elementwise_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        apply = FUNCTIONS["cupy kernel"]
-        return call(self.tracer, "a kernel", apply, self.tracer, kernel, args, kwargs)
+        args = self.tracer, kernel, args, kwargs
+        return call(self.tracer, "a kernel", FUNCTIONS["cupy kernel"], args, {})
 
     def __cupy_override_reduction_kernel__(
         self, kernel: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        apply = FUNCTIONS["cupy reduction"]
-        return call(self.tracer, "a kernel", apply, kernel, self, args, kwargs)
+        args = kernel, self, args, kwargs
+        return call(self.tracer, "a kernel", FUNCTIONS["cupy reduction"], args, {})
 
     def __getitem__(self, key: Any) -> Any:
-        return self._call("getitem", key)
+        return call(self.tracer, "getitem", FUNCTIONS["getitem"], (self, key), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        call(self.tracer, "setitem", FUNCTIONS["setitem"], self, key, value)
+        call(self.tracer, "setitem", FUNCTIONS["setitem"], (self, key, value), {})
 
     @property
     def T(self) -> Any:  # noqa: N802 (the name of the standard)
@@ -219,7 +228,7 @@ METHODS = frozenset(
     "diagonal dot flatten max mean min prod ptp ravel repeat reshape round squeeze "
     "std sum swapaxes take trace transpose var".split()
 )
-PLAIN = (bool, int, float, complex)
+OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
 
 # Python wants one value from each of these, and many points have many. The text of the
@@ -247,59 +256,55 @@ REFUSED = {
 }
 
 
-def is_operand(x: Any) -> bool:
-    """Whether a stand-in can be combined with it by an operator."""
-    # Anything else, such as a tensor of another kind, gets its own operator's chance.
-    return isinstance(x, (*PLAIN, StandIn, list, tuple)) or hasattr(x, "dtype")
+def apply(x: StandIn, function: Function, *operands: Any) -> Any:
+    """Apply an operator or a ufunc, and note the errors that it raises."""
+    try:
+        # The one operator that is no function of entries.
+        if function is operator.matmul:
+            return FUNCTIONS["matmul"](*operands)
+        return x.tracer.elementwise(function, *operands)
+    except Exception as error:
+        x.tracer.note(error)
+        raise
 
 
-def _as_array(x: Any) -> Any:
+def _as_operand(x: Any) -> Any:
     """Return lists as arrays, since NumPy's operators take both."""
-    return np.asarray(x) if isinstance(x, (list, tuple)) else x
-
-
-def _operate(x: StandIn, function: Callable[..., Any], *operands: Any) -> Any:
-    """Apply a function of the module `operator`."""
-    # The one operator that is no function of entries.
-    if function is operator.matmul:
-        return call(x.tracer, "matmul", FUNCTIONS["matmul"], *operands)
-    return call(x.tracer, "operator", x.tracer.elementwise, function, *operands)
+    if isinstance(x, (list, tuple)):
+        return np.asarray(x)
+    # Anything else, such as a tensor of another kind, gets its own operator's chance.
+    return x if hasattr(x, "dtype") else NotImplemented
 
 
 def _add_operators() -> None:
     """Give `StandIn` its operators: plain, reflected, in place and of one operand."""
+
+    def forward(function: Function, is_reflected: bool = False) -> Any:
+        def method(self: StandIn, other: Any) -> Any:
+            if not isinstance(other, OPERANDS):
+                other = _as_operand(other)
+                if other is NotImplemented:
+                    return other
+            operands = (other, self) if is_reflected else (self, other)
+            return apply(self, function, *operands)
+
+        return method
+
+    def in_place(function: Function) -> Any:
+        def method(self: StandIn, other: Any) -> Any:
+            new = apply(self, function, self, other)
+            return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
+
+        return method
+
+    def unary(function: Function) -> Any:
+        return lambda self: apply(self, function, self)
 
     def refused(idiom: str, remedy: str) -> Any:
         def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
             raise self.tracer.refuse(idiom, remedy)
 
         return method
-
-    def forward(function: Callable[..., Any]) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            if not is_operand(other):
-                return NotImplemented
-            return _operate(self, function, self, _as_array(other))
-
-        return method
-
-    def reflected(function: Callable[..., Any]) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            if not is_operand(other):
-                return NotImplemented
-            return _operate(self, function, _as_array(other), self)
-
-        return method
-
-    def in_place(function: Callable[..., Any]) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            new = _operate(self, function, self, other)
-            return call(self.tracer, "in place", FUNCTIONS["in place"], self, new)
-
-        return method
-
-    def unary(function: Callable[..., Any]) -> Any:
-        return lambda self: _operate(self, function, self)
 
     # Functions of `operator` stand for the operators, since they work on all libraries
     # and give the same object every time, by which a tracer knows the operation again.
@@ -308,7 +313,7 @@ def _add_operators() -> None:
         function = getattr(operator, name)
         short = name.rstrip("_")
         setattr(StandIn, f"__{short}__", forward(function))
-        setattr(StandIn, f"__r{short}__", reflected(function))
+        setattr(StandIn, f"__r{short}__", forward(function, is_reflected=True))
         setattr(StandIn, f"__i{short}__", in_place(function))
     for name in "lt le gt ge eq ne".split():
         setattr(StandIn, f"__{name}__", forward(getattr(operator, name)))

@@ -13,14 +13,8 @@ from xgrad._tracing.arguments import first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import astype, cast
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.shapes import broadcast_to
-from xgrad._tracing.registry import FUNCTIONS, NUMPY_NAMES, handles
+from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, handles
 from xgrad._tracing.standin import StandIn
-
-# NumPy's functions that make an array, whose `like=` may be a stand-in.
-CREATION = (
-    "arange array asanyarray asarray ascontiguousarray empty eye full identity ones "
-    "tri zeros"
-).split()
 
 
 @handles("copy")
@@ -90,9 +84,14 @@ def _create_of_entries(
     return like.tracer.copy(array) if name == "array" else array
 
 
-for _name in CREATION:
-    FUNCTIONS[f"like {_name}"] = functools.partial(_create, getattr(np, _name))
-    NUMPY_NAMES[getattr(np, _name)] = f"like {_name}"
+for _name in (
+    "arange array asanyarray asarray ascontiguousarray empty eye full identity ones "
+    "tri zeros"
+).split():
+    _function = getattr(np, _name)
+    FUNCTIONS[f"like {_name}"] = functools.partial(_create, _function)
+    CREATION.add(_function)
+    NUMPY_NAMES.pop(_function, None)  # they are not dispatched without `like=`
 
 
 @handles("result_type")
