@@ -13,17 +13,12 @@ from xgrad._tracing.tracer import Tracer
 NONE: Any = object()  # the default of arguments for which None is a value
 
 
-def is_standin(x: Any) -> bool:
-    """Whether ``x`` stands for an array."""
-    # By an attribute of the class, because that class needs this module.
-    return getattr(type(x), "hides_points", False) is True
-
-
 def first_standin(arguments: Iterable[Any]) -> Any:
     """Return the first stand-in among arguments and in their lists; None without."""
     for argument in arguments:
         argument = unwrap(argument)
-        if is_standin(argument):
+        # By an attribute of the class, because that class needs this module.
+        if getattr(type(argument), "hides_points", False) is True:
             return argument
         if isinstance(argument, (tuple, list)):
             standin = first_standin(argument)
@@ -34,6 +29,7 @@ def first_standin(arguments: Iterable[Any]) -> Any:
 
 def tracer_of(*operands: Any) -> Tracer:
     """Return the tracer of the first stand-in among operands and in their lists."""
+    # First without looking into lists, which takes longer.
     for operand in operands:
         if getattr(type(operand), "hides_points", False) is True:
             return operand.tracer

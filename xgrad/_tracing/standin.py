@@ -155,13 +155,9 @@ class StandIn:
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, **options: Any
     ) -> Any:
-        # Elementary functions of one array are what most functions are made of.
-        if (
-            len(inputs) == 1
-            and method == "__call__"
-            and ufunc.nout == 1
-            and not options
-        ):
+        # Elementary functions of one array are most of what functions call.
+        plain = method == "__call__" and len(inputs) == 1 and not options
+        if plain and ufunc.nout == 1 and ufunc.signature is None:
             return apply(self, ufunc, *inputs)
         args = self.tracer, ufunc, method, inputs, options
         return call(self.tracer, ufunc.__name__, FUNCTIONS["numpy ufunc"], args, {})
@@ -199,25 +195,12 @@ class StandIn:
     def __setitem__(self, key: Any, value: Any) -> None:
         call(self.tracer, "setitem", FUNCTIONS["setitem"], (self, key, value), {})
 
-    @property
-    def T(self) -> Any:  # noqa: N802 (the name of the standard)
-        """Axes in reverse order."""
-        return self._call("transpose")
-
-    @property
-    def mT(self) -> Any:  # noqa: N802
-        """The last two axes swapped."""
-        return self._call("matrix_transpose")
-
-    @property
-    def real(self) -> Any:
-        """Real part."""
-        return self._call("real")
-
-    @property
-    def imag(self) -> Any:
-        """Imaginary part."""
-        return self._call("imag")
+    T = property(lambda self: self._call("transpose"), doc="Axes in reverse order.")
+    mT = property(  # noqa: N815 (the name of the standard)
+        lambda self: self._call("matrix_transpose"), doc="The last two axes swapped."
+    )
+    real = property(lambda self: self._call("real"), doc="Real part.")
+    imag = property(lambda self: self._call("imag"), doc="Imaginary part.")
 
     # As NumPy's arrays: `==` compares entries, so that no hash agrees with it.
     __hash__ = None  # type: ignore[assignment]

@@ -22,6 +22,10 @@ def getitem(x: StandIn, key: Any) -> StandIn:
     # First, because differences of neighbours are made of it: `x[1:] - x[:-1]`.
     if type(key) is slice and len(x.shape) == 1:
         return tracer.sliced(x, (key,)).as_view_of(x)
+    # Then, because functions of few variables are made of it.
+    if type(key) is int and x.ndim == 1 and -x.size <= key < x.size:
+        entry = tracer.sliced(x, (key,))
+        return entry if tracer.is_numpy else entry.as_view_of(x)
     if isinstance(key, StandIn) and x.ndim == 1 and "int" in str(key.dtype):
         return _take_computed(x, key)
     if first_standin(key if isinstance(key, tuple) else (key,)) is not None:

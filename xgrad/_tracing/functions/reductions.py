@@ -43,8 +43,9 @@ def sum_(
     # let nan and infinities through.
     if where is not None:
         x = elements.where(where, x, zero_of(x))
-    x, reduce = cast(x, dtype), _reducer(x.tracer.xp, "sum")
-    total = x.tracer.summed("sum", reduce, x, axes_of(x, axis), bool(keepdims))
+    x = x if dtype is None else cast(x, dtype)
+    reduce, axes = _reducer(x.tracer.xp, "sum"), axes_of(x, axis)
+    total = x.tracer.summed("sum", reduce, x, axes, bool(keepdims))
     return total if initial is None else total + initial
 
 
