@@ -246,3 +246,13 @@ def test_bad_values_say_what_to_change(call, message):
 def test_wrong_kinds_say_what_to_change(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+def test_batches_are_shown_in_a_line():
+    x = np.arange(10)
+    loader = batches(x, x, size=4, seed=1)
+    assert repr(loader) == "Batches(3 batches left of size 4; 2 arrays of 10 rows)"
+    next(loader)
+    next(loader)
+    assert repr(loader) == "Batches(1 batch left of size 4; 2 arrays of 10 rows)"
+    assert "; 1 array of 10 rows)" in repr(batches(x, size=5))

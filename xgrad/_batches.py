@@ -51,6 +51,14 @@ class Batches:
         self._stop = count - count % size if drop_last else count
         self._start = first * size
 
+    def __repr__(self) -> str:
+        """Say how many batches are left, and of what."""
+        left = len(self)
+        batches = "1 batch" if left == 1 else f"{left} batches"
+        arrays = "1 array" if len(self._arrays) == 1 else f"{len(self._arrays)} arrays"
+        rows = self._arrays[0].shape[0]
+        return f"Batches({batches} left of size {self._size}; {arrays} of {rows} rows)"
+
     def __iter__(self) -> Batches:
         return self
 

@@ -77,7 +77,8 @@ def quick_gradient(
     if x.size * len(offsets) * width * 2 * x.itemsize > CPU_BYTES:
         return None, None
     base = f(x.copy())
-    if not _is_number(base, x):
+    # Differences do not use f(x), but its status is for the general way to tell.
+    if not (_is_number(base, x) and math.isfinite(base)):
         return None, base
     # A copy: `f` may use one buffer again and again.
     base = x.dtype.type(base)

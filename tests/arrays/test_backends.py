@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad import BackendUnavailable, backends, namespace, to_numpy
+from xgrad import Backend, BackendUnavailable, backends, namespace, to_numpy
 from xgrad.__main__ import main
 
 
@@ -155,3 +155,16 @@ def test_to_numpy_keeps_the_fields_of_a_namedtuple():
 
     Pair = namedtuple("Pair", "left right")
     assert to_numpy(Pair(np.ones(1), np.zeros(1))).right == [0.0]
+
+
+def test_backends_are_shown_in_short_lines():
+    for backend in backends():
+        assert len(repr(backend)) <= 110
+        assert repr(backend).startswith(f"Backend({backend.name}")
+    usable = Backend("numpy", "2.4.6", True, ("cpu",), "")
+    assert repr(usable) == "Backend(numpy 2.4.6, cpu)"
+    missing = Backend("cupy", None, False, (), "cupy is not installed. Install it")
+    assert repr(missing) == "Backend(cupy, not usable: cupy is not installed)"
+    broken = Backend("jax", "1.0", False, (), "the driver is too old " * 9)
+    assert repr(broken).startswith("Backend(jax 1.0, not usable: the driver is")
+    assert repr(broken).endswith("[...])")

@@ -182,6 +182,61 @@ def test_the_assertion_shows_the_table(rng):
         assert_gradient(lambda x: np.sum(np.abs(x)), np.sign, np.zeros(2))
 
 
+# How reports are shown
+
+
+def _sum_of_cubes(x):
+    return np.sum(x**3)
+
+
+def _with_one_wrong_entry(x):
+    return 3 * x**2 - np.array([0, 0, 9])
+
+
+AT = np.array([1.0, 2.0, 3.0])
+
+
+def test_the_first_line_of_a_failure_is_the_verdict_and_the_worst_entry():
+    with pytest.raises(AssertionError) as raised:
+        assert_gradient(_sum_of_cubes, _with_one_wrong_entry, AT)
+    first, blank, *table = str(raised.value).splitlines()
+    assert first == "gradient check: FAIL, x[2] is 18, measured 27"
+    assert blank == ""
+    assert table[0].startswith("Gradient check: FAIL (")
+    with pytest.raises(AssertionError) as raised:
+        assert_gradient(lambda x: np.nan * np.sum(x), np.sign, np.zeros(2))
+    first, *_ = str(raised.value).splitlines()
+    assert first.startswith("gradient check: INCONCLUSIVE, f(x) is nan")
+
+
+def test_a_report_is_one_line_in_a_list():
+    report = check_gradient(_sum_of_cubes, _with_one_wrong_entry, AT)
+    assert repr(report) == (
+        "GradientReport(fail; x[2] is 18, measured 27; all of the difference lies in "
+        "x[2])"
+    )
+    assert repr(check_gradient(_sum_of_cubes, lambda x: 3 * x**2, AT)).startswith(
+        "GradientReport(pass; x["
+    )
+    along = check_gradient(lambda x: np.sum(np.abs(x)), np.sign, np.zeros(500))
+    assert "kink; the slope along direction " in repr(along)
+    assert "\n" not in repr(along)
+
+
+def test_a_report_is_a_table_in_notebooks():
+    report = check_gradient(_sum_of_cubes, _with_one_wrong_entry, AT)
+    page = report._repr_html_()
+    assert page.count("<tr>") == 1 + 8
+    assert "<td>x[2]</td><td>18</td><td>27</td>" in page
+    assert "&lt;--" in page
+    # What the text says, the page says.
+    for line in str(report).splitlines():
+        if not line.startswith(("slope", "x[", "direction")):
+            assert line in page
+    empty = check_gradient(lambda x: np.nan * np.sum(x), np.sign, np.zeros(2))
+    assert "<table>" not in empty._repr_html_()
+
+
 # Costs and ways to evaluate
 
 

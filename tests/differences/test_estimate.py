@@ -339,7 +339,10 @@ def test_one_side_answers_where_the_other_is_not_finite(method):
         (lambda v: np.sqrt(v) ** 5 + v, 0.0, 1.0),
     ):
         value, estimate = derivative(f, x, method=method, full_output=True)
-        assert estimate.status == Status.OK
+        # Shorter steps tell whether the side that is left can be trusted.
+        assert estimate.status == (
+            Status.NONFINITE if method == "central" else Status.OK
+        )
         assert abs(value - truth) <= max(float(estimate.error), 1e-4)
         assert abs(value - truth) <= 0.05
 

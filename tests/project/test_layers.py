@@ -60,7 +60,7 @@ def modules():
 
 
 def imports(path):
-    """Yield the modules of xgrad that a file imports, and those it imports them from."""
+    """Yield the modules of xgrad that a file imports, or imports names from."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xgrad"):
             for alias in node.names:

@@ -46,11 +46,8 @@ def main(folder: str) -> None:
         metadata = email.message_from_bytes(archive.read(about))
     installed = {name for name in names if ".dist-info/" not in name}
     assert installed == package, installed ^ package
-    assert {
-        "xgrad/py.typed",
-        "xgrad/losses/__init__.pyi",
-        "xgrad/_kernels/rows.cu",
-    } <= installed
+    data = {"py.typed", "losses/__init__.pyi", "_kernels/rows.cu"}
+    assert {f"xgrad/{name}" for name in data} <= installed
     with tarfile.open(source) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     assert held >= package | SOURCES, (package | SOURCES) - held

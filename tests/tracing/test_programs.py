@@ -22,7 +22,8 @@ from cases.programs.interpreter import (
     perform,
     run,
 )
-from cases.programs.strategy import point, programs
+from cases.programs.sketch import point
+from cases.programs.strategy import programs
 from hypothesis import given, settings
 
 import xgrad

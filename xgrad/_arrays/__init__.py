@@ -34,9 +34,13 @@ from xgrad._arrays.blocks import summarize_blocks as summarize_blocks
 from xgrad._arrays.context import at_perturbed_points as at_perturbed_points
 from xgrad._arrays.context import perturbed as perturbed
 from xgrad._arrays.context import quiet as quiet
+from xgrad._arrays.context import shows_statuses as shows_statuses
+from xgrad._arrays.context import without_status_warnings as without_status_warnings
 from xgrad._arrays.device import device_adopter as device_adopter
 from xgrad._arrays.device import free_gpu_bytes as free_gpu_bytes
 from xgrad._arrays.device import has_hidden_axis as has_hidden_axis
+from xgrad._arrays.device import has_values as has_values
+from xgrad._arrays.device import is_on_host as is_on_host
 from xgrad._arrays.device import is_out_of_memory as is_out_of_memory
 from xgrad._arrays.device import native_vmap as native_vmap
 from xgrad._arrays.device import on_device_of as on_device_of

@@ -6,6 +6,8 @@ xgrad can pass no argument.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,6 +17,30 @@ import numpy as np
 # choose: losses then leave the values of their prediction unchecked, since a small step
 # may leave the domain of a prediction that is on its edge.
 perturbed: ContextVar[bool] = ContextVar("xgrad_perturbed", default=False)
+
+
+# False inside of xgrad's own pictures: a warning would speak of derivatives that the
+# caller has not asked for.
+_shows_statuses: ContextVar[bool] = ContextVar("xgrad_shows_statuses", default=True)
+
+
+@contextmanager
+def without_status_warnings() -> Iterator[None]:
+    """Context in which components that are not OK raise no warning."""
+    token = _shows_statuses.set(False)
+    try:
+        yield
+    finally:
+        _shows_statuses.reset(token)
+
+
+def shows_statuses() -> bool:
+    """Whether to warn of components that are not OK.
+
+    At perturbed points the caller has chosen nothing, and the values found there reach
+    the caller through another derivative, which has its own statuses.
+    """
+    return _shows_statuses.get() and not perturbed.get()
 
 
 def quiet() -> Any:

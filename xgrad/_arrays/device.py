@@ -8,7 +8,7 @@ from typing import Any
 
 import array_api_compat
 
-from xgrad._arrays.namespaces import is_numpy
+from xgrad._arrays.namespaces import device_of, is_lazy, is_numpy, is_torch
 from xgrad._arrays.types import Array
 
 
@@ -65,6 +65,33 @@ def device_adopter(x: Array) -> Callable[[], None]:
         stream.use()
 
     return adopt
+
+
+def has_values(xp: Any, x: Array) -> bool:
+    """Whether the host may look at the values of ``x``, though it may have to wait.
+
+    Lazy arrays have none yet, and those under PyTorch's ``vmap`` stand for many.
+    """
+    if is_torch(xp):
+        import torch
+
+        return not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return not is_lazy(xp, x)
+
+
+def is_on_host(xp: Any, x: Array) -> bool:
+    """Whether the host reads the values of ``x`` without waiting for a device."""
+    if is_numpy(xp):
+        return True
+    if not has_values(xp, x):
+        return False
+    if is_torch(xp):
+        return bool(x.device.type == "cpu")
+    if array_api_compat.is_jax_namespace(xp):
+        return all(device.platform == "cpu" for device in x.devices())
+    if array_api_compat.is_array_api_strict_namespace(xp):
+        return bool(device_of(x) == xp.Device("CPU_DEVICE"))
+    return False
 
 
 def native_vmap(xp: Any) -> Callable[..., Any] | None:

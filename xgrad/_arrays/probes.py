@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+# A list of all six backends then has lines that fit on a terminal.
+REASON_WIDTH = 50
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,14 @@ class Backend:
     available: bool
     devices: tuple[str, ...]
     reason: str
+
+    def __repr__(self) -> str:
+        """Name the library and its devices, or the reason in a few words."""
+        name = " ".join(filter(None, (self.name, self.version)))
+        if self.available:
+            return f"Backend({name}, {', '.join(self.devices)})"
+        cause = textwrap.shorten(self.reason.partition(". ")[0], REASON_WIDTH)
+        return f"Backend({name}, not usable: {cause})"
 
 
 class _UnusableError(Exception):

@@ -2,9 +2,10 @@
 
 The modules in reading order. What is computed: `stencil` (exact weights, relative
 steps), `plan` (the options of a call, checked), `result` (value, error bound, step,
-status). Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the
-points and the procedure that measure it), `coloring`, `color_groups` and `pattern`
-(columns that are evaluated together). From values to derivatives: `readout` and
+status). What the caller is told of it: `components`, `estimate` and `status_warning`.
+Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the points and
+the procedure that measure it), `coloring`, `color_groups` and `pattern` (columns that
+are evaluated together). From values to derivatives: `readout` and
 `sparse_readout` turn values into `samples`, which `scheme` (one step) or `ladder` (many
 steps) combine. How it runs: `passes` (one run over the points of an array),
 `refinement` (the method "auto"), `analytic` (a proof for the complex step) and
@@ -13,7 +14,9 @@ and `mixed` (second differences); `requirements` checks what the function return
 """
 
 from xgrad._differences.coloring import Coloring as Coloring
+from xgrad._differences.components import component_name as component_name
 from xgrad._differences.engine import Problem as Problem
+from xgrad._differences.estimate import Estimate as Estimate
 from xgrad._differences.ladder import Ladder as Ladder
 from xgrad._differences.line import Line as Line
 from xgrad._differences.line import directional_derivative as directional_derivative
@@ -30,7 +33,6 @@ from xgrad._differences.readout import SumOfTerms as SumOfTerms
 from xgrad._differences.requirements import fitting_coloring as fitting_coloring
 from xgrad._differences.requirements import require_rows as require_rows
 from xgrad._differences.requirements import require_scalar as require_scalar
-from xgrad._differences.result import Estimate as Estimate
 from xgrad._differences.result import Result as Result
 from xgrad._differences.result import Status as Status
 from xgrad._differences.samples import Samples as Samples
@@ -38,6 +40,9 @@ from xgrad._differences.sizes import floored_size as floored_size
 from xgrad._differences.sizes import own_size as own_size
 from xgrad._differences.sparse_readout import SparseJacobian as SparseJacobian
 from xgrad._differences.sparse_readout import SparseSumOfTerms as SparseSumOfTerms
+from xgrad._differences.status_warning import ComponentName as ComponentName
+from xgrad._differences.status_warning import entries_of as entries_of
+from xgrad._differences.status_warning import warn_unless_ok as warn_unless_ok
 from xgrad._differences.stencil import ACCURACIES as ACCURACIES
 from xgrad._differences.stencil import Method as Method
 from xgrad._differences.stencil import Stencil as Stencil

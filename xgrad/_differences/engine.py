@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from xgrad._arrays import Array, cast, float_info, is_lazy, quiet, rebuild, result_dtype
+from xgrad._arrays import (
+    Array,
+    cast,
+    float_info,
+    is_lazy,
+    is_on_host,
+    quiet,
+    rebuild,
+    result_dtype,
+)
 from xgrad._differences.analytic import require_analytic
+from xgrad._differences.estimate import Estimate
 from xgrad._differences.noise import noise_level
 from xgrad._differences.passes import Passes
 from xgrad._differences.plan import Scheme
 from xgrad._differences.readout import Readout
 from xgrad._differences.refinement import Refinement
-from xgrad._differences.result import Estimate, Result
+from xgrad._differences.result import Result
+from xgrad._differences.scheme import StencilScheme
 from xgrad._evaluation import Points
 
 
@@ -41,7 +52,7 @@ class Problem(Passes):
             with quiet():
                 noise = noise_level(self.xp, base, values, eps)
         read = readout(eps, noise)
-        scheme = self.plan.scheme(eps)
+        scheme = self._scheme(leaf, eps)
         estimate = self.plan.full_output or method == "auto"
         points = columns(self.placements[leaf].points(scheme, eps, estimate))
         if method == "complex":
@@ -52,7 +63,21 @@ class Problem(Passes):
         if method == "auto":
             refinement = Refinement(self, leaf, base, eps, read, columns, line, values)
             result = refinement.refine(result)
-        return result if self.plan.full_output else Result(result.value)
+        if self.plan.full_output:
+            return result
+        return Result(result.value, status=result.status)
+
+    def _scheme(self, leaf: int, eps: float) -> Scheme:
+        """Return the scheme of the plan.
+
+        A stencil has no status where nobody will look at it: a batched function on a
+        device runs without a wait.
+        """
+        scheme = self.plan.scheme(eps)
+        if self.function.batched and isinstance(scheme, StencilScheme):
+            on_host = is_on_host(self.xp, self.function.leaves[leaf])
+            return replace(scheme, has_status=on_host)
+        return scheme
 
     def _take_complex_step(
         self, leaf: int, base: Array, scheme: Scheme, points: Points, readout: Readout
@@ -89,8 +114,11 @@ class Problem(Passes):
 
         with quiet():
             value = finished(result.value, dtype)
+            status = result.status
+            if status is not None:
+                status = finished(status, xp.int8)
             if result.error is None:
-                return Result(value)
+                return Result(value, status=status)
             error, eps = result.error, float_info(xp, dtype).eps
             if eps > float_info(xp, result.value.dtype).eps:
                 # Rounding the value to its dtype is an error, too.
@@ -100,5 +128,5 @@ class Problem(Passes):
                 value,
                 finished(error, wide),
                 finished(result.step, wide),
-                finished(result.status, xp.int8),
+                status,
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, device_of, from_host, quiet
+from xgrad._arrays import Array, device_of, from_host, is_on_host, quiet
 from xgrad._differences.engine import Problem
 from xgrad._differences.result import Result, status_codes
 from xgrad._differences.scheme import SAFETY
@@ -140,27 +140,54 @@ def _combine(
     xp, fourth = problem.xp, problem.plan.accuracy == 4
     value = upper[0]
     if len(upper) == 1:
-        return Result(value)
+        return _without_estimate(problem, value, single, pairs)
     # Richardson's extrapolation: truncation falls to a quarter with half the step.
     better = (4 * upper[0] - upper[1]) / 3
     change = xp.abs(better - value)
     if fourth:
         value = better
     if not problem.plan.full_output:
-        return Result(value)
-    first, second = (
-        from_host(xp, np.concatenate([np.arange(single.up.shape[0]), index]), like=base)
-        for index in pairs
-    )
-    step = xp.sqrt(xp.take(single.up, first) * xp.take(single.up, second))
+        return _without_estimate(problem, value, single, pairs)
+    step = _steps(xp, single, pairs)
     size = xp.abs(xp.reshape(base, ()))
     noise = ROUNDINGS * eps * size / step**2
     # At accuracy 4 the change is the error of accuracy 2: a bound already.
     error = (1.0 if fourth else SAFETY) * change + noise
-    nonfinite = ~xp.isfinite(value)
+    # Points at twice the step may be missing, where those of the value are there.
+    nonfinite = ~(xp.isfinite(value) & xp.isfinite(error))
     error = xp.where(nonfinite, math.inf, error)
     status = status_codes(xp, nonfinite, None, step == 0)
     return Result(value, error, xp.broadcast_to(step, value.shape), status)
+
+
+def _steps(
+    xp: Any, single: _SingleDifferences, pairs: tuple[np.ndarray, np.ndarray]
+) -> Array:
+    """Return the steps of the diagonal, and the geometric means of those of pairs."""
+    diagonal = np.arange(single.up.shape[0])
+    first, second = (
+        from_host(xp, np.concatenate([diagonal, index]), like=single.up)
+        for index in pairs
+    )
+    return xp.sqrt(xp.take(single.up, first) * xp.take(single.up, second))
+
+
+def _without_estimate(
+    problem: Problem,
+    value: Array,
+    single: _SingleDifferences,
+    pairs: tuple[np.ndarray, np.ndarray],
+) -> Result:
+    """Return a result with its status, as far as the host knows without waiting."""
+    xp, x = problem.xp, problem.function.leaves[0]
+    finite = xp.isfinite(value)
+    if is_on_host(xp, x):
+        if bool(xp.all(finite)):
+            return Result(value)
+    elif problem.function.batched:
+        return Result(value)
+    still = _steps(xp, single, pairs) == 0
+    return Result(value, status=status_codes(xp, ~finite, None, still))
 
 
 def _matrix_positions(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:

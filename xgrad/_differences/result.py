@@ -5,36 +5,10 @@ from __future__ import annotations
 import enum
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from xgrad._arrays import Array
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """The accuracy of a derivative, component by component.
-
-    Attributes
-    ----------
-    error : array
-        Bound of the absolute error. At least 95 of 100 true errors lie under it, for
-        "central", "forward" and "backward" of functions that are smooth over the steps.
-        Infinite where the value is ``nan`` or nothing is known.
-    step : array
-        Absolute size of the step that the value comes from.
-    status : array of int8
-        Codes of `xgrad.Status`.
-    evaluations : int
-        Number of evaluations of the function; the points of a batch count one by one.
-
-    The arrays have the shape of the derivative, and are nested as ``x`` is.
-    """
-
-    error: Any
-    step: Any
-    status: Any
-    evaluations: int
+from xgrad._arrays import Array, common_namespace
 
 
 class Status(enum.IntEnum):
@@ -43,7 +17,8 @@ class Status(enum.IntEnum):
     ``OK``: the value is right to within its error bound. ``UNRESOLVED``: no step
     resolves the function, because steps vanish or because the quotients do not
     converge. ``KINK``: the slopes of the two sides differ, as at a corner or a jump.
-    ``NONFINITE``: the function is not finite at ``x`` or on both sides of it.
+    ``NONFINITE``: the function is not finite at ``x`` or at points beside it; a value
+    that is finite comes from one side alone.
     """
 
     OK = 0
@@ -61,10 +36,38 @@ class Status(enum.IntEnum):
         except TypeError:  # an array of several codes
             return None
 
+    @property
+    def advice(self) -> str:
+        """The likely cause and the next step, in a sentence."""
+        return ADVICE[self]
+
+
+ADVICE = {
+    Status.OK: "the value is right to within its error bound",
+    Status.UNRESOLVED: (
+        "no step resolves `f`, because it is noisy, oscillates or has a vertical "
+        "tangent, or because steps are lost in the rounding of `x` or `f(x)`; look at "
+        "`plot.step_sweep`, rescale `x`, or evaluate `f` in a wider dtype"
+    ),
+    Status.KINK: (
+        "the slopes of the two sides differ, as at the corner of abs, max or relu, or "
+        "at a jump; move `x`, or take the slope of one side by method='forward' or "
+        "'backward'"
+    ),
+    Status.NONFINITE: (
+        "`f` is not finite at `x` or at points beside it, as at the edge of the domain "
+        "of log or sqrt, or after an overflow; move `x`, take the shorter steps of "
+        "method='auto', or keep the points inside with `bounds=`"
+    ),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A derivative and, if asked for, its error bound, its step and its status."""
+    """A derivative and, where they are needed, its error bound, step and status.
+
+    Without an error bound a missing status means that all values are finite.
+    """
 
     value: Array
     error: Any = None
@@ -80,12 +83,21 @@ class Result:
         """Return the result with a function applied to each array."""
         return type(self)(**{k: function(v) for k, v in self.fields.items()})
 
+    def with_status(self) -> Result:
+        """Return the result with a status, OK where there was none."""
+        if self.status is not None:
+            return self
+        xp = common_namespace(value=self.value)
+        return replace(self, status=xp.zeros_like(self.value, dtype=xp.int8))
+
 
 def concat_results(
     results: list[Result], concat: Callable[[list[Array]], Array]
 ) -> Result:
     """Return one result, of which ``concat`` makes each array from those of several."""
     kind = type(results[0])
+    if any(result.status is not None for result in results):
+        results = [result.with_status() for result in results]
     return kind(
         **{
             name: concat([vars(result)[name] for result in results])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from xgrad._arrays import Array, float_info, is_numpy
+from xgrad._arrays import Array, float_info, is_on_host
 from xgrad._differences.result import Result, status_codes, where_results
 from xgrad._differences.samples import Samples
 from xgrad._differences.stencil import IMAGINARY_STEP, Stencil
@@ -26,9 +26,13 @@ SAFETY = 2.0
 
 @dataclass(frozen=True)
 class StencilScheme:
-    """The weighted sum of the values at the offsets of a stencil."""
+    """The weighted sum of the values at the offsets of a stencil.
+
+    With ``has_status`` results without an estimate have a status, too.
+    """
 
     stencil: Stencil
+    has_status: bool = True
 
     def offsets(self, estimate: bool) -> tuple[int, ...]:
         """Return the offsets, besides 0, at which the function is needed."""
@@ -45,14 +49,25 @@ class StencilScheme:
         """Return the derivative of each column, ``(columns, *outputs)``.
 
         Where it is not finite, the points of one side are tried, then of the other.
+        Without an estimate, the status is missing where the host sees that all points
+        are finite.
         """
         xp = samples.xp
         result = self._combine(self.stencil, samples, estimate)
-        result = self._with_one_sided(samples, result, estimate)
         if samples.sides is not None:
             inside = self._combine(self.stencil.inward, samples.inward(), estimate)
             result = where_results(xp, samples.sides == 0, result, inside)
-        return self._judge(samples, result) if estimate else result
+        finite = xp.isfinite(result.value)
+        # Only on the host is it free to look, and to leave when there is nothing to do.
+        if not (is_on_host(xp, finite) and bool(xp.all(finite))):
+            result = self._with_one_sided(samples, result, finite, estimate)
+        elif not estimate and bool(xp.all(xp.isfinite(samples.base))):
+            return result
+        if estimate:
+            return self._judge(samples, result, finite)
+        if not self.has_status:
+            return result
+        return replace(result, status=self._status_of_points(samples, finite))
 
     @property
     def _central(self) -> bool:
@@ -77,27 +92,46 @@ class StencilScheme:
         return Result(value, xp.where(xp.isfinite(error), error, math.inf), step)
 
     def _with_one_sided(
-        self, samples: Samples, result: Result, estimate: bool
+        self, samples: Samples, result: Result, usable: Array, estimate: bool
     ) -> Result:
-        """Replace derivatives that are not finite by those of one side."""
+        """Replace derivatives by those of one side, except where they are usable."""
         xp = samples.xp
         if not self._central:
             return result
-        # Only on the host is it free to look, and to leave when there is nothing to do.
-        if is_numpy(xp) and bool(xp.all(xp.isfinite(result.value))):
-            return result
+        if samples.sides is not None:  # there all points lie on one side already
+            usable = usable | (samples.sides != 0)
         for side in (1, -1):
             one_sided = self.stencil.one_sided(side)
             if one_sided is not None:
                 other = self._combine(one_sided, samples, estimate)
-                result = where_results(xp, xp.isfinite(result.value), result, other)
+                if side == -1:
+                    usable = usable | xp.isfinite(result.value)
+                result = where_results(xp, usable, result, other)
         return result
 
-    def _judge(self, samples: Samples, result: Result) -> Result:
-        """Add the status, and widen the error bound at corners."""
+    def _status_of_points(self, samples: Samples, finite: Array) -> Array:
+        """Return the status as far as finite values and moves of ``x`` tell it.
+
+        ``finite`` is False where some point of the stencil is not, whatever the points
+        of one side say.
+        """
+        xp, offsets = samples.xp, (0, *samples.offsets)
+        # Central differences do not use f(x) itself, which may be a hole or a pole.
+        finite = finite & xp.isfinite(samples.difference(offsets[1]))
+        # A step that vanishes divides 0 by 0.
+        still = samples.spacing(max(offsets), min(offsets)) == 0
+        return status_codes(xp, ~finite, None, still & ~finite)
+
+    def _judge(self, samples: Samples, result: Result, finite: Array) -> Result:
+        """Add the status, and widen the error bound at corners.
+
+        ``finite`` is False where some point of the stencil is not; the other points
+        serve for the error bound alone.
+        """
         xp = samples.xp
-        nonfinite = ~xp.isfinite(result.value)
-        error = xp.where(nonfinite, math.inf, result.error)
+        # Infinite where the value or the one to compare with is not finite.
+        error = result.error
+        nonfinite = ~(finite & xp.isfinite(error))
         kink = None
         if self._central and self.stencil.order == 1:
             # Finite beside x, but not at x: a hole or a pole.
@@ -204,15 +238,16 @@ class ComplexStep:
         step = xp.imag(samples.spacing(1))
         change = xp.imag(samples.difference(1))
         value = change / step
-        value = xp.where(xp.isfinite(value), value, math.nan)
-        if not estimate:
-            return Result(value)
-        tiny = float_info(xp, value.dtype).tiny
-        # An imaginary part that underflows is off by up to the smallest normal number.
-        error = COMPLEX_ROUNDINGS * samples.eps * xp.abs(value) + tiny / step
         nonfinite = ~xp.isfinite(value)
-        error = xp.where(nonfinite, math.inf, error)
+        value = xp.where(nonfinite, math.nan, value)
+        tiny = float_info(xp, value.dtype).tiny
         # Products of two components below sqrt(tiny) underflow, so that 0 says nothing.
         unresolved = (change == 0) & (step < tiny**0.5 * IMAGINARY_STEP)
+        status = status_codes(xp, nonfinite, None, unresolved)
+        if not estimate:
+            return Result(value, status=status)
+        # An imaginary part that underflows is off by up to the smallest normal number.
+        error = COMPLEX_ROUNDINGS * samples.eps * xp.abs(value) + tiny / step
+        error = xp.where(nonfinite, math.inf, error)
         step = xp.broadcast_to(step, value.shape)
-        return Result(value, error, step, status_codes(xp, nonfinite, None, unresolved))
+        return Result(value, error, step, status)

@@ -72,12 +72,18 @@ def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Function:
         return loop
     memory = proved_ways(function.call)
     key = proof_key(function, proof.leaf, points, proof.base)
-    mode, width = memory.modes.get(key, (None, 0))
+    mode, width = memory.find(key)
     if mode is None:
         proof.require_deterministic()
     if few and forced is None:
         mode = "loop"
     proved: Function | None = loop
+    if mode in ("sparse", "dense") and forced is None:
+        # Known from an earlier call: the first chunk itself is the proof, which is the
+        # least work where one chunk is all there is.
+        known = replace(function, mode=mode, width=width, base=proof.base)
+        if evaluator.begin(known, proof.leaf, points, proof.base):
+            return known
     if mode != "loop":
         modes = _modes_to_try(has_vmap, forced == "1" or not points.by_entries)
         proved = _first_correct(evaluator, proof, modes, mode)
@@ -87,8 +93,7 @@ def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Function:
     # One point may see smaller arrays than the points of the first proof did; chunks
     # must fit the largest.
     width = max(width, proved.width)
-    memory.modes[key] = proved.mode, width
-    memory.last = proved.mode
+    memory.remember(key, proved.mode, width)
     return replace(proved, width=width) if proved.mode != "loop" else loop
 
 

@@ -10,16 +10,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from xgrad._arrays import Array, device_adopter, float_info, from_host, on_device_of
+from xgrad._arrays import (
+    Array,
+    device_adopter,
+    float_info,
+    from_host,
+    is_numpy,
+    is_out_of_memory,
+    on_device_of,
+)
 from xgrad._evaluation.checkpoint import Checkpoint
 from xgrad._evaluation.checkpoint_file import Pass
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Execution
 from xgrad._evaluation.function import Function
-from xgrad._evaluation.loop_warning import Fallback, Reason, warn_of_loop
+from xgrad._evaluation.loop_warning import (
+    Fallback,
+    Reason,
+    reason_of,
+    warn_of_loop,
+)
 from xgrad._evaluation.memory import SMALL_BYTES, keep_released_memory
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.progress import ProgressMeter
+from xgrad._evaluation.ways import at_proved_points
 from xgrad._evaluation.workers import (
     ChunkTask,
     Store,
@@ -41,7 +55,8 @@ class Evaluator:
 
     ``proved`` maps the kinds of points of this call to the function with the way that
     was proved for them; ``may_warn`` is whether a loop is still worth a warning, and
-    ``fallback`` says why a chunk was evaluated in a loop, if one was.
+    ``fallback`` says why a chunk was evaluated in a loop, if one was. ``first_values``
+    are those of the chunk by which a way was proved.
     """
 
     execution: Execution
@@ -51,6 +66,7 @@ class Evaluator:
     may_warn: bool = True
     proved: dict[Any, Function] = field(default_factory=dict)
     fallback: Fallback = field(default_factory=Fallback)
+    first_values: tuple[Points, Chunk, Array] | None = None
 
     def warn_once(self, warn: Callable[[Reason], None], reason: Reason) -> None:
         """Warn the caller, unless there was a warning in this call before."""
@@ -72,7 +88,7 @@ class Evaluator:
         task = ChunkTask(function, leaf, points, tuple(base.shape), self.fallback)
         if self.checkpoint is None:
             chunks = list(points.chunks(most)) if points.total else []
-            all_values = self._evaluate(task, chunks, None)
+            all_values = self._evaluate_rest(task, chunks)
         else:
             one_pass = self.checkpoint.next_pass(function, leaf, points, base, most)
             chunks = one_pass.chunks
@@ -87,6 +103,40 @@ class Evaluator:
                 if chunk.last == len(points.offsets):
                     yield chunk.start, chunk.stop, blocks
                     blocks = []
+
+    def begin(self, function: Function, leaf: int, points: Points, base: Array) -> bool:
+        """Evaluate and prove the first chunk; return whether that went well.
+
+        Its values stay for `evaluate_columns`. Only in this thread and without a
+        checkpoint, and of NumPy arrays, which take no time to compare.
+        """
+        if not (self.is_plain and is_numpy(function.xp)):
+            return False
+        chunk = next(points.chunks(self._points_per_chunk(function, points, base)))
+        try:
+            values = at_proved_points(function, leaf, points, chunk, tuple(base.shape))
+        # What has failed is tried again at a few points, to find the reason or another
+        # way, and is heard of then.
+        except Exception as error:
+            if not is_out_of_memory(error):
+                reason_of(error, function.call)
+            return False
+        self.first_values = points, chunk, values
+        return True
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether chunks are evaluated one after the other, and not stored."""
+        return self.workers is None and self.checkpoint is None
+
+    def _evaluate_rest(self, task: ChunkTask, chunks: list[Chunk]) -> Values:
+        """Yield the values of all chunks, of which the first may be there."""
+        first, self.first_values = self.first_values, None
+        if first is not None and first[0] is task.points and first[1] == chunks[0]:
+            yield first[2]
+            chunks = chunks[1:]
+            del first
+        yield from self._evaluate(task, chunks, None)
 
     def _points_per_chunk(self, function: Function, points: Points, base: Array) -> int:
         size = float_info(function.xp, base.dtype).size

@@ -21,7 +21,7 @@ from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.function import Function
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
-from xgrad._evaluation.ways import attempt, trace_points
+from xgrad._evaluation.ways import OTHER_RESULTS, attempt, trace_points
 
 # Arrays larger than this at each point gain nothing from standing side by side: of the
 # call overhead that is saved, little is left beside the arithmetic. Set by trial.
@@ -120,11 +120,7 @@ class Proof:
         if is_complex(function.xp, sample.points.base):
             value = self.base
         if not self._agree(values, sample.expected, value):
-            raise RefusedError(
-                "they differ for many points and for one, as those of functions that "
-                "look at the type of x, change it in place or catch errors; write it "
-                "without"
-            )
+            raise RefusedError(OTHER_RESULTS)
 
     def _agree(self, values: Array, expected: Array, value: Array) -> bool:
         xp = self.function.xp

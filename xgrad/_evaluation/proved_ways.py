@@ -1,4 +1,8 @@
-"""The memory of proofs: in which way each function can be called."""
+"""The memory of proofs: in which way each function can be called.
+
+A function is remembered as long as it lives. One that is made anew, as a lambda in a
+loop, is known again by its code and by the kinds of values that it encloses.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import os
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -22,19 +26,64 @@ from xgrad._evaluation.points import Points
 SWITCH = "XGRAD_DENSE"
 
 
+# Functions of one code that are told apart by the values they enclose. A loop encloses
+# its counter, so that there is no end of them; beyond this the oldest are forgotten.
+MOST_KINDS = 64
+SCALARS = (bool, int, str, bytes, type(None))
+
+
 @dataclass(eq=False)
 class ProvedWays:
     """The modes that were proved for one function, with the widths they have.
 
-    A key of ``modes`` is a `proof_key`. ``last`` is the mode proved last.
+    A key of ``modes`` is a `proof_key`. ``last`` is the mode proved last. ``function``
+    is the function itself, by which it is known again.
     """
 
+    function: weakref.ref[Any] | None = None
     modes: dict[Any, tuple[Mode, int]] = field(default_factory=dict)
     last: Mode | None = None
+
+    def find(self, key: Any) -> tuple[Mode | None, int]:
+        """Return the mode and the width for a key; None if there was no proof.
+
+        A mode may have been proved for another function of the same code. As always,
+        one point is proved again before it is used.
+        """
+        proved = self.modes.get(key)
+        if proved is None:
+            proved = self._of_same_code(key)
+            if proved is None:
+                return None, 0
+            self.modes[key], self.last = proved, proved[0]
+        return proved
+
+    def remember(self, key: Any, mode: Mode, width: int) -> None:
+        """Remember the mode for this function, and for others of its code."""
+        self.modes[key] = mode, width
+        self.last = mode
+        f = None if self.function is None else self.function()
+        if (code := _code_of(f)) is not None:
+            kinds = _BY_CODE.setdefault(code, {})
+            kinds[key, _kind_of(f, exact=mode == "loop")] = mode, width
+            if len(kinds) > MOST_KINDS:
+                del kinds[next(iter(kinds))]
+
+    def _of_same_code(self, key: Any) -> tuple[Mode, int] | None:
+        f = None if self.function is None else self.function()
+        kinds = _BY_CODE.get(code) if (code := _code_of(f)) is not None else None
+        if not kinds:
+            return None
+        proved = kinds.get((key, _kind_of(f, exact=False)))
+        return proved or kinds.get((key, _kind_of(f, exact=True)))
 
 
 # By the function; of a bound method, by its object and then its function.
 _MEMORY: weakref.WeakKeyDictionary[Any, dict[Any, ProvedWays]] = (
+    weakref.WeakKeyDictionary()
+)
+# By the code, and then by the key of a proof and the kinds of enclosed values.
+_BY_CODE: weakref.WeakKeyDictionary[CodeType, dict[Any, tuple[Mode, int]]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -47,9 +96,57 @@ def proved_ways(f: Any) -> ProvedWays:
     try:
         return _MEMORY[owner][function]
     except KeyError:
-        return _MEMORY.setdefault(owner, {}).setdefault(function, ProvedWays())
+        reference = None if function is not None else weakref.ref(f)
+        new = ProvedWays(reference)
+        return _MEMORY.setdefault(owner, {}).setdefault(function, new)
     except TypeError:  # an object without a hash or weak references
         return ProvedWays()
+
+
+def _code_of(f: Any) -> CodeType | None:
+    """Return the code of a function, also of one with some arguments set."""
+    if isinstance(f, functools.partial):
+        f = f.func
+    return f.__code__ if isinstance(f, FunctionType) else None
+
+
+def _kind_of(f: Any, exact: bool) -> Any:
+    """Describe the values that a function encloses, and its defaults, by their kinds.
+
+    With ``exact`` integers, text and the like count by their values, and objects by
+    their identity: by these a function may choose an operation that needs a loop, which
+    must not be inherited by one that does not.
+    """
+    values: list[Any] = []
+    if isinstance(f, functools.partial):
+        values += [*f.args, *f.keywords.values()]
+        f = f.func
+    for cell in f.__closure__ or ():
+        try:
+            values.append(cell.cell_contents)
+        except ValueError:  # a variable without a value so far
+            values.append(None)
+    values += f.__defaults__ or ()
+    values += (f.__kwdefaults__ or {}).values()
+    kinds = (_describe(value, exact) for value in values)
+    # Codes are compared without the file they are from.
+    return (exact, f.__code__.co_filename, *kinds)
+
+
+def _describe(value: Any, exact: bool) -> Any:
+    kind = type(value)
+    # The type is asked, since an object may do anything when it is.
+    if hasattr(kind, "dtype") and hasattr(kind, "shape"):
+        return kind, tuple(value.shape), str(value.dtype)
+    if isinstance(value, FunctionType):
+        return value.__code__
+    if isinstance(value, float):
+        return kind
+    if isinstance(value, SCALARS):
+        return (kind, value) if exact else kind
+    if isinstance(value, (tuple, list, dict)):
+        return kind, len(value), id(value) if exact else 0
+    return kind, id(value) if exact else 0
 
 
 def mode_of(f: Callable[..., Any]) -> Mode | None:
@@ -63,7 +160,7 @@ def proved_mode(f: Callable[..., Any], x: Array) -> tuple[Mode | None, int]:
     The key is that of `proof_key` for a gradient, put together without a `Function`.
     """
     key = _gradient_key(x.shape, x.dtype.char, os.environ.get(SWITCH))
-    return proved_ways(f).modes.get(key, (None, 0))
+    return proved_ways(f).find(key)
 
 
 @functools.lru_cache

@@ -24,7 +24,7 @@ from xgrad._arrays import (
     wrap_like,
 )
 from xgrad._batched import Batched, Region, Trace, all_differences, all_values
-from xgrad._evaluation.agreement import is_base
+from xgrad._evaluation.agreement import is_base, is_same
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Mode
 from xgrad._evaluation.function import Function
@@ -32,6 +32,11 @@ from xgrad._evaluation.loop_warning import Fallback, reason_of
 from xgrad._evaluation.notes import note_in
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
+
+OTHER_RESULTS = (
+    "they differ for many points and for one, as those of functions that look at the "
+    "type of x, change it in place or catch errors; write it without"
+)
 
 Way = Callable[[Function, int, Points, Chunk, tuple[int, ...]], Array]
 
@@ -70,6 +75,25 @@ def attempt(
     with on_device_of(points.base), at_perturbed_points():
         values = _WAYS[function.mode](function, leaf, points, chunk, shape)
     return function.xp.reshape(values, (*chunk.counts, *shape))
+
+
+def at_proved_points(
+    function: Function, leaf: int, points: Points, chunk: Chunk, shape: tuple[int, ...]
+) -> Array:
+    """Evaluate as `attempt`, and prove one of the points by a plain call.
+
+    Raise `RefusedError` where that has another value.
+    """
+    values = attempt(function, leaf, points, chunk, shape)
+    column = (chunk.start + chunk.stop) // 2
+    one = Chunk(column, column + 1, chunk.first, chunk.first + 1)
+    expected = attempt(replace(function, mode="loop"), leaf, points, one, shape)
+    value = values[0, column - chunk.start, ...]
+    if function.gives_differences:
+        value = function.base + value
+    if not is_same(function, value, expected[0, 0, ...]):
+        raise RefusedError(OTHER_RESULTS)
+    return values
 
 
 def _by_batch(

@@ -14,7 +14,7 @@ from xgrad.check._analytic import analytic_gradient, refuse_without_values
 from xgrad.check._arguments import Arguments
 from xgrad.check._options import CheckOptions, Full
 from xgrad.check._procedure import run_check
-from xgrad.check._report import GradientReport
+from xgrad.check._report import GradientReport, failure_message
 from xgrad.check._slopes import PLAN, CheckedFunction
 
 
@@ -161,7 +161,8 @@ progress
     Raises
     ------
     AssertionError
-        If the verdict is not "pass"; the message is the table of the report.
+        If the verdict is not "pass". The first line of the message is the verdict and
+        the worst entry; the table of the report follows.
     TypeError, ValueError
         As in `check_gradient`.
 
@@ -186,4 +187,4 @@ progress
         progress=progress,
     )
     if not report:
-        raise AssertionError(f"\n{report}")
+        raise AssertionError(failure_message(report))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,20 +96,51 @@ class GradientReport:
 
     def __str__(self) -> str:
         """Return the report as a table."""
-        rows = self.worst_ones(ROWS_OF_A_PASS if self else ROWS)
-        lines = [f"Gradient check: {self.verdict.upper()} ({MEANINGS[self.verdict]})"]
-        if self.hint:
-            lines.append(f"Hint: {self.hint}")
+        rows = self._rows_shown()
+        lines = self._head()
         if rows:
             lines += ["", *_table(self.name, rows)]
+        hidden = self._hidden(rows)
+        return "\n".join([*lines, *hidden, "", *self._foot()])
+
+    def __repr__(self) -> str:
+        """Return the verdict, the worst entry and the hint in one line."""
+        parts = filter(None, (self.verdict, _worst_slope(self), self.hint))
+        return f"GradientReport({'; '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """Return the report as a table for notebooks."""
+        rows = self._rows_shown()
+        lines = list(map(_html_line, self._head()))
+        if rows:
+            header, *cells = _cells(self.name, rows)
+            body = [_html_row("th", header), *(_html_row("td", row) for row in cells)]
+            lines += ["<table>", *body, "</table>"]
+        return "\n".join(
+            [*lines, *map(_html_line, [*self._hidden(rows), *self._foot()])]
+        )
+
+    def _rows_shown(self) -> list[Comparison]:
+        return self.worst_ones(ROWS_OF_A_PASS if self else ROWS)
+
+    def _head(self) -> list[str]:
+        verdict = f"{self.verdict.upper()} ({MEANINGS[self.verdict]})"
+        return [
+            f"Gradient check: {verdict}",
+            *([f"Hint: {self.hint}"] if self.hint else []),
+        ]
+
+    def _hidden(self, rows: Sequence[Comparison]) -> list[str]:
         hidden = len(self.directions) + len(self.entries) - len(rows)
-        if hidden:
-            verb = "comparison is" if hidden == 1 else "comparisons are"
-            lines.append(f"({hidden} more {verb} not shown)")
-        lines += ["", f"{self.subject}: {self._counts()}"]
-        lines.append(f"Taylor rate {self.taylor_rate:.2f} ({self._meaning_of_rate()})")
-        lines.append(f"{self.evaluations} evaluations of `f`, {self.seconds:.3g} s")
-        return "\n".join(lines)
+        verb = "comparison is" if hidden == 1 else "comparisons are"
+        return [f"({hidden} more {verb} not shown)"] if hidden else []
+
+    def _foot(self) -> list[str]:
+        return [
+            f"{self.subject}: {self._counts()}",
+            f"Taylor rate {self.taylor_rate:.2f} ({self._meaning_of_rate()})",
+            f"{self.evaluations} evaluations of `f`, {self.seconds:.3g} s",
+        ]
 
     def worst_ones(self, count: int) -> list[Comparison]:
         """Return the entries that differ most, followed by the worst directions."""
@@ -139,6 +171,24 @@ class GradientReport:
         return "a correct gradient gives 2, a wrong one 1"
 
 
+def failure_message(report: GradientReport) -> str:
+    """Return the report below one line that says the most important in a summary."""
+    parts = filter(None, (report.verdict.upper(), _worst_slope(report) or report.hint))
+    return f"gradient check: {', '.join(parts)}\n\n{report}"
+
+
+def _worst_slope(report: GradientReport) -> str:
+    """Say what the worst entry is and was measured; else the worst direction."""
+    worst = report.worst
+    if worst is None:
+        worst = next(iter(report.worst_ones(1)), None)
+    if worst is None:
+        return ""
+    slope = "the slope along " if isinstance(worst.index, str) else ""
+    values = f"is {worst.given:.8g}, measured {worst.measured:.8g}"
+    return f"{slope}{report.written(worst)} {values}"
+
+
 def entry_name(name: str, index: Any) -> str:
     """Return the name of an entry as the caller would write it: ``x['W'][2, 3]``."""
     if isinstance(index, str):
@@ -156,18 +206,7 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 def _table(name: str, rows: Sequence[Comparison]) -> list[str]:
     """Lay out comparisons in aligned columns, one line for each, below a header."""
-    cells = [("slope along", "given", "measured", "difference", "tolerance", "")]
-    cells += [
-        (
-            entry_name(name, row.index),
-            f"{row.given:.8g}",
-            f"{row.measured:.8g}",
-            f"{abs(row.given - row.measured):.2g}",
-            f"{row.allowed:.2g}",
-            "<--" if row.excess > 1 else "",
-        )
-        for row in rows
-    ]
+    cells = _cells(name, rows)
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return [
         "  ".join(
@@ -176,3 +215,31 @@ def _table(name: str, rows: Sequence[Comparison]) -> list[str]:
         ).rstrip()
         for row in cells
     ]
+
+
+def _cells(name: str, rows: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return the texts of a table of comparisons, the header first."""
+    header = ("slope along", "given", "measured", "difference", "tolerance", "")
+    return [
+        header,
+        *(
+            (
+                entry_name(name, row.index),
+                f"{row.given:.8g}",
+                f"{row.measured:.8g}",
+                f"{abs(row.given - row.measured):.2g}",
+                f"{row.allowed:.2g}",
+                "<--" if row.excess > 1 else "",
+            )
+            for row in rows
+        ),
+    ]
+
+
+def _html_line(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"
+
+
+def _html_row(tag: str, cells: Sequence[str]) -> str:
+    joined = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+    return f"<tr>{joined}</tr>"

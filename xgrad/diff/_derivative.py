@@ -12,8 +12,10 @@ from xgrad._differences import (
     Method,
     Problem,
     Result,
+    entries_of,
     planned,
     prepare,
+    warn_unless_ok,
 )
 from xgrad._evaluation import (
     Execution,
@@ -114,6 +116,7 @@ full_output
             arrays[0][1], differentiate_entries(problem, base), tuple(x.shape)
         )
         if not full_output:
+            warn_unless_ok("derivative", [result], entries_of(["x"]))
             return result.value
         return result.value, problem.estimate(x, [result])
 

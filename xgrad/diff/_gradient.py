@@ -31,11 +31,13 @@ from xgrad._differences import (
     Result,
     SparseSumOfTerms,
     SumOfTerms,
+    entries_of,
     fitting_coloring,
     planned,
     prepare,
     require_rows,
     require_scalar,
+    warn_unless_ok,
 )
 from xgrad._evaluation import (
     CheckpointPath,
@@ -148,7 +150,8 @@ def gradient(
         that ``f`` has not changed. Chunks are smaller than without a file, all values
         stay in memory until the end, and the file remains when the call is done.
     full_output : bool
-        Whether to return ``(gradient, Estimate)``.
+        Whether to return ``(gradient, Estimate)``. Without it, one ``RuntimeWarning``
+        tells of components whose `Status` is known not to be OK.
 
     Returns
     -------
@@ -325,6 +328,8 @@ def _solve(
         ]
         slopes = rebuild(x, [result.value for result in results])
         estimate = problem.estimate(x, results) if plan.full_output else None
+        if estimate is None:
+            warn_unless_ok("gradient", results, entries_of(names))
         return value, slopes, estimate
 
 

@@ -12,10 +12,12 @@ from xgrad._differences import (
     Plan,
     Problem,
     Result,
+    component_name,
     planned,
     prepare,
     require_scalar,
     second_differences,
+    warn_unless_ok,
 )
 from xgrad._evaluation import (
     CheckpointPath,
@@ -136,6 +138,7 @@ def hessian(
             arrays[0][1], second_differences(problem, base), (*x.shape, *x.shape)
         )
         if not full_output:
+            warn_unless_ok("Hessian", [result], _name_of_pair)
             return result.value
         return result.value, problem.estimate(x, [result])
 
@@ -165,10 +168,20 @@ def _hessian_of_gradient(
 
         with quiet():
             value = (result.value + mirrored(result.value)) / 2
-            if not plan.full_output:
-                return value
             worse = {
-                name: xp.maximum(vars(result)[name], mirrored(vars(result)[name]))
-                for name in ("error", "step", "status")
+                name: xp.maximum(values, mirrored(values))
+                for name, values in result.fields.items()
+                if name != "value"
             }
-        return value, problem.estimate(x, [Result(value, **worse)])
+        result = Result(value, **worse)
+        if not plan.full_output:
+            warn_unless_ok("Hessian", [result], _name_of_pair)
+            return value
+        return value, problem.estimate(x, [result])
+
+
+def _name_of_pair(leaf: int, index: tuple[int, ...]) -> str:
+    """Return the name of a component of a Hessian: of two entries of ``x``."""
+    ndim = len(index) // 2
+    pair = (component_name("x", entry) for entry in (index[:ndim], index[ndim:]))
+    return " and ".join(pair)

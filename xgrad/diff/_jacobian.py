@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from xgrad._arrays import Array, rebuild, require_sparse, sparse_matrix
 from xgrad._differences import (
     Coloring,
+    ComponentName,
     EachOutput,
     Method,
     Problem,
     Result,
     SparseJacobian,
+    component_name,
+    entries_of,
     fitting_coloring,
     planned,
     prepare,
+    warn_unless_ok,
 )
 from xgrad._evaluation import (
     CheckpointPath,
@@ -125,6 +131,7 @@ checkpoint, full_output
                 for i, (_, leaf) in enumerate(arrays)
             ]
             value = rebuild(x, [result.value for result in results])
+            name = _names_of_entries(names, base.ndim)
         else:
             coloring = fitting_coloring(sparsity, x, base)
             results = [_sparse_jacobian(problem, base, coloring, arrays[0][1])]
@@ -134,7 +141,31 @@ checkpoint, full_output
                 *coloring.by_rows,
                 coloring.shape,
             )
-        return (value, problem.estimate(x, results)) if full_output else value
+            name = _names_of_pattern(coloring, base, arrays[0][1])
+        if full_output:
+            return value, problem.estimate(x, results)
+        warn_unless_ok("Jacobian", results, name)
+        return value
+
+
+def _names_of_entries(names: Sequence[str], ndim: int) -> ComponentName:
+    """Return the names of the components of dense Jacobians, whose ``f`` has axes."""
+    inputs = entries_of(names)
+    return lambda leaf, index: (
+        f"{component_name('f(x)', index[:ndim])} by {inputs(leaf, index[ndim:])}"
+    )
+
+
+def _names_of_pattern(coloring: Coloring, base: Array, x: Array) -> ComponentName:
+    """Return the names of the stored entries of a sparse Jacobian."""
+
+    def name(leaf: int, index: tuple[int, ...]) -> str:
+        rows, columns = coloring.rows, coloring.columns
+        output = np.unravel_index(int(rows[index]), tuple(base.shape))
+        entry = np.unravel_index(int(columns[index]), tuple(x.shape))
+        return f"{component_name('f(x)', output)} by {component_name('x', entry)}"
+
+    return name
 
 
 def dense_jacobian(problem: Problem, leaf: int, base: Array, array: Array) -> Result:

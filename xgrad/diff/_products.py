@@ -29,12 +29,14 @@ from xgrad._differences import (
     Problem,
     Result,
     directional_derivative,
+    entries_of,
     floored_size,
     line_along,
     planned,
     prepare,
     require_scalar,
     stencil,
+    warn_unless_ok,
 )
 from xgrad._evaluation import (
     Execution,
@@ -111,6 +113,7 @@ def jvp(
         function, v, plan, execution, arrays[0][1]
     )
     if not full_output:
+        warn_unless_ok("Jacobian-vector product", [result], entries_of(["f(x)"]))
         return result.value
     estimate = Estimate(result.error, result.step, result.status, evaluations)
     return result.value, estimate
@@ -235,14 +238,19 @@ def hvp(
         ]
         with quiet():
             scaled = [
-                Result(result.value / cast(xp, relative * length, result.value.dtype))
+                replace(
+                    result,
+                    value=result.value
+                    / cast(xp, relative * length, result.value.dtype),
+                )
                 for result in results
             ]
         products = [
-            problem.finish(leaf, result, tuple(leaf.shape)).value
+            problem.finish(leaf, result, tuple(leaf.shape))
             for (_, leaf), result in zip(arrays, scaled, strict=True)
         ]
-    return rebuild(x, products)
+    warn_unless_ok("Hessian-vector product", products, entries_of(names), "")
+    return rebuild(x, [product.value for product in products])
 
 
 def _product_of_gradient(
@@ -260,11 +268,17 @@ def _product_of_gradient(
     result, _ = directional_derivative(function, v, plan, execution, widest)
     products, start = [], 0
     for (_, leaf), shape in zip(arrays, shapes, strict=True):
-        stop = start + math.prod(shape)
-        product = xp.reshape(result.value[start:stop], shape)
-        products.append(cast(xp, product, result_dtype(xp, leaf, plan.dtype)))
-        start = stop
-    return rebuild(x, products)
+        rows = slice(start, start + math.prod(shape))
+        value = xp.reshape(result.value[rows], shape)
+        value = cast(xp, value, result_dtype(xp, leaf, plan.dtype))
+        status = result.status
+        if status is not None:
+            status = xp.reshape(status[rows], shape)
+        products.append(Result(value, status=status))
+        start = rows.stop
+    names = [name for name, _ in arrays]
+    warn_unless_ok("Hessian-vector product", products, entries_of(names), "")
+    return rebuild(x, [product.value for product in products])
 
 
 @dataclass(frozen=True, eq=False)

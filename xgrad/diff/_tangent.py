@@ -15,7 +15,14 @@ from xgrad._arrays import (
     python_float,
     quiet,
 )
-from xgrad._differences import Method, Problem, planned, prepare
+from xgrad._differences import (
+    Method,
+    Problem,
+    entries_of,
+    planned,
+    prepare,
+    warn_unless_ok,
+)
 from xgrad._evaluation import Execution, open_evaluator
 from xgrad.diff._derivative import differentiate_entries
 from xgrad.diff._gradient import differentiate_scalar
@@ -119,7 +126,11 @@ def tangent_line(
             if elementwise
             else differentiate_scalar(problem, 0, base)
         )
-        slope = problem.finish(arrays[0][1], result, tuple(x.shape)).value
+        result = problem.finish(arrays[0][1], result, tuple(x.shape))
+    kind = "derivative" if elementwise else "gradient"
+    details = f"`{kind}` with full_output=True returns all statuses"
+    warn_unless_ok("slope", [result], entries_of(["x"]), details)
+    slope = result.value
     xp = function.xp
     point = cast(xp, function.leaves[0], slope.dtype)
     return Tangent(point, cast(xp, base, slope.dtype), slope, elementwise)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import integer, to_numpy
+from xgrad._arrays import integer, to_numpy, without_status_warnings
 from xgrad.diff import gradient
 from xgrad.plot._axes import BLUE, axes_for
 from xgrad.plot._values import Function, grid_points, limits, values_on_grid
@@ -113,7 +113,10 @@ def _draw_arrows(
     """Draw ``sign`` times the gradient at all points of a grid."""
     x0, x1 = (values.ravel() for values in np.meshgrid(*grid))
     # One point at a time, as documented: `f` may be any function of two numbers.
-    slopes = [to_numpy(gradient(f, x, vectorized=False)) for x in grid_points(grid, xp)]
+    with without_status_warnings():
+        slopes = [
+            to_numpy(gradient(f, x, vectorized=False)) for x in grid_points(grid, xp)
+        ]
     across, up = np.asarray(slopes).T * sign
     is_zero = (across == 0) & (up == 0)
     ax.plot(x0[is_zero], x1[is_zero], ".", color=BLUE, markersize=3)

@@ -18,6 +18,7 @@ from xgrad._arrays import (
     python_float,
     require_array,
     to_numpy,
+    without_status_warnings,
 )
 from xgrad._differences import ACCURACIES, Method
 from xgrad.diff import gradient
@@ -198,11 +199,12 @@ def _steps(x: Any) -> list[float]:
 
 
 def _with_step(entry: _Entry, step: float, method: Method, accuracy: int | None) -> Any:
-    return gradient(
-        entry.f,
-        entry.x,
-        step=step,
-        method=method,
-        accuracy=accuracy,
-        vectorized=False,
-    )
+    with without_status_warnings():
+        return gradient(
+            entry.f,
+            entry.x,
+            step=step,
+            method=method,
+            accuracy=accuracy,
+            vectorized=False,
+        )

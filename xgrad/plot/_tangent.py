@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import to_numpy
+from xgrad._arrays import to_numpy, without_status_warnings
 from xgrad.diff import tangent_line
 from xgrad.plot._axes import axes_for, line_styles
 from xgrad.plot._values import (
@@ -75,7 +75,8 @@ def tangent(
     curve = [number(f, like_caller(xp, value, x)) for value in t]
     ax.plot(t, curve, color="black", label="f")
     for contact, (color, style, marker) in zip(contacts, line_styles(), strict=False):
-        line = tangent_line(f, like_caller(xp, contact, x))
+        with without_status_warnings():
+            line = tangent_line(f, like_caller(xp, contact, x))
         slope, height = float(to_numpy(line.slope)), float(to_numpy(line.value))
         # Four digits: more than can be read off the plot.
         label = f"slope {slope:.4g} at {contact:g}"
