@@ -28,12 +28,8 @@ from xgrad._tracing import Linear
 
 NUMBERS = (int, float, complex)
 # Names of this module, because members of an Enum are slow to look up.
-SUM, DIFFERENCE, PRODUCT, FIRST = (
-    Linear.SUM,
-    Linear.DIFFERENCE,
-    Linear.PRODUCT,
-    Linear.FIRST,
-)
+SUM, DIFFERENCE = Linear.SUM, Linear.DIFFERENCE
+PRODUCT, FIRST = Linear.PRODUCT, Linear.FIRST
 
 
 def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:

@@ -20,25 +20,15 @@ class Linear(Enum):
     BRANCHES = "the second and the third together, while the condition is constant"
 
 
-LINEAR = {
-    "add": Linear.SUM,
-    "sub": Linear.DIFFERENCE,
-    "subtract": Linear.DIFFERENCE,
-    "mul": Linear.PRODUCT,
-    "multiply": Linear.PRODUCT,
-    "truediv": Linear.FIRST,
-    "divide": Linear.FIRST,
-    "true_divide": Linear.FIRST,
-    "neg": Linear.FIRST,
-    "negative": Linear.FIRST,
-    "pos": Linear.FIRST,
-    "positive": Linear.FIRST,
-    "real": Linear.FIRST,
-    "imag": Linear.FIRST,
-    "conj": Linear.FIRST,
-    "conjugate": Linear.FIRST,
-    "where": Linear.BRANCHES,
+NAMES = {
+    Linear.SUM: "add",
+    Linear.DIFFERENCE: "sub subtract",
+    Linear.PRODUCT: "mul multiply",
+    Linear.FIRST: "truediv divide true_divide neg negative pos positive real imag conj "
+    "conjugate",
+    Linear.BRANCHES: "where",
 }
+LINEAR = {name: linear for linear, names in NAMES.items() for name in names.split()}
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ def getitem(x: StandIn, key: Any) -> StandIn:
     if type(key) is slice and len(x.shape) == 1:
         return tracer.sliced(x, (key,)).as_view_of(x)
     # Then, because functions of few variables are made of it.
-    if type(key) is int and x.ndim == 1 and -x.size <= key < x.size:
+    if type(key) is int and len(x.shape) == 1:
         entry = tracer.sliced(x, (key,))
         return entry if tracer.is_numpy else entry.as_view_of(x)
     if isinstance(key, StandIn) and x.ndim == 1 and "int" in str(key.dtype):
@@ -37,7 +36,7 @@ def getitem(x: StandIn, key: Any) -> StandIn:
         key = np.asarray(key)
     full_key = _expand_key(x, key)
     if all(map(_is_basic, full_key)):
-        result = tracer.sliced(x, _checked_key(x, full_key))
+        result = tracer.sliced(x, full_key)
         scalar = all(not isinstance(k, slice) and k is not None for k in full_key)
         # With integers alone NumPy gives a scalar, which is no view.
         return result if scalar and tracer.is_numpy else result.as_view_of(x)
@@ -81,31 +80,13 @@ def _expand_key(x: Any, key: Any) -> tuple[Any, ...]:
 
 def _is_basic(item: Any) -> bool:
     """Whether an item of a key is None, a slice or an integer (bools are masks)."""
-    if item is None or isinstance(item, slice):
-        return True
-    return isinstance(item, (int, np.integer)) and not isinstance(
-        item, (bool, np.bool_)
-    )
+    integer = isinstance(item, (int, np.integer)) and not isinstance(item, bool)
+    return item is None or isinstance(item, slice) or integer
 
 
-def _checked_key(x: StandIn, key: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a key of basic items with integers of Python, if they are in bounds."""
-    checked: list[Any] = []
-    axis = 0
-    for item in key:
-        if item is None:
-            checked.append(item)
-            continue
-        length = x.shape[axis]
-        axis += 1
-        if not isinstance(item, slice):
-            item = operator.index(item)
-            if not -length <= item < length:
-                raise IndexError(
-                    f"index {item} is out of bounds for an axis of length {length}"
-                )
-        checked.append(item)
-    return tuple(checked)
+def part(x: StandIn, axis: int, start: int | None, stop: int | None) -> Any:
+    """Return a range of an axis that is counted from the front."""
+    return getitem(x, (*(slice(None),) * axis, slice(start, stop)))
 
 
 @handles("setitem")

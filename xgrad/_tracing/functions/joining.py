@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from xgrad._arrays import Array, is_numpy
 from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
-from xgrad._tracing.functions.indexing import getitem
+from xgrad._tracing.functions.indexing import getitem, part
 from xgrad._tracing.functions.shapes import expand_dims, ravel, reshape_any
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
@@ -148,12 +148,8 @@ def split(x: StandIn, indices_or_sections: Any, axis: int = 0) -> Any:
     place = axis_of(x, axis)
     # NumPy tells where sections begin, by the same rule for all its arguments.
     sections = np.array_split(np.arange(x.shape[place]), indices_or_sections)
-    lead = (slice(None),) * place
-    starts = np.cumsum([0, *map(len, sections)])
-    return [
-        getitem(x, (*lead, slice(int(start), int(stop))))
-        for start, stop in itertools.pairwise(starts)
-    ]
+    starts = np.cumsum([0, *map(len, sections)]).tolist()
+    return [part(x, place, *ends) for ends in itertools.pairwise(starts)]
 
 
 @handles("pad")
@@ -170,10 +166,8 @@ def pad(
             ("pad", mode), lambda a: xp.pad(a, pad_width, mode=mode), x
         )
     numbers = np.arange(x.size).reshape(x.shape)
-    sources = np.pad(numbers, pad_width, constant_values=-1)
-    inside = x.tracer.placed(
-        ("pad", sources.shape), x, lambda: xp.asarray(sources, device=x.device)
-    )
+    table = xp.asarray(np.pad(numbers, pad_width, constant_values=-1), device=x.device)
+    inside = x.tracer.placed(("pad", table.shape), x, lambda: table)
     frame = np.pad(np.zeros(x.shape), pad_width, constant_values=constant_values)
     frame = xp.asarray(frame.astype(str(x.dtype)), device=x.device)
     return x.tracer.elementwise(operator.add, inside, frame)

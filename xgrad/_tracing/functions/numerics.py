@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._tracing.arguments import axes_of, axis_of, require, tracer_of
+from xgrad._tracing.functions.indexing import part
 from xgrad._tracing.functions.joining import concat
 from xgrad._tracing.functions.products import matmul
 from xgrad._tracing.functions.reductions import sum_
@@ -48,17 +49,14 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 @handles("trapezoid")
 def trapezoid(y: StandIn, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     """Integrate along an axis by the trapezoidal rule."""
-    place = axis_of(y, axis)
-    lead = (slice(None),) * place
-    steps = dx
+    place, steps = axis_of(y, axis), dx
     if x is not None:
-        require(
-            not isinstance(x, StandIn) and np.ndim(x) == 1, y, "trapezoid(x=) like this"
-        )
+        plain = not isinstance(x, StandIn) and np.ndim(x) == 1
+        require(plain, y, "trapezoid(x=) like this")
         # Along the axis, and of length 1 along those behind it.
         steps = np.diff(x).reshape((-1, *(1,) * (y.ndim - 1 - place)))
-    later, earlier = y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]
-    return sum_((later + earlier) * steps / 2, place)
+    sums = part(y, place, 1, None) + part(y, place, None, -1)
+    return sum_(sums * steps / 2, place)
 
 
 @handles("interp")
@@ -92,24 +90,18 @@ class _Interpolation:
 @handles("gradient")
 def gradient(f: StandIn, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Take central differences inside and one-sided ones at the ends of an axis."""
-    axes = range(f.ndim) if axis is None else axes_of(f, axis)
-    steps = (
-        spacings * len(axes) if len(spacings) == 1 else spacings or (1.0,) * len(axes)
-    )
+    axes = axes_of(f, axis)
+    steps = spacings or (1.0,)
+    steps = steps * len(axes) if len(steps) == 1 else steps
     # Unequal spacings have other weights at each entry, which are not implemented.
     equal = edge_order == 1 and len(steps) == len(axes)
     plain = equal and not any(getattr(h, "ndim", 0) for h in steps)
     require(plain, f, "np.gradient with these arguments", "use numbers as spacings")
     slopes = []
-    for place, step in zip(axes, steps, strict=True):
-        lead = (slice(None),) * place
-
-        def part(start: int | None, stop: int | None, lead: Any = lead) -> Any:
-            return f[(*lead, slice(start, stop))]
-
-        inside = (part(2, None) - part(None, -2)) / (2 * step)
-        first = (part(1, 2) - part(0, 1)) / step
-        last = (part(-1, None) - part(-2, -1)) / step
+    for place, h in zip(axes, steps, strict=True):
+        inside = (part(f, place, 2, None) - part(f, place, None, -2)) / (2 * h)
+        first = (part(f, place, 1, 2) - part(f, place, 0, 1)) / h
+        last = (part(f, place, -1, None) - part(f, place, -2, -1)) / h
         slopes.append(concat([first, inside, last], axis=place))
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 

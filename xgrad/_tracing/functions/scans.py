@@ -11,7 +11,7 @@ import numpy as np
 from xgrad._arrays import Array
 from xgrad._tracing.arguments import axis_of, require, tracer_of
 from xgrad._tracing.functions.elements import cast
-from xgrad._tracing.functions.indexing import getitem
+from xgrad._tracing.functions.indexing import part
 from xgrad._tracing.functions.joining import concat
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
@@ -99,19 +99,13 @@ def diff(
     if prepend is not None or append is not None:
         ends = (prepend, append)
         plain = isinstance(x, StandIn) and not any(isinstance(e, list) for e in ends)
-        require(
-            plain,
-            tracer_of(x, *ends),
-            "diff(prepend=, append=) of these",
-            "use `concat`",
-        )
+        tracer, idiom = tracer_of(x, *ends), "diff(prepend=, append=) of these"
+        require(plain, tracer, idiom, "use `concat`")
         arrays: list[Any] = [_as_end(prepend, x, axis), x, _as_end(append, x, axis)]
         x = concat([a for a in arrays if a is not None], axis=axis)
     place = axis_of(x, axis)
-    lead = (slice(None),) * place
     for _ in range(n):
-        later = getitem(x, (*lead, slice(1, None)))
-        earlier = getitem(x, (*lead, slice(None, -1)))
+        later, earlier = part(x, place, 1, None), part(x, place, None, -1)
         # NumPy has no difference of booleans; `!=` is what it takes instead.
         function = operator.ne if "bool" in str(x.dtype) else operator.sub
         x = x.tracer.elementwise(function, later, earlier)
