@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad import losses
+from xgrad import losses, to_numpy
 from xgrad._rules.domains import (
     ABOVE_MINUS_ONE,
     COUNTS,
@@ -78,3 +78,11 @@ def on(xp: Any, options: dict[str, Any]) -> dict[str, Any]:
         name: xp.asarray(value) if isinstance(value, np.ndarray) else value
         for name, value in options.items()
     }
+
+
+def value_and_slope_of_each(
+    loss: Loss, prediction: Any, target: Any, **options: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute losses and slopes, unreduced, on the host."""
+    value, slope = loss.value_and_grad(prediction, target, reduction="none", **options)
+    return to_numpy(value), to_numpy(slope)

@@ -1,23 +1,18 @@
-"""Kernels compute what the formulas compute, or step aside."""
+"""Kernels compute what the formulas compute."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from cases.kernels import assert_same, formulas
 from cases.losses import LOSSES, SAMPLES, sample
 
 import xgrad
 from xgrad import losses, metrics
 from xgrad._evaluation import columns
 from xgrad._evaluation import points as _points
-from xgrad._kernels import find_kernel, lookup, numpy_memory
 from xgrad._kernels import numpy as kernels
-from xgrad.losses import _formulas
-from xgrad.losses import _loss as _loss
 from xgrad.losses._class_loss import ClassLoss
-from xgrad.metrics import _labelled_rows
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("XGRAD_KERNELS") == "0", reason="XGRAD_KERNELS=0: there are none"
@@ -26,62 +21,6 @@ XP = xgrad.namespace("numpy")
 DTYPES = ["float32", "float64"]
 METHODS = ["__call__", "grad", "value_and_grad"]
 REDUCTIONS = ["mean", "sum", "none"]
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of some rows, so that small arrays have several."""
-    monkeypatch.setattr(numpy_memory, "BLOCK", 64)
-    monkeypatch.setattr(numpy_memory, "BYTES", 512)
-    monkeypatch.setattr(numpy_memory, "SMALL", 0)
-
-
-class Spy:
-    """Counts how often a kernel has an answer."""
-
-    def __init__(self):
-        self.asked = self.answered = 0
-
-    def __call__(self, name, xp, dtype):
-        kernel = find_kernel(name, xp, dtype)
-
-        def watched(*arguments, **settings):
-            found = kernel(*arguments, **settings)
-            self.asked += 1
-            self.answered += found is not None
-            return found
-
-        return kernel and watched
-
-
-@pytest.fixture
-def spy(monkeypatch):
-    watching = Spy()
-    for module in (_loss, _points, _labelled_rows):
-        monkeypatch.setattr(module, "find_kernel", watching)
-    return watching
-
-
-def formulas(call, *arguments, **options):
-    """What a call returns without kernels."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (_loss, _points, _labelled_rows):
-            patch.setattr(module, "find_kernel", lambda *names: None)
-        return call(*arguments, **options)
-
-
-def assert_same(found, expected, units=8):
-    """Equal to some units in the last place of the largest, nan and inf in place."""
-    found = found if isinstance(found, tuple) else (found,)
-    expected = expected if isinstance(expected, tuple) else (expected,)
-    for one, other in zip(found, expected, strict=True):
-        assert one.dtype == other.dtype
-        assert one.shape == other.shape
-        one, other = np.asarray(one), np.asarray(other)
-        finite = np.abs(other[np.isfinite(other)])
-        size = max(1.0, finite.max(initial=0.0))
-        eps = float(np.finfo(one.dtype).eps)
-        np.testing.assert_allclose(one, other, rtol=0, atol=units * eps * size)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -217,91 +156,11 @@ def test_layouts_of_rows(rng, spy, name, layout):
     np.testing.assert_array_equal(t, kept[1])
 
 
-def test_what_a_kernel_cannot_do_is_left_to_the_formulas(rng, spy):
-    x, y = rng.normal(size=(6, 3)), rng.integers(0, 3, 6)
-    loss = losses.softmax_cross_entropy
-    loss(x, np.eye(3)[y])  # weights of classes
-    loss(x[:0], y[:0], reduction="sum")
-    loss(x, np.array([0, 1, 2, 3, 1, 0]), check=False)  # a row that is nan
-    assert (spy.asked, spy.answered) == (3, 0)
-    loss(x, y, label_smoothing=0.1)
-    loss(x, y, weight=np.ones(6))
-    loss(x.astype(np.float16), y)
-    loss(x.astype(">f8"), y)
-    assert spy.asked == 3
-    losses.mean_squared_error(x.T, x.T + 1)
-    losses.mean_squared_error(x, x.astype(np.float32))
-    losses.mean_absolute_error(np.array([np.nan]), np.array([1.0]))
-    assert spy.answered == 0
-    big = np.full(3, 1e300)
-    assert losses.mean_squared_error(big, -big) == np.inf
-    assert spy.answered == 0
-
-
-def test_errors_are_those_of_the_formulas(rng):
-    x, y = rng.normal(size=(6, 3)), np.array([0, 1, 2, 0, 5, 1])
-    with pytest.raises(ValueError, match=r"target\[4\] is 5"):
-        losses.softmax_cross_entropy(x, y)
-    with pytest.raises(ValueError, match=r"prediction\[0, 0\] is"):
-        losses.cross_entropy(np.where(x == x[0, 0], -1.0, 0.5), np.array([0] * 6))
-    with pytest.raises(ValueError, match="sum to 1"):
-        losses.cross_entropy(np.full((6, 3), 0.5), np.array([0] * 6))
-    with pytest.raises(ValueError, match="`delta` must be finite and not negative"):
-        losses.cross_entropy(np.full((6, 3), 1 / 3), np.array([0] * 6), delta=-1.0)
-    with pytest.raises(ValueError, match="one of 'mean', 'sum', 'none'"):
-        losses.mean_squared_error(x, x, reduction="average")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'delta'"):
-        losses.mean_squared_error(x, x, delta=1.0)
-    with pytest.raises(ValueError, match="never broadcasts"):
-        losses.mean_squared_error(x, x[:, :1])
-
-
-def test_the_first_error_is_that_of_the_formulas():
-    p, y = np.full((4, 2), 0.5), np.array([0, 1, 1, 0])
-    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
-        losses.cross_entropy(p, y, delta=-1.0, other=3)
-    with pytest.raises(ValueError, match="needs a last axis"):
-        losses.cross_entropy(np.array(0.5), np.array(0), delta=-1.0)
-    scores = np.array([[np.nan, 1.0], [0.0, 1.0]])
-    with pytest.raises(ValueError, match=r"target\[1\] is 5"):
-        metrics.accuracy(scores, np.array([0, 5]))
-    with pytest.raises(ValueError, match=r"prediction\[0, 0\] is nan"):
-        metrics.f1(scores, np.array([0, 1]))
-
-
-def test_results_are_of_one_type(rng):
-    for dtype in DTYPES:
-        p, t = rng.normal(size=(2, 6)).astype(dtype)
-        for loss in (losses.mean_squared_error, losses.huber):
-            assert type(loss(p, t)) is type(formulas(loss, p, t))
-            assert type(loss(p, t)) is type(loss(p, t, weight=np.ones(6)))
-
-
-def test_certain_predictions_cost_nothing_and_not_less():
-    each = losses.cross_entropy(np.eye(2), np.array([0, 1]), reduction="none")
-    assert not np.signbit(each).any()
-
-
-def test_a_loss_of_the_same_name_has_its_own_formula():
-    @_loss.Loss
-    def mean_absolute_error(xp, prediction, target, /):
-        return 3 * xp.abs(prediction - target)
-
-    assert mean_absolute_error(np.ones(3), np.zeros(3)) == 3.0
-
-
 def test_delta_reaches_the_kernel(spy):
     p = np.array([[0.25, 0.75], [1.0, 0.0]])
     loss = losses.cross_entropy(p, np.array([0, 1]), delta=0.25, reduction="sum")
     np.testing.assert_allclose(loss, -np.log(0.5) - np.log(0.25), rtol=1e-15)
     assert spy.answered == 1
-
-
-def test_improper_rows_are_computed_where_nobody_checks(spy):
-    p = np.array([[0.5, 0.1], [2.0, 0.5]])
-    loss = losses.cross_entropy(p, np.array([0, 1]), check=False, reduction="none")
-    np.testing.assert_allclose(loss, -np.log([0.5, 0.5]), rtol=1e-15)
-    assert spy.answered == 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -313,34 +172,6 @@ def test_sums_of_many_numbers_accumulate_in_float64(name, dtype):
     assert LOSSES[name](p, t) == pytest.approx(
         exact, rel=2 * float(np.finfo(dtype).eps)
     )
-
-
-def test_large_arrays_are_taken_in_parts(monkeypatch, rng):
-    """Formulas see some rows at a time, and results are those of all at once."""
-    for name, loss in LOSSES.items():
-        p, t = sample(loss, rng, (50, 4))
-        weight = rng.uniform(0.5, 2.0, (50,) if loss.rows else (50, 4))
-        own = {"variance": rng.uniform(0.5, 2.0, (50, 4))} if name[:2] == "ga" else {}
-        if isinstance(loss, ClassLoss) and loss.adjustable:
-            own = {"class_weight": np.arange(1.0, 5.0), "label_smoothing": 0.1}
-        whole = loss.value_and_grad(p, t, weight=weight, **own)
-        monkeypatch.setattr(_formulas, "CACHED_ENTRIES", 24)
-        parts = loss.value_and_grad(p, t, weight=weight, **own)
-        monkeypatch.undo()
-        assert_same(parts, whole, units=16)
-
-
-@pytest.mark.parametrize("name", [n for n, loss in LOSSES.items() if loss.rows])
-def test_one_row_is_never_taken_apart(monkeypatch, rng, name):
-    loss = LOSSES[name]
-    p, t = sample(loss, rng, (2, 60))
-    options = {"weight": np.asarray(0.5)}
-    if isinstance(loss, ClassLoss) and loss.adjustable:
-        options |= {"label_smoothing": 0.1, "ignore_index": -1}
-    whole = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
-    monkeypatch.setattr(_formulas, "CACHED_ENTRIES", 24)
-    parts = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
-    assert_same(parts, whole)
 
 
 # Labels
@@ -378,63 +209,3 @@ def test_points_are_made_by_the_kernel(spy, rng):
     slopes = xgrad.gradient(lambda v: np.sum(v**2, axis=-1), x, vectorized=True)
     np.testing.assert_allclose(slopes, 2 * x, rtol=1e-9)
     assert spy.answered > 0
-
-
-# Where kernels come from
-
-
-def test_every_kernel_of_numbers_is_that_of_a_loss():
-    assert kernels.OF_FLOATS.keys() <= LOSSES.keys()
-
-
-@pytest.mark.parametrize("name", ["array_api_strict", "torch", "jax"])
-def test_other_libraries_have_none(name):
-    pytest.importorskip(name, reason=f"{name} is missing")
-    xp = xgrad.namespace(name)
-    assert find_kernel("softmax_cross_entropy", xp, xp.float32) is None
-
-
-def test_unknown_names_and_dtypes_have_none():
-    assert find_kernel("softmax_cross_entropy", XP, np.dtype("float32")) is not None
-    assert find_kernel("softmax_cross_entropy", XP, np.dtype("float16")) is None
-    assert find_kernel("softmax_cross_entropy", XP, np.dtype("O")) is None
-    assert find_kernel("confusion_counts", XP, np.dtype("float64")) is None
-    assert find_kernel("huber", XP, np.dtype("float64")) is None
-
-
-def test_without_their_module_there_are_none(monkeypatch):
-    def missing(name):
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    find_kernel.cache_clear()
-    monkeypatch.setattr(lookup.importlib, "import_module", missing)
-    assert find_kernel("softmax_cross_entropy", XP, np.dtype("float64")) is None
-    find_kernel.cache_clear()
-
-
-def test_a_broken_module_is_no_missing_one(monkeypatch):
-    def broken(name):
-        raise ModuleNotFoundError("No module named 'other'", name="other")
-
-    find_kernel.cache_clear()
-    monkeypatch.setattr(lookup.importlib, "import_module", broken)
-    with pytest.raises(ModuleNotFoundError, match="other"):
-        find_kernel("softmax_cross_entropy", XP, np.dtype("float64"))
-    find_kernel.cache_clear()
-
-
-@pytest.mark.parametrize("value", ["0", "1", ""])
-def test_the_environment_switches_them_off(value):
-    code = (
-        "import xgrad, numpy as np; from xgrad._kernels import find_kernel; "
-        "xp = xgrad.namespace('numpy'); "
-        "print(find_kernel('mean_squared_error', xp, np.dtype('f8')) is None)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "XGRAD_KERNELS": value},
-    )
-    assert done.stdout.strip() == str(value == "0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ def _describe(estimate: Estimate) -> str:
     arrays = leaves(estimate.status, "")
     if not _readable(arrays):
         return f"Estimate(not computed yet; {evaluations})"
-    if not sum(array.size for _, array in arrays):
+    if not any(math.prod(array.shape) for _, array in arrays):
         return f"Estimate(no components; {evaluations})"
     (worst,) = _worst(estimate, 1, by_status=False)
     at = f" at {worst.index}" if worst.index else ""

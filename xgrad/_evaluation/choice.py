@@ -53,7 +53,7 @@ def choose_way(
     lazy = is_lazy(xp, points.base) or not (has_vmap or has_hidden_axis(xp))
     if points.total == 0 or lazy or evaluator.fallback:
         return replace(function, mode="loop")
-    key = leaf, points.by_entries, str(points.base.dtype), len(points.columns)
+    key = leaf, points.by_entries, points.base.dtype, len(points.columns)
     proved = evaluator.proved.get(key)
     if proved is None:
         proof = Proof(function, leaf, points, base)

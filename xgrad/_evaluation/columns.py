@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 
 import numpy as np
 
-from xgrad._arrays import Array, device_of, from_host
+from xgrad._arrays import Array, device_of, from_host, is_numpy
 from xgrad._evaluation.points import Points
+
+# Numbers of the entries of a shape are remembered, 128 KiB for each of 128 shapes.
+MOST_REMEMBERED = 2**14
 
 
 def entry_columns(points: Points) -> Points:
     """Return the points with one column for each entry."""
-    count = math.prod(points.base.shape)
-    ids = _arange(points, count)
-    labels = points.xp.reshape(ids, tuple(points.base.shape))
+    shape = tuple(points.base.shape)
+    count = math.prod(shape)
+    if is_numpy(points.xp) and count <= MOST_REMEMBERED:
+        ids, labels = _numpy_entries(shape)
+    else:
+        ids = _arange(points, count)
+        labels = points.xp.reshape(ids, shape)
     return points.with_columns(labels, (ids,))
+
+
+@functools.lru_cache
+def _numpy_entries(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of all entries, flat and in their shape."""
+    ids = np.arange(math.prod(shape))
+    # Calls share them.
+    ids.flags.writeable = False
+    return ids, ids.reshape(shape)
 
 
 def row_columns(points: Points) -> Points:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xgrad._arrays import is_out_of_memory
 from xgrad._batched import Trace
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._tracing import PACKAGE, NotTraceableError, call, describe_line, is_library
@@ -99,7 +100,7 @@ def reason_of(error: BaseException, f: Any) -> Reason:
 
 def is_fault(error: BaseException) -> bool:
     """Whether an error was raised in xgrad's own code, and not on purpose."""
-    if isinstance(error, VALUE_ERRORS):
+    if isinstance(error, (*VALUE_ERRORS, RecursionError)) or is_out_of_memory(error):
         return False
     entries = list(_entries(error))
     if not entries:

@@ -153,9 +153,21 @@ class Points(Portable):
         position in the flattened array. Only for columns of one entry or of a pair.
         """
         xp = self.xp
+        depth = chunk.last - chunk.first
+        if len(self.columns) == 1 and len(self.coordinates) == 1:
+            # Nearly all chunks, in a third of the time of what follows.
+            count = chunk.stop - chunk.start
+            ids = self.columns[0][chunk.start : chunk.stop]
+            values = self.coordinates[0][chunk.first : chunk.last, ...]
+            values = xp.reshape(values, (depth, -1))
+            if self._has_all_columns:
+                values = values[:, chunk.start : chunk.stop]
+            else:
+                values = xp.take(values, ids, axis=1)
+            entries = xp.broadcast_to(ids[None, :], (depth, count))
+            return xp.reshape(entries, (-1, 1)), xp.reshape(values, (-1, 1))
         ids = xp.stack([ids[chunk.start : chunk.stop] for ids in self.columns], axis=1)
         count, width = ids.shape
-        depth = chunk.last - chunk.first
         flat = xp.reshape(ids, (-1,))
         values = xp.stack(
             [

@@ -60,8 +60,10 @@ class ProvedWays:
 
     def remember(self, key: Any, mode: Mode, width: int) -> None:
         """Remember the mode for this function, and for others of its code."""
-        self.modes[key] = mode, width
         self.last = mode
+        if self.modes.get(key) == (mode, width):
+            return
+        self.modes[key] = mode, width
         f = None if self.function is None else self.function()
         if (code := _code_of(f)) is not None:
             kinds = _BY_CODE.setdefault(code, {})
@@ -165,7 +167,7 @@ def proved_mode(f: Callable[..., Any], x: Array) -> tuple[Mode | None, int]:
 
 @functools.lru_cache
 def _gradient_key(shape: tuple[int, ...], char: str, switch: str | None) -> Any:
-    name = np.dtype(char).name
+    name = _name_of(np.dtype(char))
     leaves = ((shape, name),)
     return ("array_api_compat.numpy", 0, True, 1, name, leaves, (), switch)
 
@@ -177,8 +179,13 @@ def proof_key(function: Function, leaf: int, points: Points, base: Array) -> Any
         leaf,
         points.by_entries,
         len(points.columns),
-        str(points.base.dtype),
-        tuple((tuple(x.shape), str(x.dtype)) for x in function.leaves),
+        _name_of(points.base.dtype),
+        tuple((tuple(x.shape), _name_of(x.dtype)) for x in function.leaves),
         tuple(base.shape),
         os.environ.get(SWITCH),
     )
+
+
+def _name_of(dtype: Any) -> Any:
+    """Return a value that stands for a dtype: of NumPy's its number, which is fast."""
+    return dtype.num if isinstance(dtype, np.dtype) else str(dtype)

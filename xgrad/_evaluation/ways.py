@@ -27,7 +27,7 @@ from xgrad._batched import Batched, Region, Trace, all_differences, all_values
 from xgrad._evaluation.agreement import is_base, is_same
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Mode
-from xgrad._evaluation.function import Function
+from xgrad._evaluation.function import Function, copied
 from xgrad._evaluation.loop_warning import Fallback, reason_of
 from xgrad._evaluation.notes import note_in
 from xgrad._evaluation.points import Points
@@ -131,7 +131,7 @@ def _by_loop(
         # New copies for every call: `f` may write into its argument.
         arguments = function.copy_leaves(lambda x: x, without=leaf)
         # Of a point as well: `f` must not reach the others through a view of them.
-        arguments[leaf] = xp.asarray(batch[i, ...], copy=True)
+        arguments[leaf] = copied(xp, batch[i, ...])
         try:
             value = function.evaluate(arguments)
         except Exception as error:
