@@ -55,7 +55,7 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
     if trace is None:
         raise TypeError("no operand is batched")
     # The function is the key itself: it must be one object every time, which is why
-    # handlers take theirs from caches.
+    # functions take theirs from caches.
     base = trace.compute_once(
         function, base_ids(operands), lambda: function(*bases_of(operands))
     )
