@@ -119,9 +119,9 @@ def _differentiate(
     by_offset = dict(zip(offsets, values, strict=True))
     points = dict(zip(offsets, coordinates, strict=True))
     by_offset[0], points[0] = value_at_base, flat
-    slopes = sum(
-        weight * ((by_offset[plus] - by_offset[minus]) / (points[plus] - points[minus]))
-        for plus, minus, weight in scheme.rounded_quotients
+    slopes = scheme.slope(
+        lambda plus, minus: by_offset[plus] - by_offset[minus],
+        lambda plus, minus: points[plus] - points[minus],
     )
     return slopes.reshape(x.shape) if np.isfinite(slopes).all() else None
 
@@ -152,11 +152,15 @@ def _differentiate_numbers(
             if value is None:
                 return None
             values[offset].append(value)
-    slopes = [0.0] * len(entries)
-    for plus, minus, weight in scheme.rounded_quotients:
-        for i in range(len(entries)):
-            distance = points[plus][i] - points[minus][i]
-            slopes[i] += weight * ((values[plus][i] - values[minus][i]) / distance)
+
+    def slope(i: int) -> float:
+        quotients = scheme.slope(
+            lambda plus, minus: values[plus][i] - values[minus][i],
+            lambda plus, minus: points[plus][i] - points[minus][i],
+        )
+        return float(quotients)
+
+    slopes = [slope(i) for i in range(len(entries))]
     if not all(map(math.isfinite, slopes)):
         return None
     return np.asarray(slopes).reshape(x.shape)

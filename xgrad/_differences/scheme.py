@@ -148,10 +148,7 @@ class StencilScheme:
 
 def _apply(stencil: Stencil, samples: Samples) -> Array:
     if stencil.order == 1:
-        return sum(
-            weight * (samples.difference(plus, minus) / samples.spacing(plus, minus))
-            for plus, minus, weight in stencil.rounded_quotients
-        )
+        return stencil.slope(samples.difference, samples.spacing)
     # The weights sum to 0, so f(x) can be taken off first: smaller numbers, less noise.
     change = sum(
         weight * samples.difference(offset)

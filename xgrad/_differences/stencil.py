@@ -1,15 +1,16 @@
 """Finite-difference stencils: exact weights, and the steps that suit them.
 
-Plain numbers, no arrays.
+Plain numbers: no function of arrays is called here.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 Method = Literal["central", "forward", "backward", "complex", "ladder", "auto"]
 
@@ -66,6 +67,19 @@ class Stencil:
         """`quotients` with their weights as floats."""
         return tuple(
             (plus, minus, float(weight)) for plus, minus, weight in self.quotients
+        )
+
+    def slope(
+        self, difference: Callable[[int, int], Any], spacing: Callable[[int, int], Any]
+    ) -> Any:
+        """Return the sum of the quotients: the derivative of order 1.
+
+        Both functions take two offsets; ``difference`` is that of the values there, and
+        ``spacing`` the distance really taken between them.
+        """
+        return sum(
+            weight * (difference(plus, minus) / spacing(plus, minus))
+            for plus, minus, weight in self.rounded_quotients
         )
 
     @cached_property
