@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from xgrad import gradient, hessian, jacobian
-from xgrad._batched import PACKAGE
-from xgrad._batched.array import HANDLERS
 from xgrad._evaluation import loop_warning
 from xgrad._evaluation.loop_warning import Reason, is_fault
+from xgrad._tracing import FUNCTIONS, PACKAGE
 from xgrad.check import check_gradient
 
 X = np.linspace(0.5, 2.0, 400)
@@ -34,14 +33,14 @@ def reason_of_fault(error):
 
 def broken_sum(monkeypatch, error=ZeroDivisionError):
     """Let the function `sum` of the hidden axis fail where there are many points."""
-    plain = HANDLERS["sum"]
+    plain = FUNCTIONS["sum"]
 
     def broken(x, *args, **kwargs):
         if x.tracer.points > MANY_POINTS:
             raise error("at many points")
         return plain(x, *args, **kwargs)
 
-    monkeypatch.setitem(HANDLERS, "sum", broken)
+    monkeypatch.setitem(FUNCTIONS, "sum", broken)
 
 
 class Counting:
@@ -120,14 +119,14 @@ def test_an_error_inside_of_xgrad_is_heard_in_checks(monkeypatch, in_use):
 
 
 def test_an_error_in_one_way_is_heard_where_the_next_way_is_right(monkeypatch, in_use):
-    plain = HANDLERS["sum"]
+    plain = FUNCTIONS["sum"]
 
     def broken(x, *args, **kwargs):
         if not x.tracer.dense:
             raise ZeroDivisionError
         return plain(x, *args, **kwargs)
 
-    monkeypatch.setitem(HANDLERS, "sum", broken)
+    monkeypatch.setitem(FUNCTIONS, "sum", broken)
     slopes, told = record(lambda: gradient(lambda x: np.sum(x**3), X[:50]))
     np.testing.assert_allclose(slopes, 3 * X[:50] ** 2, rtol=1e-7)
     assert ["in a slower way" in str(w.message) for w in told] == [True]

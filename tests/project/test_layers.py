@@ -14,7 +14,8 @@ ROOT = Path(xgrad.__file__).parent
 RANKS = (
     ("_arrays",),
     ("_rules",),
-    ("_kernels", "_batched"),
+    ("_kernels", "_tracing"),
+    ("_batched",),
     ("_evaluation", "losses", "special", "_batches", "testing"),
     ("_differences", "metrics"),
     ("_quick",),
@@ -28,7 +29,15 @@ RANKS = (
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # What is public or computes losses knows nothing of derivatives, whatever the ranks.
 APART = {"losses", "special", "_batches", "testing", "metrics"}
-DERIVATIVES = {"_batched", "_evaluation", "_differences", "_quick", "diff", "check"}
+DERIVATIVES = {
+    "_tracing",
+    "_batched",
+    "_evaluation",
+    "_differences",
+    "_quick",
+    "diff",
+    "check",
+}
 PUBLIC = {"losses", "metrics", "diff", "check", "plot", "special", "testing"}
 ARRAYS = re.compile(r"\b(Array|ArrayT|Any|ndarray)\b")
 ALLOWED = {

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xgrad._arrays import Array, device_of
-from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
+from xgrad._batched.array import Batched
+from xgrad._batched.operands import batched_result, broadcast_on
+from xgrad._batched.recording import Recording
+from xgrad._batched.region import Region, append_axes
 from xgrad._batched.unions import Carrier, Fill, unite
 
 
@@ -66,7 +68,7 @@ def _insert_axes(lead: int, data: Array, fill: Fill | None = None) -> Array:
     return data[(slice(None), slice(None), *(None,) * lead, ...)]
 
 
-def base_on(trace: Trace, base: Array, region: Region) -> Array:
+def base_on(trace: Recording, base: Array, region: Region) -> Array:
     """Return the base on a region, with an entry for each of its slots."""
     data = region.gather(base, trace.axes_first)
     if data.shape[1] != region.slots:
@@ -80,3 +82,27 @@ def zeros_on(xp: Any, like: Array, region: Region) -> Array:
     """Return zeros that broadcast against data on a region."""
     shape = (1, region.slots, *(1,) * len(region.inner))
     return xp.zeros(shape, dtype=like.dtype, device=device_of(like))
+
+
+def collapse_slots(
+    trace: Recording, base: Array, full: Region, stored: dict[str, Array], valid: Any
+) -> Batched:
+    """Merge slots, of which at most one is valid at each point, into a full region."""
+    xp = trace.xp
+    if "diff" in stored:
+        diff = stored["diff"]
+        if valid is not None:
+            diff = xp.where(append_axes(valid, diff.ndim), diff, 0)
+        diff = xp.sum(diff, axis=1, keepdims=True, dtype=diff.dtype)
+        return batched_result(trace, base, full, diff=broadcast_on(trace, diff, full))
+    slots = stored["value"]
+    shape = tuple(base.shape)
+    value = xp.reshape(xp.asarray(base), (1, *shape))
+    for slot in range(slots.shape[1]):
+        here = slots[:, slot, ...]
+        if valid is not None:
+            flags = valid[:, slot][(..., *(None,) * len(shape))]
+            here = xp.where(flags, here, value)
+        value = here
+    value = broadcast_on(trace, value[:, None, ...], full)
+    return batched_result(trace, base, full, value=value)

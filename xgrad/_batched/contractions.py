@@ -16,8 +16,8 @@ from xgrad._batched.operands import (
     broadcast_on,
     trace_of,
 )
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
 
 # An entry of a product of matrices is a sum of as many products as the summed axis is
 # long. BLAS does each of them in about a quarter of the time that an elementwise
@@ -26,11 +26,7 @@ PRODUCTS_PER_ENTRY = 4
 
 
 def product(
-    operation: Any,
-    plain: Callable[..., Any],
-    many: Callable[..., Any],
-    a: Any,
-    b: Any,
+    operation: Any, plain: Callable[..., Any], many: Callable[..., Any], a: Any, b: Any
 ) -> Batched:
     """Multiply ``a @ b``: an entry becomes a row or a column if the other is constant.
 
@@ -86,7 +82,7 @@ def _multiply_diffs(
 
 
 def _multiply_by_rows(
-    trace: Trace,
+    trace: Recording,
     diff: Array,
     other: Array,
     sum_index: Array,
@@ -110,7 +106,7 @@ def _multiply_by_rows(
 
 
 def _on_rows(
-    trace: Trace, base: Array, x: Batched, rows_index: Any, diff: Array, left: bool
+    trace: Recording, base: Array, x: Batched, rows_index: Any, diff: Array, left: bool
 ) -> Batched:
     """Return the product from differences of its rows (its columns if not ``left``)."""
     xp, region = trace.xp, x.region

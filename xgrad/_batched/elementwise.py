@@ -15,14 +15,7 @@ import numpy as np
 from xgrad._arrays import Array
 from xgrad._batched.alignment import base_on, common_region
 from xgrad._batched.array import Batched
-from xgrad._batched.linear import (
-    add_in_slots,
-    all_finite,
-    can_carry_diffs,
-    carry_diffs,
-    is_subtraction,
-    linearity_of,
-)
+from xgrad._batched.linear import add_in_slots, all_finite, can_carry_diffs, carry_diffs
 from xgrad._batched.operands import (
     base_ids,
     bases_of,
@@ -30,9 +23,13 @@ from xgrad._batched.operands import (
     broadcast_on,
     constant_on,
 )
-from xgrad._batched.trace import Trace
+from xgrad._batched.recording import Recording
+from xgrad._tracing import Linear
 
 NUMBERS = (int, float, complex)
+# Names of this module, because members of an Enum are slow to look up.
+SUM, DIFFERENCE = Linear.SUM, Linear.DIFFERENCE
+PRODUCT, FIRST = Linear.PRODUCT, Linear.FIRST
 
 
 def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
@@ -58,19 +55,19 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
     if trace is None:
         raise TypeError("no operand is batched")
     # The function is the key itself: it must be one object every time, which is why
-    # handlers take theirs from caches.
+    # functions take theirs from caches.
     base = trace.compute_once(
         function, base_ids(operands), lambda: function(*bases_of(operands))
     )
     if not varying:
         return Batched(trace, base)
     # In the dense way there are values alone, so that it can check all of this.
-    linearity = None if trace.dense else linearity_of(function)
-    if linearity == "both" and len(varying) == len(operands) == 2:
+    linear = None if trace.dense else trace.linear.get(function)
+    if (linear is SUM or linear is DIFFERENCE) and len(varying) == len(operands) == 2:
         total = add_in_slots(function, base, *operands, trace)
         if total is not None:
             return total
-    if linearity and can_carry_diffs(linearity, varying, operands):
+    if linear is not None and can_carry_diffs(linear, varying, operands):
         return carry_diffs(function, base, operands, varying, trace)
     return _evaluate(function, base, operands, varying, trace)
 
@@ -95,12 +92,12 @@ def _apply_to_one(
         return Batched(trace, base)
     trace.count_work(region.width, base.size)
     diff: Any = x.stored_diff
-    linearity = None if diff is None or trace.dense else linearity_of(function)
-    if linearity == "both":
+    linear = None if diff is None or trace.dense else trace.linear.get(function)
+    if linear is SUM or linear is DIFFERENCE:
         # A number drops out of the difference; in front of a minus it turns the sign.
-        negated = reflected and is_subtraction(function)
+        negated = reflected and linear is DIFFERENCE
         diff = -diff if negated else diff
-    elif linearity == "one" or (linearity == "first" and not reflected):
+    elif linear is PRODUCT or (linear is FIRST and not reflected):
         diff = call(diff)
         if not trace.cached_for_operation("finite", lambda: all_finite(trace, base)):
             trace.unchecked_diffs.append(diff)  # the number may be infinite
@@ -121,7 +118,7 @@ def _evaluate(
     base: Array,
     operands: Sequence[Any],
     varying: list[int],
-    trace: Trace,
+    trace: Recording,
 ) -> Batched:
     """Apply any function to the values of its operands, where one of them varies."""
     if len(varying) == 1 and operands[varying[0]].base.shape == base.shape:

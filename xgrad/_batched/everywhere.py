@@ -17,16 +17,13 @@ from xgrad._batched.operands import (
     broadcast_on,
     trace_of,
 )
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
 from xgrad._batched.unions import put
 
 
 def everywhere(
-    operation: Any,
-    plain: Callable[..., Any],
-    many: Callable[..., Any],
-    *operands: Any,
+    operation: Any, plain: Callable[..., Any], many: Callable[..., Any], *operands: Any
 ) -> Any:
     """Evaluate a function for all entries: ``plain`` at the base, ``many`` at points.
 
@@ -36,27 +33,22 @@ def everywhere(
     base = trace.compute_once(
         operation, base_ids(operands), lambda: plain(*bases_of(operands))
     )
+    several = isinstance(base, (tuple, list))
+    bases = base if several else (base,)
     # Where no point differs from the base, the base is all there is.
     if all(o.region is None for o in operands if isinstance(o, Batched)):
-        if isinstance(base, (tuple, list)):
-            return _in_same_tuple(base, [Batched(trace, array) for array in base])
-        return Batched(trace, base)
-    values = many(*(all_values(trace, o) for o in operands))
-    if isinstance(base, (tuple, list)):
-        results = [
-            from_all_values(trace, array, array_values)
-            for array, array_values in zip(base, values, strict=True)
-        ]
-        return _in_same_tuple(base, results)
-    return from_all_values(trace, base, values)
-
-
-def _in_same_tuple(base: Any, results: list[Any]) -> Any:
-    """Return results as a tuple, of the named kind if the library returns one."""
+        results = [Batched(trace, array) for array in bases]
+    else:
+        values = many(*(all_values(trace, o) for o in operands))
+        pairs = zip(bases, values if several else (values,), strict=True)
+        results = [from_all_values(trace, array, value) for array, value in pairs]
+    if not several:
+        return results[0]
+    # As a tuple, of the named kind if the library returns one.
     return type(base)(*results) if hasattr(base, "_fields") else tuple(results)
 
 
-def all_values(trace: Trace, x: Any) -> Any:
+def all_values(trace: Recording, x: Any) -> Any:
     """Return all entries at all points, ``(points, *shape)``; a constant as it is."""
     if not isinstance(x, Batched):
         return x
@@ -74,7 +66,7 @@ def all_values(trace: Trace, x: Any) -> Any:
     return value[:, 0, ...]
 
 
-def all_differences(trace: Trace, x: Batched, dtype: Any) -> Array:
+def all_differences(trace: Recording, x: Batched, dtype: Any) -> Array:
     """Return the differences of all entries from the base, ``(points, *shape)``."""
     xp, shape = trace.xp, x.shape
     if x.region is None:
@@ -88,7 +80,7 @@ def all_differences(trace: Trace, x: Batched, dtype: Any) -> Array:
     return diff[:, 0, ...]
 
 
-def from_all_values(trace: Trace, base: Array, values: Array) -> Batched:
+def from_all_values(trace: Recording, base: Array, values: Array) -> Batched:
     """Return a batched array from all entries at all points, ``(points, *shape)``."""
     region = Region.full(trace.xp, base.shape, trace.cache)
     value = broadcast_on(trace, values[:, None, ...], region)

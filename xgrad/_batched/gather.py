@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, device_of
+from xgrad._batched.alignment import collapse_slots
 from xgrad._batched.array import Batched
 from xgrad._batched.everywhere import all_values, from_all_values
 from xgrad._batched.layout import as_entries
-from xgrad._batched.operands import base_ids, batched_result, broadcast_on
+from xgrad._batched.operands import base_ids, batched_result
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import MAX_SCATTERED, Region
-from xgrad._batched.trace import Trace
 
 # A table of destinations is at most so many times as large as both arrays: beyond that
 # most of it is empty, because one entry has many more copies than the others. Chosen by
@@ -128,7 +129,9 @@ def _destinations(xp: Any, x: Batched, sources: Array) -> Array | None:
     return xp.where(inside, table, -xp.ones_like(table))
 
 
-def _look_up_entries(trace: Trace, base: Array, x: Batched, table: Array) -> Batched:
+def _look_up_entries(
+    trace: Recording, base: Array, x: Batched, table: Array
+) -> Batched:
     """Move entries through a table of their new positions, ``(entries, copies)``."""
     xp, region = trace.xp, x.region
     copies = int(table.shape[1])
@@ -153,7 +156,10 @@ def _look_up_entries(trace: Trace, base: Array, x: Batched, table: Array) -> Bat
             position, valid, stored = _use_one_slot(position, valid, stored)
     # An array of one entry has no long axis that an index could fix.
     if math.prod(base.shape) == 1:
-        return _on_single_entry(trace, base, stored, valid)
+        full = Region.full(xp, tuple(base.shape), trace.cache)
+        tail = (1,) * len(base.shape)
+        data = {n: xp.reshape(d, (*d.shape, *tail)) for n, d in stored.items()}
+        return collapse_slots(trace, base, full, data, valid)
     if valid is not None:
         # 0 instead of -1, so that lookups of invalid slots stay in bounds.
         position = xp.where(valid, position, xp.zeros_like(position))
@@ -179,32 +185,8 @@ def _use_one_slot(
     return pick(position), pick(valid), picked
 
 
-def _on_single_entry(
-    trace: Trace, base: Array, stored: dict[str, Array], valid: Any
-) -> Batched:
-    """Return an array of one entry, from slots of which at most one is valid."""
-    xp = trace.xp
-    region = Region.full(xp, tuple(base.shape), trace.cache)
-
-    def on_region(data: Array) -> Array:
-        return broadcast_on(trace, xp.reshape(data, (-1, 1, *base.shape)), region)
-
-    if valid is None:
-        data = {name: on_region(data) for name, data in stored.items()}
-        return batched_result(trace, base, region, **data)
-    if "diff" in stored:
-        diff = xp.sum(xp.where(valid, stored["diff"], 0), axis=1)
-        return batched_result(trace, base, region, diff=on_region(diff))
-    value = stored["value"]
-    if value.shape[1] > 1:
-        slot = xp.argmax(xp.astype(valid, xp.int8), axis=1, keepdims=True)
-        value = xp.take_along_axis(value, slot, axis=1)
-    value = xp.where(xp.any(valid, axis=1), value[:, 0], xp.reshape(base, (1,)))
-    return batched_result(trace, base, region, value=on_region(value))
-
-
 def _on_entries(
-    trace: Trace, base: Array, position: Array, valid: Any, stored: dict[str, Array]
+    trace: Recording, base: Array, position: Array, valid: Any, stored: dict[str, Array]
 ) -> Batched:
     """Return an array that differs at some flat positions, ``(points, slots)``."""
     xp = trace.xp

@@ -12,63 +12,30 @@ from xgrad._arrays import Array
 from xgrad._batched.alignment import common_region, zeros_on
 from xgrad._batched.array import Batched
 from xgrad._batched.operands import batched_result, broadcast_on, constant_on
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
 from xgrad._batched.unions import unite
-
-# The operations that are linear, and in which arguments: a sum in "both" together, a
-# product in any "one" while the other is constant, a quotient in the "first", `where`
-# in its two "branches" together.
-LINEAR = {
-    "add": "both",
-    "sub": "both",
-    "subtract": "both",
-    "mul": "one",
-    "multiply": "one",
-    "truediv": "first",
-    "divide": "first",
-    "true_divide": "first",
-    "neg": "first",
-    "negative": "first",
-    "pos": "first",
-    "positive": "first",
-    "real": "first",
-    "imag": "first",
-    "conj": "first",
-    "conjugate": "first",
-    "where": "branches",
-}
+from xgrad._tracing import Linear
 
 
-def linearity_of(function: Any) -> str | None:
-    """Return in which of its arguments a function is linear; None if in no one."""
-    # CuPy's kernels have the names of NumPy's functions with a prefix, or no name.
-    return LINEAR.get(getattr(function, "__name__", "").removeprefix("cupy_"))
-
-
-def is_subtraction(function: Any) -> bool:
-    """Whether a function that is linear in both arguments subtracts the second."""
-    return function.__name__.removeprefix("cupy_") in ("sub", "subtract")
-
-
-def all_finite(trace: Trace, base: Array) -> bool:
+def all_finite(trace: Recording, base: Array) -> bool:
     """Whether a base is known to be finite."""
     # On a GPU nobody looks, which would wait for it; nothing is known there.
     return trace.is_numpy and bool(np.isfinite(base).all())
 
 
 def can_carry_diffs(
-    linearity: str, varying: list[int], operands: Sequence[Any]
+    linear: Linear, varying: list[int], operands: Sequence[Any]
 ) -> bool:
     """Whether the operation is linear in what varies, and differences are stored."""
     if not all(operands[i].has_diff for i in varying):
         return False
-    if linearity == "both":
+    if linear in (Linear.SUM, Linear.DIFFERENCE):
         return True
     # A condition that differs between points chooses between values: nothing is linear.
-    if linearity == "branches":
+    if linear is Linear.BRANCHES:
         return varying[0] != 0
-    return len(varying) == 1 and (linearity == "one" or varying[0] == 0)
+    return len(varying) == 1 and (linear is Linear.PRODUCT or varying[0] == 0)
 
 
 def carry_diffs(
@@ -76,7 +43,7 @@ def carry_diffs(
     base: Array,
     operands: Sequence[Any],
     varying: list[int],
-    trace: Trace,
+    trace: Recording,
 ) -> Batched:
     """Apply a linear operation to differences, which is exact up to rounding."""
     region, diffs = _align_diffs(operands, varying, base.shape, trace.xp)
@@ -116,20 +83,20 @@ def _linear_diff(
     varying: list[int],
     diffs: dict[int, Array],
     region: Region,
-    trace: Trace,
+    trace: Recording,
 ) -> Array:
     """Return the differences of the result, from those of the operands."""
-    linearity = linearity_of(function)
-    if linearity == "branches":
+    linear = trace.linear[function]
+    if linear is Linear.BRANCHES:
         zero = zeros_on(trace.xp, base, region)
         branches = [diffs.get(1, zero), diffs.get(2, zero)]
         return function(constant_on(trace, operands[0], region), *branches)
     if len(varying) == len(operands):
         return function(*diffs.values())
-    if linearity == "both":
+    if linear in (Linear.SUM, Linear.DIFFERENCE):
         # The constant summand drops out; in front of a minus it turns the sign.
         diff = diffs[varying[0]]
-        return -diff if varying[0] == 1 and is_subtraction(function) else diff
+        return -diff if varying[0] == 1 and linear is Linear.DIFFERENCE else diff
     factors = [
         diffs[i] if i in diffs else constant_on(trace, operand, region)
         for i, operand in enumerate(operands)
@@ -141,7 +108,7 @@ def _linear_diff(
 
 
 def add_in_slots(
-    function: Callable[..., Any], base: Array, a: Batched, b: Batched, trace: Trace
+    function: Callable[..., Any], base: Array, a: Batched, b: Batched, trace: Recording
 ) -> Batched | None:
     """Add or subtract two arrays that have slots of their own; None if they do not."""
     # Such sums, as in `x[1:] - x[:-1]`, need no zeros in the slots of the other one.
@@ -161,7 +128,7 @@ def add_in_slots(
     diff[:, first : first + a.region.slots] = a.diff
     # Slots of both that are the same add up, since one is written and one is added.
     place = diff[:, second : second + b.region.slots]
-    if is_subtraction(function):
+    if trace.linear[function] is Linear.DIFFERENCE:
         place -= b.diff
     else:
         place += b.diff

@@ -7,11 +7,11 @@ from typing import Any
 
 from xgrad._arrays import Array
 from xgrad._batched.array import Batched
+from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._batched.trace import Trace
 
 
-def trace_of(operands: Sequence[Any]) -> Trace:
+def trace_of(operands: Sequence[Any]) -> Recording:
     """Return the evaluation that the batched operands belong to."""
     for operand in operands:
         if isinstance(operand, Batched):
@@ -31,7 +31,7 @@ def base_ids(operands: Sequence[Any]) -> list[int]:
 
 
 def batched_result(
-    trace: Trace, base: Array, region: Region | None, **stored: Any
+    trace: Recording, base: Array, region: Region | None, **stored: Any
 ) -> Batched:
     """Return a batched array, and count the work for it."""
     if region is not None:
@@ -39,7 +39,7 @@ def batched_result(
     return Batched(trace, base, region, **stored)
 
 
-def constant_on(trace: Trace, operand: Any, region: Region) -> Any:
+def constant_on(trace: Recording, operand: Any, region: Region) -> Any:
     """Return the base of an operand on a region; a number as it is."""
     if isinstance(operand, Batched):
         operand = operand.base
@@ -49,7 +49,7 @@ def constant_on(trace: Trace, operand: Any, region: Region) -> Any:
     return region.gather(operand, trace.axes_first)
 
 
-def broadcast_on(trace: Trace, data: Array, region: Region) -> Array:
+def broadcast_on(trace: Recording, data: Array, region: Region) -> Array:
     """Broadcast data to all points and all slots, ``(points, slots, *inner)``."""
     shape = (trace.points, *region.extent)
     return data if data.shape == shape else trace.xp.broadcast_to(data, shape)

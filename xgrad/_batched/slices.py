@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from xgrad._arrays import Array
+from xgrad._batched.alignment import collapse_slots
 from xgrad._batched.array import Batched
-from xgrad._batched.operands import base_ids, batched_result, broadcast_on
-from xgrad._batched.region import Region, append_axes
-from xgrad._batched.trace import Trace
+from xgrad._batched.operands import base_ids, batched_result
+from xgrad._batched.recording import Recording
+from xgrad._batched.region import Region
 
 # From so many points on it pays to look whether all slots are inside of a slice: that
 # takes one pass over the flags, and if they are, each later operation is spared the
@@ -17,16 +18,21 @@ from xgrad._batched.trace import Trace
 MANY_POINTS = 1024
 
 
-def sliced_vector(x: Batched, key: slice) -> Batched:
-    """Return ``x[key]`` of an array of one axis, by a shorter path than `sliced`."""
-    region, trace = x.region, x.tracer
+def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
+    """Return ``x[key]`` for integers and slices, one for each axis, and None."""
+    if x.owner is not None or x.stale:
+        x.ensure_current()
+    region, trace, part = x.region, x.tracer, key[0] if len(key) == 1 else None
+    if region is None or region.is_full or type(part) is not slice:
+        return _sliced_array(x, key)
+    # A part of an array of one axis takes a shorter path.
     length = x.base.shape[0]
-    start, stop, step = key.indices(length)
+    start, stop, step = part.indices(length)
     count = stop - start
     # (A slice of one entry has no long axis that an index could fix.)
-    if region is None or step != 1 or count < 2 or region.is_full:
-        return sliced(x, (key,))
-    base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[key])
+    if step != 1 or count < 2:
+        return _sliced_array(x, key)
+    base = trace.compute_once("slice", [id(x.base), start, stop], lambda: x.base[part])
     new = region.derive(
         ("vector", start, stop), lambda: _slice_vector(region, start, count, length)
     )
@@ -55,8 +61,7 @@ def _slice_vector(region: Region, start: int, count: int, length: int) -> Region
     return Region(xp, (count,), (index,), valid, region.slots, region.cache, origins)
 
 
-def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
-    """Return ``x[key]`` for integers and slices, one for each axis, and None."""
+def _sliced_array(x: Batched, key: tuple[Any, ...]) -> Batched:
     trace = x.tracer
     # Slices cannot be hashed before Python 3.12.
     frozen = tuple(
@@ -72,7 +77,7 @@ def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
     stored = x.map_stored(lambda data: data[data_key])
     if new.is_full and region.fixed:
         if region.slots > 1 or valid is not None:
-            return _collapse_slots(trace, base, new, stored, valid)
+            return collapse_slots(trace, base, new, stored, valid)
         return batched_result(trace, base, new, **stored)
     if new.valid is not None and "diff" in stored and new.valid is not region.valid:
         stored["diff"] = new.mask(stored["diff"])
@@ -80,7 +85,7 @@ def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
 
 
 def _slice_region(
-    region: Region, key: tuple[Any, ...], shape: tuple[int, ...], trace: Trace
+    region: Region, key: tuple[Any, ...], shape: tuple[int, ...], trace: Recording
 ) -> tuple[Region, tuple[Any, ...], Any]:
     """Return the region of a slice, the key into data on the old one, and valid slots.
 
@@ -108,7 +113,7 @@ class _SliceBuilder:
     region, and ``valid`` the flags of the slots that are inside.
     """
 
-    def __init__(self, region: Region, trace: Trace) -> None:
+    def __init__(self, region: Region, trace: Recording) -> None:
         self.old = region
         self.index: list[Any] = []
         self.origins: list[Any] = []
@@ -183,27 +188,3 @@ class _SliceBuilder:
     def region_of(self, shape: tuple[int, ...]) -> Region:
         """Return the region, in an array of this shape."""
         return self.old.with_axes(shape, self.index, self.origins, self.valid)
-
-
-def _collapse_slots(
-    trace: Trace, base: Array, full: Region, stored: dict[str, Array], valid: Any
-) -> Batched:
-    """Merge slots, of which at most one is valid at each point, into a full region."""
-    xp = trace.xp
-    if "diff" in stored:
-        diff = stored["diff"]
-        if valid is not None:
-            diff = xp.where(append_axes(valid, diff.ndim), diff, 0)
-        diff = xp.sum(diff, axis=1, keepdims=True, dtype=diff.dtype)
-        return batched_result(trace, base, full, diff=broadcast_on(trace, diff, full))
-    slots = stored["value"]
-    shape = tuple(base.shape)
-    value = xp.reshape(xp.asarray(base), (1, *shape))
-    for slot in range(slots.shape[1]):
-        here = slots[:, slot, ...]
-        if valid is not None:
-            flags = valid[:, slot][(..., *(None,) * len(shape))]
-            here = xp.where(flags, here, value)
-        value = here
-    value = broadcast_on(trace, value[:, None, ...], full)
-    return batched_result(trace, base, full, value=value)

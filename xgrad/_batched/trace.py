@@ -1,214 +1,48 @@
-"""Record one evaluation at many points: what it remembers, costs and refuses."""
+"""Implement the primitives of functions for arrays at many points."""
 
 from __future__ import annotations
 
-import functools
-import linecache
-import operator
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from xgrad._arrays import Array, is_numpy
-from xgrad._batched.region import axes_first
-
-# A memo grows with the length of `f`, and nobody asked for it: it stays a small part
-# of an ordinary memory. Beyond it each chunk computes again what is equal in all of
-# them, which costs time alone. The figure is a choice; nothing derives it.
-MEMO_BYTES = 512 * 2**20
-
-PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
-STANDARD_LIBRARY = f"{Path(linecache.__file__).parent}{os.sep}"
-
-
-class NotBatchedError(TypeError):
-    """The function needs one point at a time.
-
-    ``idiom`` is what it does, ``remedy`` what it could do instead, and ``place`` the
-    line of the caller that does it.
-    """
-
-    def __init__(self, idiom: str, remedy: str = "", place: str = "") -> None:
-        super().__init__(f"{idiom}{place}")
-        self.idiom = idiom
-        self.remedy = remedy
-        self.place = place
+from xgrad._arrays import Array
+from xgrad._batched.array import Batched
+from xgrad._batched.contractions import product
+from xgrad._batched.elementwise import elementwise
+from xgrad._batched.everywhere import everywhere
+from xgrad._batched.fibres import along, summed
+from xgrad._batched.gather import gathered, placed
+from xgrad._batched.layout import broadcast, permuted, reshaped
+from xgrad._batched.operands import base_ids
+from xgrad._batched.overrides import OVERRIDES
+from xgrad._batched.recording import Recording
+from xgrad._batched.slices import sliced
 
 
-def caller_line() -> str:
-    """Describe the innermost line of code on the stack that is outside of libraries."""
-    # Not by `traceback`, which reads the source of every frame: functions that catch
-    # errors may be refused many times.
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if not is_library(frame.f_code.co_filename):
-            return describe_line(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
-    return ""
+class Trace(Recording):
+    """One evaluation of a function at many points, and the primitives for it."""
 
+    overrides = OVERRIDES
+    elementwise = staticmethod(elementwise)
+    summed = staticmethod(summed)
+    along = staticmethod(along)
+    product = staticmethod(product)
+    gathered = staticmethod(gathered)
+    placed = staticmethod(placed)
+    sliced = staticmethod(sliced)
+    reshaped = staticmethod(reshaped)
+    permuted = staticmethod(permuted)
+    broadcast = staticmethod(broadcast)
+    everywhere = staticmethod(everywhere)
 
-def is_library(filename: str) -> bool:
-    """Whether code is that of xgrad, of an installed package or of Python itself."""
-    # Installed packages lie in a folder of one of these names on every system.
-    return (
-        filename.startswith((PACKAGE, "<frozen", STANDARD_LIBRARY))
-        or "site-packages" in filename
-        or "dist-packages" in filename
-    )
+    @staticmethod
+    def constant(operation: Any, like: Batched, make: Callable[[], Array]) -> Batched:
+        """Return an array that is the same at all points."""
+        trace = like.tracer
+        return Batched(trace, trace.compute_once(operation, base_ids((like,)), make))
 
-
-def describe_line(filename: str, number: int) -> str:
-    """Describe a line of code for a message: ``" at file.py:3 (y = float(x))"``."""
-    text = linecache.getline(filename, number).strip()
-    return f" at {Path(filename).name}:{number}" + (f" ({text})" if text else "")
-
-
-class Memo:
-    """Remember what is equal in every chunk of points around one ``x``.
-
-    ``operations`` holds for each operation of ``f``, by its number, its name, the
-    identities of its inputs and its result at the base; ``derived`` other values that
-    belong to an operation; ``tables`` arrays with other axes first. ``bytes`` counts
-    the memory of all of them.
-    """
-
-    def __init__(self) -> None:
-        self.operations: dict[int, tuple[Any, Any, Any]] = {}
-        self.derived: dict[tuple[int, str], tuple[Any]] = {}
-        self.tables: dict[Any, tuple[Array, Array]] = {}
-        self.bytes = 0
-
-
-class Trace:
-    """One evaluation of a function at many points.
-
-    ``points`` is their number. With ``dense`` only values are stored, of all entries
-    of every array. ``wrapped`` says that the function sees arrays of array_api_strict.
-    ``operations`` counts the operations so far. ``refusal`` is the first error that
-    left an operation, because that needs one point at a time or fails at one of them,
-    and ``unchecked_diffs`` are differences that are not known to be finite. ``width``
-    is the size of the largest array at each point; ``work`` and ``base_work`` count the
-    entries evaluated at each point and at the base.
-    """
-
-    def __init__(self, xp: Any, points: int, memo: Memo, dense: bool = False) -> None:
-        self.xp = xp
-        self.points = points
-        self.dense = dense
-        self.wrapped = False
-        self.memo = memo
-        self.cache: dict[Any, Any] = {}
-        self.operations = 0
-        self.refusal: Exception | None = None
-        self.unchecked_diffs: list[Array] = []
-        self.width = 0
-        self.work = 0
-        self.base_work = 0
-        self.is_numpy = is_numpy(xp)
-
-    def close(self) -> None:
-        """Break the cycles of references that would keep regions and frames alive."""
-        self.cache.clear()
-        self.refusal = None  # its traceback leads back to here
-
-    def refuse(self, idiom: str, remedy: str = "") -> NotBatchedError:
-        """Return the error to raise, and note it in case the function catches it."""
-        error = NotBatchedError(idiom, remedy, caller_line())
-        self.note(error)
-        return error
-
-    def note(self, error: Exception) -> None:
-        """Note an error that leaves an operation, in case the function catches it.
-
-        A result that the function then returns is right where the operation fails, and
-        wrong at all other points.
-        """
-        # The first error is the cause; later ones may follow from its handling.
-        if self.refusal is None:
-            self.refusal = error
-
-    def compute_once(
-        self, operation: Any, inputs: Any, compute: Callable[[], Any]
-    ) -> Any:
-        """Compute the base of this operation once for all chunks.
-
-        ``operation`` and the identities of the ``inputs`` must be those of the first
-        chunk; a function that takes a different path is refused.
-        """
-        number = self.operations
-        self.operations = number + 1
-        memo = self.memo
-        stored = memo.operations.get(number)
-        if stored is not None:
-            if stored[0] != operation or stored[1] != inputs:
-                raise self.refuse("a function that takes a different path at each call")
-            return stored[2]
-        value = compute()
-        if memo.bytes <= MEMO_BYTES:
-            # (8 for a number of Python, and also for a tuple: nobody looks into it.)
-            memo.bytes += getattr(value, "nbytes", 8)
-            # Chunks may run in threads. All of them go on with the base that was stored
-            # first, because its identity is what the next operations compare.
-            value = memo.operations.setdefault(number, (operation, inputs, value))[2]
-        return value
-
-    def cached_for_operation(self, name: str, compute: Callable[[], Any]) -> Any:
-        """Return a value that belongs to the last operation and is equal in all chunks.
-
-        It need not be asked for in every chunk.
-        """
-        key = self.operations, name
-        stored = self.memo.derived.get(key)
-        if stored is None:
-            value = compute()
-            self.memo.bytes += getattr(value, "nbytes", 0)
-            # In a tuple, because None is a value, too.
-            stored = self.memo.derived.setdefault(key, (value,))
-        return stored[0]
-
-    def axes_first(self, array: Array, axes: tuple[int, ...]) -> Array:
-        """Return ``array`` with some axes first and merged, as a table in C order.
-
-        A table whose axes had to be moved is a copy, and is remembered.
-        """
-        # Merging the first axes copies nothing if the array is contiguous.
-        if axes == tuple(range(len(axes))):
-            return axes_first(array, axes)
-        # One for each operation: a constant that `f` makes anew replaces the last one.
-        key = self.operations, axes, array.shape
-        stored = self.memo.tables.get(key)
-        if stored is None or stored[1] is not array:
-            table = self.xp.asarray(axes_first(array, axes), order="C")
-            if stored is None:
-                # Twice, since the array it was made of stays alive beside it.
-                self.memo.bytes += 2 * table.nbytes
-            if stored is None and self.memo.bytes > MEMO_BYTES:
-                return table
-            stored = self.memo.tables[key] = (table, array)
-        return stored[0]
-
-    @property
-    def diffs_are_finite(self) -> Any:
-        """Whether all unchecked differences are finite.
-
-        If not, an infinite value may have turned into a difference that no longer tells
-        what it was. (On a GPU only the proof asks: asking in every chunk would wait for
-        the device.)
-        """
-        # A sum is finite only if its summands are. (If finite ones overflow in it, the
-        # function is evaluated in another way, which is right, too.)
-        total = functools.reduce(
-            operator.add, [diff.sum() for diff in self.unchecked_diffs], 0.0
-        )
-        return np.isfinite(total) if self.is_numpy else self.xp.isfinite(total)
-
-    def count_work(self, width: int, size: int) -> None:
-        """Count the entries that an operation evaluates at each point and the base."""
-        self.work += width
-        if width > self.width:
-            self.width = width
-        self.base_work += size
+    @staticmethod
+    def copy(x: Batched) -> Batched:
+        """Return an array without an owner; nothing writes to its data."""
+        x.ensure_current()
+        return Batched(x.tracer, x.base, x.region, x.stored_diff, x.stored_value)

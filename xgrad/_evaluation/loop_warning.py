@@ -16,15 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xgrad._arrays import is_out_of_memory
-from xgrad._batched import (
-    PACKAGE,
-    NotBatchedError,
-    Trace,
-    describe_line,
-    handled,
-    is_library,
-)
+from xgrad._batched import Trace
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
+from xgrad._tracing import PACKAGE, NotTraceableError, call, describe_line, is_library
 
 # Raised by values: `f` has them in plain calls, too, at those points.
 VALUE_ERRORS = (FloatingPointError, np.linalg.LinAlgError, Warning)
@@ -78,7 +72,7 @@ def reason_of(error: BaseException, f: Any) -> Reason:
         return reason_of_fault(error)
     code = getattr(f, "__code__", None)
     place = "" if code is None else describe_line(code.co_filename, code.co_firstlineno)
-    if isinstance(error, NotBatchedError):
+    if isinstance(error, NotTraceableError):
         remedy = error.remedy or (
             "write it with functions of `array_api_compat.array_namespace(x)`"
         )
@@ -114,7 +108,7 @@ def is_fault(error: BaseException) -> bool:
     frame, last = entries[-1].tb_frame, entries[-1].tb_lasti
     codes = [entry.tb_frame.f_code for entry in entries]
     # A function of the hidden axis is xgrad's, whoever has registered it.
-    is_handler = len(codes) > 1 and codes[-2] is handled.__code__
+    is_handler = len(codes) > 1 and codes[-2] is call.__code__
     if not (is_handler or frame.f_code.co_filename.startswith(PACKAGE)):
         return False
     if isinstance(error, ARGUMENT_ERRORS):

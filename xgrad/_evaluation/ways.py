@@ -210,7 +210,6 @@ def trace_points(
     """
     xp, base = unwrapped_namespace(function.xp), points.base
     trace = Trace(xp, chunk.size, function.memo, function.mode == "dense")
-    trace.wrapped = xp is not function.xp
     try:
         arguments = function.copy_leaves(lambda x: x, without=leaf)
         standin = _standin(function, trace, points, chunk)

@@ -1,4 +1,4 @@
-"""Define `einsum`, by products that are cheaper where these do."""
+"""The function `einsum`, by products that are cheaper where these do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import is_numpy
-from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.everywhere import everywhere
-from xgrad._batched.layout import permuted
-from xgrad._batched.names import handles, reshape
-from xgrad._batched.operands import trace_of
-from xgrad._batched.products import permute_plain
-from xgrad._batched.trace import Trace
+from xgrad._tracing.arguments import tracer_of
+from xgrad._tracing.functions.products import permute_any, tensordot
+from xgrad._tracing.functions.reductions import sum_
+from xgrad._tracing.functions.shapes import reshape_any
+from xgrad._tracing.registry import handles
+from xgrad._tracing.standin import StandIn
+from xgrad._tracing.tracer import Tracer
 
 # Up to this size the product over all letters of an einsum, before anything is summed,
 # is formed at the base: 2 MiB in float64. Chosen by hand; only speed and memory depend
@@ -25,14 +25,15 @@ EINSUM_SIZE = 2**18
 
 
 @handles("einsum")
-def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
-    trace = trace_of(operands)
+def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
+    """Multiply and sum by the letters of axes."""
+    tracer = tracer_of(*operands)
     del optimize  # it changes the order of products, but not the result
     if not isinstance(subscripts, str) or "." in subscripts:
-        raise trace.refuse("einsum with an ellipsis or with lists", "name all axes")
+        raise tracer.refuse("einsum with an ellipsis or with lists", "name all axes")
     inputs, right = _parse_subscripts(subscripts, operands)
     if any(len(set(letters)) != len(letters) for letters in (*inputs, right)):
-        return _einsum_everywhere(trace, inputs, right, operands)
+        return _einsum_everywhere(tracer, inputs, right, operands)
     # Two operands that share summed letters alone are a product of matrices, of which
     # only the rows and columns that differ are evaluated.
     if len(operands) == 2:
@@ -45,7 +46,7 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
         for letter, n in zip(letters, operand.shape, strict=True)
     }
     if math.prod(lengths.values()) > EINSUM_SIZE:
-        return _einsum_everywhere(trace, inputs, right, operands)
+        return _einsum_everywhere(tracer, inputs, right, operands)
     return _einsum_by_broadcasting(inputs, right, operands, lengths)
 
 
@@ -83,9 +84,9 @@ def _einsum_pair(inputs: list[str], right: str, operands: tuple[Any, ...]) -> An
     if sorted(rest) != sorted(right):
         return None
     axes = tuple(a.index(c) for c in shared), tuple(b.index(c) for c in shared)
-    result = HANDLERS["tensordot"](*operands, axes=axes)
+    result = tensordot(operands[0], operands[1], axes=axes)
     order = tuple(rest.index(c) for c in right)
-    return result if order == tuple(range(len(order))) else permuted(result, order)
+    return permute_any(result, order)
 
 
 def _einsum_by_broadcasting(
@@ -96,32 +97,29 @@ def _einsum_by_broadcasting(
     factors = []
     for letters, operand in zip(inputs, operands, strict=True):
         places = tuple(letters.index(c) for c in order if c in letters)
-        if isinstance(operand, Batched):
-            operand = permuted(operand, places)
-        else:
-            operand = permute_plain(operand, places)
+        operand = permute_any(operand, places)
         shape = tuple(lengths[c] if c in letters else 1 for c in order)
-        factors.append(reshape(operand, shape))
+        factors.append(reshape_any(operand, shape))
     products = functools.reduce(operator.mul, factors)
     axes = tuple(range(len(right), len(order)))
-    return HANDLERS["sum"](products, axis=axes) if axes else products
+    return sum_(products, axis=axes) if axes else products
 
 
 def _einsum_everywhere(
-    trace: Trace, inputs: list[str], right: str, operands: tuple[Any, ...]
+    tracer: Tracer, inputs: list[str], right: str, operands: tuple[Any, ...]
 ) -> Any:
     """Evaluate all entries at all points: the hidden axis gets a letter of its own."""
-    if not is_numpy(trace.xp):
-        raise trace.refuse("this einsum", "use `tensordot` or `matmul`")
+    if not is_numpy(tracer.xp):
+        raise tracer.refuse("this einsum", "use `tensordot` or `matmul`")
     # Any letter that is free. Constants go without it, and are not repeated.
     hidden = next(c for c in "zyxwvutsrqponmlkjihgfedcba" if c not in "".join(inputs))
     plain = f"{','.join(inputs)}->{right}"
     marked = [
-        (hidden if isinstance(o, Batched) else "") + letters
+        (hidden if isinstance(o, StandIn) else "") + letters
         for letters, o in zip(inputs, operands, strict=True)
     ]
     many = f"{','.join(marked)}->{hidden}{right}"
-    return everywhere(
+    return tracer.everywhere(
         ("einsum", plain),
         lambda *arrays: np.einsum(plain, *arrays),
         lambda *arrays: np.einsum(many, *arrays),

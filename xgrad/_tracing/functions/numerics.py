@@ -1,4 +1,4 @@
-"""Define NumPy's small numerical methods by name: polynomials, integrals, tables."""
+"""NumPy's small numerical methods: polynomials, integrals, tables."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._batched.array import HANDLERS, Batched
-from xgrad._batched.elementwise import elementwise
-from xgrad._batched.names import axes_of, axis_of, handles, require
-from xgrad._batched.operands import trace_of
+from xgrad._tracing.arguments import axes_of, axis_of, require, tracer_of
+from xgrad._tracing.functions.indexing import part
+from xgrad._tracing.functions.joining import concat
+from xgrad._tracing.functions.products import matmul
+from xgrad._tracing.functions.reductions import sum_
+from xgrad._tracing.registry import handles
+from xgrad._tracing.standin import StandIn
 
 
 @handles("polyval")
-def _polyval(p: Any, x: Any) -> Any:
+def polyval(p: Any, x: Any) -> Any:
     """Evaluate a polynomial by Horner's rule, as NumPy does."""
     value: Any = None
     for coefficient in p:
@@ -22,12 +25,12 @@ def _polyval(p: Any, x: Any) -> Any:
 
 
 @handles("convolve")
-def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """Multiply by the Toeplitz matrix of the constant one: ``M[i, j] = c[i - j]``."""
-    trace = trace_of((a, v))
-    if isinstance(a, Batched) and isinstance(v, Batched):
-        raise trace.refuse("convolve of two arrays computed from x", "use products")
-    x, c = (a, np.asarray(v)) if isinstance(a, Batched) else (v, np.asarray(a))
+    tracer = tracer_of(a, v)
+    if isinstance(a, StandIn) and isinstance(v, StandIn):
+        raise tracer.refuse("convolve of two arrays computed from x", "use products")
+    x, c = (a, np.asarray(v)) if isinstance(a, StandIn) else (v, np.asarray(a))
     size, count = x.shape[0], c.shape[0]
     length = size + count - 1
     # Row i of the full result is the sum of c[i - j] * x[j]; the other modes are rows
@@ -40,29 +43,28 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
         require(mode in ("same", "valid"), x, f"convolve(mode={mode!r})")
         start = (length - rows) // 2 if mode == "same" else min(size, count) - 1
         matrix = matrix[start : start + rows]
-    return HANDLERS["matmul"](trace.xp.asarray(matrix), x)
+    return matmul(tracer.xp.asarray(matrix), x)
 
 
 @handles("trapezoid")
-def _trapezoid(y: Batched, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
-    place = axis_of(y, axis)
-    lead = (slice(None),) * place
-    steps = dx
+def trapezoid(y: StandIn, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """Integrate along an axis by the trapezoidal rule."""
+    place, steps = axis_of(y, axis), dx
     if x is not None:
-        require(
-            not isinstance(x, Batched) and np.ndim(x) == 1, y, "trapezoid(x=) like this"
-        )
+        plain = not isinstance(x, StandIn) and np.ndim(x) == 1
+        require(plain, y, "trapezoid(x=) like this")
         # Along the axis, and of length 1 along those behind it.
         steps = np.diff(x).reshape((-1, *(1,) * (y.ndim - 1 - place)))
-    later, earlier = y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]
-    return HANDLERS["sum"]((later + earlier) * steps / 2, place)
+    sums = part(y, place, 1, None) + part(y, place, None, -1)
+    return sum_(sums * steps / 2, place)
 
 
 @handles("interp")
-def _interp(x: Any, xp: Any, fp: Any) -> Any:
-    if isinstance(xp, Batched) or isinstance(fp, Batched):
-        raise trace_of((x, xp, fp)).refuse("np.interp of a table computed from x")
-    return elementwise(_Interpolation(xp, fp), x)
+def interp(x: Any, xp: Any, fp: Any) -> Any:
+    """Interpolate linearly in a table."""
+    if isinstance(xp, StandIn) or isinstance(fp, StandIn):
+        raise tracer_of(x, xp, fp).refuse("np.interp of a table computed from x")
+    return x.tracer.elementwise(_Interpolation(xp, fp), x)
 
 
 class _Interpolation:
@@ -86,39 +88,34 @@ class _Interpolation:
 
 
 @handles("gradient")
-def _gradient(f: Batched, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f: StandIn, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Take central differences inside and one-sided ones at the ends of an axis."""
-    axes = range(f.ndim) if axis is None else axes_of(f, axis)
-    steps = (
-        spacings * len(axes) if len(spacings) == 1 else spacings or (1.0,) * len(axes)
-    )
+    axes = axes_of(f, axis)
+    steps = spacings or (1.0,)
+    steps = steps * len(axes) if len(steps) == 1 else steps
     # Unequal spacings have other weights at each entry, which are not implemented.
     equal = edge_order == 1 and len(steps) == len(axes)
     plain = equal and not any(getattr(h, "ndim", 0) for h in steps)
     require(plain, f, "np.gradient with these arguments", "use numbers as spacings")
     slopes = []
-    for place, step in zip(axes, steps, strict=True):
-        lead = (slice(None),) * place
-
-        def part(start: int | None, stop: int | None, lead: Any = lead) -> Any:
-            return f[(*lead, slice(start, stop))]
-
-        inside = (part(2, None) - part(None, -2)) / (2 * step)
-        first = (part(1, 2) - part(0, 1)) / step
-        last = (part(-1, None) - part(-2, -1)) / step
-        slopes.append(HANDLERS["concat"]([first, inside, last], axis=place))
+    for place, h in zip(axes, steps, strict=True):
+        inside = (part(f, place, 2, None) - part(f, place, None, -2)) / (2 * h)
+        first = (part(f, place, 1, 2) - part(f, place, 0, 1)) / h
+        last = (part(f, place, -1, None) - part(f, place, -2, -1)) / h
+        slopes.append(concat([first, inside, last], axis=place))
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
 @handles("linspace")
-def _linspace(
+def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0
 ) -> Any:
-    trace = trace_of((start, stop))
+    """Return numbers at equal distances between two ends."""
+    xp = tracer_of(start, stop).xp
     scalars = getattr(start, "ndim", 0) == getattr(stop, "ndim", 0) == axis == 0
-    require(scalars and num > 1, trace, "linspace between these")
-    like = start if isinstance(start, Batched) else stop
+    like = start if isinstance(start, StandIn) else stop
+    require(scalars and num > 1, like, "linspace between these")
     # By shares of the whole way, so that both ends may be computed from x.
-    shares = trace.xp.arange(num, dtype=like.dtype, device=like.device)
+    shares = xp.arange(num, dtype=like.dtype, device=like.device)
     shares = shares / (num - 1 if endpoint else num)
     return shares * (stop - start) + start

@@ -1,0 +1,64 @@
+"""Write the page of functions that run at many points at once.
+
+python tests/tools/functions_page.py    # after a function was added
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from xgrad._tracing import FUNCTIONS
+
+PATH = Path(__file__).parents[2] / "docs" / "reference" / "functions.md"
+START = """# Functions at many points at once
+
+A function that you write for one point runs at many, [along a hidden
+axis](../explanation/batching.md), if it computes with operators, indices and these
+functions. Those of NumPy include its ufuncs; functions of the standard come from
+`array_api_compat.array_namespace(x)`. Where `f` needs others, or an argument that one of
+these lacks, it is evaluated one point at a time, with a warning that names it.
+
+This page is written by a script from the table of the functions.
+"""
+
+
+def written() -> str:
+    """Return the text of the page."""
+    names = {name for name in FUNCTIONS if " " not in name}
+    plain = {name.removeprefix("numpy.") for name in names} - {"getitem", "setitem"}
+    ours = sorted(plain)
+    only_standard = [name for name in ours if not _is_of_numpy(name)]
+    of_numpy = [name for name in ours if _is_of_numpy(name)]
+    made = sorted(n.removeprefix("like ") for n in FUNCTIONS if n.startswith("like "))
+    return "\n".join(
+        [
+            START,
+            _section("Functions of NumPy, and of the standard", of_numpy),
+            _section("Functions of the standard alone", only_standard),
+            _section("New arrays, with `like=x`", made),
+        ]
+    )
+
+
+def _is_of_numpy(name: str) -> bool:
+    value = np
+    for attribute in name.split("."):
+        value = getattr(value, attribute, None)
+    return value is not None
+
+
+def _section(title: str, names: list[str]) -> str:
+    lines, line = [], ""
+    for name in names:
+        word = f"`{name}`" + ("," if name != names[-1] else "")
+        if len(line) + len(word) > 87:
+            lines.append(line.rstrip())
+            line = ""
+        line += f"{word} "
+    return "\n".join([f"## {title}", "", *lines, line.rstrip(), ""])
+
+
+if __name__ == "__main__":
+    PATH.write_text(written(), encoding="utf-8")

@@ -1,0 +1,31 @@
+"""Objects that stand for arrays while the caller's function runs, and their functions.
+
+The caller's function gets a `StandIn` in place of an array. Python, NumPy and CuPy hand
+over all that it does with it; each function is written once, in the primitives of a
+`Tracer`, which says what they mean. In reading order:
+
+`refusals` is the error that one point at a time is needed; `linearity` says which
+functions are linear; `tracer` has the primitives; `arguments` finds stand-ins and makes
+axes canonical; `registry` has the table of functions, by their names in the standard
+and in NumPy, and the one place that calls them; `namespace` offers them as a namespace;
+`standin` is the class that a caller's function sees; `functions` are the functions; and
+`protocols` takes the ufuncs of NumPy and the kernels of CuPy.
+"""
+
+from __future__ import annotations
+
+from xgrad._tracing import functions as functions
+from xgrad._tracing import protocols as protocols
+from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
+from xgrad._tracing.functions.reductions import sum_ as sum_
+from xgrad._tracing.functions.scans import running_sum as running_sum
+from xgrad._tracing.functions.statistics import variance as variance
+from xgrad._tracing.linearity import Linear as Linear
+from xgrad._tracing.refusals import PACKAGE as PACKAGE
+from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
+from xgrad._tracing.refusals import describe_line as describe_line
+from xgrad._tracing.refusals import is_library as is_library
+from xgrad._tracing.registry import FUNCTIONS as FUNCTIONS
+from xgrad._tracing.registry import call as call
+from xgrad._tracing.standin import StandIn as StandIn
+from xgrad._tracing.tracer import Tracer as Tracer

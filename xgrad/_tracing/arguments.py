@@ -1,0 +1,75 @@
+"""Find stand-ins among arguments, and bring these into one form or refuse them."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from xgrad._arrays import unwrap
+from xgrad._tracing.tracer import Tracer
+
+NONE: Any = object()  # the default of arguments for which None is a value
+
+
+def first_standin(arguments: Iterable[Any]) -> Any:
+    """Return the first stand-in among arguments and in their lists; None without."""
+    for argument in arguments:
+        argument = unwrap(argument)
+        # By an attribute of the class, because that class needs this module.
+        if getattr(type(argument), "hides_points", False) is True:
+            return argument
+        if isinstance(argument, (tuple, list)):
+            standin = first_standin(argument)
+            if standin is not None:
+                return standin
+    return None
+
+
+def tracer_of(*operands: Any) -> Tracer:
+    """Return the tracer of the first stand-in among operands and in their lists."""
+    # First without looking into lists, which takes longer.
+    for operand in operands:
+        if getattr(type(operand), "hides_points", False) is True:
+            return operand.tracer
+    standin = first_standin(operands)
+    if standin is None:
+        raise TypeError("no operand stands for an array")
+    return standin.tracer
+
+
+def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
+    """Refuse unless a condition holds; ``x`` is a stand-in or a tracer."""
+    if not condition:
+        raise getattr(x, "tracer", x).refuse(idiom, remedy)
+
+
+def axis_of(x: Any, axis: int) -> int:
+    """Return an axis of ``x``, counted from the front."""
+    # Not `int`, which would take 1.5, too.
+    axis = operator.index(axis)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"axis {axis} is out of bounds for {x.ndim} axes")
+    return axis % x.ndim
+
+
+def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+    """Return axes of ``x``, counted from the front; all of them for None."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    if isinstance(axis, (tuple, list)):
+        return tuple(axis_of(x, a) for a in axis)
+    return (axis_of(x, axis),)
+
+
+@functools.cache
+def named(xp: Any, name: str, *options: tuple[str, Any]) -> Callable[..., Any]:
+    """Return a function of a namespace with some keywords.
+
+    It is one object every time, by which a tracer knows the operation again.
+    """
+    function = getattr(xp, name)
+    if not options:
+        return function
+    return functools.partial(function, **dict(options))

@@ -1,0 +1,17 @@
+"""The functions that stand-ins take, written in primitives and in one another."""
+
+from __future__ import annotations
+
+from xgrad._tracing.functions import creation as creation
+from xgrad._tracing.functions import einsum as einsum
+from xgrad._tracing.functions import elements as elements
+from xgrad._tracing.functions import indexing as indexing
+from xgrad._tracing.functions import joining as joining
+from xgrad._tracing.functions import linalg as linalg
+from xgrad._tracing.functions import numerics as numerics
+from xgrad._tracing.functions import products as products
+from xgrad._tracing.functions import rearranging as rearranging
+from xgrad._tracing.functions import reductions as reductions
+from xgrad._tracing.functions import scans as scans
+from xgrad._tracing.functions import shapes as shapes
+from xgrad._tracing.functions import statistics as statistics

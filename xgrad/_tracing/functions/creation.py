@@ -1,0 +1,115 @@
+"""Functions that make arrays like others, and those that ask about arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import is_numpy
+from xgrad._tracing.arguments import first_standin, require, tracer_of
+from xgrad._tracing.functions.elements import astype, cast
+from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.shapes import broadcast_to
+from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, handles
+from xgrad._tracing.standin import StandIn
+
+
+@handles("copy")
+def copy(x: StandIn, order: str = "K", subok: bool = False) -> StandIn:
+    """Return ``x`` in memory of its own."""
+    return x.tracer.copy(x)
+
+
+@handles("asarray")
+def asarray(
+    x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+) -> StandIn:
+    """Return ``x`` itself, unless a cast or a copy is asked for."""
+    if not isinstance(x, StandIn):
+        raise tracer_of(x).refuse(
+            "asarray of a list of entries of x", "use `stack` or `concat`"
+        )
+    require(device is None or device == x.device, x, "a move to another device")
+    return astype(x, x.dtype if dtype is None else dtype, copy=bool(copy))
+
+
+def _make_like(
+    name: str, x: StandIn, *values: Any, dtype: Any = None, device: Any = None
+) -> StandIn:
+    """Return a constant array of the shape of ``x``."""
+    xp = x.tracer.xp
+    require(len(values) == (name == "full_like"), x, f"these arguments of {name}")
+    # Filled with an entry of x, it differs from point to point as that does.
+    if values and isinstance(values[0], StandIn):
+        return broadcast_to(values[0], x.shape)
+    options = {} if dtype is None else {"dtype": dtype}
+    make = functools.partial(getattr(xp, name), xp.asarray(x.base), *values, **options)
+    return x.tracer.constant(name, x, make)
+
+
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+    handles(_name)(functools.partial(_make_like, _name))
+
+
+def _create(
+    function: Callable[..., Any], like: StandIn, *args: Any, **kwargs: Any
+) -> StandIn:
+    """Apply a function of NumPy that makes an array, with ``like=``."""
+    name, xp = function.__name__, like.tracer.xp
+    if first_standin((*args, *kwargs.values())) is not None:
+        return _create_of_entries(name, like, *args, **kwargs)
+    if not is_numpy(xp):
+        function = getattr(xp, name, xp.asarray)
+        kwargs["device"] = like.device
+    return like.tracer.constant(name, like, lambda: function(*args, **kwargs))
+
+
+def _create_of_entries(
+    name: str,
+    like: StandIn,
+    *args: Any,
+    dtype: Any = None,
+    order: str = "C",
+    device: None = None,
+) -> Any:
+    """Make an array of numbers that depend on x: a list of them, or one many times."""
+    if name == "full":
+        require(len(args) == 2, like, "these arguments of np.full")
+        return like.tracer.copy(cast(broadcast_to(args[1], args[0]), dtype))
+    require(len(args) == 1, like, f"these arguments of np.{name}")
+    array = cast(array_like(args[0], args), dtype)
+    return like.tracer.copy(array) if name == "array" else array
+
+
+for _name in (
+    "arange array asanyarray asarray ascontiguousarray empty eye full identity ones "
+    "tri zeros"
+).split():
+    _function = getattr(np, _name)
+    FUNCTIONS[f"like {_name}"] = functools.partial(_create, _function)
+    CREATION.add(_function)
+    NUMPY_NAMES.pop(_function, None)  # they are not dispatched without `like=`
+
+
+@handles("result_type")
+def result_type(*operands: Any) -> Any:
+    """Return the dtype that an operation on the operands has."""
+    bases = [o.base if isinstance(o, StandIn) else o for o in operands]
+    return tracer_of(*operands).xp.result_type(*bases)
+
+
+@handles("size")
+def size(x: StandIn, axis: int | None = None) -> int:
+    """Return the number of entries, or the length of an axis."""
+    return x.size if axis is None else x.shape[axis]
+
+
+handles("shape")(lambda x: x.shape)
+handles("ndim")(lambda x: x.ndim)
+handles("iscomplexobj")(lambda x: x.dtype.kind == "c")
+handles("finfo")(lambda x: x.tracer.xp.finfo(x.dtype))
+handles("iinfo")(lambda x: x.tracer.xp.iinfo(x.dtype))
+handles("can_cast")(lambda x, dtype: x.tracer.xp.can_cast(x.dtype, dtype))

@@ -1,0 +1,124 @@
+"""Functions that move, repeat or blank out entries."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import Array, device_of
+from xgrad._tracing.arguments import axes_of, first_standin
+from xgrad._tracing.functions.elements import where, zero_of
+from xgrad._tracing.functions.indexing import getitem
+from xgrad._tracing.functions.reductions import sum_
+from xgrad._tracing.registry import handles
+from xgrad._tracing.standin import StandIn
+
+
+def _gather(name: str, x: StandIn, *args: Any, **kwargs: Any) -> StandIn:
+    """Apply a function that only moves or repeats entries, by constant arguments."""
+    # Else entries would move elsewhere at each point.
+    if first_standin((*args, *kwargs.values())) is not None:
+        raise x.tracer.refuse(f"`{name}` with an argument computed from x")
+    function = getattr(x.tracer.xp, name, None) or getattr(np, name)
+    return x.tracer.gathered(name, lambda a: function(a, *args, **kwargs), x)
+
+
+for _name in "roll repeat tile rot90 resize delete".split():
+    handles(_name)(functools.partial(_gather, _name))
+
+
+@handles("flip")
+def flip(x: StandIn, axis: Any = None) -> StandIn:
+    """Reverse the order along axes."""
+    # A slice, whose regions keep their slots: no table of all entries is needed.
+    axes = axes_of(x, axis)
+    key = tuple(slice(None, None, -1 if a in axes else 1) for a in range(x.ndim))
+    return getitem(x, key) if x.ndim else x.tracer.copy(x)
+
+
+@handles("flipud")
+def flipud(x: StandIn) -> StandIn:
+    """Reverse the order along the first axis."""
+    return flip(x, 0)
+
+
+@handles("fliplr")
+def fliplr(x: StandIn) -> StandIn:
+    """Reverse the order along the second axis."""
+    return flip(x, 1)
+
+
+def _triangle(name: str, x: StandIn, k: int = 0) -> StandIn:
+    """Blank out the entries above or below a diagonal."""
+    xp = x.tracer.xp
+    # By `where`: infinities and nan would not become 0 in a product with 0.
+    ones = xp.ones(x.shape, dtype=xp.int8, device=x.device)
+    return where(getattr(xp, name)(ones, k=k) == 1, x, zero_of(x))
+
+
+for _name in ("tril", "triu"):
+    handles(_name)(functools.partial(_triangle, _name))
+
+
+@handles("diagonal")
+def diagonal(x: StandIn, offset: int = 0, axis1: int = 0, axis2: int = 1) -> StandIn:
+    """Return the diagonals along two axes."""
+
+    def diagonals(a: Array) -> Array:
+        xp = x.tracer.xp
+        a = xp.permute_dims(a, _axes_last(a, axis1, axis2))
+        rows, columns = a.shape[-2:]
+        start = offset if offset >= 0 else -offset * columns
+        count = max(
+            0,
+            min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns),
+        )
+        # One row down and one column to the right: `columns + 1` entries further.
+        flat = xp.reshape(a, (*a.shape[:-2], rows * columns))
+        places = start + (columns + 1) * xp.arange(count, device=device_of(a))
+        return xp.take(flat, places, axis=-1)
+
+    return x.tracer.gathered(("diagonal", offset, axis1, axis2), diagonals, x)
+
+
+def _axes_last(a: Array, axis1: int, axis2: int) -> tuple[int, ...]:
+    """Return an order of axes in which two of them come last."""
+    first, second = axis1 % a.ndim, axis2 % a.ndim
+    rest = [i for i in range(a.ndim) if i not in (first, second)]
+    return (*rest, first, second)
+
+
+@handles("linalg.diagonal")
+def linalg_diagonal(x: StandIn, /, *, offset: int = 0) -> StandIn:
+    """Return the diagonals of matrices, which lie along the last two axes."""
+    return diagonal(x, offset, -2, -1)
+
+
+@handles("diag")
+def diag(x: StandIn, k: int = 0) -> StandIn:
+    """Return the diagonal of a matrix, or a matrix with a diagonal."""
+    if x.ndim == 2:
+        return diagonal(x, k)
+    size, tracer = x.shape[0], x.tracer
+
+    def sources() -> Array:
+        # Counted from 1, so that the zeros of `np.diag` become -1: no source.
+        numbers = np.diag(np.arange(1, size + 1), k) - 1
+        return tracer.xp.asarray(numbers, device=x.device)
+
+    return tracer.placed(("diag", k), x, sources)
+
+
+@handles("trace", "linalg.trace", out=5)
+def trace(
+    x: StandIn, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None
+) -> Any:
+    """Sum the diagonal of a matrix."""
+    # By default NumPy takes the first two axes here, and the standard the last two.
+    if x.ndim > 2 and (axis1, axis2) == (0, 1):
+        raise x.tracer.refuse(
+            "trace of a stack of matrices", "take the diagonal and sum"
+        )
+    return sum_(diagonal(x, offset, axis1, axis2), -1, dtype)

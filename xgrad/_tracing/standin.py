@@ -1,0 +1,309 @@
+"""Stand in for an array while the caller's function runs."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from xgrad._arrays import Array, device_of
+from xgrad._tracing.namespace import namespace_of
+from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, Function, call
+from xgrad._tracing.tracer import Tracer
+
+
+class StandIn:
+    """An object that looks like the array at ``x``, whose values are those of `base`.
+
+    Python, NumPy and CuPy hand all that is done with it to the functions of this
+    package, which are written in the primitives of its ``tracer``. (`trace` is a method
+    of NumPy's arrays.)
+    """
+
+    # Every operation makes one: slots keep it small, and fast to read.
+    __slots__ = ("base", "tracer")
+    # An operator leaves the operation to the operand of the highest priority: above
+    # those of `np.matrix` (10), SciPy's sparse arrays (10.1) and CuPy's arrays (100).
+    __array_priority__ = 1e6
+    # By this the boundary of xgrad recognizes it without an import.
+    hides_points = True
+
+    base: Array
+    tracer: Tracer
+
+    def ensure_current(self) -> Self:
+        """Return itself; refuse if its memory was written to through another array."""
+        raise NotImplementedError
+
+    def ensure_writable(self, value: Any) -> None:
+        """Refuse if ``x[key] = value`` would change another array as well."""
+        raise NotImplementedError
+
+    def as_view_of(self, source: Self) -> Self:
+        """Mark itself as sharing the memory of another array, as NumPy's views do."""
+        raise NotImplementedError
+
+    def assign(self, other: Self) -> None:
+        """Replace its content by that of another array, as assignments do."""
+        raise NotImplementedError
+
+    def update(self, new: Self) -> Self:
+        """Assign the result of ``x += other`` and the like; return the array to use."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape at ``x``, as at all other points."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype at every point."""
+        return self.base.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes at one point."""
+        return len(self.base.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries at one point."""
+        return math.prod(self.base.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry."""
+        return self.base.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array at one point."""
+        return self.size * self.itemsize
+
+    @property
+    def device(self) -> Any:
+        """Device of the arrays."""
+        return device_of(self.base)
+
+    def to_device(self, device: Any, /) -> Self:
+        """Return itself on its own device; refuse any other."""
+        if device != self.device:
+            raise self.tracer.refuse("a move to another device")
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return namespace_of(self.tracer.xp)
+
+    # A namespace whose functions take arrays of a library and stand-ins.
+    namespace = staticmethod(namespace_of)
+
+    def __repr__(self) -> str:
+        # Noted, not raised, so that debuggers can show it. A function that looks up
+        # results by the text of x, or reads numbers from it, needs that of one point.
+        self.tracer.refuse(
+            "the text of an array (str, repr, print)", "write it without"
+        )
+        return f"<{self.shape} {self.dtype} at many points>"
+
+    def __format__(self, spec: str) -> str:
+        # Numbers have formats that arrays have not: the text stands for any of them.
+        return repr(self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an array without axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over an array without axes")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __divmod__(self, other: Any) -> Any:
+        return operator.floordiv(self, other), operator.mod(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return operator.floordiv(other, self), operator.mod(other, self)
+
+    def sort(self, axis: int = -1, kind: str | None = None) -> None:
+        """Sort in place, as the method of NumPy's arrays does."""
+        self.ensure_writable(None)
+        self.assign(self._call("sort", axis, kind))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method, which calls the function of its name."""
+        # Only those methods that NumPy's arrays have, whatever is registered.
+        if name in METHODS:
+            tracer, function = self.tracer, FUNCTIONS[name]
+            return lambda *args, **kwargs: call(
+                tracer, name, function, (self.ensure_current(), *args), kwargs
+            )
+        if not name.startswith("__"):
+            # Noted, not raised: `hasattr` and `getattr` with a default go on.
+            self.tracer.refuse(f"the attribute `{name}`", "write it without")
+        raise AttributeError(f"an array at many points has no attribute {name!r}")
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a function of a given name with itself as its first argument."""
+        array = self.ensure_current()
+        return call(self.tracer, name, FUNCTIONS[name], (array, *args), kwargs)
+
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, **options: Any
+    ) -> Any:
+        # Elementary functions of one array are most of what functions call.
+        plain = method == "__call__" and len(inputs) == 1 and not options
+        if plain and ufunc.nout == 1 and ufunc.signature is None:
+            return apply(self, ufunc, *inputs)
+        args = self.tracer, ufunc, method, inputs, options
+        return call(self.tracer, ufunc.__name__, FUNCTIONS["numpy ufunc"], args, {})
+
+    def __array_function__(
+        self, function: Any, types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        # By the function itself, since several have one `__name__`.
+        name = NUMPY_NAMES.get(function)
+        if name is None and function in CREATION:
+            # NumPy leaves the argument `like` out, which is this array.
+            name, args = f"like {function.__name__}", (self, *args)
+        elif name is None:
+            raise self.tracer.refuse(
+                f"np.{getattr(function, '__name__', function)}",
+                "write it with functions of the array API standard",
+            )
+        return call(self.tracer, name, FUNCTIONS[name], args, kwargs)
+
+    def __cupy_override_elementwise_kernel__(
+        self, kernel: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        args = self.tracer, kernel, args, kwargs
+        return call(self.tracer, "a kernel", FUNCTIONS["cupy kernel"], args, {})
+
+    def __cupy_override_reduction_kernel__(
+        self, kernel: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        args = kernel, self, args, kwargs
+        return call(self.tracer, "a kernel", FUNCTIONS["cupy reduction"], args, {})
+
+    def __getitem__(self, key: Any) -> Any:
+        return call(self.tracer, "getitem", FUNCTIONS["getitem"], (self, key), {})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        call(self.tracer, "setitem", FUNCTIONS["setitem"], (self, key, value), {})
+
+    T = property(lambda self: self._call("transpose"), doc="Axes in reverse order.")
+    mT = property(  # noqa: N815 (the name of the standard)
+        lambda self: self._call("matrix_transpose"), doc="The last two axes swapped."
+    )
+    real = property(lambda self: self._call("real"), doc="Real part.")
+    imag = property(lambda self: self._call("imag"), doc="Imaginary part.")
+
+    # As NumPy's arrays: `==` compares entries, so that no hash agrees with it.
+    __hash__ = None  # type: ignore[assignment]
+
+
+METHODS = frozenset(
+    "all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum "
+    "diagonal dot flatten max mean min prod ptp ravel repeat reshape round squeeze "
+    "std sum swapaxes take trace transpose var".split()
+)
+OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
+
+
+# Python wants one value from each of these, and many points have many. The text of the
+# error tells both what the caller wrote and what to write instead.
+REFUSED = {
+    "__bool__": (
+        "a branch on a value (bool(x), if, and, or, min, max)",
+        "choose by `where(condition, a, b)`",
+    ),
+    "__float__": (
+        "float(x), a function of `math`, or an assignment into another array",
+        "use the array itself, array functions, and `zeros_like(x)` or `stack`",
+    ),
+    "__complex__": ("complex(x)", "use `astype`"),
+    "__int__": ("int(x)", "use `astype`"),
+    "__index__": ("an index computed from x", "use `where` or a sum over a mask"),
+    "__array__": (
+        "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
+        "or a library that converts x to NumPy",
+        "use `stack` or `concat`, `zeros_like(x)`, and array functions",
+    ),
+    "__dlpack__": ("an export through DLPack", "use array functions"),
+    "item": ("x.item()", "use the array"),
+    "tolist": ("x.tolist()", "use the array"),
+}
+
+
+def apply(x: StandIn, function: Function, *operands: Any) -> Any:
+    """Apply an operator or a ufunc, and note the errors that it raises."""
+    try:
+        # The one operator that is no function of entries.
+        if function is operator.matmul:
+            return FUNCTIONS["matmul"](*operands)
+        return x.tracer.elementwise(function, *operands)
+    except Exception as error:
+        x.tracer.note(error)
+        raise
+
+
+def _as_operand(x: Any) -> Any:
+    """Return lists as arrays, since NumPy's operators take both."""
+    if isinstance(x, (list, tuple)):
+        return np.asarray(x)
+    # Anything else, such as a tensor of another kind, gets its own operator's chance.
+    return x if hasattr(x, "dtype") else NotImplemented
+
+
+def _add_operators() -> None:
+    """Give `StandIn` its operators: plain, reflected, in place and of one operand."""
+
+    def forward(function: Function, is_reflected: bool = False) -> Any:
+        def method(self: StandIn, other: Any) -> Any:
+            if not isinstance(other, OPERANDS):
+                other = _as_operand(other)
+                if other is NotImplemented:
+                    return other
+            operands = (other, self) if is_reflected else (self, other)
+            return apply(self, function, *operands)
+
+        return method
+
+    def in_place(function: Function) -> Any:
+        def method(self: StandIn, other: Any) -> Any:
+            new = apply(self, function, self, other)
+            return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
+
+        return method
+
+    def unary(function: Function) -> Any:
+        return lambda self: apply(self, function, self)
+
+    def refused(idiom: str, remedy: str) -> Any:
+        def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
+            raise self.tracer.refuse(idiom, remedy)
+
+        return method
+
+    # Functions of `operator` stand for the operators, since they work on all libraries
+    # and give the same object every time, by which a tracer knows the operation again.
+    names = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift"
+    for name in names.split():
+        function = getattr(operator, name)
+        short = name.rstrip("_")
+        setattr(StandIn, f"__{short}__", forward(function))
+        setattr(StandIn, f"__r{short}__", forward(function, is_reflected=True))
+        setattr(StandIn, f"__i{short}__", in_place(function))
+    for name in "lt le gt ge eq ne".split():
+        setattr(StandIn, f"__{name}__", forward(getattr(operator, name)))
+    for name in "neg pos abs invert".split():
+        setattr(StandIn, f"__{name}__", unary(getattr(operator, name)))
+    for name, (idiom, remedy) in REFUSED.items():
+        setattr(StandIn, name, refused(idiom, remedy))
+
+
+_add_operators()
