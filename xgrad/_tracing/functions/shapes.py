@@ -39,13 +39,14 @@ def reshape(
         new = reshape(_reverse(x), *reversed(sizes), copy=True)
         return _reverse(new)
     require(order == "C", x, f"reshape(order={order!r})", "reshape in C order")
-    sizes = tuple(operator.index(n) for n in sizes)
-    rest = math.prod(n for n in sizes if n != -1)
-    full = tuple(x.size // max(rest, 1) if n == -1 else n for n in sizes)
+    sizes = tuple(map(operator.index, sizes))
+    if -1 in sizes:
+        rest = max(1, math.prod(n for n in sizes if n != -1))
+        sizes = tuple(x.size // rest if n == -1 else n for n in sizes)
     # The floor division above hides a remainder.
-    if math.prod(full) != x.size or min(full, default=0) < 0:
+    if math.prod(sizes) != x.size or min(sizes, default=0) < 0:
         raise ValueError(f"cannot reshape {x.shape} into {sizes}")
-    new = x.tracer.reshaped(x, full)
+    new = x.tracer.reshaped(x, sizes)
     return new if copy else new.as_view_of(x)
 
 
