@@ -17,8 +17,8 @@ START = """# Functions at many points at once
 A function that you write for one point runs at many, [along a hidden
 axis](../explanation/batching.md), if it computes with operators, indices and these
 functions. Those of NumPy include its ufuncs; functions of the standard come from
-`array_api_compat.array_namespace(x)`. Where `f` needs others, or an argument that one of
-these lacks, it is evaluated one point at a time, with a warning that names it.
+`array_api_compat.array_namespace(x)`. Where `f` needs others, or an argument that one
+of these lacks, it is evaluated one point at a time, with a warning that names it.
 
 This page is written by a script from the table of the functions.
 """

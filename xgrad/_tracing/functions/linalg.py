@@ -12,6 +12,7 @@ import numpy as np
 from xgrad._arrays import Array, is_numpy
 from xgrad._tracing.arguments import axes_of, axis_of, first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import absolute, sqrt
+from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.products import align_axes, matmul
 from xgrad._tracing.functions.reductions import max_, min_, sum_
 from xgrad._tracing.functions.shapes import squeeze
@@ -124,6 +125,7 @@ for _name in "det inv pinv slogdet eigvalsh svdvals cholesky matrix_power eigh".
 @handles("linalg.solve")
 def solve(a: Any, b: Any) -> StandIn:
     """Solve systems of linear equations."""
+    a, b = array_like(a, (a, b)), array_like(b, (a, b))
     tracer = tracer_of(a, b)
     xp = tracer.xp
     vector = b.ndim == 1
