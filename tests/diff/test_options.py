@@ -66,12 +66,12 @@ def test_every_field_is_explained_in_one_line(kind):
 
 
 def test_equal_options_share_a_plan_and_arrays_are_never_cached():
-    from xgrad._differences import planned
+    from xgrad._differences import plan_for
 
-    assert planned(method="central", accuracy=2) is planned(
+    assert plan_for(method="central", accuracy=2) is plan_for(
         method="central", accuracy=2
     )
-    assert planned(accuracy=2) is not planned(accuracy=4)
-    assert planned(step=0.5) is not planned(step=0.5)
+    assert plan_for(accuracy=2) is not plan_for(accuracy=4)
+    assert plan_for(step=0.5) is not plan_for(step=0.5)
     with pytest.raises(TypeError, match="accuracy"):
-        planned(accuracy=True)
+        plan_for(accuracy=True)

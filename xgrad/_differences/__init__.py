@@ -25,7 +25,7 @@ from xgrad._differences.mixed import second_differences as second_differences
 from xgrad._differences.noise import noise_level as noise_level
 from xgrad._differences.pattern import color_columns as color_columns
 from xgrad._differences.plan import Plan as Plan
-from xgrad._differences.plan import planned as planned
+from xgrad._differences.plan import plan_for as plan_for
 from xgrad._differences.plan import prepare as prepare
 from xgrad._differences.readout import EachOutput as EachOutput
 from xgrad._differences.readout import Readout as Readout

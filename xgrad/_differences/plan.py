@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, ParamSpec
+from typing import Any, Literal, NamedTuple
 
 from xgrad._arrays import Array, integer, is_lazy, one_of
 from xgrad._differences.ladder import Ladder
@@ -18,7 +18,7 @@ from xgrad._differences.stencil import (
     rungs_for,
     stencil,
 )
-from xgrad._evaluation import Execution, Function, bind_function
+from xgrad._evaluation import Execution, Function, bind_function, share_equal
 
 Scheme = StencilScheme | Ladder | ComplexStep
 METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
@@ -126,25 +126,8 @@ def prepare(
     return function, given
 
 
-P = ParamSpec("P")
-
-
-def _shared(make: Callable[P, Plan]) -> Callable[P, Plan]:
-    """Check equal options once: calls without steps and bounds share one plan."""
-    cached = functools.lru_cache(maxsize=128, typed=True)(make)
-
-    @functools.wraps(make)
-    def planned(*args: P.args, **options: P.kwargs) -> Plan:
-        # Arrays and mutable values must neither be compared nor stay alive in a cache.
-        if PLAIN_TYPES.issuperset(map(type, options.values())):
-            return cached(*args, **options)  # type: ignore[arg-type]
-        return make(*args, **options)
-
-    return planned
-
-
-PLAIN_TYPES = frozenset({str, int, bool, type(None)})
-planned = _shared(Plan)
+# Equal calls share a plan, which takes longer to check than to look up.
+plan_for = share_equal(Plan)
 
 
 class Refusal(NamedTuple):

@@ -4,11 +4,11 @@ A `Function` is bound to its arrays, an `Execution` says how to run it, and `Poi
 divided into columns. `choose_way` finds the fastest way to call the function that is
 proved to be right, and an `Evaluator` yields the values.
 
-The modules, in reading order: `execution` and `progress`, the options; `prepare` and
-`function`; `points`, `columns`, `chunk` and `notes`; `ways`, `agreement`, `refusals`
-and `loop_warning`; `choice`, `proof` and `proved_ways`; `evaluator`, `workers` and
-`memory`; and
-`checkpoint`, `checkpoint_key`, `checkpoint_file` and `checkpoint_lock`.
+The modules, in reading order: `execution`, `sharing` and `progress`, the options;
+`prepare` and `function`; `points`, `columns`, `chunk` and `notes`; `ways`, `agreement`,
+`refusals` and `loop_warning`; `choice`, `proof` and `proved_ways`; `evaluator`,
+`workers` and `memory`; and `checkpoint`, `checkpoint_key`, `checkpoint_file` and
+`checkpoint_lock`.
 """
 
 from xgrad._evaluation.agreement import ROUNDING as ROUNDING
@@ -28,6 +28,7 @@ from xgrad._evaluation.execution import Execution as Execution
 from xgrad._evaluation.execution import Mode as Mode
 from xgrad._evaluation.execution import Vectorized as Vectorized
 from xgrad._evaluation.execution import Workers as Workers
+from xgrad._evaluation.execution import execution_for as execution_for
 from xgrad._evaluation.function import Function as Function
 from xgrad._evaluation.loop_warning import Fallback as Fallback
 from xgrad._evaluation.loop_warning import caller_level as caller_level
@@ -41,3 +42,4 @@ from xgrad._evaluation.prepare import bind_function as bind_function
 from xgrad._evaluation.prepare import checkpoint_of as checkpoint_of
 from xgrad._evaluation.progress import Progress as Progress
 from xgrad._evaluation.proved_ways import proved_mode as proved_mode
+from xgrad._evaluation.sharing import share_equal as share_equal

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from xgrad._arrays import free_gpu_bytes, integer, one_of
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.progress import Progress
+from xgrad._evaluation.sharing import share_equal
 
 Vectorized = Literal["auto"] | bool
 # "batch": the caller's function takes a leading axis. "loop": one point a call.
@@ -129,3 +130,6 @@ class Execution:
             share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
             count = min(count, max(1, share))
         return count
+
+
+execution_for = share_equal(Execution)

@@ -9,7 +9,13 @@ from typing import Any
 
 from xgrad._arrays import from_host, paths, wide_dtype
 from xgrad._differences import Problem, prepare, require_scalar
-from xgrad._evaluation import Execution, Progress, Vectorized, Workers, open_evaluator
+from xgrad._evaluation import (
+    Progress,
+    Vectorized,
+    Workers,
+    execution_for,
+    open_evaluator,
+)
 from xgrad.check._analytic import analytic_gradient, refuse_without_values
 from xgrad.check._arguments import Arguments
 from xgrad.check._options import CheckOptions, Full
@@ -113,7 +119,7 @@ the 1/3 of a mean?
     options = CheckOptions(directions, full, rtol, seed)
     plan = replace(PLAN, dtype=dtype)
     refuse_without_values("x", x)
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     function, named_leaves = prepare(f, x, plan, execution)

@@ -8,7 +8,12 @@ from typing import Any
 
 from xgrad._arrays import float_info
 from xgrad._differences import Problem
-from xgrad._evaluation import Execution, Progress, Workers, open_evaluator
+from xgrad._evaluation import (
+    Progress,
+    Workers,
+    execution_for,
+    open_evaluator,
+)
 from xgrad.check._analytic import refuse_without_values
 from xgrad.check._arguments import Arguments
 from xgrad.check._operation import Operation
@@ -84,7 +89,7 @@ def check_vjp(
     started = time.perf_counter()
     options = CheckOptions(directions, full, rtol, seed)
     # Kernels are written for arrays of certain shapes, without an axis of points.
-    execution = Execution(
+    execution = execution_for(
         vectorized=False, max_bytes=max_bytes, workers=workers, progress=progress
     )
     for name, function in (("f", f), ("vjp", vjp)):

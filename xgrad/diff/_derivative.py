@@ -13,15 +13,15 @@ from xgrad._differences import (
     Problem,
     Result,
     entries_of,
-    planned,
+    plan_for,
     prepare,
     warn_unless_ok,
 )
 from xgrad._evaluation import (
-    Execution,
     Progress,
     Vectorized,
     Workers,
+    execution_for,
     open_evaluator,
     single_column,
 )
@@ -88,7 +88,7 @@ full_output
     array(-1.)
     """
     x = as_array(x)
-    plan = planned(
+    plan = plan_for(
         method=method,
         accuracy=accuracy,
         order=order,
@@ -97,7 +97,7 @@ full_output
         bounds=bounds,
         full_output=full_output,
     )
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     function, arrays = prepare(f, x, plan, execution)

@@ -33,7 +33,7 @@ from xgrad._differences import (
     SumOfTerms,
     entries_of,
     fitting_coloring,
-    planned,
+    plan_for,
     prepare,
     require_rows,
     require_scalar,
@@ -50,6 +50,7 @@ from xgrad._evaluation import (
     checkpoint_of,
     color_columns,
     entry_columns,
+    execution_for,
     open_evaluator,
     row_columns,
 )
@@ -198,7 +199,7 @@ def gradient(
     >>> value, estimate.status
     (array(1.e+08), array(0, dtype=int8))
     """
-    plan = planned(
+    plan = plan_for(
         method=method,
         accuracy=accuracy,
         step=step,
@@ -209,7 +210,7 @@ def gradient(
         terms=terms,
         sparse=sparsity is not None,
     )
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized,
         max_bytes=max_bytes,
         workers=workers,
@@ -262,7 +263,7 @@ max_bytes, workers, progress
     >>> value_and_gradient(lambda x: np.sum(x**2), np.array([3.0, 4.0]))
     (array(25.), array([6., 8.]))
     """
-    plan = planned(
+    plan = plan_for(
         method=method,
         accuracy=accuracy,
         step=step,
@@ -272,7 +273,7 @@ max_bytes, workers, progress
         terms=terms,
         sparse=sparsity is not None,
     )
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     value, slopes, _ = _solve(f, x, sparsity, plan, execution)

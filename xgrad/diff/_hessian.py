@@ -13,7 +13,7 @@ from xgrad._differences import (
     Problem,
     Result,
     component_name,
-    planned,
+    plan_for,
     prepare,
     require_scalar,
     second_differences,
@@ -26,6 +26,7 @@ from xgrad._evaluation import (
     Vectorized,
     Workers,
     checkpoint_of,
+    execution_for,
     open_evaluator,
 )
 from xgrad.diff._jacobian import dense_jacobian
@@ -101,7 +102,7 @@ def hessian(
     """
     if isinstance(x, dict | list | tuple):
         raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized,
         max_bytes=max_bytes,
         workers=workers,
@@ -109,7 +110,7 @@ def hessian(
         checkpoint=checkpoint,
     )
     if grad is not None:
-        plan = planned(
+        plan = plan_for(
             method=method,
             accuracy=accuracy,
             step=step,
@@ -118,7 +119,7 @@ def hessian(
             full_output=full_output,
         )
         return _hessian_of_gradient(grad, x, plan, execution)
-    plan = planned(
+    plan = plan_for(
         method=method,
         accuracy=2 if accuracy is None else accuracy,
         order=2,

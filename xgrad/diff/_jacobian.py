@@ -20,13 +20,12 @@ from xgrad._differences import (
     component_name,
     entries_of,
     fitting_coloring,
-    planned,
+    plan_for,
     prepare,
     warn_unless_ok,
 )
 from xgrad._evaluation import (
     CheckpointPath,
-    Execution,
     Points,
     Progress,
     Vectorized,
@@ -34,6 +33,7 @@ from xgrad._evaluation import (
     checkpoint_of,
     color_columns,
     entry_columns,
+    execution_for,
     open_evaluator,
 )
 
@@ -102,7 +102,7 @@ checkpoint, full_output
     array([[4., 3.],
            [1., 0.]])
     """
-    plan = planned(
+    plan = plan_for(
         method=method,
         accuracy=accuracy,
         step=step,
@@ -110,7 +110,7 @@ checkpoint, full_output
         bounds=bounds,
         full_output=full_output,
     )
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized,
         max_bytes=max_bytes,
         workers=workers,

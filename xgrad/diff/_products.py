@@ -32,7 +32,7 @@ from xgrad._differences import (
     entries_of,
     floored_size,
     line_along,
-    planned,
+    plan_for,
     prepare,
     require_scalar,
     stencil,
@@ -45,6 +45,7 @@ from xgrad._evaluation import (
     Vectorized,
     Workers,
     entry_columns,
+    execution_for,
     open_evaluator,
 )
 
@@ -102,10 +103,10 @@ def jvp(
     >>> jvp(lambda x: x**2, np.array([3.0, 4.0]), np.array([1.0, 0.5]))
     array([6., 4.])
     """
-    plan = planned(
+    plan = plan_for(
         method=method, accuracy=accuracy, dtype=dtype, full_output=full_output
     )
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     function, arrays = prepare(f, x, plan, execution)
@@ -206,12 +207,12 @@ def hvp(
     ...     [2 * x[0] * x[1], x[0] ** 2]))
     array([8., 2.])
     """
-    execution = Execution(
+    execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     if grad is not None:
-        return _product_of_gradient(grad, x, v, planned(dtype=dtype), execution)
-    plan = planned(dtype=dtype)
+        return _product_of_gradient(grad, x, v, plan_for(dtype=dtype), execution)
+    plan = plan_for(dtype=dtype)
     function, arrays = prepare(f, x, plan, execution)
     xp = function.xp
     call, length = line_along(function, v, own=False)

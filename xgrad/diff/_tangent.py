@@ -19,11 +19,11 @@ from xgrad._differences import (
     Method,
     Problem,
     entries_of,
-    planned,
+    plan_for,
     prepare,
     warn_unless_ok,
 )
-from xgrad._evaluation import Execution, open_evaluator
+from xgrad._evaluation import execution_for, open_evaluator
 from xgrad.diff._derivative import differentiate_entries
 from xgrad.diff._gradient import differentiate_scalar
 
@@ -110,10 +110,10 @@ def tangent_line(
     (np.float64(-0.25), array(0.2))
     """
     x = as_array(x)
-    plan = planned(
+    plan = plan_for(
         method=method, accuracy=accuracy, step=step, dtype=dtype, bounds=bounds
     )
-    execution = Execution(vectorized=False)
+    execution = execution_for(vectorized=False)
     function, arrays = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: a tangent has one point of contact")
