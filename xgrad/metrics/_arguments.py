@@ -14,7 +14,7 @@ from xgrad._arrays import (
     is_floating,
     is_integral,
 )
-from xgrad._rules import require_labels
+from xgrad._rules import ValueCheck, require_labels
 
 
 def require_rows(xp: Any, prediction: Array, target: Array) -> bool:
@@ -126,3 +126,9 @@ def number_of_classes(
     # One number comes to the host, not two: each makes it wait for the device.
     largest = xp.maximum(xp.max(as_index(xp, prediction)), xp.max(as_index(xp, target)))
     return max(int(largest) + 1, min_classes)
+
+
+def nan_check(scores: Array, remedy: str) -> ValueCheck:
+    """Return the check that no score is nan."""
+    # NaN is the only value unlike itself. `isnan` takes no integers, which have none.
+    return ValueCheck("prediction", scores, scores != scores, "hold no nan", remedy)

@@ -34,9 +34,15 @@ from xgrad._rules import (
     gather_labels,
     range_checks,
 )
-from xgrad.metrics._arguments import as_weight, number_of_classes, require_rows
+from xgrad.metrics._arguments import (
+    as_weight,
+    nan_check,
+    number_of_classes,
+    require_rows,
+)
 
 Arrays = dict[str, Any]
+NAN_REMEDY = "the largest of scores with nan is undefined"
 # The matrix of one more class has over 2**31 entries, 17 GB of int64: the largest label
 # is an identifier, not the number of a class.
 MAX_CLASSES = 46_340
@@ -120,7 +126,7 @@ class LabelledRows:
         if kernel is None or (self.has_scores and not is_numpy(self.xp)):
             return None
         if self.has_scores:
-            if bool(self.xp.any(_nan_check(prediction).bad)):
+            if bool(self.xp.any(nan_check(prediction, NAN_REMEDY).bad)):
                 return None
             prediction = self.xp.argmax(prediction, axis=-1)
         return kernel(target, prediction, self.num_classes)
@@ -171,7 +177,7 @@ class LabelledRows:
         prediction, target = self.arrays["prediction"], self.arrays["target"]
         checks = [*range_checks(xp, "target", target, classes)]
         if self.has_scores:
-            checks.append(_nan_check(prediction))
+            checks.append(nan_check(prediction, NAN_REMEDY))
         else:
             checks += range_checks(xp, "prediction", prediction, classes)
         # All at once, so that the host waits for the device once.
@@ -248,15 +254,3 @@ def _is_in_top_k(xp: Any, scores: Array, target: Array, k: int) -> Array:
     number = xp.arange(scores.shape[1], dtype=target.dtype, device=device_of(target))
     ranks_before = (scores > own) | ((scores == own) & (number < target[:, None]))
     return xp.sum(as_index(xp, ranks_before), axis=-1) < k
-
-
-def _nan_check(scores: Array) -> ValueCheck:
-    """Return the check that no score is nan."""
-    # NaN is the only value unlike itself. `isnan` takes no integers, which have none.
-    return ValueCheck(
-        "prediction",
-        scores,
-        scores != scores,
-        rule="hold no nan",
-        remedy="the largest of scores with nan is undefined",
-    )

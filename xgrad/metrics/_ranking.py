@@ -22,8 +22,9 @@ from xgrad._arrays import (
     require_same_shape,
     wide_dtype,
 )
-from xgrad._rules import ValueCheck, enforce, range_checks, require_labels
+from xgrad._rules import enforce, range_checks, require_labels
 from xgrad.metrics import _confusion, _moments
+from xgrad.metrics._arguments import nan_check
 from xgrad.metrics._regression_state import (
     AVERAGES,
     cast_like_prediction,
@@ -75,7 +76,8 @@ def roc_auc(
     if weight is not None:
         require_same_shape("weight", weight, "target", target)
         weight = as_real(xp, "weight", weight, wide)
-    checks = [*range_checks(xp, "target", target, 2), _nan_check(scores)]
+    has_ranks = nan_check(scores, "nan has no rank among the scores")
+    checks = [*range_checks(xp, "target", target, 2), has_ranks]
     enforce(xp, checks)
     with quiet():
         is_positive = xp.astype(target == positive, wide)
@@ -198,14 +200,3 @@ def _refuse_lazy(xp: Any, name: str) -> None:
             f"`{name}` sorts all rows, which is not done for Dask arrays: compute "
             "them first, or take a sample with `random_batch`"
         )
-
-
-def _nan_check(scores: Array) -> ValueCheck:
-    """Return the check that no score is nan."""
-    return ValueCheck(
-        "prediction",
-        scores,
-        scores != scores,
-        rule="hold no nan",
-        remedy="nan has no rank among the scores",
-    )
