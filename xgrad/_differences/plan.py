@@ -121,9 +121,9 @@ def prepare(
     f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
 ) -> tuple[Function, list[tuple[str, Array]]]:
     """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
-    function, given = bind_function(f, x, plan.dtype, execution)
+    function, named_leaves = bind_function(f, x, plan.dtype, execution)
     plan.refuse_lazy(function.xp, function.leaves[0])
-    return function, given
+    return function, named_leaves
 
 
 # Equal calls share a plan, which takes longer to check than to look up.

@@ -81,9 +81,9 @@ def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Function:
     if mode in ("sparse", "dense") and forced is None:
         # Known from an earlier call: the first chunk itself is the proof, which is the
         # least work where one chunk is all there is.
-        known = replace(function, mode=mode, width=width, base=proof.base)
-        if evaluator.begin(known, proof.leaf, points, proof.base):
-            return known
+        remembered = replace(function, mode=mode, width=width, base=proof.base)
+        if evaluator.begin(remembered, proof.leaf, points, proof.base):
+            return remembered
     if mode != "loop":
         modes = _modes_to_try(has_vmap, forced == "1" or not points.by_entries)
         proved = _first_correct(evaluator, proof, modes, mode)

@@ -171,10 +171,10 @@ class Proof:
         of the function would answer with what it has stored for those.
         """
         leaves = self.function.copy_leaves(lambda x: x, without=self.leaf)
-        moved = self.points.coordinates_at(self.points.offsets[0])
+        coordinates = self.points.coordinates_at(self.points.offsets[0])
         xp = self.function.xp
         leaves[self.leaf] = xp.asarray(
-            xp.reshape(moved, self.points.base.shape), copy=True
+            xp.reshape(coordinates, self.points.base.shape), copy=True
         )
         return leaves
 

@@ -105,8 +105,8 @@ class GradientReport:
 
     def __repr__(self) -> str:
         """Return the verdict, the worst entry and the hint in one line."""
-        parts = filter(None, (self.verdict, _worst_slope(self), self.hint))
-        return f"GradientReport({'; '.join(parts)})"
+        texts = filter(None, (self.verdict, _worst_slope(self), self.hint))
+        return f"GradientReport({'; '.join(texts)})"
 
     def _repr_html_(self) -> str:
         """Return the report as a table for notebooks."""
@@ -173,8 +173,8 @@ class GradientReport:
 
 def failure_message(report: GradientReport) -> str:
     """Return the report below one line that says the most important in a summary."""
-    parts = filter(None, (report.verdict.upper(), _worst_slope(report) or report.hint))
-    return f"gradient check: {', '.join(parts)}\n\n{report}"
+    texts = filter(None, (report.verdict.upper(), _worst_slope(report) or report.hint))
+    return f"gradient check: {', '.join(texts)}\n\n{report}"
 
 
 def _worst_slope(report: GradientReport) -> str:

@@ -376,8 +376,10 @@ SUMS_AND_ROWS = (
     "x are independent points"
 )
 
-
+# Multiples of it, taken modulo 1, lie evenly in [0, 1), however many there are.
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+# A library that treats a block of rows at once may round in another order: sums of up
+# to 64 terms then differ by as many roundings.
 BLOCK_ROUNDINGS = 64
 
 
@@ -407,12 +409,9 @@ def _prove_rows_independent(problem: Problem, base: Array) -> None:
         half = np.random.default_rng(0).random(count) < 0.5
         half[0], half[-1] = True, False
         half = from_host(xp, half.reshape(base.shape), like=x)
-        # Multiples of the golden ratio lie evenly in [0, 1), however many there are.
         golden = (np.arange(1, x.shape[-1] + 1) * GOLDEN_RATIO) % 1
         amounts = from_host(xp, 0.5 + golden / 2, like=x, dtype=x.dtype)
         shifted = x + amounts * problem.placements[0].largest_move(problem.eps(0, base))
-        # A library that treats a block of rows at once may round in another order:
-        # sums of up to 64 terms then differ by as many roundings.
         size = xp.where(xp.isfinite(base), xp.abs(base), 0.0)
         noise = BLOCK_ROUNDINGS * float_info(xp, base.dtype).eps * xp.max(size)
         coupled = []

@@ -45,12 +45,12 @@ def getitem(x: StandIn, key: Any) -> StandIn:
 
 def _take_computed(x: StandIn, index: StandIn) -> StandIn:
     """Take entries of a vector at positions that were computed from x."""
-    xp, is_numpy = x.tracer.xp, x.tracer.is_numpy
+    xp, with_numpy = x.tracer.xp, x.tracer.is_numpy
 
     def many(values: Array, places: Array) -> Array:
         flat, count = xp.reshape(places, (places.shape[0], -1)), values.shape[1]
         # Only NumPy checks; other libraries do what they like with such positions.
-        if is_numpy and ((flat < -count) | (flat >= count)).any():
+        if with_numpy and ((flat < -count) | (flat >= count)).any():
             raise IndexError(f"an index is out of bounds for {count} entries")
         # The remainder counts negative positions from the end.
         taken = xp.take_along_axis(values, flat % count, axis=1)
@@ -133,7 +133,7 @@ def assign_in_place(x: StandIn, new: StandIn) -> StandIn:
 def _place_at_key(x: StandIn, key: Any, value: StandIn) -> StandIn:
     """Return an array like ``x`` that holds ``value`` at the key, and else 0."""
     xp = x.tracer.xp
-    # NumPy itself tells which shape the key selects, and where.
+    # The library itself tells which shape the key selects, and where.
     numbers = xp.reshape(xp.arange(x.size, device=x.device), x.shape)
     shape = tuple(numbers[key].shape)
     if value.shape != shape:

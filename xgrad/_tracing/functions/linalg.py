@@ -62,11 +62,10 @@ def _norm_of_matrices(
         raise ValueError(f"invalid norm order {order!r} for matrices")
     # By singular values, for which NumPy takes stacks along any two axes.
     require(is_numpy(x.tracer.xp), x, f"a matrix norm of order {order!r}")
-    norm = np.linalg.norm
     return x.tracer.everywhere(
         ("norm", order, axes, keepdims),
-        lambda a: norm(a, order, (rows, columns), keepdims),
-        lambda a: norm(a, order, (rows + 1, columns + 1), keepdims),
+        lambda a: np.linalg.norm(a, order, (rows, columns), keepdims),
+        lambda a: np.linalg.norm(a, order, (rows + 1, columns + 1), keepdims),
         x,
     )
 
@@ -95,11 +94,13 @@ def norm(x: StandIn, ord: Any = None, axis: Any = None, keepdims: bool = False) 
 def vector_norm(
     x: StandIn, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Any:
+    """Return the norms of vectors, along one axis or several."""
     return _norm_of_vectors(x, ord, axes_of(x, axis), keepdims)
 
 
 @handles("linalg.matrix_norm")
 def matrix_norm(x: StandIn, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Return the norms of matrices, which lie along the last two axes."""
     return _norm_of_matrices(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
