@@ -5,12 +5,12 @@ steps), `plan` (the options of a call, checked), `result` (value, error bound, s
 status). What the caller is told of it: `components`, `estimate` and `status_warning`.
 Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the points and
 the procedure that measure it), `coloring`, `color_groups` and `pattern` (columns that
-are evaluated together). From values to derivatives: `readout` and
-`sparse_readout` turn values into `samples`, which `scheme` (one step) or `ladder` (many
-steps) combine. How it runs: `passes` (one run over the points of an array),
-`refinement` (the method "auto"), `analytic` (a proof for the complex step) and
-`engine`, which puts them together. Upon it stand `line` (derivatives along a direction)
-and `mixed` (second differences); `requirements` checks what the function returned.
+are evaluated together). From values to derivatives: `readout` and `sparse_readout` turn
+values into `samples`, which `scheme` (one step) or `ladder` (many steps) combine. How
+it runs: `passes` (one run over the points of an array), `refinement` (the method
+"auto"), `analytic` (a proof for the complex step) and `engine`, which puts them
+together. Upon it stand `line` (derivatives along a direction) and `mixed` (second
+differences); `requirements` checks what the function returned.
 """
 
 from xgrad._differences.coloring import Coloring as Coloring

@@ -47,7 +47,7 @@ class Coloring:
     def by_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Columns of the entries, and the first entry of each row, as CSR stores them.
 
-        Both are of the integers that sparse matrices take without looking at them.
+        Their dtype is the one to which sparse matrices would otherwise convert them.
         """
         counts = np.bincount(self.rows, minlength=self.shape[0])
         pointers = np.concatenate([[0], np.cumsum(counts)])

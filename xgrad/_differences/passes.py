@@ -17,7 +17,7 @@ from xgrad._evaluation import Evaluator, Function, Points, choose_way, concat_bl
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """A function, what to compute of it, and what evaluates it.
+    """The passes over one function: the plan of its derivative, and its evaluator.
 
     ``names`` are those of the leaves of ``x`` in messages; a ``leaf`` is given by its
     number.

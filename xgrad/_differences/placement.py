@@ -122,7 +122,7 @@ class Placement:
     def check_direction(self) -> tuple[Array, Any]:
         """Return a random direction along which a step of 1 stays within the bounds.
 
-        And the factor, at most 1, by which it was shortened for that.
+        The second value is the factor, at most 1, by which it was shortened for that.
         """
         xp, x = self.xp, self.x
         with quiet():

@@ -52,7 +52,7 @@ class Refinement:
     def refine(self, result: Result) -> Result:
         """Take the columns again whose bound is too large or whose status is not OK.
 
-        And then those that contradict the slope along the line.
+        Then also take those that contradict the slope along the line.
         """
         xp = self.passes.xp
         ladder = Ladder(rungs_for(self.eps))

@@ -14,7 +14,7 @@ from xgrad._evaluation import Points, concat_blocks
 
 @dataclass(frozen=True, eq=False)
 class SparseSumOfTerms(SummedOutputs):
-    """`SumOfTerms` of which each column is known to change a few."""
+    """Reads a sum of terms as `SumOfTerms` does, of which each column changes few."""
 
     base: Array
     eps: float

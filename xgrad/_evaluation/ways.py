@@ -148,8 +148,8 @@ def _by_vmap(
 ) -> Array:
     """Map the function over the points by the library's own ``vmap``.
 
-    And over ``x`` itself: an operation that fails at one point fails for all of them,
-    and where `f` catches that, the result is another one at ``x``, too.
+    One of them is ``x`` itself: an operation that fails at one point fails for all, and
+    where `f` catches that, the result is another one at ``x``, too.
     """
     xp = function.xp
     vmap: Any = native_vmap(xp)

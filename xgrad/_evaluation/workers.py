@@ -38,7 +38,7 @@ class ChunkTask:
     def __call__(self, chunk: Chunk) -> tuple[Array, Reason | None]:
         """Return the values at a chunk, ``(offsets, columns, *shape)``.
 
-        And the reason for a loop, if there was one.
+        The second value is the reason for a loop, if there was one.
         """
         return self.evaluate(chunk, chunk.size)[0], self.fallback.reason
 

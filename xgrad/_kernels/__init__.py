@@ -14,7 +14,7 @@ environment, the formulas compute everything.
 Modules in reading order:
 
 - `lookup`: finding a kernel, and switching all of them off
-- `numpy`: the kernels of NumPy; those of counts and points themselves
+- `numpy`: the table of NumPy's kernels, and those of counts and of points
 - `numpy_memory`: sizes of blocks, and memory to compute in
 - `numpy_rows`, `numpy_errors`: cross entropies, and losses of differences
 - `cupy`: the kernels of CuPy, as launches of CUDA kernels

@@ -4,12 +4,12 @@ The caller's function gets a `StandIn` in place of an array. Python, NumPy and C
 over all that it does with it; each function is written once, in the primitives of a
 `Tracer`, which says what they mean. In reading order:
 
-`refusals` is the error that one point at a time is needed; `linearity` says which
+`refusals` has the error for whatever needs one point at a time; `linearity` says which
 functions are linear; `tracer` has the primitives; `arguments` finds stand-ins and makes
 axes canonical; `registry` has the table of functions, by their names in the standard
 and in NumPy, and the one place that calls them; `namespace` offers them as a namespace;
-`standin` is the class that a caller's function sees; `functions` are the functions; and
-`protocols` takes the ufuncs of NumPy and the kernels of CuPy.
+`standin` is the class that a caller's function sees; the modules of `functions` hold
+the functions; and `protocols` takes the ufuncs of NumPy and the kernels of CuPy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The functions that stand-ins take, written in primitives and in one another."""
+"""The functions that stand-ins take, written in primitives and in one another.
+
+Each module registers its functions when it is imported. In reading order: `elements`,
+`shapes`, `indexing`, `joining`, `reductions`, `rearranging`, `scans`, `statistics`,
+`products`, `einsum`, `linalg`, `numerics` and `creation`.
+"""
 
 from __future__ import annotations
 
