@@ -16,7 +16,6 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_numpy,
-    is_out_of_memory,
     on_device_of,
 )
 from xgrad._evaluation.checkpoint import Checkpoint
@@ -24,12 +23,7 @@ from xgrad._evaluation.checkpoint_file import Pass
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Execution
 from xgrad._evaluation.function import Function
-from xgrad._evaluation.loop_warning import (
-    Fallback,
-    Reason,
-    reason_of,
-    warn_of_loop,
-)
+from xgrad._evaluation.loop_warning import Fallback, Reason, warn_of_loop
 from xgrad._evaluation.memory import SMALL_BYTES, keep_released_memory
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.progress import ProgressMeter
@@ -119,11 +113,9 @@ class Evaluator:
         chunk = next(points.chunks(self._points_per_chunk(function, points, base)))
         try:
             values = at_proved_points(function, leaf, points, chunk, tuple(base.shape))
-        # What has failed is tried again at a few points, to find the reason or another
-        # way, and is heard of then.
-        except Exception as error:
-            if not is_out_of_memory(error):
-                reason_of(error, function.call)
+        # What has failed is tried again at a few points and then in chunks, where
+        # `reason_of` decides what the error means.
+        except Exception:
             return False
         self.first_values = points, chunk, values
         return True
