@@ -23,7 +23,7 @@ from xgrad._arrays import (
     floor_power_of_two,
 )
 from xgrad._batched import Batched, Memo, Region, Trace, all_differences
-from xgrad._differences import Method, Stencil, stencil
+from xgrad._differences import HEADROOM, Method, Stencil, stencil
 from xgrad._evaluation import (
     CPU_BYTES,
     FEW_COLUMNS,
@@ -103,7 +103,7 @@ def _differentiate(
         return _differentiate_numbers(f, x, float(base), scheme, offsets, info)
     flat = x.reshape(-1)
     # The steps of the general way: see `floored_size` for the floor and for the cap.
-    size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / 8)
+    size = np.minimum(np.maximum(np.abs(flat), 1.0), info.largest / HEADROOM)
     step = floor_power_of_two(_xp(), size) * scheme.relative_step(info.eps)
     coordinates = flat + _as_first_axis(offsets, x.dtype) * step
     values: Array | None
@@ -119,10 +119,7 @@ def _differentiate(
     by_offset = dict(zip(offsets, values, strict=True))
     points = dict(zip(offsets, coordinates, strict=True))
     by_offset[0], points[0] = value_at_base, flat
-    slopes = scheme.slope(
-        lambda plus, minus: by_offset[plus] - by_offset[minus],
-        lambda plus, minus: points[plus] - points[minus],
-    )
+    slopes = _slope(scheme, by_offset, points)
     return slopes.reshape(x.shape) if np.isfinite(slopes).all() else None
 
 
@@ -135,35 +132,29 @@ def _differentiate_numbers(
     info: FloatInfo,
 ) -> Array | None:
     """Compute in Python's numbers, which cost less than arrays of a few entries."""
-    relative, limit = scheme.relative_step(info.eps), info.largest / 8
-    entries: list[float] = x.reshape(-1).tolist()
-    steps = [
-        relative * _floor_power_of_two(min(max(abs(entry), 1.0), limit))
-        for entry in entries
-    ]
-    points, values = {0: entries}, {0: [base] * len(entries)}
-    for offset in offsets:
-        coordinates = [
-            entry + offset * step for entry, step in zip(entries, steps, strict=True)
-        ]
-        points[offset], values[offset] = coordinates, []
-        for i, coordinate in enumerate(coordinates):
+    relative, limit = scheme.relative_step(info.eps), info.largest / HEADROOM
+    slopes = []
+    for i, entry in enumerate(x.reshape(-1).tolist()):
+        step = relative * _floor_power_of_two(min(max(abs(entry), 1.0), limit))
+        points, values = {0: entry}, {0: base}
+        for offset in offsets:
+            points[offset] = coordinate = entry + offset * step
             value = _value_at(f, x, i, coordinate)
             if value is None:
                 return None
-            values[offset].append(value)
-
-    def slope(i: int) -> float:
-        quotients = scheme.slope(
-            lambda plus, minus: values[plus][i] - values[minus][i],
-            lambda plus, minus: points[plus][i] - points[minus][i],
-        )
-        return float(quotients)
-
-    slopes = [slope(i) for i in range(len(entries))]
+            values[offset] = value
+        slopes.append(_slope(scheme, values, points))
     if not all(map(math.isfinite, slopes)):
         return None
     return np.asarray(slopes).reshape(x.shape)
+
+
+def _slope(scheme: Stencil, values: dict[int, Any], points: dict[int, Any]) -> Any:
+    """Return the sum of the quotients, from values and coordinates by offset."""
+    return scheme.slope(
+        lambda plus, minus: values[plus] - values[minus],
+        lambda plus, minus: points[plus] - points[minus],
+    )
 
 
 def _floor_power_of_two(number: float) -> float:

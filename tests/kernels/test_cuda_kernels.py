@@ -256,7 +256,7 @@ def test_points_of_a_derivative(rng, on_cpu, dtype, kind):
             points, np.array([0, 5]), np.array([1, 5])
         ),
         "rows": lambda: columns.row_columns(points),
-        "colors": lambda: columns.color_columns(
+        "colors": lambda: columns.columns_of_colors(
             points, np.array([0, 1, 0, 1, 1, 0]), 2
         ),
     }[kind]()

@@ -36,6 +36,7 @@ from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Result as Result
 from xgrad._differences.result import Status as Status
 from xgrad._differences.samples import Samples as Samples
+from xgrad._differences.sizes import HEADROOM as HEADROOM
 from xgrad._differences.sizes import floored_size as floored_size
 from xgrad._differences.sizes import own_size as own_size
 from xgrad._differences.sparse_readout import SparseJacobian as SparseJacobian

@@ -15,7 +15,7 @@ from xgrad._evaluation.agreement import ROUNDING as ROUNDING
 from xgrad._evaluation.agreement import agree as agree
 from xgrad._evaluation.choice import FEW_COLUMNS as FEW_COLUMNS
 from xgrad._evaluation.choice import choose_way as choose_way
-from xgrad._evaluation.columns import color_columns as color_columns
+from xgrad._evaluation.columns import columns_of_colors as columns_of_colors
 from xgrad._evaluation.columns import entry_columns as entry_columns
 from xgrad._evaluation.columns import pair_columns as pair_columns
 from xgrad._evaluation.columns import row_columns as row_columns

@@ -48,7 +48,7 @@ def single_column(points: Points) -> Points:
     return replace(points, lead=tuple(points.base.shape))
 
 
-def color_columns(points: Points, colors: Array, count: int) -> Points:
+def columns_of_colors(points: Points, colors: Array, count: int) -> Points:
     """Return the points with one column for each of ``count`` colours.
 
     ``colors`` holds the colour of each entry, in the order of the flattened array.

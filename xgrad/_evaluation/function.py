@@ -118,7 +118,7 @@ class Function(Portable):
             return copied(self.xp, result)
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
             # In the widest dtype of the library, which loses least of a Python float.
-            number = python_float("the result of f", result)
+            number = python_float("f(x)", result)
             return from_host(
                 self.xp, number, like=like, dtype=wide_dtype(self.xp, like)
             )
@@ -126,7 +126,7 @@ class Function(Portable):
             result = from_host(self.xp, result, like=like)
         self._require_own_library(result)
         # This raises where the result lies on another device than x.
-        common_namespace(**{"the result of f": result, "x": like})
+        common_namespace(**{"f(x)": result, "x": like})
         values = self.as_number(self.xp, result)
         return self.xp.asarray(values, copy=True) if values is result else values
 
@@ -134,7 +134,7 @@ class Function(Portable):
         """Raise unless a result is an array of the library of ``x``."""
         kind = type(result).__name__
         try:
-            xp = common_namespace(**{"the result of f": result})
+            xp = common_namespace(**{"f(x)": result})
         except TypeError as error:
             # A masked array or a matrix: the error says why these are refused.
             if isinstance(result, np.ndarray):
@@ -153,7 +153,7 @@ class Function(Portable):
     def as_number(self, xp: Any, result: Array) -> Array:
         """Return a result as floats; of complex leaves it must be complex as well."""
         if not is_complex(self.xp, self.leaves[0]):
-            return as_float(xp, "the result of f", result)
+            return as_float(xp, "f(x)", result)
         if is_complex(xp, result):
             return result
         raise TypeError(

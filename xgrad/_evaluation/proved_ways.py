@@ -69,7 +69,8 @@ class ProvedWays:
             kinds = _BY_CODE.setdefault(code, {})
             kinds[key, _kind_of(f, exact=mode == "loop")] = mode, width
             if len(kinds) > MOST_KINDS:
-                del kinds[next(iter(kinds))]
+                # Of a list, since another thread may add to it meanwhile.
+                kinds.pop(next(iter(list(kinds))), None)
 
     def _of_same_code(self, key: Any) -> tuple[Mode, int] | None:
         f = None if self.function is None else self.function()

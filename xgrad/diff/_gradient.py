@@ -48,7 +48,7 @@ from xgrad._evaluation import (
     Vectorized,
     Workers,
     checkpoint_of,
-    color_columns,
+    columns_of_colors,
     entry_columns,
     execution_for,
     open_evaluator,
@@ -101,7 +101,7 @@ def gradient(
     sparsity : array of booleans, sparse matrix or Coloring, (terms, entries), optional
         Says which terms depend on which entries of ``x``, both in C order. Components
         that share no term are evaluated together. A pattern with missing entries gives
-        wrong results. `color_columns` prepares a pattern for many calls.
+        wrong results. `columns_of_colors` prepares a pattern for many calls.
     method : {"central", "forward", "backward", "complex", "ladder", "auto"}
         Formula of the derivative. If a component is not finite on one side, "central"
         uses the other side. "complex" takes an imaginary step; it is exact to rounding
@@ -359,7 +359,7 @@ def _differentiate_terms(
     column_colors = coloring.colors_like(problem.xp, base)
 
     def columns(points: Points) -> Points:
-        return color_columns(points, column_colors, coloring.num_colors)
+        return columns_of_colors(points, column_colors, coloring.num_colors)
 
     def readout(eps: float, noise: Array | None) -> Readout:
         return SparseSumOfTerms(base, eps, coloring, noise)
