@@ -147,7 +147,7 @@ def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -
 
     With ``e = p - t`` the loss is ``e**2 / 2`` where ``abs(e) <= delta``, and else
     ``delta * (abs(e) - delta / 2)`` (Huber, Annals of Mathematical Statistics 35(1),
-    1964). Prediction and target have the same shape.
+    1964); by default ``delta`` is 1. Prediction and target have the same shape.
 
     Examples
     --------
@@ -175,8 +175,8 @@ def smooth_l1(
 
     With ``e = p - t`` the loss is ``e**2 / (2 * beta)`` where ``abs(e) <= beta``, and
     else ``abs(e) - beta / 2``: `huber` with ``delta=beta``, over ``beta`` (Girshick,
-    Fast R-CNN, ICCV 2015, eq. 3, where ``beta`` is 1). Prediction and target have the
-    same shape.
+    Fast R-CNN, ICCV 2015, eq. 3, where ``beta`` is 1, the default). Prediction and
+    target have the same shape.
 
     Examples
     --------
@@ -233,7 +233,8 @@ def pinball(
     The loss is ``quantile * (t - p)`` where the prediction is too low, and
     ``(1 - quantile) * (p - t)`` where it is too high, so that the best constant
     prediction is that quantile of the targets (Koenker and Bassett, Econometrica 46(1),
-    1978). The slope at a tie is 0. Prediction and target have the same shape.
+    1978); by default it is the median, 0.5. The slope at a tie is 0. Prediction and
+    target have the same shape.
 
     Examples
     --------
