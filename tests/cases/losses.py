@@ -10,6 +10,7 @@ import numpy as np
 from xgrad import losses, to_numpy
 from xgrad._rules.domains import (
     ABOVE_MINUS_ONE,
+    BINARY_TARGET,
     COUNTS,
     DISTRIBUTION,
     REAL,
@@ -29,6 +30,7 @@ LOSSES = {
 SAMPLES = {
     REAL: lambda rng, shape: rng.normal(size=shape),
     UNIT_INTERVAL: lambda rng, shape: rng.uniform(0.05, 0.95, shape),
+    BINARY_TARGET: lambda rng, shape: rng.uniform(0.05, 0.95, shape),
     DISTRIBUTION: lambda rng, shape: rng.dirichlet(np.full(shape[1], 3.0), shape[0]),
     ABOVE_MINUS_ONE: lambda rng, shape: rng.uniform(-0.5, 3.0, shape),
     COUNTS: lambda rng, shape: rng.poisson(2.0, shape).astype(float),

@@ -14,6 +14,7 @@ from xgrad._rules.checks import ValueCheck as ValueCheck
 from xgrad._rules.checks import enforce as enforce
 from xgrad._rules.checks import weight_sum_check as weight_sum_check
 from xgrad._rules.domains import ABOVE_MINUS_ONE as ABOVE_MINUS_ONE
+from xgrad._rules.domains import BINARY_TARGET as BINARY_TARGET
 from xgrad._rules.domains import CLASS_WEIGHT as CLASS_WEIGHT
 from xgrad._rules.domains import COUNTS as COUNTS
 from xgrad._rules.domains import DISTRIBUTION as DISTRIBUTION

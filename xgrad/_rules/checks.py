@@ -36,7 +36,8 @@ class ValueCheck:
     """A rule for one argument, and the entries that break it.
 
     ``bad`` is a boolean mask over ``values``. The message is made of ``rule``, which
-    follows "must", and ``remedy``.
+    follows "must", ``quantity``, which says what the values are, with ``{}`` in place
+    of the entry of the argument, and ``remedy``.
     """
 
     argument: str
@@ -44,6 +45,7 @@ class ValueCheck:
     bad: Array
     rule: str
     remedy: str
+    quantity: str = "{}"
 
     def error(self, xp: Any, start: tuple[int, ...] = ()) -> ValueError:
         """Return an error with the first bad entry; its index counts from ``start``."""
@@ -59,8 +61,8 @@ class ValueCheck:
         index = tuple(map(operator.add, index, padded))
         where = f"[{', '.join(map(str, index))}]" if index else ""
         return ValueError(
-            f"`{self.argument}` must {self.rule}, but {self.argument}{where} is "
-            f"{number}: {self.remedy}"
+            f"`{self.argument}` must {self.rule}, but "
+            f"{self.quantity.format(self.argument + where)} is {number}: {self.remedy}"
         )
 
 
@@ -77,8 +79,9 @@ def weight_sum_check(weight_sum: Array) -> ValueCheck:
         "weight",
         weight_sum,
         weight_sum == 0,
-        rule="not sum to 0 (the sum is shown)",
+        rule="not sum to 0",
         remedy="a weighted mean divides by that sum",
+        quantity="the sum of {}",
     )
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xgrad._arrays import Array, float_info, is_floating, row_sum
 from xgrad._rules.checks import ValueCheck
 
-# Values to show in the message, a mask over them that is true for bad ones, the rule.
-Violation = tuple[Array, Array, str]
+
+class Violation(NamedTuple):
+    """A mask ``bad`` over the values that a message shows, and the broken rule.
+
+    ``quantity`` says what the values are, as in `ValueCheck`.
+    """
+
+    values: Array
+    bad: Array
+    rule: str
+    quantity: str = "{}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,46 +42,49 @@ class Domain:
         """
         dtype = original.dtype if is_floating(xp, original) else values.dtype
         tolerance = float_info(xp, dtype).eps ** 0.5
-        for shown, bad, rule in self.violations(xp, values, tolerance):
-            yield ValueCheck(name, shown, bad, rule, self.remedy)
+        for shown, bad, rule, quantity in self.violations(xp, values, tolerance):
+            yield ValueCheck(name, shown, bad, rule, self.remedy, quantity)
 
 
 def _outside_unit_interval(xp: Any, values: Array, tolerance: float) -> list[Violation]:
-    return [(values, (values < 0) | (values > 1), "lie in [0, 1]")]
+    return [Violation(values, (values < 0) | (values > 1), "lie in [0, 1]")]
 
 
 def _no_distribution(xp: Any, values: Array, tolerance: float) -> list[Violation]:
     sums = row_sum(xp, values)
     bad = xp.abs(sums - 1) > tolerance
-    rule = "hold rows that sum to 1 (the sum of the row is shown)"
-    return [*_outside_unit_interval(xp, values, tolerance), (sums, bad, rule)]
+    row_rule = Violation(sums, bad, "hold rows that sum to 1", "the sum of {}")
+    return [*_outside_unit_interval(xp, values, tolerance), row_rule]
 
 
 def _no_weight(xp: Any, values: Array, tolerance: float) -> list[Violation]:
     bad = ~((values >= 0) & xp.isfinite(values))  # true for nan, too
-    return [(values, bad, "be finite and not negative")]
+    return [Violation(values, bad, "be finite and not negative")]
 
 
 def _not_above_minus_one(xp: Any, values: Array, tolerance: float) -> list[Violation]:
-    return [(values, values <= -1, "be above -1")]
+    return [Violation(values, values <= -1, "be above -1")]
 
 
 def _negative(xp: Any, values: Array, tolerance: float) -> list[Violation]:
-    return [(values, values < 0, "not be negative")]
+    return [Violation(values, values < 0, "not be negative")]
 
 
 def _not_positive(xp: Any, values: Array, tolerance: float) -> list[Violation]:
     bad = ~((values > 0) & xp.isfinite(values))
-    return [(values, bad, "be positive and finite")]
+    return [Violation(values, bad, "be positive and finite")]
 
 
 def _no_sign(xp: Any, values: Array, tolerance: float) -> list[Violation]:
-    return [(values, xp.abs(values) != 1, "be -1 or 1")]
+    return [Violation(values, xp.abs(values) != 1, "be -1 or 1")]
 
 
 REAL = Domain(lambda xp, values, tolerance: [])
 UNIT_INTERVAL = Domain(
     _outside_unit_interval, "pass probabilities, for example `special.sigmoid(logits)`"
+)
+BINARY_TARGET = Domain(
+    _outside_unit_interval, "pass labels 0 and 1, or the probability of class 1"
 )
 DISTRIBUTION = Domain(
     _no_distribution,

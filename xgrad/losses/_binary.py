@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from xgrad._arrays import Array, stable
-from xgrad._rules import NOT_NEGATIVE, SIGNS, UNIT_INTERVAL
+from xgrad._rules import BINARY_TARGET, NOT_NEGATIVE, SIGNS, UNIT_INTERVAL
 from xgrad.losses._loss import Loss
 
 
-@partial(Loss, prediction=UNIT_INTERVAL, target=UNIT_INTERVAL)
+@partial(Loss, prediction=UNIT_INTERVAL, target=BINARY_TARGET)
 def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
     """Cross entropy of two classes, ``-(t log p + (1 - t) log(1 - p))``.
 
@@ -38,7 +38,7 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     return negative - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
 
-@partial(Loss, target=UNIT_INTERVAL, options={"positive_weight": NOT_NEGATIVE})
+@partial(Loss, target=BINARY_TARGET, options={"positive_weight": NOT_NEGATIVE})
 def sigmoid_binary_cross_entropy(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
 ) -> Array:

@@ -146,18 +146,18 @@ def _zero_sum_checks(raw: RawCall, weight_sum: Array) -> Iterator[ValueCheck]:
     It names the argument that made the sum 0.
     """
     remedy = (
-        "a weighted mean divides by the sum of the weights: skip the batch, or use "
+        "a weighted mean divides by the sum of the weights, so skip the batch, or use "
         'reduction="sum"'
     )
     if raw.weight is not None:
-        argument, rule = "weight", "not sum to 0 (the sum is shown)"
+        argument, rule, quantity = "weight", "not sum to 0", "the sum of {}"
     elif raw.options.get("class_weight") is not None:
         argument = "class_weight"
-        rule = "not be 0 for all targets (the sum of their weights is shown)"
+        rule, quantity = "not be 0 for all targets", "the sum of their weights"
     else:
         argument = "target"
-        rule = "have a row that is not ignored (the number of such rows is shown)"
-    yield ValueCheck(argument, weight_sum, weight_sum == 0, rule, remedy)
+        rule, quantity = "have a row that is not ignored", "the number of such rows"
+    yield ValueCheck(argument, weight_sum, weight_sum == 0, rule, remedy, quantity)
 
 
 def output_dtypes(xp: Any, prediction: Array, values: Array) -> tuple[Any, Any]:
