@@ -24,12 +24,17 @@ def require_array(name: str, array: Any) -> None:
     # `*` of matrices is their product.
     if isinstance(array, np.ma.MaskedArray | np.matrix):
         raise TypeError(
-            f"`{name}` is a {type_name(array)}, whose arithmetic differs from that of "
+            f"`{name}` is {a_type(array)}, whose arithmetic differs from that of "
             "arrays: pass a plain array, for example `numpy.asarray(...)` and `weight=`"
         )
     if not array_api_compat.is_array_api_obj(array):
-        # A list of numbers is a container of leaves, each of which is no array.
-        if name.endswith("]") and isinstance(array, (bool, int, float)):
+        # A list of numbers is a container of leaves, each of which is no array. A dict,
+        # whose entries are named as in `x['b']`, cannot be meant to be one array.
+        if (
+            name.endswith("]")
+            and name[-2] not in "'\""
+            and isinstance(array, (bool, int, float))
+        ):
             container = name.rpartition("[")[0]
             raise TypeError(
                 f"`{name}` must be an array, but is the Python number {array!r}: if "
@@ -38,7 +43,7 @@ def require_array(name: str, array: Any) -> None:
             )
         raise TypeError(
             f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
-            f"but is a {type_name(array)}: pass for example `numpy.asarray({name})`"
+            f"but is {a_type(array)}: pass for example `numpy.asarray({name})`"
         )
 
 
@@ -49,6 +54,12 @@ def type_name(array: Any) -> str:
     return (
         kind.__qualname__ if library == "builtins" else f"{library}.{kind.__qualname__}"
     )
+
+
+def a_type(array: Any) -> str:
+    """Return the name of an array's class after "a" or "an", as in "an int"."""
+    name = type_name(array)
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
 
 
 def require_known_shapes(**arrays: Any) -> None:

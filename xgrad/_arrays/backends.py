@@ -9,7 +9,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from xgrad._arrays.arguments import one_of
+from xgrad._arrays.arguments import a_type, one_of
 from xgrad._arrays.probes import PROBES, Backend, probe
 from xgrad._arrays.trees import transform
 
@@ -137,7 +137,7 @@ def _leaf_to_numpy(path: str, x: Any) -> Any:
         host = xp.__array_namespace_info__().default_device()
         return np.from_dlpack(x.to_device(host)).copy()
     raise TypeError(
-        f"`{path}` is a {type(x).__name__}; `to_numpy` takes arrays and nested dicts, "
+        f"`{path}` is {a_type(x)}; `to_numpy` takes arrays and nested dicts, "
         "lists and tuples of arrays"
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from xgrad._arrays.arguments import require_array, type_name
+from xgrad._arrays.arguments import a_type, require_array
 from xgrad._arrays.standins import hides_points, unwrap
 from xgrad._arrays.types import Array
 
@@ -59,9 +59,7 @@ def _common_namespace(arrays: dict[str, Any]) -> Any:
     try:
         xp = array_api_compat.array_namespace(*arrays.values())
     except TypeError:
-        kinds = " and ".join(
-            f"`{name}` is a {type_name(a)}" for name, a in arrays.items()
-        )
+        kinds = " and ".join(f"`{name}` is {a_type(a)}" for name, a in arrays.items())
         raise TypeError(
             f"arrays of different libraries: {kinds}. xgrad copies nothing between "
             "libraries: convert one of them, for example with `xp.asarray`"

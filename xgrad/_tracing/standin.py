@@ -171,8 +171,10 @@ class StandIn:
             # NumPy leaves the argument `like` out, which is this array.
             name, args = f"like {function.__name__}", (self, *args)
         elif name is None:
+            module = getattr(function, "__module__", "")
+            prefix = {"numpy.linalg": "np.linalg", "numpy.fft": "np.fft"}
             raise self.tracer.refuse(
-                f"np.{getattr(function, '__name__', function)}",
+                f"{prefix.get(module, 'np')}.{getattr(function, '__name__', function)}",
                 "write it with functions of the array API standard",
             )
         return call(self.tracer, name, FUNCTIONS[name], args, kwargs)
