@@ -18,10 +18,10 @@ def publish(face: str, *objects: Any) -> None:
 
 
 def public_dir(module: dict[str, Any]) -> Callable[[], list[str]]:
-    """Return a ``__dir__`` for a module that has its definitions and imports in one.
+    """Return a ``__dir__`` for a module, which shows its public names.
 
-    It lists ``__all__`` and the names of Python itself, such as ``__doc__``; completion
-    then shows no imported helper. ``module`` is its ``globals()``.
+    It lists ``__all__`` and the names of Python itself, such as ``__doc__``, but no
+    helper that the module imports. ``module`` is its ``globals()``.
     """
     return lambda: sorted(
         {*module["__all__"], *(name for name in module if name.startswith("__"))}

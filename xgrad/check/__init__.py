@@ -1,5 +1,6 @@
 """Checks of gradients and of backward passes that are written by hand."""
 
+from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.check._gradient import assert_gradient as assert_gradient
 from xgrad.check._gradient import check_gradient as check_gradient
@@ -16,4 +17,5 @@ __all__ = [
     "check_gradient",
     "check_vjp",
 ]
+__dir__ = _public_dir(globals())
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -1,5 +1,6 @@
 """Numerical derivatives of functions of arrays."""
 
+from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad._differences import Coloring as Coloring
 from xgrad._differences import Estimate as Estimate
@@ -30,4 +31,5 @@ __all__ = [
     "tangent_line",
     "value_and_gradient",
 ]
+__dir__ = _public_dir(globals())
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -101,7 +101,7 @@ def gradient(
     sparsity : array of booleans, sparse matrix or Coloring, (terms, entries), optional
         Says which terms depend on which entries of ``x``, both in C order. Components
         that share no term are evaluated together. A pattern with missing entries gives
-        wrong results. `columns_of_colors` prepares a pattern for many calls.
+        wrong results. `color_columns` prepares a pattern for many calls.
     method : {"central", "forward", "backward", "complex", "ladder", "auto"}
         Formula of the derivative. If a component is not finite on one side, "central"
         uses the other side. "complex" takes an imaginary step; it is exact to rounding

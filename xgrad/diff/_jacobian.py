@@ -68,7 +68,7 @@ def jacobian(
         Says which entries of the result depend on which entries of ``x``, both in C
         order: shape ``(result entries, x entries)``. Columns that share no row are
         evaluated together, each with its own step, and the result is sparse. A pattern
-        with missing entries gives wrong results. `columns_of_colors` prepares a pattern for
+        with missing entries gives wrong results. `color_columns` prepares a pattern for
         many calls. Only NumPy (with scipy, the extra ``sparse``) and CuPy offer this.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 checkpoint, full_output
@@ -93,7 +93,7 @@ checkpoint, full_output
     Notes
     -----
     The cost is ``accuracy`` evaluations for each entry of ``x``, or each colour, and
-    one at ``x``. Sources as in `gradient` and `columns_of_colors`.
+    one at ``x``. Sources as in `gradient` and `color_columns`.
 
     Examples
     --------

@@ -20,6 +20,7 @@ libraries, and ``ValueError`` for a wrong value or shape. Nothing broadcasts. Su
 all entries accumulate in float64, where the device has it.
 """
 
+from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.losses._binary import binary_cross_entropy as binary_cross_entropy
 from xgrad.losses._binary import hinge as hinge
@@ -68,4 +69,5 @@ __all__ = [
     "softmax_cross_entropy",
     "squared_hinge",
 ]
+__dir__ = _public_dir(globals())
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -34,6 +34,7 @@ computed.
 batches.
 """
 
+from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.losses import gaussian_nll as gaussian_nll
 from xgrad.losses import half_squared_error as half_squared_error
@@ -104,4 +105,5 @@ __all__ = [
     "specificity",
     "top_k_accuracy",
 ]
+__dir__ = _public_dir(globals())
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -1,5 +1,6 @@
 """Plots, drawn with matplotlib on the axes of the caller or on new ones."""
 
+from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.plot._field import gradient_field as gradient_field
 from xgrad.plot._history import history as history
@@ -14,4 +15,5 @@ __all__ = [
     "step_sweep",
     "tangent",
 ]
+__dir__ = _public_dir(globals())
 _publish(__name__, *(globals()[name] for name in __all__))
