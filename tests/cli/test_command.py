@@ -130,6 +130,23 @@ def slope(x): return 2 * x
     assert "(array_api_strict)" in capsys.readouterr().out
 
 
+def test_arrays_of_jax_are_handed_out(tmp_path, capsys):
+    pytest.importorskip("jax.numpy", reason="jax is not installed")
+    code = """
+import jax, jax.numpy as jnp
+
+def total(x):
+    assert isinstance(x, jax.Array)
+    return jnp.sum(x * x)
+
+def slope(x): return 2 * x
+"""
+    (tmp_path / "jaxed.py").write_text(code)
+    words = ["check", "jaxed:total", "jaxed:slope", "--at", "1.5,2"]
+    assert main([*words, "--backend", "jax"]) == 0
+    assert "PASS" in capsys.readouterr().out
+
+
 def test_the_report_is_drawn(check, capsys, tmp_path):
     pytest.importorskip("matplotlib", reason="plots need matplotlib")
     assert check("f", "grad", "--at", "x.npy", "--plot", "report.png") == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import BackendUnavailable, namespace
+from xgrad._arrays import BackendUnavailable, is_numpy, namespace
 
 
 class Mistake(Exception):
@@ -114,4 +114,4 @@ def _numbers(words: str) -> Any:
 
 
 def _to_namespace(xp: Any, values: Any) -> Any:
-    return values if xp.__name__.endswith("numpy") else xp.asarray(values)
+    return values if is_numpy(xp) else xp.asarray(values)
