@@ -6,11 +6,11 @@ status). What the caller is told of it: `components`, `estimate` and `status_war
 Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the points and
 the procedure that measure it), `coloring`, `color_groups` and `pattern` (columns that
 are evaluated together). From values to derivatives: `readout` and `sparse_readout` turn
-values into `samples`, which `scheme` (one step) or `ladder` (many steps) combine. How
-it runs: `passes` (one run over the points of an array), `refinement` (the method
-"auto"), `analytic` (a proof for the complex step) and `engine`, which puts them
-together. Upon it stand `line` (derivatives along a direction) and `mixed` (second
-differences); `requirements` checks what the function returned.
+values into `samples`, which `scheme` (one step), `ladder` (many steps) or `curvature`
+(second differences) combine. How it runs: `passes` (one run over the points of an
+array), `refinement` (the method "auto"), `analytic` (a proof for the complex step) and
+`engine`, which puts them together. Upon it stand `line` (derivatives along a direction)
+and `mixed` (Hessians); `requirements` checks what the function returned.
 """
 
 from xgrad._differences.coloring import Coloring as Coloring
@@ -21,6 +21,7 @@ from xgrad._differences.ladder import Ladder as Ladder
 from xgrad._differences.line import Line as Line
 from xgrad._differences.line import directional_derivative as directional_derivative
 from xgrad._differences.line import line_along as line_along
+from xgrad._differences.line import slopes_along as slopes_along
 from xgrad._differences.mixed import second_differences as second_differences
 from xgrad._differences.noise import noise_level as noise_level
 from xgrad._differences.pattern import color_columns as color_columns

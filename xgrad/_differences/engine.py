@@ -17,6 +17,7 @@ from xgrad._arrays import (
     result_dtype,
 )
 from xgrad._differences.analytic import require_analytic
+from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.estimate import Estimate
 from xgrad._differences.noise import noise_level
 from xgrad._differences.passes import Passes
@@ -52,7 +53,7 @@ class Problem(Passes):
             with quiet():
                 noise = noise_level(self.xp, base, values, eps)
         read = readout(eps, noise)
-        scheme = self._scheme(leaf, eps)
+        scheme = self.scheme(leaf, eps)
         estimate = self.plan.full_output or method == "auto"
         points = columns(self.placements[leaf].points(scheme, eps, estimate))
         if method == "complex":
@@ -67,14 +68,16 @@ class Problem(Passes):
             return result
         return Result(result.value, status=result.status)
 
-    def _scheme(self, leaf: int, eps: float) -> Scheme:
+    def scheme(self, leaf: int, eps: float) -> Scheme:
         """Return the scheme of the plan.
 
         A stencil has no status where nobody will look at it: a batched function on a
         device runs without a wait.
         """
         scheme = self.plan.scheme(eps)
-        if self.function.batched and isinstance(scheme, StencilScheme):
+        if self.function.batched and isinstance(
+            scheme, StencilScheme | SecondDifferences
+        ):
             on_host = is_on_host(self.xp, self.function.leaves[leaf])
             return replace(scheme, has_status=on_host)
         return scheme

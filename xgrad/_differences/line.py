@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,10 @@ from xgrad._arrays import (
     Array,
     Portable,
     as_float,
+    at_perturbed_points,
     cast,
     common_namespace,
+    float_info,
     from_host,
     is_complex,
     leaves,
@@ -27,7 +30,14 @@ from xgrad._differences.plan import Plan
 from xgrad._differences.readout import EachOutput
 from xgrad._differences.result import Result
 from xgrad._differences.sizes import floored_size, own_size
-from xgrad._evaluation import Execution, Function, open_evaluator, single_column
+from xgrad._differences.stencil import stencil
+from xgrad._evaluation import (
+    Execution,
+    Function,
+    entry_columns,
+    open_evaluator,
+    single_column,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,3 +151,61 @@ def directional_derivative(
             scaled = replace(scaled, error=error, step=step)
     finished = problem.finish(original, scaled, tuple(base.shape))
     return finished, evaluator.meter.done
+
+
+def slopes_along(problem: Problem, v: Any) -> list[Result]:
+    """Differentiate the gradient of a scalar along ``v``, nested as ``x``: ``H v``.
+
+    Both differences have accuracy 4, with the steps of a second derivative: the
+    gradients are taken at four points of the line, which all have the steps of ``x``.
+    """
+    xp, function = problem.xp, problem.function
+    line, length = line_along(function, v, own=False)
+    relative = stencil("central", 4, 2).relative_step(
+        float_info(xp, function.leaves[0].dtype).eps
+    )
+    outer = stencil("central", 4)
+    vectors = [vector for vector in line.direction if vector is not None]
+    with quiet():
+        sizes = [floored_size(xp, x) * relative for x in function.leaves]
+    steps = sizes[0] if function.tree is None else rebuild(function.tree, sizes)
+    beside = replace(problem, plan=replace(problem.plan, step=steps))
+    gradients = {}
+    for offset in outer.offsets:
+        with quiet():
+            moves = [offset * relative * vector for vector in vectors]
+            leaves = map(operator.add, function.leaves, moves)
+        gradients[offset] = _gradient_beside(beside, tuple(leaves))
+    results = []
+    with quiet():
+        distance = relative * length
+        for i, x in enumerate(function.leaves):
+            slopes = {offset: results[i] for offset, results in gradients.items()}
+            change = sum(
+                weight * (slopes[offset].value - slopes[-offset].value)
+                for offset, weight in outer.rounded_weights
+                if offset > 0
+            )
+            value = change / cast(xp, distance, x.dtype)
+            results.append(Result(value, status=_worst(xp, list(slopes.values()))))
+    return results
+
+
+def _gradient_beside(problem: Problem, leaves: tuple[Array, ...]) -> list[Result]:
+    """Differentiate a scalar by all leaves, at arrays not chosen by the caller."""
+    function = replace(problem.function, leaves=leaves)
+    problem = replace(problem, function=function)
+    with at_perturbed_points():
+        base = problem.at_base()
+    readout = functools.partial(EachOutput, base)
+    return [
+        problem.differentiate(i, base, entry_columns, readout)
+        for i in range(len(leaves))
+    ]
+
+
+def _worst(xp: Any, results: list[Result]) -> Array | None:
+    """Return the largest status of each component; None if all results are OK."""
+    if all(result.status is None for result in results):
+        return None
+    return functools.reduce(xp.maximum, [r.with_status().status for r in results])

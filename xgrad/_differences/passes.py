@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._arrays import Array, float_info, quiet
+from xgrad._arrays import Array, device_of, float_info, quiet
 from xgrad._differences.placement import Placement
 from xgrad._differences.plan import Plan, Scheme
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, concat_results
+from xgrad._differences.samples import Samples
 from xgrad._evaluation import Evaluator, Function, Points, choose_way, concat_blocks
 
 
@@ -76,10 +78,30 @@ class Passes:
         estimate: bool,
     ) -> Result:
         """Evaluate, read and combine all columns of a leaf once."""
-        xp = self.xp
-        function = self.choose_way(function, leaf, points, base)
-        self.evaluator.meter.expect(points.total)
         results = []
+        for samples in self.read_columns(leaf, base, points, readout, function):
+            results.append(self.combine(scheme, samples, estimate))
+            del samples  # or they would stay while the next ones are made
+        if not results:
+            return self._empty_result(leaf, base, estimate)
+        return concat_results(
+            results, lambda groups: readout.join_groups(self.xp, groups)
+        )
+
+    def read_columns(
+        self,
+        leaf: int,
+        base: Array,
+        points: Points,
+        readout: Readout,
+        function: Function | None = None,
+    ) -> Iterator[Samples]:
+        """Yield the samples of one group of columns after the other.
+
+        ``function`` is another one than that of the problem, at the same arrays.
+        """
+        function = self.choose_way(function or self.function, leaf, points, base)
+        self.evaluator.meter.expect(points.total)
         with closing(
             self.evaluator.evaluate_columns(function, leaf, points, base)
         ) as groups:
@@ -88,11 +110,14 @@ class Passes:
                     samples = readout.samples(
                         points, start, stop, blocks, function.gives_differences
                     )
-                    results.append(scheme.combine(samples, estimate))
-                del samples, blocks  # or they would stay while the next ones are made
-        if not results:
-            return self._empty_result(leaf, base, estimate)
-        return concat_results(results, lambda groups: readout.join_groups(xp, groups))
+                del blocks
+                yield samples
+                del samples
+
+    def combine(self, scheme: Scheme, samples: Samples, estimate: bool) -> Result:
+        """Return what a scheme makes of samples, without warnings of arithmetic."""
+        with quiet():
+            return scheme.combine(samples, estimate)
 
     def choose_way(
         self, function: Function, leaf: int, points: Points, base: Array
@@ -108,12 +133,9 @@ class Passes:
         return checkpoint.recorded_way(function, base, choose)
 
     def _empty_result(self, leaf: int, base: Array, estimate: bool) -> Result:
-        """Return the result for a leaf without entries, ``(0, *f(x).shape)``."""
-        xp = self.xp
-        empty = xp.zeros_like(xp.reshape(self.function.leaves[leaf], (0,)))
-        empty = xp.broadcast_to(
-            xp.reshape(empty, (0, *(1,) * base.ndim)), (0, *base.shape)
-        )
+        """Return the result of no column, ``(0, *f(x).shape)``."""
+        xp, x = self.xp, self.function.leaves[leaf]
+        empty = xp.zeros((0, *base.shape), dtype=x.dtype, device=device_of(x))
         if not estimate:
             return Result(empty)
         return Result(empty, empty, empty, xp.astype(empty, xp.int8))

@@ -21,6 +21,7 @@ from xgrad._arrays import (
     python_float,
     quiet,
 )
+from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.noise import noise_offsets
 from xgrad._differences.plan import Plan, Scheme
 from xgrad._differences.scheme import ComplexStep, StencilScheme
@@ -93,7 +94,7 @@ class Placement:
         offsets = scheme.offsets(estimate)
         bounds, sides, box = self.bounds, None, None
         with quiet():
-            if isinstance(scheme, StencilScheme):
+            if isinstance(scheme, StencilScheme | SecondDifferences):
                 step = self._step(scheme.relative_step(eps))
                 if bounds is not None:
                     step, sides = self._within(bounds, step, offsets)

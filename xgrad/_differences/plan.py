@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from xgrad._arrays import Array, integer, is_lazy, one_of
+from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.scheme import ComplexStep, StencilScheme
 from xgrad._differences.stencil import (
@@ -20,7 +21,7 @@ from xgrad._differences.stencil import (
 )
 from xgrad._evaluation import Execution, Function, bind_function, share_equal
 
-Scheme = StencilScheme | Ladder | ComplexStep
+Scheme = StencilScheme | SecondDifferences | Ladder | ComplexStep
 METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
 
 
@@ -86,6 +87,8 @@ class Plan:
             return Ladder(rungs_for(eps))
         if self.method == "complex":
             return ComplexStep()
+        if self.curvature:
+            return SecondDifferences(self._stencil().accuracy)
         return StencilScheme(self._stencil())
 
     def _stencil(self) -> Stencil:

@@ -58,6 +58,8 @@ def choose_way(
     if proved is None:
         proof = Proof(function, leaf, points, base)
         proved = evaluator.proved[key] = _choose(evaluator, proof, has_vmap)
+    if proved.leaves is not function.leaves:  # proved at other arrays of this call
+        proved = replace(function, mode=proved.mode, width=proved.width, base=base)
     return proved
 
 
