@@ -3,7 +3,6 @@
 PYTEST_DONT_REWRITE: pytest would warn where a program imports xgrad before it runs it.
 """
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -63,9 +62,10 @@ else:  # hidden from type checkers, which would take every name for a public one
         elif name in _MODULES:
             value = import_module(f"xgrad.{name}")
         else:
-            # With `obj` Python suggests the nearest name.
-            message = f"module 'xgrad' has no attribute {name!r}"
-            raise AttributeError(message, name=name, obj=sys.modules[__name__])
+            # Tools ask modules for names with underscores, which must load nothing.
+            if name.startswith("_"):
+                raise AttributeError(f"module 'xgrad' has no attribute {name!r}")
+            raise import_module("xgrad._arrays").explain_missing_name(__name__, name)
         globals()[name] = value
         return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgrad._arrays import (
     Array,
@@ -18,6 +18,7 @@ from xgrad._arrays import (
     is_dask,
     is_floating,
     map_blocks,
+    missing_names,
     one_of,
     public_dir,
     quiet,
@@ -27,6 +28,8 @@ from xgrad._rules import Guard, in_range, label_mask, range_checks, require_labe
 
 __all__ = ["log_softmax", "logsumexp", "one_hot", "sigmoid", "softmax"]
 __dir__ = public_dir(globals())
+if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+    __getattr__ = missing_names(__name__)
 
 
 def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:

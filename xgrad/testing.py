@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from xgrad._arrays import (
     is_complex,
     is_floating,
     leaves,
+    missing_names,
     public_dir,
     python_float,
     quiet,
@@ -28,6 +29,8 @@ from xgrad._rules import NOT_NEGATIVE
 
 __all__ = ["assert_close"]
 __dir__ = public_dir(globals())
+if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+    __getattr__ = missing_names(__name__)
 
 
 def assert_close(

@@ -28,7 +28,6 @@ METHOD = """
         self,
         prediction: ArrayT,
         target: Any,
-        /,
         *,
 {options}    ) -> {result}: ...
 """

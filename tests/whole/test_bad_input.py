@@ -151,7 +151,7 @@ def of_metrics() -> Iterator[tuple[str, Target]]:
     for name, metric in vars(metrics).items():
         if isinstance(metric, types.FunctionType) and not name.startswith("_"):
             parameters = inspect.signature(metric).parameters.values()
-            first = [p.name for p in parameters if p.kind == p.POSITIONAL_ONLY][:1]
+            first = [p.name for p in parameters][:1]
             if first == ["prediction"]:
                 yield target(name, metric)
     states = [

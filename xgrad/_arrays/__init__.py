@@ -13,6 +13,8 @@ Modules in reading order:
 - `context`: settings that reach a caller's function unpassed
 - `standins`: the adapter of array_api_strict, a stand-in for a GPU in tests
 - `portable`, `faces`: base class of values that are pickled; names of public objects
+- `public`, `frames`, `foreign`: calls as people write them, with pandas, and with the
+  names of other libraries
 """
 
 from xgrad._arrays.arguments import drop_none as drop_none
@@ -64,6 +66,9 @@ from xgrad._arrays.dtypes import wide_dtype as wide_dtype
 from xgrad._arrays.dtypes import wide_sum as wide_sum
 from xgrad._arrays.faces import public_dir as public_dir
 from xgrad._arrays.faces import publish as publish
+from xgrad._arrays.foreign import explain_missing_name as explain_missing_name
+from xgrad._arrays.foreign import meant_argument as meant_argument
+from xgrad._arrays.foreign import missing_names as missing_names
 from xgrad._arrays.namespaces import common_namespace as common_namespace
 from xgrad._arrays.namespaces import device_of as device_of
 from xgrad._arrays.namespaces import from_host as from_host
@@ -76,6 +81,7 @@ from xgrad._arrays.namespaces import is_torch as is_torch
 from xgrad._arrays.namespaces import numpy_or_cupy_namespace as numpy_or_cupy_namespace
 from xgrad._arrays.portable import Portable as Portable
 from xgrad._arrays.probes import Backend as Backend
+from xgrad._arrays.public import public as public
 from xgrad._arrays.sparse import require_sparse as require_sparse
 from xgrad._arrays.sparse import sparse_matrix as sparse_matrix
 from xgrad._arrays.stable import MATMUL_SUM_LENGTH as MATMUL_SUM_LENGTH

@@ -20,6 +20,9 @@ libraries, and ``ValueError`` for a wrong value or shape. Nothing broadcasts. Su
 all entries accumulate in float64, where the device has it.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from xgrad._arrays import missing_names as _missing_names
 from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.losses._binary import binary_cross_entropy as binary_cross_entropy
@@ -70,4 +73,6 @@ __all__ = [
     "squared_hinge",
 ]
 __dir__ = _public_dir(globals())
+if not _TYPE_CHECKING:  # a type checker would take every name for an attribute
+    __getattr__ = _missing_names(__name__)
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -28,6 +28,7 @@ from xgrad._arrays import (
     numpy_or_cupy_namespace,
     one_of,
     perturbed,
+    public,
     quiet,
     require_known_shapes,
     require_same_shape,
@@ -127,11 +128,11 @@ class Loss:
         self._formulas.add_value_and_slope(function)
         return function
 
+    @public
     def __call__(
         self,
         prediction: ArrayT,
         target: Any,
-        /,
         *,
         reduction: Reduction = "mean",
         weight: Any = None,
@@ -147,11 +148,11 @@ class Loss:
             call = self._validate(self._raw_call(*arguments))
             return self._reduce(call, self._losses_and_slopes(call, "value")[0])
 
+    @public
     def grad(
         self,
         prediction: ArrayT,
         target: Any,
-        /,
         *,
         reduction: Reduction = "mean",
         weight: Any = None,
@@ -173,11 +174,11 @@ class Loss:
                 return self._value_and_gradient(call)[1]
             return self._gradient(call, self._losses_and_slopes(call, "slope")[1], None)
 
+    @public
     def value_and_grad(
         self,
         prediction: ArrayT,
         target: Any,
-        /,
         *,
         reduction: Reduction = "mean",
         weight: Any = None,

@@ -7,10 +7,12 @@ from inspect import Parameter
 from numbers import Real
 from typing import Any
 
-from xgrad._arrays import Array
+from xgrad._arrays import Array, meant_argument
 from xgrad._rules import FINITE, Guard, Number, NumberOrArray
 
 Rule = Number | NumberOrArray
+# Keywords of every loss.
+SHARED = ("reduction", "weight", "check")
 
 
 class Options:
@@ -52,15 +54,24 @@ class Options:
     def complete(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options of a call with the defaults; raise for unknown names."""
         for name in options.keys() - self._defaults.keys():
-            listed = ", ".join(map(repr, self._defaults)) or "none"
             raise TypeError(
-                f"`{self.loss}` got an unexpected keyword argument {name!r}: its "
-                f"own options are {listed}; all losses take reduction, weight and check"
+                f"`{self.loss}` got an unexpected keyword argument {name!r}: "
+                f"{self._advise(name)}"
             )
         for name, default in self._defaults.items():
             if default is Parameter.empty and name not in options:
                 raise TypeError(f"`{self.loss}` needs the keyword argument {name!r}")
         return self._defaults | options
+
+    def _advise(self, name: str) -> str:
+        """Return which option another name means, or a list of all."""
+        own = meant_argument(name, [*self._defaults, *SHARED])
+        if own:
+            return f"it is called `{own}` by xgrad"
+        listed = ", ".join(map(repr, self._defaults)) or "none"
+        return (
+            f"its own options are {listed}; all losses take reduction, weight and check"
+        )
 
     def arrays(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options that are arrays, or should be."""

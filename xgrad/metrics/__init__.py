@@ -34,6 +34,9 @@ computed.
 batches.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from xgrad._arrays import missing_names as _missing_names
 from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.losses import gaussian_nll as gaussian_nll
@@ -106,4 +109,6 @@ __all__ = [
     "top_k_accuracy",
 ]
 __dir__ = _public_dir(globals())
+if not _TYPE_CHECKING:  # a type checker would take every name for an attribute
+    __getattr__ = _missing_names(__name__)
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad._arrays import ArrayT, cast, integer, one_of, quiet
+from xgrad._arrays import ArrayT, cast, integer, one_of, public, quiet
 from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _confusion
 from xgrad.metrics._classification_state import Classification, state_of_rows
@@ -13,10 +13,10 @@ from xgrad.metrics._confusion import CONFIDENCE, Average, Normalize
 from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
 
 
+@public
 def accuracy(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -36,10 +36,10 @@ def accuracy(
     return _accuracy(rows)
 
 
+@public
 def accuracy_interval(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     confidence: float = 0.95,
@@ -68,8 +68,9 @@ def accuracy_interval(
     return cast(xp, low, rows.dtype), cast(xp, high, rows.dtype)
 
 
+@public
 def top_k_accuracy(
-    prediction: ArrayT, target: Any, /, *, k: int, weight: Any = None
+    prediction: ArrayT, target: Any, *, k: int, weight: Any = None
 ) -> ArrayT:
     """Fraction of rows whose true class is among the ``k`` largest scores.
 
@@ -96,10 +97,10 @@ def top_k_accuracy(
     return _accuracy(rows, k)
 
 
+@public
 def confusion_matrix(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     normalize: Normalize = None,
@@ -132,10 +133,10 @@ def confusion_matrix(
     return matrix if normalize is None else cast(rows.xp, matrix, rows.dtype)
 
 
+@public
 def precision(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -160,10 +161,10 @@ def precision(
     return cast(rows.xp, value, rows.dtype)
 
 
+@public
 def recall(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -188,10 +189,10 @@ def recall(
     return cast(rows.xp, value, rows.dtype)
 
 
+@public
 def f1(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -222,10 +223,10 @@ def f1(
     )
 
 
+@public
 def f_beta(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     beta: float,
     num_classes: int | None = None,
@@ -253,10 +254,10 @@ def f_beta(
     return cast(rows.xp, value, rows.dtype)
 
 
+@public
 def specificity(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -281,10 +282,10 @@ def specificity(
     return cast(rows.xp, value, rows.dtype)
 
 
+@public
 def balanced_accuracy(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -306,10 +307,10 @@ def balanced_accuracy(
     return cast(rows.xp, value, rows.dtype)
 
 
+@public
 def matthews(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,
@@ -332,10 +333,10 @@ def matthews(
     return cast(rows.xp, value, rows.dtype)
 
 
+@public
 def cohen_kappa(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     num_classes: int | None = None,
     weight: Any = None,

@@ -15,6 +15,7 @@ from xgrad._arrays import (
     common_namespace,
     drop_none,
     integer,
+    public,
     quiet,
     to_numpy,
     wide_dtype,
@@ -63,8 +64,9 @@ class Classification:
         """Check the number of classes."""
         integer("num_classes", self.num_classes, least=1)
 
+    @public
     def update(
-        self, prediction: Any, target: Any, /, *, weight: Any = None
+        self, prediction: Any, target: Any, *, weight: Any = None
     ) -> Classification:
         """Return the state after more rows; arguments and errors as in `accuracy`."""
         # Rows of another library than before are refused before they are counted.

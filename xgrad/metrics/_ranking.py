@@ -18,6 +18,7 @@ from xgrad._arrays import (
     is_floating,
     is_integral,
     one_of,
+    public,
     quiet,
     require_same_shape,
     wide_dtype,
@@ -32,10 +33,10 @@ from xgrad.metrics._regression_state import (
 )
 
 
+@public
 def roc_auc(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     positive: int = 1,
     weight: Any = None,
@@ -131,10 +132,10 @@ def _area_from_ranks(
     return xp.where(is_undefined, fill, area)
 
 
+@public
 def median_absolute_error(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     weight: Any = None,
     average: str | None = "uniform",

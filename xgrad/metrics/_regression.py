@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from xgrad._arrays import ArrayT
+from xgrad._arrays import ArrayT, public
 from xgrad.metrics._regression_state import cast_like_prediction, state_of_rows
 
 
+@public
 def r2_score(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     weight: Any = None,
     average: str | None = "uniform",
@@ -32,10 +32,10 @@ def r2_score(
     return cast_like_prediction(state.r2_score(average=average), prediction)
 
 
+@public
 def explained_variance(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     weight: Any = None,
     average: str | None = "uniform",
@@ -55,10 +55,10 @@ def explained_variance(
     return cast_like_prediction(state.explained_variance(average=average), prediction)
 
 
+@public
 def mean_absolute_percentage_error(
     prediction: ArrayT,
     target: Any,
-    /,
     *,
     weight: Any = None,
     average: str | None = "uniform",
@@ -80,7 +80,8 @@ def mean_absolute_percentage_error(
     )
 
 
-def max_error(prediction: ArrayT, target: Any, /, *, weight: Any = None) -> ArrayT:
+@public
+def max_error(prediction: ArrayT, target: Any, *, weight: Any = None) -> ArrayT:
     """Largest absolute error; rows of weight 0 are ignored.
 
     Examples

@@ -18,6 +18,7 @@ from xgrad._arrays import (
     is_dask,
     map_blocks,
     one_of,
+    public,
     python_float,
     quiet,
     require_known_shapes,
@@ -101,7 +102,8 @@ class Mean(_Mergeable):
 
     moments: Any = None
 
-    def update(self, values: Any, /, *, weight: Any = None) -> Mean:
+    @public
+    def update(self, values: Any, *, weight: Any = None) -> Mean:
         """Return the state after more numbers ``(n,)`` with weights ``(n,)``."""
         xp = common_namespace(
             values=values, **drop_none(weight=weight, moments=self.moments)
@@ -157,9 +159,8 @@ class Regression(_Mergeable):
 
     moments: Any = None
 
-    def update(
-        self, prediction: Any, target: Any, /, *, weight: Any = None
-    ) -> Regression:
+    @public
+    def update(self, prediction: Any, target: Any, *, weight: Any = None) -> Regression:
         """Return the state after more rows ``(N,)`` or ``(N, K)``, weights ``(N,)``."""
         xp = common_namespace(
             prediction=prediction,

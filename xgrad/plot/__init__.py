@@ -1,5 +1,8 @@
 """Plots, drawn with matplotlib on the axes of the caller or on new ones."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from xgrad._arrays import missing_names as _missing_names
 from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
 from xgrad.plot._field import gradient_field as gradient_field
@@ -16,4 +19,6 @@ __all__ = [
     "tangent",
 ]
 __dir__ = _public_dir(globals())
+if not _TYPE_CHECKING:  # a type checker would take every name for an attribute
+    __getattr__ = _missing_names(__name__)
 _publish(__name__, *(globals()[name] for name in __all__))

@@ -1,0 +1,224 @@
+"""Words of other libraries, and the names that xgrad has for the same things.
+
+They are no aliases: an error that names the word of xgrad is clearer than two words for
+one thing. Both tables are only read for such an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+# Words of other libraries for an argument; the first one that a function has is meant.
+ARGUMENTS: dict[str, list[str]] = {
+    word: own
+    for words, *own in (
+        ("y_true targets truth ground_truth gt y label labels", "target"),
+        ("y_pred y_score y_scores y_prob y_proba preds pred predictions", "prediction"),
+        ("input inputs output outputs logits scores probabilities", "prediction"),
+        ("sample_weight sample_weights weights", "weight"),
+        ("class_weights alpha", "class_weight"),
+        ("pos_weight class_weight", "positive_weight"),
+        ("smoothing", "label_smoothing"),
+        ("ignore_label", "ignore_index"),
+        ("tau", "quantile"),
+        ("size_average reduce", "reduction"),
+        ("n_classes n_labels classes", "num_classes"),
+        ("pos_label", "positive"),
+        ("multioutput", "average"),
+        ("target_names", "names"),
+        ("batch_size batchsize n_samples", "size"),
+        ("random_state random_seed rng generator key", "seed"),
+        ("eps epsilon", "step", "delta"),
+        ("h dx rel_step abs_step", "step"),
+        ("n nth", "order"),
+        ("order acc", "accuracy"),
+        ("n_jobs num_workers processes", "workers"),
+        ("tol tolerance rel_tol", "rtol"),
+        ("abs_tol", "atol"),
+        ("dim", "axis"),
+        ("vectorize", "vectorized"),
+        ("verbose", "progress"),
+    )
+    for word in words.split()
+}
+
+# Words of other libraries for a function, a class or a module of xgrad.
+FUNCTIONS: dict[str, str] = {
+    # scikit-learn and torchmetrics
+    "accuracy_score": "metrics.accuracy",
+    "balanced_accuracy_score": "metrics.balanced_accuracy",
+    "top_k_accuracy_score": "metrics.top_k_accuracy",
+    "precision_score": "metrics.precision",
+    "recall_score": "metrics.recall",
+    "sensitivity": "metrics.recall",
+    "f1_score": "metrics.f1",
+    "fbeta_score": "metrics.f_beta",
+    "matthews_corrcoef": "metrics.matthews",
+    "mcc": "metrics.matthews",
+    "cohen_kappa_score": "metrics.cohen_kappa",
+    "roc_auc_score": "metrics.roc_auc",
+    "auroc": "metrics.roc_auc",
+    "auc": "metrics.roc_auc",
+    "confmat": "metrics.confusion_matrix",
+    "r2": "metrics.r2_score",
+    "explained_variance_score": "metrics.explained_variance",
+    "mape": "metrics.mean_absolute_percentage_error",
+    "medae": "metrics.median_absolute_error",
+    "AverageMeter": "metrics.Mean",
+    "MeanMetric": "metrics.Mean",
+    # losses of PyTorch, Keras, optax and the textbook
+    "mse": "losses.mean_squared_error",
+    "mse_loss": "losses.mean_squared_error",
+    "squared_error": "losses.mean_squared_error",
+    "l2_loss": "losses.half_squared_error",
+    "sum_squared_error": "losses.half_squared_error",
+    "rmse": "losses.root_mean_squared_error",
+    "mae": "losses.mean_absolute_error",
+    "l1_loss": "losses.mean_absolute_error",
+    "msle": "losses.mean_squared_log_error",
+    "huber_loss": "losses.huber",
+    "smooth_l1_loss": "losses.smooth_l1",
+    "quantile_loss": "losses.pinball",
+    "pinball_loss": "losses.pinball",
+    "mean_pinball_loss": "losses.pinball",
+    "poisson_nll_loss": "losses.poisson_nll",
+    "gaussian_nll_loss": "losses.gaussian_nll",
+    "cross_entropy_loss": "losses.softmax_cross_entropy",
+    "cross_entropy_with_logits": "losses.softmax_cross_entropy",
+    "softmax_cross_entropy_with_logits": "losses.softmax_cross_entropy",
+    "softmax_cross_entropy_with_integer_labels": "losses.softmax_cross_entropy",
+    "categorical_cross_entropy": "losses.cross_entropy",
+    "sparse_categorical_crossentropy": "losses.cross_entropy",
+    "cross_entropy_error": "losses.cross_entropy",
+    "nll": "losses.cross_entropy",
+    "nll_loss": "losses.cross_entropy",
+    "log_loss": "losses.cross_entropy",
+    "bce": "losses.binary_cross_entropy",
+    "bce_loss": "losses.binary_cross_entropy",
+    "binary_crossentropy": "losses.binary_cross_entropy",
+    "bce_with_logits": "losses.sigmoid_binary_cross_entropy",
+    "bce_with_logits_loss": "losses.sigmoid_binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "losses.sigmoid_binary_cross_entropy",
+    "kl_div_loss": "losses.kl_divergence",
+    "kl_div": "losses.kl_divergence",
+    "kl_divergence_loss": "losses.kl_divergence",
+    "hinge_loss": "losses.hinge",
+    "focal_loss": "losses.focal",
+    "sigmoid_focal_loss": "losses.focal",
+    "cosine_similarity": "losses.cosine_distance",
+    "cosine_embedding_loss": "losses.cosine_distance",
+    # derivatives of JAX, PyTorch, autograd, SciPy and the textbook
+    "grad": "gradient",
+    "numerical_gradient": "gradient",
+    "numerical_diff": "derivative",
+    "approx_fprime": "gradient",
+    "approx_derivative": "jacobian",
+    "elementwise_grad": "derivative",
+    "value_and_grad": "value_and_gradient",
+    "jac": "jacobian",
+    "jacfwd": "jacobian",
+    "jacrev": "jacobian",
+    "hess": "hessian",
+    "hessian_vector_product": "hvp",
+    "gradcheck": "check_gradient",
+    "check_grad": "check_gradient",
+    "check_grads": "check_gradient",
+    # the rest
+    "DataLoader": "batches",
+    "minibatches": "batches",
+    "expit": "special.sigmoid",
+    "to_categorical": "special.one_hot",
+    "assert_allclose": "testing.assert_close",
+    "asnumpy": "to_numpy",
+    "get_array_module": "namespace",
+}
+# Python's measure of mistyped words: "avrage" is 0.92 of "average", while "beta", which
+# is another word, is 0.67 of "delta".
+CLOSE = 0.8
+MODULES = ("losses", "metrics", "special", "plot", "testing")
+
+
+def missing_names(module: str) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a public module, which raises for every name."""
+
+    def missing_name(name: str) -> Any:
+        raise explain_missing_name(module, name)
+
+    return missing_name
+
+
+def explain_missing_name(module: str, name: str) -> AttributeError:
+    """Return the error for a name that a public module has not."""
+    message = f"module {module!r} has no attribute {name!r}"
+    # Tools ask modules for names with underscores.
+    own = None if name.startswith("_") else own_name(name)
+    if own is None:
+        # With `obj` Python suggests the nearest name.
+        return AttributeError(message, name=name, obj=importlib.import_module(module))
+    # Without names to compare with Python suggests none beside ours.
+    return AttributeError(f"{message}: use `xgrad.{own}`", name=name, obj=None)
+
+
+def own_name(name: str) -> str | None:
+    """Return the name below ``xgrad`` of what another library, or module, calls so."""
+    word = _spelling(name)
+    for module in ("", *MODULES):
+        names = importlib.import_module(f"xgrad.{module}".strip(".")).__all__
+        for own in names:
+            if _spelling(own) == word:
+                return f"{module}.{own}".strip(".")
+    return next((own for key, own in FUNCTIONS.items() if _spelling(key) == word), None)
+
+
+def _spelling(name: str) -> str:
+    """Return a name without what tells classes from functions: ``MSELoss``."""
+    return name.replace("_", "").lower()
+
+
+def explain_arguments(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    options: Mapping[str, Any],
+    error: TypeError,
+) -> TypeError:
+    """Return the error of a call whose arguments do not fit, in words that help."""
+    is_method = "." in function.__qualname__
+    owner = args[0] if is_method and args else None
+    # A loss is an object with a name and a signature of its own.
+    name = getattr(owner, "__name__", function.__qualname__)
+    signature = getattr(owner, "__signature__", None) or inspect.signature(function)
+    parameters = {n: p for n, p in signature.parameters.items() if n != "self"}
+    text = str(error).replace(f"{function.__qualname__}()", f"{name}()")
+    unknown = [option for option in options if option not in parameters]
+    if unknown:
+        named = [n for n, p in parameters.items() if p.kind != p.POSITIONAL_ONLY]
+        advice = "; ".join(_advise(word, named) for word in unknown)
+        return TypeError(f"{name}() got an unexpected keyword argument: {advice}")
+    if "missing" in text:
+        return TypeError(text)
+    positional = [n for n, p in parameters.items() if p.kind != p.KEYWORD_ONLY]
+    by_name = [n for n, p in parameters.items() if p.kind == p.KEYWORD_ONLY]
+    advice = f"give {', '.join(f'{n}=' for n in by_name)} by name" if by_name else ""
+    plural = "s" if len(positional) > 1 else ""
+    listed = " and ".join(f"`{n}`" for n in positional)
+    return TypeError(
+        f"{name}() takes {len(positional)} positional argument{plural}, {listed}, "
+        f"but got {len(args) - is_method}{advice and f': {advice}'}"
+    )
+
+
+def _advise(word: str, names: Sequence[str]) -> str:
+    own = meant_argument(word, names)
+    if own:
+        return f"`{word}` is called `{own}` by xgrad"
+    return f"`{word}` is none of {', '.join(names)}"
+
+
+def meant_argument(word: str, names: Sequence[str]) -> str | None:
+    """Return which of the names of arguments another word means, if it is known."""
+    own = [name for name in ARGUMENTS.get(word, ()) if name in names]
+    return next(iter(own or difflib.get_close_matches(word, names, 1, CLOSE)), None)

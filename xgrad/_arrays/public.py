@@ -1,0 +1,64 @@
+"""Calls of public functions as people write them, with pandas and wrong names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from xgrad._arrays.foreign import explain_arguments
+from xgrad._arrays.frames import has_frames, without_frames
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a public function that takes pandas objects, and explains its arguments.
+
+    Series and DataFrames reach it as NumPy arrays. An argument of another name, or one
+    too many, is answered with the names that the function has.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        arguments: Any = args, kwargs
+        # Nobody has a Series who has not imported pandas.
+        if "pandas" in sys.modules:
+            arguments = _without_frames(function, args, kwargs)
+        try:
+            return function(*arguments[0], **arguments[1])
+        except TypeError as error:
+            entry = error.__traceback__
+            # A call that fits has a frame of its own, in which its errors are raised.
+            if entry is None or entry.tb_next is not None:
+                raise
+            raise explain_arguments(function, args, kwargs, error) from None
+
+    return call
+
+
+def _without_frames(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with NumPy arrays in place of pandas objects."""
+    if not any(map(has_frames, (*args, *kwargs.values()))):
+        return args, kwargs
+    names = _positional_names(function, len(args))
+    return (
+        tuple(map(without_frames, args, names)),
+        {name: without_frames(value, name) for name, value in kwargs.items()},
+    )
+
+
+def _positional_names(function: Callable[..., Any], count: int) -> list[str]:
+    """Return the names of so many positional arguments, for messages."""
+    names: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind == parameter.VAR_POSITIONAL:
+            return names + [f"{parameter.name}[{i}]" for i in range(count - len(names))]
+        names.append(parameter.name)
+    # More than there are: the call itself will be refused.
+    return names + ["x"] * (count - len(names))
