@@ -15,7 +15,7 @@ RANKS = (
     ("_arrays",),
     ("_rules",),
     ("_kernels", "_tracing"),
-    ("_batched",),
+    ("_batched", "_autodiff"),
     ("_evaluation", "losses", "special", "_batches", "testing"),
     ("_differences", "metrics"),
     ("_quick",),
@@ -32,6 +32,7 @@ APART = {"losses", "special", "_batches", "testing", "metrics"}
 DERIVATIVES = {
     "_tracing",
     "_batched",
+    "_autodiff",
     "_evaluation",
     "_differences",
     "_quick",

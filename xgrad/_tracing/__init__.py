@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from xgrad._tracing import functions as functions
 from xgrad._tracing import protocols as protocols
+from xgrad._tracing.arguments import first_standin as first_standin
+from xgrad._tracing.arguments import tracer_of as tracer_of
 from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
 from xgrad._tracing.functions.reductions import sum_ as sum_
 from xgrad._tracing.functions.scans import running_sum as running_sum

@@ -1,0 +1,7 @@
+"""Exact derivatives of plain functions of NumPy and CuPy arrays."""
+
+from __future__ import annotations
+
+from xgrad._autodiff.backward import pull_back as pull_back
+from xgrad._autodiff.tape import Tape as Tape
+from xgrad._autodiff.taped import Taped as Taped

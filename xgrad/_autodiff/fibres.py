@@ -1,0 +1,173 @@
+"""The rules of functions of whole fibres: extrema, products, orders, running sums.
+
+Each takes the operation with its options, the array, the result, the axes and whether
+these stay (None: they keep their length). It returns a pull and what that keeps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
+FIBRES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Register the rule of a function by its names."""
+
+    def register(function: Rule) -> Rule:
+        for name in names:
+            FIBRES[name] = function
+        return function
+
+    return register
+
+
+def with_axes(g: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+    """Return an array with axes of length 1 in place of those that were reduced."""
+    return g if keepdims else np.expand_dims(g, axes)
+
+
+@rule("max", "min")
+def _extremum(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    return pull_extremum, (x, y, axes, keepdims)
+
+
+def pull_extremum(g: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    """Give equal shares of a cotangent to all entries that attain the extremum."""
+    attains = x == with_axes(y, axes, keepdims)
+    share = with_axes(g, axes, keepdims) / np.sum(attains, axis=axes, keepdims=True)
+    return np.where(attains, share, 0)
+
+
+@rule("prod")
+def _product(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    return pull_product, (x, axes, keepdims)
+
+
+def pull_product(g: Any, x: Any, axes: Any, keepdims: Any) -> Any:
+    """Multiply by the product of all other entries, without a division by an entry."""
+    others = in_rows(_product_of_others, x, axes)
+    return with_axes(g, axes, keepdims) * (
+        np.conj(others) if others.dtype.kind == "c" else others
+    )
+
+
+def in_rows(function: Callable[..., Any], x: Any, axes: tuple[int, ...]) -> Any:
+    """Apply a function of rows to the fibres along axes; return the shape of ``x``."""
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    order = [*rest, *axes]
+    shape = [x.shape[axis] for axis in order]
+    rows = x.transpose(order).reshape([*shape[: len(rest)], -1])
+    back = [order.index(axis) for axis in range(x.ndim)]
+    return function(rows).reshape(shape).transpose(back)
+
+
+def _product_of_others(rows: Any) -> Any:
+    ones = np.ones_like(rows[..., :1])
+    before = np.cumprod(np.concatenate([ones, rows[..., :-1]], axis=-1), axis=-1)
+    behind = np.concatenate([ones, rows[..., :0:-1]], axis=-1)
+    return before * np.cumprod(behind, axis=-1)[..., ::-1]
+
+
+@rule("var")
+def _variance(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    count = math.prod(x.shape[axis] for axis in axes) - operation[1]
+    return pull_variance, (x, count, axes, keepdims)
+
+
+def pull_variance(g: Any, x: Any, count: Any, axes: Any, keepdims: Any) -> Any:
+    """Return the cotangent of a variance: twice the deviations from the mean."""
+    deviations = x - np.mean(x, axis=axes, keepdims=True)
+    return (
+        with_axes(g, axes, keepdims)
+        * deviations
+        * (2 / count if count > 0 else math.nan)
+    )
+
+
+@rule("std")
+def _deviation(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    count = math.prod(x.shape[axis] for axis in axes) - operation[1]
+    return pull_deviation, (x, y, count, axes, keepdims)
+
+
+def pull_deviation(g: Any, x: Any, y: Any, count: Any, axes: Any, keepdims: Any) -> Any:
+    """Return the cotangent of a standard deviation; 0 at a deviation of 0, a corner."""
+    is_zero = y == 0
+    share = np.where(is_zero, 0, g / np.where(is_zero, 1, y) / 2)
+    return pull_variance(share, x, count, axes, keepdims)
+
+
+@rule("median", "quantile", "percentile")
+def _quantile(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    name, values = operation
+    share = (
+        0.5 if name == "median" else values[0] / (100 if name == "percentile" else 1)
+    )
+    return pull_quantile, (x, share, axes, keepdims)
+
+
+def pull_quantile(g: Any, x: Any, share: float, axes: Any, keepdims: Any) -> Any:
+    """Give a cotangent to the two entries between which a quantile lies."""
+
+    def weights(rows: Any) -> Any:
+        count = rows.shape[-1]
+        place = share * (count - 1)
+        low = min(int(place), max(count - 2, 0))
+        at = np.zeros(count, dtype=rows.dtype)
+        at[low] = 1 - (place - low)
+        if count > 1:
+            at[low + 1] = place - low
+        ranks = np.argsort(np.argsort(rows, axis=-1, kind="stable"), axis=-1)
+        return np.where(np.isnan(rows).any(axis=-1, keepdims=True), np.nan, at[ranks])
+
+    return with_axes(g, axes, keepdims) * in_rows(weights, x, axes)
+
+
+@rule("cumulative_sum")
+def _running_sum(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    return pull_running_sum, axes
+
+
+def pull_running_sum(g: Any, axis: int) -> Any:
+    """Sum the cotangents from the end."""
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+@rule("cumulative_prod")
+def _running_product(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    return pull_running_product, (x, y, axes[0])
+
+
+def pull_running_product(g: Any, x: Any, y: Any, axis: int) -> Any:
+    """Return the cotangent of running products, without a division by 0."""
+    if x.dtype.kind == "c":
+        x, y = np.conj(x), np.conj(y)
+    # Entry i is a factor of all products from i on. A division leaves it out, but 0.
+    if bool((x != 0).all()):
+        return pull_running_sum(g * y, axis) / x
+    x, g = np.moveaxis(x, axis, 0), np.moveaxis(g, axis, 0)
+    y, count = np.moveaxis(y, axis, 0), x.shape[0]
+    parts: list[Any] = [None] * count
+    tail: Any = 0
+    for i in range(count - 1, -1, -1):
+        tail = g[i] + (x[i + 1] * tail if i + 1 < count else 0)
+        parts[i] = tail * (y[i - 1] if i else 1)
+    return np.moveaxis(np.stack(parts), 0, axis)
+
+
+@rule("sort")
+def _sort(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    _, descending, kind = operation
+    order = np.argsort(-x if descending else x, axis=axes[0], kind=kind or "stable")
+    return pull_sort, (np.argsort(order, axis=axes[0], kind="stable"), axes[0])
+
+
+def pull_sort(g: Any, ranks: Any, axis: int) -> Any:
+    """Put the cotangents back to where the entries came from."""
+    return np.take_along_axis(g, ranks, axis)

@@ -1,0 +1,52 @@
+"""Find the name in NumPy of a function of entries, whatever library it comes from."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from xgrad._autodiff.rules import OPERATORS, Rule, rule_named
+
+# Names of the array API standard and of CuPy's kernels that NumPy has others for.
+NAMES_IN_NUMPY = {
+    "abs": "absolute",
+    "acos": "arccos",
+    "acosh": "arccosh",
+    "amax": "max",
+    "asin": "arcsin",
+    "asinh": "arcsinh",
+    "atan": "arctan",
+    "atan2": "arctan2",
+    "atanh": "arctanh",
+    "conj": "conjugate",
+    "mod": "remainder",
+    "pow": "power",
+    "round": "rint",
+    "true_divide": "divide",
+}
+CUPY = "cupy_"
+
+
+def find_rule(function: Any, xp: Any) -> Rule | None:
+    """Return the rule of a function of entries; None if there is none."""
+    name = name_in_numpy(function, xp)
+    return None if name is None else rule_named(NAMES_IN_NUMPY.get(name, name))
+
+
+def name_in_numpy(function: Any, xp: Any) -> str | None:
+    """Return the name of a function, if it is that of NumPy or of the namespace."""
+    if function in OPERATORS:
+        return OPERATORS[function]
+    # Functions that this package makes for options, such as the dtype of a cast.
+    if hasattr(function, "operation"):
+        return str(function.operation)
+    if isinstance(function, functools.partial):
+        return name_in_numpy(function.func, xp)
+    kernel = getattr(function, "name", "")
+    if isinstance(kernel, str) and kernel.startswith(CUPY):
+        return kernel.removeprefix(CUPY)
+    name = getattr(function, "__name__", "")
+    is_theirs = any(getattr(module, name, None) is function for module in (np, xp))
+    return name if is_theirs else None

@@ -1,0 +1,96 @@
+"""The rule of a function of entries: how each argument gets its share of a cotangent.
+
+Rules are made of the table of partial derivatives, and are looked up by the function
+itself: anybody may give a function the name of another.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xgrad._autodiff.partials import MINUS, ONE, PARTIALS, ZERO, Partial, itself
+
+Pull = Callable[..., Any]
+
+# Python's operators, by the names that NumPy has for them.
+OPERATORS: dict[Any, str] = {
+    operator.add: "add",
+    operator.sub: "subtract",
+    operator.mul: "multiply",
+    operator.truediv: "divide",
+    operator.floordiv: "floor_divide",
+    operator.mod: "remainder",
+    operator.pow: "power",
+    operator.neg: "negative",
+    operator.pos: "positive",
+    operator.abs: "absolute",
+}
+LETTERS = {"a": 0, "b": 1, "c": 2, "y": -1}
+
+
+class Argument:
+    """One argument of a rule: what its pull keeps, by position (-1 is the result)."""
+
+    __slots__ = ("complex", "kink", "needs", "partial", "pull")
+
+    def __init__(self, partial: Partial) -> None:
+        self.partial = partial
+        self.needs = tuple(LETTERS[letter] for letter in partial.needs)
+        self.pull = pull_of(partial)
+        self.kink = partial.kink
+        other = partial.for_complex
+        # Of an analytic function, whose derivative is conjugated.
+        self.complex: Argument | Pull = (
+            conjugate_pull_of(partial) if other is None else Argument(other)
+        )
+
+
+Rule = tuple[Argument | None, ...]  # None: the function is constant but for jumps
+
+
+def pull_of(partial: Partial) -> Pull:
+    """Return the function that takes a cotangent to that of the argument."""
+    derivative = partial.function
+    if partial is ONE or partial is MINUS:
+        return itself if partial is ONE else operator.neg
+    if partial.pull is not None:
+        return partial.pull
+    if derivative is itself:
+        return operator.truediv if partial.divides else operator.mul
+    if partial.divides:
+        return lambda g, *saved: g / derivative(*saved)
+    return lambda g, *saved: g * derivative(*saved)
+
+
+def conjugate_pull_of(partial: Partial) -> Pull:
+    """Return the same for complex numbers, by the conjugate of the derivative."""
+    derivative = partial.function
+    if partial is ONE or partial is MINUS or partial.pull is not None:
+        return pull_of(partial)
+    if partial.divides:
+        return lambda g, *saved: g / np.conj(derivative(*saved))
+    return lambda g, *saved: g * np.conj(derivative(*saved))
+
+
+def complex_rule(argument: Argument, value: Any) -> tuple[Argument, Pull]:
+    """Return the argument of a rule and its pull, where numbers are complex."""
+    other = argument.complex
+    if not isinstance(other, Argument):
+        return argument, other
+    # A function that is not analytic has its own rule for complex arguments only.
+    is_complex = value.dtype.kind == "c"
+    return (other, other.pull) if is_complex else (argument, argument.pull)
+
+
+@functools.cache
+def rule_named(name: str) -> Rule | None:
+    """Return the rule of a function of NumPy; None if there is none."""
+    partials = PARTIALS.get(name)
+    if partials is None:
+        return None
+    return tuple(None if p is ZERO else Argument(p) for p in partials)

@@ -1,0 +1,157 @@
+"""The pulls of functions that move, repeat, leave out or add up entries.
+
+Each takes the cotangent of the result, and what the tape has saved. Those that add take
+the buffer of the argument first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
+
+
+def as_before(g: Any) -> Any:
+    """Return the cotangent of a copy, or of an array that was repeated."""
+    return g
+
+
+def spread(
+    g: Any, shape: tuple[int, ...], missing: tuple[int, ...], divisor: int
+) -> Any:
+    """Return the cotangent of a sum over axes, ``missing`` ones of which are gone."""
+    if divisor != 1:
+        g = g / divisor
+    return np.expand_dims(g, missing) if missing else g
+
+
+def reshape_back(g: Any, shape: tuple[int, ...]) -> Any:
+    """Return the cotangent of an array in another shape."""
+    return g.reshape(shape)
+
+
+def permute_back(g: Any, axes: tuple[int, ...]) -> Any:
+    """Return the cotangent of an array with its axes in another order."""
+    inverse = [0] * len(axes)
+    for place, axis in enumerate(axes):
+        inverse[axis] = place
+    return g.transpose(inverse)
+
+
+def pick(g: Any, places: Any, shape: tuple[int, ...], is_source: Any = None) -> Any:
+    """Return the cotangent of an array whose entries were put at other places.
+
+    ``places`` has the shape of the result, and says which entry of the array stands
+    there; entries that are not ``is_source`` are none of it.
+    """
+    size = int(np.prod(shape, dtype=int))
+    if is_source is not None:
+        g, places = np.where(is_source, g, 0), np.where(is_source, places, 0)
+    flat, places = g.reshape(-1), places.reshape(-1)
+    if isinstance(g, np.ndarray) and g.dtype.kind != "c":
+        return np.bincount(places, flat, size).reshape(shape)
+    buffer = np.zeros(size, dtype=g.dtype, like=g)
+    add_at_places(buffer, flat, places)
+    return buffer.reshape(shape)
+
+
+def add_at_key(buffer: Any, g: Any, key: Any) -> None:
+    """Add a cotangent at a key that names no entry twice."""
+    buffer[key] += g
+
+
+def add_at_places(buffer: Any, g: Any, key: Any) -> None:
+    """Add a cotangent at a key that may name an entry several times."""
+    np.add.at(buffer, key, g)
+
+
+def add_at_chain(buffer: Any, g: Any, steps: tuple[Step, ...]) -> None:
+    """Add a cotangent to that part of a buffer which a chain of views shows."""
+    view = follow(buffer, steps)
+    view += g
+
+
+def read_chain(g: Any, steps: tuple[Step, ...], winners: Any) -> Any:
+    """Return the cotangent of a value that was assigned to what a chain shows.
+
+    Where a key names an entry twice, ``winners`` marks the values that remained.
+    """
+    part = follow(g, steps).copy()
+    return part if winners is None else np.where(winners, part, 0)
+
+
+def erase_chain(g: Any, steps: tuple[Step, ...]) -> None:
+    """Set to 0 that part of a cotangent which a chain shows: it was overwritten."""
+    view = follow(g, steps[:-1])
+    view[steps[-1][1]] = 0
+
+
+def follow(array: Any, steps: tuple[Step, ...]) -> Any:
+    """Return what a chain of views shows of an array."""
+    for step, argument in steps:
+        array = step(array, argument)
+    return array
+
+
+def reshape(array: Any, shape: tuple[int, ...]) -> Any:
+    """Return an array in another shape, as a step of a chain."""
+    return array.reshape(shape)
+
+
+def transpose(array: Any, axes: tuple[int, ...]) -> Any:
+    """Return an array with its axes in another order, as a step of a chain."""
+    return array.transpose(axes)
+
+
+def is_same_chain(first: tuple[Step, ...], second: tuple[Step, ...]) -> bool:
+    """Whether two chains of views lead to the same part of an array."""
+    return len(first) == len(second) and all(
+        a is b or (a[0] is b[0] and _is_same_key(a[1], b[1]))
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+def _is_same_key(a: Any, b: Any) -> bool:
+    items = (*a, *b) if isinstance(a, tuple) and isinstance(b, tuple) else (a, b)
+    # No view comes from a key with arrays, which would be compared entry by entry.
+    is_basic = not any(isinstance(i, list) or hasattr(i, "dtype") for i in items)
+    return a is b or (is_basic and a == b)
+
+
+def last_writers(key: Any, target: Any) -> Any:
+    """Return a mask of the values that remain where a key names entries twice.
+
+    None if it names every entry once; ``target`` is the array that is assigned to.
+    """
+    items = key if isinstance(key, tuple) else (key,)
+    if not any(names_entries(item) for item in items):
+        return None
+    numbers = np.full(target.shape, -1, like=target)
+    order = np.arange(int(np.prod(numbers[key].shape, dtype=int)), like=target)
+    order = order.reshape(numbers[key].shape)
+    numbers[key] = order
+    wins = numbers[key] == order
+    return None if bool(wins.all()) else wins
+
+
+def names_entries(item: Any) -> bool:
+    """Whether an item of a key is an array or a list of positions, which may repeat."""
+    if isinstance(item, list):
+        item = np.asarray(item)
+    return bool(getattr(item, "ndim", 0)) and item.dtype.kind in "iu"
+
+
+def is_basic(item: Any) -> bool:
+    """Whether an item of a key gives a view: None, an ellipsis, a slice, an integer."""
+    if item is None or item is Ellipsis or isinstance(item, slice):
+        return True
+    return isinstance(item, (int, np.integer)) and not isinstance(item, bool)
+
+
+def held_key(key: Any) -> Any:
+    """Return a key whose arrays nobody else can change."""
+    if isinstance(key, tuple):
+        return tuple(map(held_key, key))
+    return key.copy() if getattr(key, "ndim", 0) else key

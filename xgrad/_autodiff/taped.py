@@ -1,0 +1,122 @@
+"""Stand in for an array whose history is on a tape."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Self
+
+import numpy as np
+
+from xgrad._arrays import Array
+from xgrad._tracing import StandIn
+
+Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
+
+
+class Taped(StandIn):
+    """An array with its value, ``base``, and its position on the tape, ``at``.
+
+    A position of -1 marks a constant. A view has ``view``: the array whose memory it
+    shares, the steps that lead from there to it, and the version of that array that it
+    shows. ``version`` counts the assignments to an array, and ``kept`` tells that a
+    rule holds its memory, so that the next assignment copies it first.
+    """
+
+    __slots__ = ("at", "kept", "version", "view")
+
+    tracer: Any
+
+    def __init__(self, tape: Any, base: Array, at: int = -1) -> None:
+        self.tracer = tape
+        self.base = base
+        self.at = at
+        self.view: tuple[Taped, tuple[Step, ...], int] | None = None
+        self.version = 0
+        self.kept = False
+
+    def ensure_current(self) -> Self:
+        """Return itself, with the present content of the array that it is a view of."""
+        view = self.view
+        if view is not None and view[0].version != view[2]:
+            self.tracer.renew(self)
+        return self
+
+    def ensure_writable(self, value: Any) -> None:
+        """Do nothing: every array can be written into, also through its views."""
+
+    def as_view_of(self, source: Any) -> Self:
+        """Return itself: the primitives have linked views to their owners."""
+        return self
+
+    def assign(self, other: Any) -> None:
+        """Replace the content by that of another array."""
+        self.tracer.replace(self, other)
+
+    def update(self, new: Any) -> Any:
+        """Assign the result of ``x += other`` and the like; return the array to use."""
+        # A scalar of NumPy cannot be changed: its name gets a new one.
+        if isinstance(self.base, np.generic):
+            return new
+        self.tracer.replace(self, new)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.tracer.read(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.tracer.write(self, key, value)
+
+    def __bool__(self) -> bool:
+        # A branch: the derivative is that of the side that was taken.
+        self.tracer.used = True
+        return bool(self.ensure_current().base)
+
+    def __float__(self) -> float:
+        return float(self._constant("__float__"))
+
+    def __int__(self) -> int:
+        return int(self._constant("__int__"))
+
+    def __index__(self) -> int:
+        return operator.index(self._constant("__index__"))
+
+    def __complex__(self) -> complex:
+        return complex(self._constant("__complex__"))
+
+    def item(self, *args: Any) -> Any:
+        """Return an entry as a number, of an array that does not depend on x."""
+        return self._constant("item").item(*args)
+
+    def tolist(self) -> Any:
+        """Return the entries in lists, of an array that does not depend on x."""
+        return self._constant("tolist").tolist()
+
+    def _constant(self, name: str) -> Any:
+        """Return the value of a constant; refuse one that depends on x."""
+        if self.ensure_current().at >= 0:
+            raise self.tracer.refuse(*REFUSED[name])
+        return self.base
+
+    def __repr__(self) -> str:
+        if self.ensure_current().at < 0:
+            return repr(self.base)
+        # Noted, not raised, so that debuggers can show it.
+        self.tracer.refuse(
+            "the text of an array (str, repr, print)", "write it without"
+        )
+        return f"<{self.shape} {self.dtype} on a tape>"
+
+
+ARRAYS = "use the array itself and functions of arrays"
+REFUSED = {
+    "__float__": (
+        "float(x), a function of `math`, or an assignment of an entry of x into an "
+        "array that was made by `np.zeros` or the like",
+        f"{ARRAYS}, and `np.zeros(n, like=x)`, `np.zeros_like(x)` or `np.stack`",
+    ),
+    "__complex__": ("complex(x)", "use `astype`"),
+    "__int__": ("int(x)", "use `astype` or `np.floor`"),
+    "__index__": ("an index that is a float computed from x", "use `astype(int)`"),
+    "item": ("x.item()", ARRAYS),
+    "tolist": ("x.tolist()", ARRAYS),
+}
