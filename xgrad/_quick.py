@@ -28,13 +28,15 @@ from xgrad._evaluation import (
     CPU_BYTES,
     FEW_COLUMNS,
     ROUNDING,
-    Fallback,
-    Mode,
+    CallState,
+    Loop,
+    Sparse,
     Vectorized,
+    Way,
     agree,
     describe_move,
     note_at,
-    proved_mode,
+    proved_way,
     reason_of,
 )
 
@@ -51,30 +53,29 @@ def quick_gradient(
     method: Method,
     accuracy: int | None,
     vectorized: Vectorized,
-    fallback: Fallback,
+    state: CallState,
 ) -> tuple[Array | None, Any]:
     """Return the gradient, or None if the general way has to be taken, and ``f(x)``.
 
-    ``f(x)`` is None if ``f`` was not called. ``fallback`` notes an error of xgrad.
+    ``f(x)`` is None if ``f`` was not called. ``state`` notes an error of xgrad.
     """
     if type(x) is not np.ndarray or x.dtype not in DTYPES:
         return None, None
     if not 0 < x.size < MOST_ENTRIES:
         return None, None
-    mode: Mode | None
     if vectorized is False:
-        mode, width = "loop", 1
+        way: Way | None = Loop()
     elif isinstance(vectorized, str) and vectorized == "auto":
-        mode, width = proved_mode(f, x)
+        way = proved_way(f, x)
     else:
         return None, None
-    if mode not in ("loop", "sparse") or not callable(f):
+    if not isinstance(way, Loop | Sparse) or not callable(f):
         return None, None
     if not (accuracy is None or type(accuracy) is int):
         return None, None
     scheme, offsets = _stencil_and_offsets(method, accuracy)
     # More than one chunk on the general way: values and differences, side by side.
-    if x.size * len(offsets) * width * 2 * x.itemsize > CPU_BYTES:
+    if x.size * len(offsets) * max(1, way.width) * 2 * x.itemsize > CPU_BYTES:
         return None, None
     base = f(x.copy())
     # Differences do not use f(x), but its status is for the general way to tell.
@@ -82,9 +83,9 @@ def quick_gradient(
         return None, base
     # A copy: `f` may use one buffer again and again.
     base = x.dtype.type(base)
-    one_by_one = mode == "loop" or x.size <= FEW_COLUMNS
+    one_by_one = isinstance(way, Loop) or x.size <= FEW_COLUMNS
     with at_perturbed_points():
-        slopes = _differentiate(f, x, base, scheme, offsets, one_by_one, fallback)
+        slopes = _differentiate(f, x, base, scheme, offsets, one_by_one, state)
         return slopes, base
 
 
@@ -95,7 +96,7 @@ def _differentiate(
     scheme: Stencil,
     offsets: tuple[int, ...],
     one_by_one: bool,
-    fallback: Fallback,
+    state: CallState,
 ) -> Array | None:
     """Return the gradient; None where a value is no number, not finite, or wrong."""
     info = float_info(_xp(), x.dtype)
@@ -110,9 +111,7 @@ def _differentiate(
     if one_by_one:
         values, value_at_base = _values_one_by_one(f, x, coordinates), base
     else:
-        values = _differences_together(
-            f, x, flat, coordinates, base, info.eps, fallback
-        )
+        values = _differences_together(f, x, flat, coordinates, base, info.eps, state)
         value_at_base = 0.0
     if values is None:
         return None
@@ -224,7 +223,7 @@ def _differences_together(
     coordinates: Array,
     base: Any,
     eps: float,
-    fallback: Fallback,
+    state: CallState,
 ) -> Array | None:
     """Evaluate all points in one call, and subtract ``f(x)``: ``(offsets, entries)``.
 
@@ -251,7 +250,7 @@ def _differences_together(
     except Exception as error:
         reason = reason_of(error, f)
         if reason.is_fault:
-            fallback.reason = reason
+            state.loop_reason = reason
         return None
     finally:
         trace.close()

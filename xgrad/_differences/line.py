@@ -138,7 +138,7 @@ def directional_derivative(
     xp, x = function.xp, function.leaves[0]
     call, length = line_along(function, v, own=plan.method == "ladder")
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
-    path = Function(call, xp, None, (start,), function.mode)
+    path = Function(call, xp, None, (start,), function.vectorized)
     with open_evaluator(execution, x) as evaluator:
         problem = Problem(path, ("t",), plan, evaluator)
         base = problem.at_base()

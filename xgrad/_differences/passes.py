@@ -14,7 +14,15 @@ from xgrad._differences.plan import Plan, Scheme
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, concat_results
 from xgrad._differences.samples import Samples
-from xgrad._evaluation import Evaluator, Function, Points, choose_way, concat_blocks
+from xgrad._evaluation import (
+    Evaluator,
+    Function,
+    Neighborhood,
+    Points,
+    Way,
+    choose_way,
+    concat_blocks,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,16 +108,14 @@ class Passes:
 
         ``function`` is another one than that of the problem, at the same arrays.
         """
-        function = self.choose_way(function or self.function, leaf, points, base)
+        near = Neighborhood(function or self.function, leaf, points, base)
+        way = self.choose_way(near)
+        relative = way.gives_differences
         self.evaluator.meter.expect(points.total)
-        with closing(
-            self.evaluator.evaluate_columns(function, leaf, points, base)
-        ) as groups:
+        with closing(self.evaluator.evaluate_columns(way, near)) as groups:
             for start, stop, blocks in groups:
                 with quiet():
-                    samples = readout.samples(
-                        points, start, stop, blocks, function.gives_differences
-                    )
+                    samples = readout.samples(points, start, stop, blocks, relative)
                 del blocks
                 yield samples
                 del samples
@@ -119,18 +125,13 @@ class Passes:
         with quiet():
             return scheme.combine(samples, estimate)
 
-    def choose_way(
-        self, function: Function, leaf: int, points: Points, base: Array
-    ) -> Function:
-        """Return the function with the way to call it, as a checkpoint records it."""
-
-        def choose() -> Function:
-            return choose_way(self.evaluator, function, leaf, points, base)
-
+    def choose_way(self, near: Neighborhood) -> Way:
+        """Return the way to call a function near x, as a checkpoint records it."""
+        choose = functools.partial(choose_way, self.evaluator, near)
         checkpoint = self.evaluator.checkpoint
         if checkpoint is None:
             return choose()
-        return checkpoint.recorded_way(function, base, choose)
+        return checkpoint.recorded_way(near.function, choose)
 
     def _empty_result(self, leaf: int, base: Array, estimate: bool) -> Result:
         """Return the result of no column, ``(0, *f(x).shape)``."""
@@ -144,12 +145,11 @@ class Passes:
         self, function: Function, leaf: int, base: Array, points: Points
     ) -> Array:
         """Evaluate at the points of a single column, ``(offsets, *f(x).shape)``."""
-        function = self.choose_way(function, leaf, points, base)
+        near = Neighborhood(function, leaf, points, base)
+        way = self.choose_way(near)
         self.evaluator.meter.expect(points.total)
-        with closing(
-            self.evaluator.evaluate_columns(function, leaf, points, base)
-        ) as groups:
+        with closing(self.evaluator.evaluate_columns(way, near)) as groups:
             for _, _, blocks in groups:
                 values = concat_blocks(self.xp, blocks)[:, 0, ...]
-                return base + values if function.gives_differences else values
+                return base + values if way.gives_differences else values
         return self.xp.stack([base] * len(points.offsets))  # no entry moves

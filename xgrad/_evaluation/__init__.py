@@ -1,18 +1,20 @@
 """Calls of the caller's function: at which points, in which way, and by whom.
 
 A `Function` is bound to its arrays, an `Execution` says how to run it, and `Points` are
-divided into columns. `choose_way` finds the fastest way to call the function that is
-proved to be right, and an `Evaluator` yields the values.
+divided into columns; all of them near x are a `Neighborhood`. `choose_way` finds the
+fastest `Way` to call the function that is proved to be right, and an `Evaluator` yields
+the values.
 
 The modules, in reading order: `execution`, `sharing` and `progress`, the options;
-`prepare` and `function`; `points`, `columns`, `chunk` and `notes`; `ways`, `agreement`,
-`refusals` and `loop_warning`; `choice`, `proof` and `proved_ways`; `evaluator`,
-`workers` and `memory`; and `checkpoint`, `checkpoint_key`, `checkpoint_file` and
-`checkpoint_lock`.
+`prepare` and `function`; `points`, `columns`, `chunk`, `notes` and `neighborhood`;
+`ways` and `hidden_axis`; `agreement`, `refusals` and `loop_warning`; `choice`, `proof`
+and `proved_ways`; `call_state`, `evaluator`, `workers` and `memory`; and `checkpoint`,
+`checkpoint_key`, `checkpoint_file` and `checkpoint_lock`.
 """
 
 from xgrad._evaluation.agreement import ROUNDING as ROUNDING
 from xgrad._evaluation.agreement import agree as agree
+from xgrad._evaluation.call_state import CallState as CallState
 from xgrad._evaluation.choice import FEW_COLUMNS as FEW_COLUMNS
 from xgrad._evaluation.choice import choose_way as choose_way
 from xgrad._evaluation.columns import columns_of_colors as columns_of_colors
@@ -25,14 +27,14 @@ from xgrad._evaluation.evaluator import open_evaluator as open_evaluator
 from xgrad._evaluation.execution import CPU_BYTES as CPU_BYTES
 from xgrad._evaluation.execution import CheckpointPath as CheckpointPath
 from xgrad._evaluation.execution import Execution as Execution
-from xgrad._evaluation.execution import Mode as Mode
 from xgrad._evaluation.execution import Vectorized as Vectorized
 from xgrad._evaluation.execution import Workers as Workers
 from xgrad._evaluation.execution import execution_for as execution_for
 from xgrad._evaluation.function import Function as Function
-from xgrad._evaluation.loop_warning import Fallback as Fallback
+from xgrad._evaluation.hidden_axis import Sparse as Sparse
 from xgrad._evaluation.loop_warning import caller_level as caller_level
 from xgrad._evaluation.loop_warning import reason_of as reason_of
+from xgrad._evaluation.neighborhood import Neighborhood as Neighborhood
 from xgrad._evaluation.notes import describe_move as describe_move
 from xgrad._evaluation.notes import note_at as note_at
 from xgrad._evaluation.points import Points as Points
@@ -41,5 +43,7 @@ from xgrad._evaluation.points import row_of as row_of
 from xgrad._evaluation.prepare import bind_function as bind_function
 from xgrad._evaluation.prepare import checkpoint_of as checkpoint_of
 from xgrad._evaluation.progress import Progress as Progress
-from xgrad._evaluation.proved_ways import proved_mode as proved_mode
+from xgrad._evaluation.proved_ways import proved_way as proved_way
 from xgrad._evaluation.sharing import share_equal as share_equal
+from xgrad._evaluation.ways import Loop as Loop
+from xgrad._evaluation.ways import Way as Way

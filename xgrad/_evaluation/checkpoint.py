@@ -29,7 +29,9 @@ from xgrad._evaluation.checkpoint_file import (
 from xgrad._evaluation.checkpoint_key import pass_key
 from xgrad._evaluation.checkpoint_lock import lock_file
 from xgrad._evaluation.function import Function
-from xgrad._evaluation.points import Points
+from xgrad._evaluation.hidden_axis import WAYS
+from xgrad._evaluation.neighborhood import Neighborhood
+from xgrad._evaluation.ways import Way
 
 # Chunks of a pass at least, if it has so many points: the chunk that a worker has begun
 # when the process is killed is then below 0.4 % of a pass.
@@ -77,33 +79,23 @@ class Checkpoint:
             raise self._other_call("`f` returns something else at x")
         return from_host(xp, base, like=value, dtype=value.dtype)
 
-    def recorded_way(
-        self, function: Function, base: Array, choose: Callable[[], Function]
-    ) -> Function:
-        """Return the function in the mode that the file records for the next pass.
-
-        Otherwise choose a mode.
-        """
+    def recorded_way(self, function: Function, choose: Callable[[], Way]) -> Way:
+        """Return the way that the file records for the next pass, or else choose it."""
         passes = self._contents.passes
-        if function.mode != "auto" or self._next >= len(passes):
+        if function.vectorized != "auto" or self._next >= len(passes):
             return choose()
         key = passes[self._next].key
-        mode = key["mode"]
-        return replace(
-            function,
-            mode=mode,
-            width=key["width"],
-            base=None if mode == "loop" else base,
-        )
+        if key["mode"] not in WAYS:
+            raise self._damaged()
+        return WAYS[key["mode"]](key["width"])
 
-    def next_pass(
-        self, function: Function, leaf: int, points: Points, base: Array, most: int
-    ) -> Pass:
+    def next_pass(self, way: Way, near: Neighborhood, most: int) -> Pass:
         """Return the pass that begins, in chunks as they were cut at first.
 
         ``most`` is the number of points that may be evaluated at once.
         """
-        key = pass_key(function, leaf, points, tuple(base.shape))
+        points, base = near.points, near.base
+        key = pass_key(way, near)
         passes = self._contents.passes
         number, self._next = self._next, self._next + 1
         limit = max(1, -(-points.total // CHUNKS))

@@ -13,7 +13,8 @@ import numpy as np
 
 from xgrad._arrays import Array, to_numpy
 from xgrad._evaluation.function import Function
-from xgrad._evaluation.points import Points
+from xgrad._evaluation.neighborhood import Neighborhood
+from xgrad._evaluation.ways import Way
 
 PASS_NAMES = ("leaf", "mode", "width", "shape", "offsets", "steps", "columns", "bounds")
 
@@ -43,20 +44,16 @@ def call_key(
     }
 
 
-def pass_key(
-    function: Function, leaf: int, points: Points, shape: tuple[int, ...]
-) -> dict[str, Any]:
-    """Describe a pass over points in values that JSON knows.
-
-    ``shape`` is the shape of ``f(x)``.
-    """
+def pass_key(way: Way, near: Neighborhood) -> dict[str, Any]:
+    """Describe a pass over points in values that JSON knows."""
+    points = near.points
     sides = () if points.sides is None else (points.sides,)
     labels = () if points.column_of_entry is None else (points.column_of_entry,)
     values = (
-        leaf,
-        function.mode,
-        function.width,
-        list(shape),
+        near.leaf,
+        way.name,
+        way.width,
+        list(near.shape),
         list(points.offsets),
         _digest(points.step),
         _digest(*points.columns, *labels),

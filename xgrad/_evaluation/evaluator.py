@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,16 +18,17 @@ from xgrad._arrays import (
     is_numpy,
     on_device_of,
 )
+from xgrad._evaluation.call_state import CallState
 from xgrad._evaluation.checkpoint import Checkpoint
 from xgrad._evaluation.checkpoint_file import Pass
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.execution import Execution
-from xgrad._evaluation.function import Function
-from xgrad._evaluation.loop_warning import Fallback, Reason, warn_of_loop
+from xgrad._evaluation.loop_warning import warn_of_loop
 from xgrad._evaluation.memory import SMALL_BYTES, keep_released_memory
-from xgrad._evaluation.points import Points
+from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.progress import ProgressMeter
-from xgrad._evaluation.ways import at_proved_points
+from xgrad._evaluation.proof import evaluate_proved
+from xgrad._evaluation.ways import Loop, Way
 from xgrad._evaluation.workers import (
     ChunkTask,
     Store,
@@ -43,81 +44,62 @@ INDEX_BYTES = 8
 WINDOW_PER_WORKER = 2
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Evaluator:
-    """Evaluates chunks, and holds the state of one call.
-
-    ``proved`` maps the kinds of points of this call to the function with the way that
-    was proved for them; ``silent`` is whether loops are worth no warning, ``may_warn``
-    whether there was none so far, and ``fallback`` says why a chunk was evaluated in a
-    loop, if one was. ``first_values`` are those of the chunk by which a way was proved.
-    """
+    """Evaluates the chunks of one call, of which it holds the state."""
 
     execution: Execution
     meter: ProgressMeter
     workers: Any = None
     checkpoint: Checkpoint | None = None
-    silent: bool = False
-    may_warn: bool = True
-    proved: dict[Any, Function] = field(default_factory=dict)
-    fallback: Fallback = field(default_factory=Fallback)
-    first_values: tuple[Points, Chunk, Array] | None = None
-
-    def warn_once(self, warn: Callable[[Reason], None], reason: Reason) -> None:
-        """Warn the caller, unless there was a warning in this call before.
-
-        An error of xgrad is heard of in silent calls, too.
-        """
-        if self.may_warn and not (self.silent and not reason.is_fault):
-            self.may_warn = False
-            warn(reason)
+    state: CallState = field(default_factory=CallState)
 
     def evaluate_columns(
-        self, function: Function, leaf: int, points: Points, base: Array
+        self, way: Way, near: Neighborhood
     ) -> Generator[tuple[int, int, list[Array]], None, None]:
         """Yield the values around one group of columns after the other.
 
         A group is its first column, the one after its last, and blocks of offsets
-        ``(offsets, columns, *shape)``; ``base`` is ``f(x)``.
+        ``(offsets, columns, *f(x).shape)``.
         """
-        most = self._points_per_chunk(function, points, base)
+        points, most = near.points, self._points_per_chunk(way, near)
         if min(most, points.total) * points.point_bytes > SMALL_BYTES:
             keep_released_memory()
-        task = ChunkTask(function, leaf, points, tuple(base.shape), self.fallback)
+        task = ChunkTask(way, near, self.state)
         if self.checkpoint is None:
             chunks = list(points.chunks(most)) if points.total else []
             all_values = self._evaluate_rest(task, chunks)
         else:
-            one_pass = self.checkpoint.next_pass(function, leaf, points, base, most)
+            one_pass = self.checkpoint.next_pass(way, near, most)
             chunks = one_pass.chunks
-            all_values = self._evaluate_missing(self.checkpoint, one_pass, task, base)
+            all_values = self._evaluate_missing(self.checkpoint, one_pass, task)
         blocks: list[Array] = []
         with contextlib.closing(all_values):
             for chunk, values in zip(chunks, all_values, strict=True):
-                if self.fallback.reason is not None:
-                    self.warn_once(warn_of_loop, self.fallback.reason)
+                if self.state.loop_reason is not None:
+                    self.state.warn_once(warn_of_loop, self.state.loop_reason)
                 self.meter.add(chunk.size)
                 blocks.append(values)
                 if chunk.last == len(points.offsets):
                     yield chunk.start, chunk.stop, blocks
                     blocks = []
 
-    def begin(self, function: Function, leaf: int, points: Points, base: Array) -> bool:
+    def begin(self, way: Way, near: Neighborhood) -> bool:
         """Evaluate and prove the first chunk; return whether that went well.
 
         Its values stay for `evaluate_columns`. Only in this thread and without a
         checkpoint, and of NumPy arrays, which take no time to compare.
         """
-        if not (self.is_plain and is_numpy(function.xp)):
+        if not (self.is_plain and is_numpy(near.function.xp)):
             return False
-        chunk = next(points.chunks(self._points_per_chunk(function, points, base)))
+        chunk = next(near.points.chunks(self._points_per_chunk(way, near)))
         try:
-            values = at_proved_points(function, leaf, points, chunk, tuple(base.shape))
+            values = evaluate_proved(way, near, chunk)
         # What has failed is tried again at a few points and then in chunks, where
         # `reason_of` decides what the error means.
         except Exception:
             return False
-        self.first_values = points, chunk, values
+        self.state.first_values = near.points, chunk, values
         return True
 
     @property
@@ -127,28 +109,30 @@ class Evaluator:
 
     def _evaluate_rest(self, task: ChunkTask, chunks: list[Chunk]) -> Values:
         """Yield the values of all chunks, of which the first may be there."""
-        first, self.first_values = self.first_values, None
-        if first is not None and first[0] is task.points and first[1] == chunks[0]:
+        first, self.state.first_values = self.state.first_values, None
+        if first is not None and first[0] is task.near.points and first[1] == chunks[0]:
             yield first[2]
             chunks = chunks[1:]
             del first
         yield from self._evaluate(task, chunks, None)
 
-    def _points_per_chunk(self, function: Function, points: Points, base: Array) -> int:
-        size = float_info(function.xp, base.dtype).size
+    def _points_per_chunk(self, way: Way, near: Neighborhood) -> int:
+        points, base = near.points, near.base
+        size = float_info(near.function.xp, base.dtype).size
         point_bytes = points.point_bytes
-        if function.width:
+        if way.width:
             # An entry of the largest array has a value, a difference and positions for
             # a few gathers. Set by trial.
-            point_bytes = 2 * function.width * size + 8 * INDEX_BYTES
+            point_bytes = 2 * way.width * size + 8 * INDEX_BYTES
         point_bytes += math.prod(base.shape) * size
-        return self.execution.points_per_chunk(points, function.mode, point_bytes)
+        in_loop = isinstance(way, Loop)
+        return self.execution.points_per_chunk(points, point_bytes, in_loop)
 
     def _evaluate_missing(
-        self, checkpoint: Checkpoint, one_pass: Pass, task: ChunkTask, base: Array
+        self, checkpoint: Checkpoint, one_pass: Pass, task: ChunkTask
     ) -> Values:
         """Yield the values of all chunks; evaluate those that are not in the file."""
-        chunks, stored = one_pass.chunks, one_pass.values
+        near, chunks, stored = task.near, one_pass.chunks, one_pass.values
         missing = [i for i in range(len(chunks)) if i not in stored]
 
         def store(number: int, values: Array) -> None:
@@ -163,7 +147,7 @@ class Evaluator:
                     next(new)
                 # From the file, new values as well: sums depend on the layout, and a
                 # call that goes on must return the same bits.
-                yield from_host(task.function.xp, stored[i], like=base)
+                yield from_host(near.function.xp, stored[i], like=near.base)
             # Callables like `map` must not return more than one result for each chunk.
             collections.deque(new, maxlen=0)
 
@@ -190,13 +174,13 @@ def open_evaluator(
     *,
     silent: bool = False,
     checkpoint: contextlib.AbstractContextManager[Checkpoint] | None = None,
-    fallback: Fallback | None = None,
+    state: CallState | None = None,
 ) -> Iterator[Evaluator]:
     """Yield the evaluator of one call on the device of ``x``, with its own threads.
 
     One evaluation counts as ``each`` of the caller's function. A ``silent`` evaluator
-    does not warn of functions that are called with one point at a time. ``fallback``
-    says whether the call has come to that before.
+    does not warn of functions that are called with one point at a time. The call goes
+    on from a ``state``, if there is one.
     """
     meter = ProgressMeter(execution.progress, each)
     workers = execution.workers
@@ -206,13 +190,7 @@ def open_evaluator(
             if isinstance(workers, int):
                 workers = ThreadPoolExecutor(workers, "xgrad", device_adopter(x))
                 stack.enter_context(workers)
-            yield Evaluator(
-                execution,
-                meter,
-                workers,
-                file,
-                silent=silent,
-                fallback=fallback or Fallback(),
-            )
+            state = CallState(silent) if state is None else state
+            yield Evaluator(execution, meter, workers, file, state)
     finally:
         meter.close()

@@ -15,11 +15,6 @@ from xgrad._evaluation.progress import Progress
 from xgrad._evaluation.sharing import share_equal
 
 Vectorized = Literal["auto"] | bool
-# "batch": the caller's function takes a leading axis. "loop": one point a call.
-# "sparse" and "dense": many points by the hidden axis, with differences of the entries
-# that change or with values of all entries. "vmap": many points by the library's own
-# `vmap`. "auto": one of the last four, still to be chosen.
-Mode = Literal["auto", "batch", "loop", "sparse", "dense", "vmap"]
 CheckpointPath = str | os.PathLike[str] | None
 Workers = int | Executor | Callable[..., Iterable[Any]] | None
 # Near the size of a second-level cache: larger chunks of points only move more memory.
@@ -93,13 +88,6 @@ class Execution:
         )
 
     @property
-    def mode(self) -> Mode:
-        """The way to call ``f`` that the caller has set, or "auto"."""
-        if self.vectorized == "auto":
-            return "auto"
-        return "batch" if self.vectorized else "loop"
-
-    @property
     def worker_count(self) -> int:
         """Number of workers, if the executor tells it, or else of processors."""
         if self.workers is None or isinstance(self.workers, int):
@@ -114,14 +102,17 @@ class Execution:
             return max(1, sum(client.ncores().values()))
         return os.cpu_count() or 1
 
-    def points_per_chunk(self, points: Points, mode: Mode, point_bytes: int) -> int:
-        """Return how many points to evaluate at once, each of so many bytes."""
+    def points_per_chunk(self, points: Points, point_bytes: int, in_loop: bool) -> int:
+        """Return how many points to evaluate at once, each of so many bytes.
+
+        ``in_loop`` says that the function is called with one point at a time.
+        """
         free = free_gpu_bytes(points.base) if self.max_bytes is None else None
         if self.max_bytes is not None:
             budget = self.max_bytes
         else:
             budget = CPU_BYTES if free is None else free // GPU_SHARE
-            if free is not None and mode == "loop":
+            if free is not None and in_loop:
                 budget = min(budget, LOOP_BYTES)
         if self.max_bytes is not None or free is not None:
             budget //= self.worker_count  # all workers together stay within it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,8 +22,7 @@ from xgrad._arrays import (
     rebuild,
     wide_dtype,
 )
-from xgrad._batched import Memo
-from xgrad._evaluation.execution import Mode
+from xgrad._evaluation.execution import Vectorized
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,33 +30,22 @@ class Function(Portable):
     """The caller's function of a tree of arrays, and the arrays it is evaluated at.
 
     ``leaves`` are the arrays of ``tree`` as floats. The caller's function gets copies
-    of them only, so that one that writes into its argument harms nobody. ``width`` is
-    the number of entries of the largest array at each point, and ``base`` is ``f(x)``;
-    they are 0 and None until `choose_way` has set them.
+    of them only, so that one that writes into its argument harms nobody. ``vectorized``
+    is the option of the caller. ``width`` is the number of entries of the largest array
+    at each point in a batch, or 0 if that is the array itself.
     """
 
     call: Callable[[Any], Any]
     xp: Any
     tree: Any
     leaves: tuple[Array, ...]
-    mode: Mode
+    vectorized: Vectorized = "auto"
     width: int = 0
-    base: Array | None = None
 
     @property
     def batched(self) -> bool:
         """Whether the caller's function takes a leading axis of points."""
-        return self.mode == "batch"
-
-    @property
-    def gives_differences(self) -> bool:
-        """Whether its values at points are differences from ``f(x)``."""
-        return self.mode == "sparse"
-
-    @functools.cached_property
-    def memo(self) -> Memo:
-        """Results of the base that all chunks around one ``x`` share."""
-        return Memo()
+        return self.vectorized != "auto" and bool(self.vectorized)
 
     @property
     def anchor(self) -> Array:
@@ -75,7 +62,7 @@ class Function(Portable):
         if self.batched:
             value = self.evaluate(self.copy_leaves(lambda leaf: leaf[None, ...]))
             return _only_point(value)
-        return self.evaluate(self.copy_leaves(lambda leaf: leaf))
+        return self.evaluate(self.copy_leaves())
 
     def at_point(self, x: Array) -> Array:
         """Evaluate ``f`` at another ``x``, for a function of a single array."""
@@ -85,15 +72,16 @@ class Function(Portable):
             return self.evaluate([x])
 
     def copy_leaves(
-        self, view: Callable[[Array], Array], without: int = -1
+        self, view: Callable[[Array], Array] | None = None, without: int = -1
     ) -> list[Any]:
-        """Return views of fresh copies of the leaves, with None for one of them."""
+        """Return fresh copies of the leaves, or views of them; None for one leaf."""
         if without == 0 and len(self.leaves) == 1:
             return [None]
-        return [
-            None if i == without else view(copied(self.xp, leaf))
+        copies = [
+            None if i == without else copied(self.xp, leaf)
             for i, leaf in enumerate(self.leaves)
         ]
+        return copies if view is None else [x if x is None else view(x) for x in copies]
 
     def evaluate(self, arguments: list[Any]) -> Array:
         """Call ``f`` with one array for each leaf, and convert its result."""

@@ -10,7 +10,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,19 +35,6 @@ class Reason(NamedTuple):
 
     text: str
     is_fault: bool = False
-
-
-@dataclass(eq=False)
-class Fallback:
-    """The reason why a chunk of a call fell back to one point at a time, if one did.
-
-    All that follows in this call is evaluated in this way at once.
-    """
-
-    reason: Reason | None = None
-
-    def __bool__(self) -> bool:
-        return self.reason is not None
 
 
 def warn_of_loop(reason: Reason) -> None:

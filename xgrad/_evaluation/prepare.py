@@ -43,7 +43,7 @@ def bind_function(
             floats = [as_float(xp, "x", cast(xp, leaf, dtype)) for leaf in floats]
     # The structure without the arrays, which would travel to every worker twice.
     skeleton = rebuild(x, [None] * len(named_leaves)) if nested else None
-    return Function(f, xp, skeleton, tuple(floats), execution.mode), named_leaves
+    return Function(f, xp, skeleton, tuple(floats), execution.vectorized), named_leaves
 
 
 def checkpoint_of(

@@ -15,14 +15,23 @@ from xgrad._arrays import (
     quiet,
 )
 from xgrad._batched import Trace
-from xgrad._evaluation.agreement import ROUNDING, agree, allowed_noise, finite_size
+from xgrad._evaluation.agreement import (
+    ROUNDING,
+    agree,
+    allowed_noise,
+    finite_size,
+    is_same,
+)
 from xgrad._evaluation.chunk import Chunk
-from xgrad._evaluation.execution import Mode
-from xgrad._evaluation.function import Function
-from xgrad._evaluation.points import Points
+from xgrad._evaluation.hidden_axis import HiddenAxis
+from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
-from xgrad._evaluation.ways import OTHER_RESULTS, attempt, trace_points
+from xgrad._evaluation.ways import Loop, Way
 
+OTHER_RESULTS = (
+    "they differ for many points and for one, as those of functions that look at the "
+    "type of x, change it in place or catch errors; write it without"
+)
 # Arrays larger than this at each point gain nothing from standing side by side: of the
 # call overhead that is saved, little is left beside the arithmetic. Set by trial.
 CPU_ROW_BYTES = 16 * 2**10
@@ -33,124 +42,101 @@ GPU_ROW_BYTES = 32 * 2**20
 class Sample:
     """A chunk of a few points, and the values of plain calls there."""
 
-    points: Points
+    near: Neighborhood
     chunk: Chunk
     expected: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Proof:
-    """Compares ways to call a function with plain calls, around one of its arrays.
+    """Compares ways to call a function with plain calls, near x."""
 
-    ``leaf`` is the number of the array that ``points`` move; ``base`` is ``f(x)``.
-    """
-
-    function: Function
-    leaf: int
-    points: Points
-    base: Array
+    near: Neighborhood
 
     @property
     def row_limit(self) -> int:
         """Bytes of an array at one point up to which points stand side by side."""
-        on_cpu = free_gpu_bytes(self.points.base) is None
+        on_cpu = free_gpu_bytes(self.near.points.base) is None
         return CPU_ROW_BYTES if on_cpu else GPU_ROW_BYTES
 
     def sample(self, again: bool) -> Sample:
-        """Make plain calls at a few points, or at one if a mode was proved before."""
-        points, count = self.points, self.points.count
-        positions = [count // 2] if again else _sample_positions(count)
+        """Make plain calls at a few points, or at one if a way was proved before."""
+        points = self.near.points
+        positions = [points.count // 2] if again else _sample_positions(points.count)
         if points.columns:
             points = points.at_positions(positions)
         # One offset of each column is enough, and not always the same side.
         first = 0 if len(points.offsets) == 1 else len(positions) % 2
         chunk = Chunk(0, points.count, first, first + 1)
-        plain = replace(self.function, mode="loop")
-        shape = tuple(self.base.shape)
-        return Sample(points, chunk, attempt(plain, self.leaf, points, chunk, shape))
+        near = self.near.at(points)
+        return Sample(near, chunk, Loop().evaluate(near, chunk))
 
-    def prove(self, mode: Mode, sample: Sample, again: bool) -> Function:
-        """Return the function in a mode whose values agree with those of plain calls.
+    def prove(self, way: Way, sample: Sample, again: bool) -> Way:
+        """Return the way, with its width, if its values are those of plain calls.
 
-        It is a loop where the mode would take longer. Raise `RefusedError` or
+        Return a loop where the way would take longer. Raise `RefusedError` or
         `NotFiniteError` where the values are wrong, or the error that ``f`` raises.
-        ``again`` is whether the mode was proved before.
+        ``again`` is whether the way was proved before.
         """
-        function = replace(self.function, mode=mode, base=self.base)
-        width, pays = math.prod(sample.points.base.shape), True
-        if mode == "vmap":
-            values, value = self._mapped_values(function, sample), self.base
-        else:
-            values, value, trace = self._traced_values(function, sample, again)
+        near = self.near.at(sample.near.points)
+        width, pays = math.prod(near.points.base.shape), True
+        if isinstance(way, HiddenAxis):
+            values, value, trace = _traced_values(way, near, sample.chunk, again)
             width = max(1, trace.width)
             # An entry that differs costs about twice: a difference beside its value.
-            pays = trace.dense or 2 * trace.work < trace.base_work
+            pays = not trace.dense and 2 * trace.work < trace.base_work
+        else:
+            values, value = way.evaluate(near, sample.chunk), near.base
         with quiet():
-            self._require_agreement(function, values, value, sample)
-        size = float_info(self.function.xp, sample.points.base.dtype).size
-        if width * size > self.row_limit and not (pays and mode == "sparse"):
-            return replace(function, mode="loop")
-        return replace(function, width=width)
-
-    def _mapped_values(self, function: Function, sample: Sample) -> Array:
-        shape = tuple(self.base.shape)
-        return attempt(function, self.leaf, sample.points, sample.chunk, shape)
-
-    def _traced_values(
-        self, function: Function, sample: Sample, again: bool
-    ) -> tuple[Array, Array, Trace]:
-        """Evaluate a sample through the hidden axis: values, ``f(x)`` and the trace."""
-        points, chunk = sample.points, sample.chunk
-        with at_perturbed_points():
-            values, (value, trace) = trace_points(function, self.leaf, points, chunk)
-        shape = (chunk.size, *self.base.shape)
-        if tuple(values.shape) != shape:
-            raise RefusedError("their shape differs from that of f(x)")
-        if not (again or trace.is_numpy or bool(trace.diffs_are_finite)):
-            raise NotFiniteError
-        return function.xp.reshape(values, (1, *shape)), value, trace
+            self._require_agreement(way, values, value, sample)
+        size = float_info(near.function.xp, near.points.base.dtype).size
+        if width * size > self.row_limit and not (pays and way.gives_differences):
+            return Loop()
+        return replace(way, width=width)
 
     def _require_agreement(
-        self, function: Function, values: Array, value: Array, sample: Sample
+        self, way: Way, values: Array, value: Array, sample: Sample
     ) -> None:
         """Raise unless values and ``f(x)`` are those of plain calls, up to rounding."""
-        if function.gives_differences:
+        if way.gives_differences:
             values = value + values
         # f(x) itself was real, and rounds otherwise.
-        if is_complex(function.xp, sample.points.base):
-            value = self.base
+        if is_complex(self.near.function.xp, self.near.points.base):
+            value = self.near.base
         if not self._agree(values, sample.expected, value):
             raise RefusedError(OTHER_RESULTS)
 
     def _agree(self, values: Array, expected: Array, value: Array) -> bool:
-        xp = self.function.xp
-        eps = max(float_info(xp, x.dtype).eps for x in (self.base, self.points.base))
-        if not math.prod(self.base.shape):
+        function, base = self.near.function, self.near.base
+        xp = function.xp
+        eps = max(float_info(xp, x.dtype).eps for x in (base, self.near.points.base))
+        if not math.prod(base.shape):
             return True
         # Each entry by its own size: a small one must not hide behind a large one.
-        size = xp.maximum(finite_size(xp, expected), finite_size(xp, self.base))
+        size = xp.maximum(finite_size(xp, expected), finite_size(xp, base))
 
         def within(allowed: Array) -> bool:
             same_values = xp.all(agree(values, expected, allowed))
             smallest = xp.min(allowed, axis=(0, 1))
-            return bool(same_values & xp.all(agree(value, self.base, smallest)))
+            return bool(same_values & xp.all(agree(value, base, smallest)))
 
         allowed = ROUNDING * eps * size
         if within(allowed):
             return True
-        return within(allowed + allowed_noise(self.function, self.base, eps, size))
+        return within(allowed + allowed_noise(function, base, eps, size))
 
     def require_deterministic(self) -> None:
         """Raise if a second call at one point gives another result."""
-        xp, function = self.function.xp, self.function
+        function = self.near.function
+        xp = function.xp
         with at_perturbed_points():
-            once = self.base
+            once = self.near.base
             # f(x) itself was real, and rounds otherwise.
             if is_complex(xp, function.anchor):
                 once = function.evaluate(self._complex_leaves())
                 again = function.evaluate(self._complex_leaves())
             else:
-                again = function.evaluate(function.copy_leaves(lambda x: x))
+                again = function.evaluate(function.copy_leaves())
         if not math.prod(once.shape):
             return
         if tuple(again.shape) == tuple(once.shape) and _agree_as_wholes(
@@ -170,13 +156,45 @@ class Proof:
         Numbers whose imaginary part is 0 equal real ones, for which `lru_cache` inside
         of the function would answer with what it has stored for those.
         """
-        leaves = self.function.copy_leaves(lambda x: x, without=self.leaf)
-        coordinates = self.points.coordinates_at(self.points.offsets[0])
-        xp = self.function.xp
-        leaves[self.leaf] = xp.asarray(
-            xp.reshape(coordinates, self.points.base.shape), copy=True
+        function, points = self.near.function, self.near.points
+        leaves = function.copy_leaves(without=self.near.leaf)
+        coordinates = points.coordinates_at(points.offsets[0])
+        xp = function.xp
+        leaves[self.near.leaf] = xp.asarray(
+            xp.reshape(coordinates, points.base.shape), copy=True
         )
         return leaves
+
+
+def evaluate_proved(way: Way, near: Neighborhood, chunk: Chunk) -> Array:
+    """Evaluate a chunk, and prove one of its points by a plain call.
+
+    Raise `RefusedError` where that has another value.
+    """
+    values = way.evaluate(near, chunk)
+    column = (chunk.start + chunk.stop) // 2
+    one = Chunk(column, column + 1, chunk.first, chunk.first + 1)
+    expected = Loop().evaluate(near, one)[0, 0, ...]
+    value = values[0, column - chunk.start, ...]
+    if way.gives_differences:
+        value = near.base + value
+    if not is_same(near.function, value, expected, near.base):
+        raise RefusedError(OTHER_RESULTS)
+    return values
+
+
+def _traced_values(
+    way: HiddenAxis, near: Neighborhood, chunk: Chunk, again: bool
+) -> tuple[Array, Array, Trace]:
+    """Evaluate a sample through the hidden axis: values, ``f(x)`` and the trace."""
+    xp, shape = near.function.xp, (chunk.size, *near.shape)
+    with at_perturbed_points():
+        values, value, trace = way.trace(near, chunk)
+    if tuple(values.shape) != shape:
+        raise RefusedError("their shape differs from that of f(x)")
+    if not (again or trace.is_numpy or bool(trace.diffs_are_finite)):
+        raise NotFiniteError
+    return xp.reshape(values, (1, *shape)), value, trace
 
 
 def _sample_positions(count: int) -> list[int]:

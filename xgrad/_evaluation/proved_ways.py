@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._evaluation.execution import Mode
-from xgrad._evaluation.function import Function
-from xgrad._evaluation.points import Points
+from xgrad._evaluation.neighborhood import Neighborhood
+from xgrad._evaluation.ways import Loop, Way
 
 # Environment variable for tests: "1" evaluates all entries at all points, "0" those
 # that differ; either of them also where a loop would be faster.
@@ -34,45 +33,44 @@ SCALARS = (bool, int, str, bytes, type(None))
 
 @dataclass(eq=False)
 class ProvedWays:
-    """The modes that were proved for one function, with the widths they have.
+    """The ways that were proved for one function, with the widths they have.
 
-    A key of ``modes`` is a `proof_key`. ``last`` is the mode proved last. ``function``
-    is the function itself, by which it is known again.
+    A key of ``ways`` is a `proof_key`. ``last`` is the way proved last. ``function`` is
+    the function itself, by which it is known again.
     """
 
     function: weakref.ref[Any] | None = None
-    modes: dict[Any, tuple[Mode, int]] = field(default_factory=dict)
-    last: Mode | None = None
+    ways: dict[Any, Way] = field(default_factory=dict)
+    last: Way | None = None
 
-    def find(self, key: Any) -> tuple[Mode | None, int]:
-        """Return the mode and the width for a key; None if there was no proof.
+    def find(self, key: Any) -> Way | None:
+        """Return the way for a key; None if there was no proof.
 
-        A mode may have been proved for another function of the same code. As always,
-        one point is proved again before it is used.
+        It may have been proved for another function of the same code. As always, one
+        point is proved again before it is used.
         """
-        proved = self.modes.get(key)
+        proved = self.ways.get(key)
         if proved is None:
             proved = self._of_same_code(key)
-            if proved is None:
-                return None, 0
-            self.modes[key], self.last = proved, proved[0]
+            if proved is not None:
+                self.ways[key] = self.last = proved
         return proved
 
-    def remember(self, key: Any, mode: Mode, width: int) -> None:
-        """Remember the mode for this function, and for others of its code."""
-        self.last = mode
-        if self.modes.get(key) == (mode, width):
+    def remember(self, key: Any, way: Way) -> None:
+        """Remember the way for this function, and for others of its code."""
+        self.last = way
+        if self.ways.get(key) == way:
             return
-        self.modes[key] = mode, width
+        self.ways[key] = way
         f = None if self.function is None else self.function()
         if (code := _code_of(f)) is not None:
             kinds = _BY_CODE.setdefault(code, {})
-            kinds[key, _kind_of(f, exact=mode == "loop")] = mode, width
+            kinds[key, _kind_of(f, exact=isinstance(way, Loop))] = way
             if len(kinds) > MOST_KINDS:
                 # Of a list, since another thread may add to it meanwhile.
                 kinds.pop(next(iter(list(kinds))), None)
 
-    def _of_same_code(self, key: Any) -> tuple[Mode, int] | None:
+    def _of_same_code(self, key: Any) -> Way | None:
         f = None if self.function is None else self.function()
         kinds = _BY_CODE.get(code) if (code := _code_of(f)) is not None else None
         if not kinds:
@@ -86,13 +84,13 @@ _MEMORY: weakref.WeakKeyDictionary[Any, dict[Any, ProvedWays]] = (
     weakref.WeakKeyDictionary()
 )
 # By the code, and then by the key of a proof and the kinds of enclosed values.
-_BY_CODE: weakref.WeakKeyDictionary[CodeType, dict[Any, tuple[Mode, int]]] = (
+_BY_CODE: weakref.WeakKeyDictionary[CodeType, dict[Any, Way]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 def proved_ways(f: Any) -> ProvedWays:
-    """Return the modes proved for a function, remembered as long as it lives."""
+    """Return the ways proved for a function, remembered as long as it lives."""
     owner, function = (
         (f.__self__, f.__func__) if isinstance(f, MethodType) else (f, None)
     )
@@ -152,13 +150,14 @@ def _describe(value: Any, exact: bool) -> Any:
     return kind, id(value) if exact else 0
 
 
-def mode_of(f: Callable[..., Any]) -> Mode | None:
-    """Return the mode that ``vectorized="auto"`` proved last for a function."""
-    return proved_ways(f).last
+def mode_of(f: Callable[..., Any]) -> str | None:
+    """Return the name of the way that was proved last for a function."""
+    last = proved_ways(f).last
+    return None if last is None else last.name
 
 
-def proved_mode(f: Callable[..., Any], x: Array) -> tuple[Mode | None, int]:
-    """Return mode and width of a scalar function of one NumPy array; None if unknown.
+def proved_way(f: Callable[..., Any], x: Array) -> Way | None:
+    """Return the way for a scalar function of one NumPy array; None if unknown.
 
     The key is that of `proof_key` for a gradient, put together without a `Function`.
     """
@@ -173,16 +172,17 @@ def _gradient_key(shape: tuple[int, ...], char: str, switch: str | None) -> Any:
     return ("array_api_compat.numpy", 0, True, 1, name, leaves, (), switch)
 
 
-def proof_key(function: Function, leaf: int, points: Points, base: Array) -> Any:
+def proof_key(near: Neighborhood) -> Any:
     """Return the key of a proof: namespace, leaf, kind of columns, dtypes, shapes."""
+    function, points = near.function, near.points
     return (
         function.xp.__name__,
-        leaf,
+        near.leaf,
         points.by_entries,
         len(points.columns),
         _name_of(points.base.dtype),
         tuple((tuple(x.shape), _name_of(x.dtype)) for x in function.leaves),
-        tuple(base.shape),
+        near.shape,
         os.environ.get(SWITCH),
     )
 

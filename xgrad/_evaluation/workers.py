@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad._arrays import Array, is_out_of_memory
+from xgrad._evaluation.call_state import CallState
 from xgrad._evaluation.chunk import Chunk
-from xgrad._evaluation.function import Function
-from xgrad._evaluation.loop_warning import Fallback, Reason
-from xgrad._evaluation.points import Points
-from xgrad._evaluation.ways import at_points
+from xgrad._evaluation.loop_warning import Reason, reason_of
+from xgrad._evaluation.neighborhood import Neighborhood
+from xgrad._evaluation.ways import Loop, Way
 
 # Values of the chunks, in order.
 Values = Generator[Array, None, None]
@@ -25,28 +25,26 @@ Store = Callable[[int, Array], None]
 class ChunkTask:
     """All that a worker needs to evaluate any chunk of the points of one leaf.
 
-    ``shape`` is the shape of ``f(x)``. Threads share the ``fallback``; another process
-    has its own, and sends the reason together with the values.
+    Threads share the ``state`` of the call; another process has its own, and sends the
+    reason for a loop together with the values.
     """
 
-    function: Function
-    leaf: int
-    points: Points
-    shape: tuple[int, ...]
-    fallback: Fallback
+    way: Way
+    near: Neighborhood
+    state: CallState
 
     def __call__(self, chunk: Chunk) -> tuple[Array, Reason | None]:
         """Return the values at a chunk, ``(offsets, columns, *shape)``.
 
         The second value is the reason for a loop, if there was one.
         """
-        return self.evaluate(chunk, chunk.size)[0], self.fallback.reason
+        return self.evaluate(chunk, chunk.size)[0], self.state.loop_reason
 
     def receive(self, result: tuple[Array, Reason | None]) -> Array:
         """Return the values that a call has sent, and note the reason for a loop."""
         values, reason = result
         if reason is not None:
-            self.fallback.reason = reason
+            self.state.loop_reason = reason
         return values
 
     def evaluate(self, chunk: Chunk, most: int) -> tuple[Array, int]:
@@ -57,15 +55,7 @@ class ChunkTask:
         """
         if chunk.size <= most:
             try:
-                values = at_points(
-                    self.function,
-                    self.leaf,
-                    self.points,
-                    chunk,
-                    self.shape,
-                    self.fallback,
-                )
-                return values, most
+                return self._values(chunk), most
             except Exception as error:
                 if chunk.size == 1 or not is_out_of_memory(error):
                     raise
@@ -77,7 +67,23 @@ class ChunkTask:
         left, most = self.evaluate(first, most)
         right, most = self.evaluate(second, most)
         axis = 1 if first.start != second.start else 0
-        return self.function.xp.concat([left, right], axis=axis), most
+        return self.near.function.xp.concat([left, right], axis=axis), most
+
+    def _values(self, chunk: Chunk) -> Array:
+        """Evaluate a chunk; in a loop, once a way that xgrad chose has failed."""
+        way, near, state = self.way, self.near, self.state
+        if not way.needs_proof:
+            return way.evaluate(near, chunk)
+        if state.loop_reason is None:
+            try:
+                return way.evaluate(near, chunk)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                state.loop_reason = reason_of(error, near.function.call)
+        # Called with one point, `f` raises the caller's own error or none at all.
+        values = Loop().evaluate(near, chunk)
+        return values - near.base if way.gives_differences else values
 
 
 def evaluate_in_turn(

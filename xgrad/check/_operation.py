@@ -92,7 +92,7 @@ class Operation:
             as_float(xp, name, x)
             for name, x in zip(self.names, self.arrays, strict=True)
         )
-        return Function(self.cotangent_sum, xp, [None] * len(floats), floats, "loop")
+        return Function(self.cotangent_sum, xp, [None] * len(floats), floats, False)
 
     @property
     def value(self) -> Array:

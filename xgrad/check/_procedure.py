@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xgrad._arrays import at_perturbed_points, quiet, require_same_shape
-from xgrad._evaluation import Mode
 from xgrad.check._arguments import Arguments
 from xgrad.check._conclusion import JudgedSlopes, conclude, taylor_rate
 from xgrad.check._hint import explain
@@ -94,8 +93,8 @@ def _with_noise(
     if varies:
         # No way to evaluate many points at once can be proved for it, so that none is
         # tried: each trial would differ from the plain calls.
-        mode: Mode = "batch" if checked.function.batched else "loop"
-        function = replace(checked.function, mode=mode)
+        function = checked.function
+        function = replace(function, vectorized=function.batched)
         problem = replace(checked.problem, function=function)
         checked = replace(checked, problem=problem)
     return checked.with_measured_noise(seed)

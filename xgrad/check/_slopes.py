@@ -34,7 +34,7 @@ from xgrad._differences import (
     noise_level,
     rungs_for,
 )
-from xgrad._evaluation import Function, Mode, Points, entry_columns, single_column
+from xgrad._evaluation import Function, Points, entry_columns, single_column
 from xgrad.check._directions import entry_sizes, random_direction
 
 PLAN = Plan(method="ladder", full_output=True)
@@ -177,8 +177,7 @@ class CheckedFunction:
         widest = max(f.leaves, key=lambda x: float_info(xp, x.dtype).size)
         start = from_host(xp, 0.0, like=widest, dtype=widest.dtype)
         width = sum(math.prod(x.shape) for x in f.leaves) if f.batched else 0
-        mode: Mode = "batch" if f.batched else "loop"
-        line = Function(call, xp, None, (start,), mode, width)
+        line = Function(call, xp, None, (start,), f.batched, width)
         name = "the distance along a random direction"
         return Problem(line, (name,), PLAN, self.problem.evaluator)
 

@@ -36,9 +36,9 @@ from xgrad._differences import (
     warn_unless_ok,
 )
 from xgrad._evaluation import (
+    CallState,
     CheckpointPath,
     Execution,
-    Fallback,
     Points,
     Progress,
     Vectorized,
@@ -286,10 +286,10 @@ def _solve(
 ) -> tuple[Any, Any, Estimate | None]:
     """Return ``f(x)``, its gradient and, if planned, the estimate."""
     first = None  # f(x), where the short way has evaluated it
-    fallback = Fallback()
+    state = CallState()
     if plan.is_plain and execution.is_plain:
         slopes, first = quick_gradient(
-            f, x, plan.method, plan.accuracy, execution.vectorized, fallback
+            f, x, plan.method, plan.accuracy, execution.vectorized, state
         )
         if slopes is not None:
             return np.asarray(first), slopes, None
@@ -298,7 +298,7 @@ def _solve(
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("gradient"))
     with open_evaluator(
-        execution, function.leaves[0], checkpoint=saved, fallback=fallback
+        execution, function.leaves[0], checkpoint=saved, state=state
     ) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         if plan.axis is not None:

@@ -1,0 +1,39 @@
+"""The neighborhood of x: a function, and the points around one of its arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xgrad._arrays import Array
+from xgrad._batched import Memo
+from xgrad._evaluation.function import Function
+from xgrad._evaluation.points import Points
+
+
+@dataclass(frozen=True, eq=False)
+class Neighborhood:
+    """A function, and points that move the array with the number ``leaf``.
+
+    ``base`` is ``f(x)``. Chunks of the points share the ``memo`` of results at x; it is
+    not sent to other processes, since it knows its arrays by their identity.
+    """
+
+    function: Function
+    leaf: int
+    points: Points
+    base: Array
+    memo: Memo = field(default_factory=Memo)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of ``f(x)``, which every other value must have."""
+        return tuple(self.base.shape)
+
+    def at(self, points: Points) -> Neighborhood:
+        """Return the neighborhood with other points around the same array."""
+        return replace(self, points=points, memo=Memo())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what another process makes the value of, without the memo."""
+        return Neighborhood, (self.function, self.leaf, self.points, self.base)
