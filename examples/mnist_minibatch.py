@@ -100,11 +100,9 @@ def _train(
     p = fresh(xp, X.shape[1], HIDDEN, CLASSES, seed=options.seed, dtype=xp.float32)
     velocity = {name: xp.zeros_like(value) for name, value in p.items()}
     history = []
+    loader = xgrad.batches(X, y, size=options.batch_size, seed=options.seed)
     for epoch in range(options.epochs):
-        order = xgrad.batches(
-            X, y, size=options.batch_size, seed=options.seed, epoch=epoch
-        )
-        for X_batch, y_batch in _progress(order, f"epoch {epoch + 1}"):
+        for X_batch, y_batch in _progress(loader, f"epoch {epoch + 1}"):
             _, slopes = loss_and_slopes(xp, p, X_batch, y_batch, check=False)
             p, velocity = descended(p, velocity, slopes, RATE, MEMORY)
         history.append(_evaluate(xp, p, X, y, test))
@@ -124,12 +122,12 @@ def _evaluate(xp: Any, p: Any, X: Any, y: Any, test: Any) -> dict[str, float]:
     }
 
 
-def _progress(order: Any, label: str) -> Any:
+def _progress(loader: Any, label: str) -> Any:
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
-        return order
-    return tqdm(order, desc=label, leave=False, disable=not sys.stderr.isatty())
+        return loader
+    return tqdm(loader, desc=label, leave=False, disable=not sys.stderr.isatty())
 
 
 # Loss of a mini-batch against that of all rows

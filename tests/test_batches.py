@@ -1,6 +1,7 @@
 """Mini-batches: every row once, the same order everywhere, an honest error."""
 
 import math
+import pickle
 from itertools import chain
 
 import numpy as np
@@ -69,24 +70,60 @@ def test_unshuffled_batches_are_views():
         assert np.shares_memory(batch, rows)
 
 
-def test_the_iterator_tells_how_many_are_left():
-    iterator = batches(np.arange(10), size=4)
-    assert len(iterator) == 3
-    next(iterator)
-    assert len(iterator) == 2
-    assert len(list(iterator)) == 2
-    assert len(iterator) == 0
+def test_each_iteration_is_the_next_epoch(xp):
+    rows = xp.asarray(np.arange(23))
+    loader = batches(rows, size=5, seed=3, epoch=1)
+    for epoch in (1, 2, 3):
+        assert loader.epoch == epoch
+        assert len(loader) == 5
+        assert _rows(loader) == _rows(batches(rows, size=5, seed=3, epoch=epoch))
+
+
+def test_epochs_without_a_seed_or_an_order():
+    rows = np.arange(100)
+    loader = batches(rows, size=50)
+    assert _rows(loader) != _rows(loader)
+    loader = batches(rows, size=50, shuffle=False)
+    assert _rows(loader) == _rows(loader) == [rows[:50].tolist(), rows[50:].tolist()]
+
+
+def test_epochs_may_be_read_side_by_side():
+    rows = np.arange(20)
+    loader = batches(rows, size=6, seed=0)
+    pairs = list(zip(loader, loader, strict=True))
+    orders = [_rows(batches(rows, size=6, seed=0, epoch=e)) for e in (0, 1)]
+    assert [_rows(side) for side in zip(*pairs, strict=True)] == orders
+
+
+@pytest.mark.parametrize("options", [{"seed": 4}, {"shuffle": False}])
+def test_batches_can_be_pickled(xp, options):
+    rows = xp.asarray(np.arange(20))
+    loader = batches(rows, size=6, **options)
+    first = _rows(loader)
+    resumed = pickle.loads(pickle.dumps(loader))
+    assert _rows(resumed) == _rows(loader)
+    assert (_rows(resumed) == first) == ("seed" not in options)
+
+
+def test_stratified_batches_can_be_pickled():
+    labels = np.arange(20) % 3
+    loader = batches(labels, size=6, seed=0, stratify=labels)
+    assert _rows(pickle.loads(pickle.dumps(loader))) == _rows(loader)
 
 
 def test_an_interrupted_epoch_goes_on(xp):
     rows = xp.asarray(np.arange(23))
-    whole = _rows(batches(rows, size=5, seed=3, epoch=1))
+    epochs = batches(rows, size=5, seed=3, epoch=1)
+    whole, following = _rows(epochs), _rows(epochs)
     for start in range(7):
         rest = batches(rows, size=5, seed=3, epoch=1, start=start)
-        assert len(rest) == max(5 - start, 0)
+        assert len(rest) == 5
         assert _rows(rest) == whole[start:]
-    plain = _rows(batches(rows, size=5, shuffle=False, start=2))
-    assert plain == _rows(batches(rows, size=5, shuffle=False))[2:]
+        # The epochs after the interrupted one are complete.
+        assert _rows(rest) == following
+    plain = batches(rows, size=5, shuffle=False, start=2)
+    assert _rows(plain) == _rows(batches(rows, size=5, shuffle=False))[2:]
+    assert len(_rows(plain)) == 5
 
 
 @given(
@@ -251,8 +288,25 @@ def test_wrong_kinds_say_what_to_change(call, message):
 def test_batches_are_shown_in_a_line():
     x = np.arange(10)
     loader = batches(x, x, size=4, seed=1)
-    assert repr(loader) == "Batches(3 batches left of size 4; 2 arrays of 10 rows)"
-    next(loader)
-    next(loader)
-    assert repr(loader) == "Batches(1 batch left of size 4; 2 arrays of 10 rows)"
-    assert "; 1 array of 10 rows)" in repr(batches(x, size=5))
+    assert repr(loader) == (
+        "Batches(3 batches of size 4; 2 arrays of 10 rows; next epoch 0)"
+    )
+    next(iter(loader))
+    assert "; next epoch 1)" in repr(loader)
+    assert repr(batches(x, size=10)).startswith("Batches(1 batch of size 10; 1 array")
+
+
+def test_the_size_has_one_name():
+    with pytest.raises(TypeError, match="`batch_size` is called `size` by xgrad"):
+        batches(ROWS, batch_size=2)
+
+
+def test_batches_of_frames():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1, 2, 3]})
+    labels = pd.Series([1, 0, 1])
+    for x, y in batches(frame, labels, size=2, seed=0, stratify=labels):
+        assert type(x) is type(y) is np.ndarray
+        assert x.shape[1] == 2
+    with pytest.raises(TypeError, match=r"`arrays\[1\]` is a pandas\.Series of dtype"):
+        batches(frame, pd.Series(["a", "b", "c"]), size=2)

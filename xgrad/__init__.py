@@ -11,7 +11,8 @@ __version__ = "0.1.0"
 # pytest imports xgrad for its plugin in every run on the machine, so `import xgrad`
 # loads nothing: names come from these modules when they are first asked for (PEP 562).
 _PUBLIC = {
-    "xgrad._arrays": "Backend BackendUnavailable backends namespace to_numpy",
+    "xgrad._arrays": "Backend BackendUnavailable backend_name backends namespace "
+    "show_versions to_numpy",
     "xgrad._batches": "batch_mean batches random_batch",
     "xgrad.check": "GradientReport assert_gradient check_gradient check_vjp",
     "xgrad.diff": "Coloring Estimate Status Tangent color_columns derivative gradient "
@@ -30,8 +31,10 @@ if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from xgrad import testing as testing
     from xgrad._arrays import Backend as Backend
     from xgrad._arrays import BackendUnavailable as BackendUnavailable
+    from xgrad._arrays import backend_name as backend_name
     from xgrad._arrays import backends as backends
     from xgrad._arrays import namespace as namespace
+    from xgrad._arrays import show_versions as show_versions
     from xgrad._arrays import to_numpy as to_numpy
     from xgrad._batches import batch_mean as batch_mean
     from xgrad._batches import batches as batches

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from xgrad._arrays import (
     from_host,
     integer,
     one_of,
+    public,
     public_dir,
     publish,
     quiet,
@@ -32,50 +35,88 @@ __dir__ = public_dir(globals())
 
 
 class Batches:
-    """Iterator over the mini-batches of one epoch; `len` is the number left."""
+    """Mini-batches of arrays, one epoch after the other; `len` is that of an epoch.
+
+    Each ``iter`` is the next epoch, in an order of its own, so that a loop over epochs
+    may use one object. The object can be pickled, and continues with the same epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch that the next ``iter`` begins.
+    """
 
     def __init__(
         self,
-        xp: Any,
         arrays: tuple[Array, ...],
+        order: Order | None,
+        *,
         size: int,
-        order: Any,
         drop_last: bool,
-        first: int,
+        epoch: int,
+        start: int,
     ) -> None:
-        self._xp = xp
         self._arrays = arrays
-        self._size = size
         self._order = order
+        self._size = size
         count = arrays[0].shape[0]
         self._stop = count - count % size if drop_last else count
-        self._start = first * size
+        # The first epoch alone may have been interrupted.
+        self._first_row = start * size
+        self.epoch = epoch
 
     def __repr__(self) -> str:
-        """Say how many batches are left, and of what."""
-        left = len(self)
-        batches = "1 batch" if left == 1 else f"{left} batches"
+        """Say how many batches an epoch has, and of what."""
+        batches = "1 batch" if len(self) == 1 else f"{len(self)} batches"
         arrays = "1 array" if len(self._arrays) == 1 else f"{len(self._arrays)} arrays"
-        rows = self._arrays[0].shape[0]
-        return f"Batches({batches} left of size {self._size}; {arrays} of {rows} rows)"
-
-    def __iter__(self) -> Batches:
-        return self
+        return (
+            f"Batches({batches} of size {self._size}; {arrays} of "
+            f"{self._arrays[0].shape[0]} rows; next epoch {self.epoch})"
+        )
 
     def __len__(self) -> int:
-        return max(math.ceil((self._stop - self._start) / self._size), 0)
+        return math.ceil(self._stop / self._size)
 
-    def __next__(self) -> tuple[Any, ...]:
-        if self._start >= self._stop:
-            raise StopIteration
-        rows = slice(self._start, min(self._start + self._size, self._stop))
-        self._start = rows.stop
-        # The ellipsis is for array_api_strict, which wants an index for every axis.
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        epoch, first_row = self.epoch, self._first_row
+        self.epoch, self._first_row = epoch + 1, 0
+        slices = (
+            slice(row, min(row + self._size, self._stop))
+            for row in range(first_row, self._stop, self._size)
+        )
         if self._order is None:
-            return tuple(array[rows, ...] for array in self._arrays)
-        return _take_rows(self._xp, self._arrays, self._order[rows])
+            return _cut(self._arrays, slices)
+        xp = common_namespace(array=self._arrays[0])
+        order = _as_index(xp, self._arrays[0], self._order.of_epoch(epoch))
+        return (_take_rows(xp, self._arrays, order[rows]) for rows in slices)
 
 
+def _cut(
+    arrays: tuple[Array, ...], slices: Iterable[slice]
+) -> Iterator[tuple[Any, ...]]:
+    # The ellipsis is for array_api_strict, which wants an index for every axis.
+    return (tuple(array[rows, ...] for array in arrays) for rows in slices)
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """Random orders of rows, one for each epoch of a seed."""
+
+    count: int
+    seed: int | None
+    labels: np.ndarray | None  # of the rows, to spread evenly
+
+    def of_epoch(self, epoch: int) -> np.ndarray:
+        """Return the order of the rows in an epoch, on the host."""
+        entropy = None if self.seed is None else [self.seed, epoch]
+        # PCG64 is named, since NumPy may change its default: orders stay the same.
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+        if self.labels is None:
+            return rng.permutation(self.count)
+        return _spread_labels(self.labels, rng)
+
+
+@public
 def batches(
     *arrays: Any,
     size: int,
@@ -86,7 +127,7 @@ def batches(
     stratify: Any = None,
     start: int = 0,
 ) -> Batches:
-    """Iterate over mini-batches of arrays with the same number of rows, each row once.
+    """Return mini-batches of arrays with the same number of rows, each row once.
 
     Parameters
     ----------
@@ -100,7 +141,7 @@ def batches(
         Seed of the order: with the same seed and epoch it is the same on every
         backend. By default the order differs each time.
     epoch : int
-        Number of the epoch: each epoch of one seed has its own order.
+        Number of the first epoch: each epoch of one seed has its own order.
     shuffle : bool
         False keeps the order of the rows; a batch is then a view, if the library has
         views.
@@ -110,14 +151,15 @@ def batches(
         Labels of the rows, which are then spread evenly: every label has about the
         same share of each batch as of all rows. The labels are copied to the host once.
     start : int
-        Number of batches to skip at the beginning: with the same seed and epoch, an
-        interrupted epoch continues where it stopped.
+        Number of batches to skip at the beginning of the first epoch: with the same
+        seed and epoch, an interrupted epoch continues where it stopped.
 
     Returns
     -------
-    iterator of tuples
-        Each tuple is one batch, with an array for each of ``arrays``; ``len`` of the
-        iterator is the number of batches still to come.
+    Batches
+        Each ``iter`` of it is the next epoch, and yields tuples with an array for each
+        of ``arrays``. Its ``len`` is the number of batches of an epoch, its attribute
+        ``epoch`` the number of the epoch that comes next. It can be pickled.
 
     Raises
     ------
@@ -136,11 +178,13 @@ def batches(
     Examples
     --------
     >>> import numpy as np
-    >>> x, y = np.arange(10.0), np.arange(10)
-    >>> [len(x_batch) for x_batch, y_batch in batches(x, y, size=4, seed=1)]
-    [4, 4, 2]
+    >>> loader = batches(np.arange(10.0), np.arange(10), size=4, seed=1)
+    >>> for epoch in range(2):
+    ...     print([y_batch.tolist() for x_batch, y_batch in loader])
+    [[8, 4, 7, 0], [1, 2, 5, 9], [6, 3]]
+    [[7, 2, 4, 6], [1, 0, 3, 5], [9, 8]]
     """
-    xp, count, size = _check_arrays(arrays, size)
+    _, count, size = _check_arrays(arrays, size)
     for name, flag in (("shuffle", shuffle), ("drop_last", drop_last)):
         one_of(name, flag, (True, False))
     seed, epoch = _as_seed(seed), integer("epoch", epoch, least=0)
@@ -149,15 +193,20 @@ def batches(
         _refuse_without_seed(epoch, start if shuffle else 0)
     if size > count:
         raise ValueError(_too_few_rows(size, count))
-    if not shuffle:
-        if stratify is not None:
-            raise ValueError(
-                "`stratify` decides the order of the rows, and `shuffle=False` keeps "
-                "it: leave one of them out"
-            )
-        return Batches(xp, arrays, size, None, drop_last, start)
-    order = _random_order(count, stratify, None if seed is None else [seed, epoch])
-    return Batches(xp, arrays, size, _as_index(xp, arrays[0], order), drop_last, start)
+    if stratify is not None and not shuffle:
+        raise ValueError(
+            "`stratify` decides the order of the rows, and `shuffle=False` keeps "
+            "it: leave one of them out"
+        )
+    labels = None if stratify is None else _labels_on_host(stratify, count)
+    return Batches(
+        arrays,
+        Order(count, seed, labels) if shuffle else None,
+        size=size,
+        drop_last=drop_last,
+        epoch=epoch,
+        start=start,
+    )
 
 
 def _refuse_without_seed(epoch: int, start: int) -> None:
@@ -174,15 +223,7 @@ def _refuse_without_seed(epoch: int, start: int) -> None:
         )
 
 
-def _random_order(count: int, stratify: Any, entropy: list[int] | None) -> np.ndarray:
-    """Return a random order of the rows on the host."""
-    # PCG64 is named, since NumPy may change its default: orders stay the same.
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
-    if stratify is None:
-        return rng.permutation(count)
-    return _spread_labels(_labels_on_host(stratify, count), rng)
-
-
+@public
 def random_batch(
     *arrays: Any,
     size: int,
@@ -240,6 +281,7 @@ def random_batch(
     return _take_rows(xp, arrays, _as_index(xp, arrays[0], rows))
 
 
+@public
 def batch_mean(
     values: ArrayT, /, *, population: int | None = None
 ) -> tuple[ArrayT, ArrayT]:

@@ -20,6 +20,7 @@ import xgrad
 # The names of `xgrad.backends()`, which would import all of these libraries.
 BACKENDS = ("numpy", "cupy", "torch", "jax", "dask", "array_api_strict")
 DEFAULT = "numpy,cupy"
+SCOPES = ("function", "class", "module", "package", "session")
 
 
 class BackendName(str):
@@ -48,13 +49,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="args",
         default=DEFAULT.split(","),
     )
+    parser.addini(
+        "xgrad_scope",
+        f"scope of the fixture `xp`: {', '.join(SCOPES)} (default: function). Fixtures "
+        "that use `xp` cannot have a wider scope.",
+        default=SCOPES[0],
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Provide `xp` over the backends of this run, unless another plugin does."""
-    names = _backend_names(config)
+    names, scope = _backend_names(config), _scope(config)
     if not any(map(_provides_xp, config.pluginmanager.get_plugins())):
-        config.pluginmanager.register(_fixtures(names), "xgrad-backends")
+        config.pluginmanager.register(_fixtures(names, scope), "xgrad-backends")
 
 
 def pytest_report_collectionfinish(
@@ -73,13 +80,15 @@ def assert_gradient() -> Callable[..., Any]:
     return xgrad.assert_gradient
 
 
-def _fixtures(names: Sequence[str]) -> object:
-    """Return a plugin with the fixture `xp` over the backends of this name."""
+def _fixtures(names: Sequence[str], scope: Any) -> object:
+    """Return a plugin with the fixture `xp` over the backends of these names."""
 
     # Made anew for each run, since the parameters of a fixture stand in its decorator;
     # `pytest_generate_tests` would parametrise a user's own `xp` as well.
     class Fixtures:
-        @pytest.fixture(params=list(map(BackendName, names)), ids=list(names))
+        @pytest.fixture(
+            params=list(map(BackendName, names)), ids=list(names), scope=scope
+        )
         def xp(self, request: pytest.FixtureRequest) -> Any:
             """Array namespace to create arrays with, of each backend in turn."""
             namespace, reason = _load(request.param)
@@ -103,6 +112,15 @@ def _backend_names(config: pytest.Config) -> tuple[str, ...]:
             f"commas; got {text!r}"
         )
     return names
+
+
+def _scope(config: pytest.Config) -> str:
+    scope = str(config.getini("xgrad_scope")).strip()
+    if scope not in SCOPES:
+        raise pytest.UsageError(
+            f"xgrad_scope must be one of {', '.join(SCOPES)}; got {scope!r}"
+        )
+    return scope
 
 
 def _provides_xp(plugin: object) -> bool:

@@ -1,16 +1,28 @@
 """Which backend is picked, and why another is not."""
 
 import dataclasses
+import importlib.abc
+import importlib.util
+import platform
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import array_api_compat
 import numpy as np
 import pytest
 
 import xgrad
-from xgrad import Backend, BackendUnavailable, backends, namespace, to_numpy
+from xgrad import (
+    Backend,
+    BackendUnavailable,
+    backend_name,
+    backends,
+    namespace,
+    to_numpy,
+)
 from xgrad.__main__ import main
+from xgrad._arrays.backends import _warn_once
 
 
 class CUDARuntimeError(RuntimeError):
@@ -82,7 +94,12 @@ def test_a_gpu_that_cannot_be_used_is_explained(fake, cupy, reason):
     assert __import__("re").search(reason, backend.reason)
     with pytest.raises(BackendUnavailable, match=reason):
         namespace("cupy")
-    assert namespace().__name__ == "array_api_compat.numpy"
+    if cupy is None:
+        assert namespace().__name__ == "array_api_compat.numpy"
+        return
+    _warn_once.cache_clear()
+    with pytest.warns(RuntimeWarning, match=reason):
+        assert namespace().__name__ == "array_api_compat.numpy"
 
 
 def test_a_gpu_that_works_lists_its_devices(fake):
@@ -96,6 +113,121 @@ def test_the_variable_overrides_auto_alone(monkeypatch):
     monkeypatch.setenv("XGRAD_BACKEND", "array_api_strict")
     assert namespace().__name__ == "array_api_strict"
     assert namespace("numpy").__name__ == "array_api_compat.numpy"
+
+
+@pytest.mark.parametrize("text", ["NumPy", " numpy ", "NUMPY\n"])
+def test_capitals_and_blanks_of_the_variable_do_not_matter(monkeypatch, text):
+    monkeypatch.setenv("XGRAD_BACKEND", text)
+    assert namespace().__name__ == "array_api_compat.numpy"
+
+
+def test_a_blank_variable_is_none(fake, monkeypatch):
+    fake(None)
+    monkeypatch.setenv("XGRAD_BACKEND", "  ")
+    assert namespace().__name__ == "array_api_compat.numpy"
+
+
+@pytest.fixture
+def unwarned():
+    """Forget which warnings have been given."""
+    _warn_once.cache_clear()
+    yield
+    _warn_once.cache_clear()
+
+
+@pytest.mark.usefixtures("unwarned")
+def test_a_cupy_that_cannot_be_used_warns_once(fake, caplog):
+    fake(_fake_cupy(error=CUDARuntimeError("cudaErrorNoDevice: no device")))
+    caplog.set_level("INFO", "xgrad")
+    with pytest.warns(RuntimeWarning, match="uses NumPy, .* there is no GPU") as record:
+        assert namespace() is namespace()
+    assert len(record) == 1
+    assert record[0].filename == __file__
+    assert [r.name for r in caplog.records] == ["xgrad", "xgrad"]
+    assert "there is no GPU" in caplog.text
+
+
+@pytest.mark.usefixtures("unwarned")
+def test_a_cupy_that_is_not_installed_or_not_asked_for_is_silent(fake, monkeypatch):
+    fake(None)
+    namespace()  # warnings are errors here
+    fake(_fake_cupy(count=0))
+    namespace("numpy")
+    monkeypatch.setenv("XGRAD_BACKEND", "numpy")
+    namespace()
+
+
+class Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds a CuPy that cannot be imported, with a text in several lines."""
+
+    text = """
+    =====================
+    CuPy is not correctly installed.
+
+    If you use a wheel, match it with your version of CUDA.
+
+    Original error:
+      ImportError: libcuda.so.1: cannot open shared object file
+    =====================
+    """
+
+    def find_spec(self, name, path, target=None):
+        return importlib.util.spec_from_loader(name, self) if name == "cupy" else None
+
+    def create_module(self, spec):
+        raise ImportError(self.text)
+
+    def exec_module(self, module):
+        pass
+
+
+@pytest.mark.usefixtures("unwarned")
+def test_the_reason_may_stand_in_a_later_line(monkeypatch):
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    monkeypatch.delenv("XGRAD_BACKEND", raising=False)
+    broken = next(b for b in backends() if b.name == "cupy")
+    assert "CuPy is not correctly installed" in broken.reason
+    assert "libcuda.so.1: cannot open shared object file" in broken.reason
+    assert "\n" not in broken.reason
+    assert broken.version == "unknown"
+    with pytest.warns(RuntimeWarning, match="libcuda"):
+        namespace()
+
+
+def test_every_library_has_a_version():
+    assert all(b.version != "unknown" for b in backends() if b.available)
+
+
+def test_a_namespace_has_a_short_name():
+    for backend in backends():
+        if backend.available:
+            assert backend_name(namespace(backend.name)) == backend.name
+    assert backend_name(np) == "numpy"
+    with pytest.raises(TypeError, match=r"`xp` must be a namespace.*numpy\.ndarray"):
+        backend_name(np.ones(2))
+
+
+def test_a_function_that_is_differentiated_may_ask_for_the_name():
+    def f(x):
+        assert backend_name(array_api_compat.array_namespace(x)) == "numpy"
+        return (x**2).sum()
+
+    np.testing.assert_allclose(xgrad.gradient(f, np.ones(3)), 2.0)
+
+
+def test_versions_tell_what_a_report_needs(monkeypatch, capsys):
+    monkeypatch.setenv("XGRAD_BACKEND", "numpy")
+    xgrad.show_versions()
+    lines = dict(
+        line.split(maxsplit=1) for line in capsys.readouterr().out.split("\n") if line
+    )
+    assert lines["xgrad"] == xgrad.__version__
+    assert lines["python"].startswith(platform.python_version())
+    assert lines["numpy"] == f"{np.__version__}, cpu"
+    assert lines["pytest"] == pytest.__version__
+    assert lines["XGRAD_BACKEND"] == "numpy"
+    assert {"system", "array-api-compat", *(b.name for b in backends())} <= lines.keys()
 
 
 def test_the_variable_is_named_when_it_asks_for_too_much(fake, monkeypatch):
@@ -127,6 +259,19 @@ def test_the_command_prints_the_table_and_the_reason(fake, monkeypatch, capsys):
     monkeypatch.setenv("XGRAD_BACKEND", "cupy")
     assert main([]) == 1
     assert "XGRAD_BACKEND" in capsys.readouterr().out
+
+
+def test_no_line_of_the_table_is_wider_than_the_terminal(fake, monkeypatch, capsys):
+    fake(_fake_cupy(error=CUDARuntimeError("cudaErrorInsufficientDriver: old")))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("XGRAD_BACKEND", "numpy")
+    assert main([]) == 0
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert max(map(len, table)) <= 80
+    (start,) = {line.index("CuPy") for line in table if "CuPy" in line}
+    assert table[table.index(next(t for t in table if "CuPy" in t)) + 1].startswith(
+        " " * start
+    )
 
 
 def test_the_command_runs():

@@ -33,6 +33,8 @@ def test_the_reason_fits_what_is_installed():
 
 
 @pytest.mark.usefixtures("auto")
+# There may be a CuPy that warns that it cannot be used.
+@pytest.mark.filterwarnings("ignore:xgrad uses NumPy:RuntimeWarning")
 def test_auto_computes_on_numpy():
     xp = xgrad.namespace()
     x = xp.asarray([3.0, 4.0])

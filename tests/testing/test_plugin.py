@@ -161,6 +161,39 @@ def test_the_help_tells_of_option_setting_and_fixtures(pytester, run):
     )
 
 
+# scopes
+
+SESSION = """
+import pytest
+@pytest.fixture(scope="session")
+def data(xp):
+    return xp.ones(3)
+"""
+
+
+@pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
+def test_fixtures_of_the_same_scope_may_use_it(pytester, run, scope):
+    pytester.makeini(f"[pytest]\nxgrad_scope = {scope}")
+    pytester.makeconftest(SESSION.replace("session", scope))
+    pytester.makepyfile("def test_it(xp, data): assert xp.sum(data) == 3")
+    result = run("-v", "--xgrad-backends=numpy,array_api_strict")
+    assert _ids(result) == ["numpy", "array_api_strict"]
+    result.assert_outcomes(passed=2)
+
+
+def test_without_the_setting_a_test_has_its_own(pytester, run):
+    pytester.makeconftest(SESSION)
+    pytester.makepyfile("def test_it(data): pass")
+    result = run("--xgrad-backends=numpy")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ScopeMismatch*"])
+
+
+def test_an_unknown_scope_is_refused(pytester, run):
+    pytester.makeini("[pytest]\nxgrad_scope = global")
+    assert "xgrad_scope must be one of function, class" in run().stderr.str()
+
+
 # backends that cannot be used
 
 

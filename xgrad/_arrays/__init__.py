@@ -8,7 +8,9 @@ Modules in reading order:
 - `dtypes`: kinds, limits and conversions of dtypes
 - `stable`: formulas that are stable in floating point
 - `trees`: nested dicts, lists and tuples of arrays
-- `backends`, `probes`: choosing a library, and why another cannot be used
+- `backends`, `probes`, `versions`: choosing a library, and why another cannot be used;
+  all of this for the report of a fault
+- `log`: the logger "xgrad"
 - `device`, `sparse`, `blocks`: what libraries do each in their own way; Dask's blocks
 - `context`: settings that reach a caller's function unpassed
 - `standins`: the adapter of array_api_strict, a stand-in for a GPU in tests
@@ -26,6 +28,7 @@ from xgrad._arrays.arguments import require_known_shapes as require_known_shapes
 from xgrad._arrays.arguments import require_same_shape as require_same_shape
 from xgrad._arrays.backends import BACKEND_VARIABLE as BACKEND_VARIABLE
 from xgrad._arrays.backends import BackendUnavailable as BackendUnavailable
+from xgrad._arrays.backends import backend_name as backend_name
 from xgrad._arrays.backends import backends as backends
 from xgrad._arrays.backends import namespace as namespace
 from xgrad._arrays.backends import to_numpy as to_numpy
@@ -69,6 +72,7 @@ from xgrad._arrays.faces import publish as publish
 from xgrad._arrays.foreign import explain_missing_name as explain_missing_name
 from xgrad._arrays.foreign import meant_argument as meant_argument
 from xgrad._arrays.foreign import missing_names as missing_names
+from xgrad._arrays.log import LOG as LOG
 from xgrad._arrays.namespaces import common_namespace as common_namespace
 from xgrad._arrays.namespaces import device_of as device_of
 from xgrad._arrays.namespaces import from_host as from_host
@@ -100,5 +104,7 @@ from xgrad._arrays.trees import paths as paths
 from xgrad._arrays.trees import rebuild as rebuild
 from xgrad._arrays.types import Array as Array
 from xgrad._arrays.types import ArrayT as ArrayT
+from xgrad._arrays.versions import show_versions as show_versions
 
-publish("xgrad", Backend, BackendUnavailable, backends, namespace, to_numpy)
+publish("xgrad", Backend, BackendUnavailable, backend_name, backends, namespace)
+publish("xgrad", show_versions, to_numpy)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
+import sys
+import warnings
+from types import ModuleType
 from typing import Any
 
 import array_api_compat
 import numpy as np
 
 from xgrad._arrays.arguments import a_type, one_of
+from xgrad._arrays.log import LOG
 from xgrad._arrays.probes import PROBES, Backend, probe
+from xgrad._arrays.standins import hides_points
 from xgrad._arrays.trees import transform
 
 BACKEND_VARIABLE = "XGRAD_BACKEND"
@@ -28,7 +34,8 @@ def namespace(name: str = "auto", /) -> Any:
     name : str
         ``"numpy"``, ``"cupy"``, ``"torch"``, ``"jax"``, ``"dask"``,
         ``"array_api_strict"``, or ``"auto"``: CuPy if a GPU can be used, else NumPy.
-        The environment variable ``XGRAD_BACKEND`` overrides ``"auto"``.
+        The environment variable ``XGRAD_BACKEND`` overrides ``"auto"``; capital letters
+        and blanks do not matter there.
 
     Returns
     -------
@@ -42,6 +49,11 @@ def namespace(name: str = "auto", /) -> Any:
     ValueError
         If no backend has that name.
 
+    Warns
+    -----
+    RuntimeWarning
+        Once, if CuPy is installed but cannot be used, and NumPy takes its place.
+
     Examples
     --------
     >>> xp = namespace("numpy")
@@ -51,17 +63,36 @@ def namespace(name: str = "auto", /) -> Any:
     source = ""
     name = one_of("name", name, ("auto", *PROBES))
     # The variable stands in for the caller who names nothing; a name in code wins.
-    if name == "auto" and os.environ.get(BACKEND_VARIABLE):
+    requested = os.environ.get(BACKEND_VARIABLE, "").strip().casefold()
+    if name == "auto" and requested:
         source = f" (requested by the environment variable {BACKEND_VARIABLE})"
-        name = one_of(BACKEND_VARIABLE, os.environ[BACKEND_VARIABLE], ("auto", *PROBES))
+        name = one_of(BACKEND_VARIABLE, requested, ("auto", *PROBES))
     if name == "auto":
-        name = "cupy" if probe("cupy").available else "numpy"
+        name = _default()
     backend = probe(name)
     if not backend.available:
         raise BackendUnavailable(
             f"the backend {name!r}{source} cannot be used: {backend.reason}"
         )
     return importlib.import_module(_NAMESPACES.get(name, name))
+
+
+def _default() -> str:
+    """Return "cupy", or "numpy" if CuPy cannot be used, and say so if it is there."""
+    cupy = probe("cupy")
+    if cupy.available:
+        return "cupy"
+    LOG.info("namespace() is NumPy: %s", cupy.reason)
+    # Who has CuPy wants the GPU; who has it not may not have one.
+    if cupy.version is not None:
+        _warn_once(f"xgrad uses NumPy, since CuPy cannot be used: {cupy.reason}")
+    return "numpy"
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    # The stack is this function, the default, `namespace`, and its caller.
+    warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
 _NAMESPACES = {
@@ -88,6 +119,47 @@ def backends() -> tuple[Backend, ...]:
     'numpy'
     """
     return tuple(map(probe, PROBES))
+
+
+def backend_name(xp: Any, /) -> str:
+    """Return the short name of a namespace, such as ``"torch"``.
+
+    Parameters
+    ----------
+    xp : module
+        A namespace that `namespace` has returned, or a library itself.
+
+    Raises
+    ------
+    TypeError
+        If it is no namespace of a backend.
+
+    Examples
+    --------
+    >>> backend_name(namespace("numpy"))
+    'numpy'
+    """
+    # The namespace of stand-ins has the name of that of arrays.
+    module = sys.modules[xp.__name__] if hides_points(xp) else xp
+    if isinstance(module, ModuleType):
+        for name, is_of in _NAMES.items():
+            if is_of(module):
+                return name
+    raise TypeError(
+        f"`xp` must be a namespace, as `xgrad.namespace()` returns it, but is "
+        f"{a_type(xp)}: pass `array_api_compat.array_namespace(x)` for an array `x`"
+    )
+
+
+# A compatibility layer may stand around a library, under a name of its own.
+_NAMES = {
+    "numpy": array_api_compat.is_numpy_namespace,
+    "cupy": array_api_compat.is_cupy_namespace,
+    "torch": array_api_compat.is_torch_namespace,
+    "jax": array_api_compat.is_jax_namespace,
+    "dask": array_api_compat.is_dask_namespace,
+    "array_api_strict": array_api_compat.is_array_api_strict_namespace,
+}
 
 
 def to_numpy(x: Any, /) -> Any:

@@ -16,9 +16,9 @@ REASON_WIDTH = 50
 class Backend:
     """An array library as it is installed on this machine.
 
-    ``version`` is ``None`` if the library is not installed, ``devices`` are the devices
-    that can be used, and ``reason`` says why there are none (it is empty if the backend
-    is ``available``).
+    ``version`` is ``None`` if the library is not installed (and "unknown" if it cannot
+    be imported), ``devices`` are the devices that can be used, and ``reason`` says why
+    there are none (it is empty if the backend is ``available``).
     """
 
     name: str
@@ -40,13 +40,20 @@ class _UnusableError(Exception):
     """A library that cannot be used; the text gives the reason and a remedy."""
 
 
+class _MissingError(_UnusableError):
+    """A library that is not installed."""
+
+
 def probe(name: str) -> Backend:
     """Import a library and find its devices; a failure becomes the ``reason``."""
-    version = None
+    version = "unknown"
     try:
         library = _import_library(name)
-        version = str(getattr(library, "__version__", "unknown"))
+        # A module such as `dask.array` has no version, its package has.
+        version = str(getattr(importlib.import_module(name), "__version__", version))
         return Backend(name, version, True, PROBES[name](library), "")
+    except _MissingError as error:
+        return Backend(name, None, False, (), str(error))
     except _UnusableError as error:
         return Backend(name, version, False, (), str(error))
 
@@ -59,18 +66,26 @@ def _import_library(name: str) -> Any:
         # The library is there if it is another module that is missing.
         if error.name != module.partition(".")[0]:
             raise _UnusableError(_import_failure(module, error)) from error
-        raise _UnusableError(f"{name} is not installed. {_REMEDIES[name]}") from error
+        raise _MissingError(f"{name} is not installed. {_REMEDIES[name]}") from error
     except Exception as error:
         # A broken installation may raise anything, which is a reason to report.
         raise _UnusableError(_import_failure(module, error)) from error
 
 
 def _import_failure(module: str, error: Exception) -> str:
-    return f"importing {module} failed ({_first_line(error)}): reinstall it"
+    return f"importing {module} failed ({_summary(error)}): reinstall it"
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0].rstrip(".")
+def _summary(error: Exception) -> str:
+    """Return the class of an error with the first and the last line of its text.
+
+    Libraries that quote another error do so at the end: CuPy names the missing library
+    there, below advice in several lines.
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if any(map(str.isalnum, line))]
+    ends = dict.fromkeys([*lines[:1], *lines[-1:]])
+    text = " ... ".join(ends).rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -85,7 +100,7 @@ def _cupy_devices(cupy: Any) -> tuple[str, ...]:
         # Which library is missing decides about the exception.
         raise _UnusableError(
             "CuPy finds a GPU but cannot run a kernel on it: "
-            f"{_first_line(error)}. If CUDA libraries are missing, "
+            f"{_summary(error)}. If CUDA libraries are missing, "
             f"{_CUDA_REMEDY}"
         ) from error
     return tuple(
@@ -99,7 +114,7 @@ def _no_gpu_reason(cupy: Any) -> str:
         cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
         # An exception of CuPy, whose class cannot be imported without CuPy.
-        text = _first_line(error)
+        text = _summary(error)
         if "InsufficientDriver" in text:
             return (
                 "CuPy is installed, but the NVIDIA driver is missing or too old "

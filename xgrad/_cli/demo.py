@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 import xgrad
-from xgrad._arrays import backends
+from xgrad._arrays import backend_name, backends
 from xgrad._cli.loading import Mistake, load_namespace
-from xgrad._cli.overview import backend_name, why_no_gpu
+from xgrad._cli.overview import why_no_gpu
 from xgrad.losses import cross_entropy, half_squared_error, softmax_cross_entropy
 
 IMPORTS = """\

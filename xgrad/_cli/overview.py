@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
-from typing import Any
-
-import array_api_compat
 
 from xgrad import __version__
 from xgrad._arrays import (
     BACKEND_VARIABLE,
     Backend,
     BackendUnavailable,
+    backend_name,
     backends,
     namespace,
 )
 
 COMMANDS = """\
-python -m xgrad demo                          show the lesson on loss functions
-python -m xgrad check module:f module:grad    check a gradient of yours (--help)
+{program} demo                          show the lesson on loss functions
+{program} check module:f module:grad    check a gradient of yours (--help)
+{program} versions                      print what the report of a fault needs
 """
+# A narrower terminal would leave no room for reasons.
+LEAST_WIDTH = 60
 
 
-def print_overview() -> int:
+def print_overview(program: str) -> int:
     """Print the table of backends, the default one, and the commands.
 
     Return the exit code, which is 1 if the default backend cannot be used.
@@ -37,7 +40,7 @@ def print_overview() -> int:
         print(f'"auto" fails: {error}')
         return 1
     print(why_no_gpu(all_backends))
-    print(COMMANDS, end="")
+    print(COMMANDS.format(program=program), end="")
     return 0
 
 
@@ -51,31 +54,23 @@ def why_no_gpu(all_backends: Sequence[Backend]) -> str:
     return ""
 
 
-def backend_name(xp: Any) -> str:
-    """Return the short name of a namespace, such as "torch"."""
-    # A compatibility layer may stand around the library, under a name of its own.
-    checks = {
-        "numpy": array_api_compat.is_numpy_namespace,
-        "cupy": array_api_compat.is_cupy_namespace,
-        "torch": array_api_compat.is_torch_namespace,
-        "jax": array_api_compat.is_jax_namespace,
-        "dask": array_api_compat.is_dask_namespace,
-    }
-    return next((name for name, check in checks.items() if check(xp)), xp.__name__)
-
-
 def _table(all_backends: Sequence[Backend]) -> str:
-    """Lay out the backends in aligned columns; the last one may be of any width."""
+    """Lay out the backends in aligned columns; reasons continue on further lines."""
     rows = [("backend", "version", "usable", "devices")]
     for backend in all_backends:
         usable = "yes" if backend.available else "no"
         devices = ", ".join(backend.devices) or backend.reason
         rows.append((backend.name, backend.version or "-", usable, devices))
-    # Reasons are sentences: a width for them would only add spaces at the end of lines.
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    room = max(shutil.get_terminal_size().columns, LEAST_WIDTH)
     return "\n".join(
-        "  ".join(
-            [*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]
+        textwrap.fill(
+            row[3],
+            room,
+            initial_indent="".join(
+                f"{cell:{width}}  " for cell, width in zip(row, widths, strict=False)
+            ),
+            subsequent_indent=" " * (sum(widths) + 2 * len(widths)),
         )
         for row in rows
     )

@@ -188,7 +188,9 @@ def open_evaluator(
         with on_device_of(x), contextlib.ExitStack() as stack:
             file = None if checkpoint is None else stack.enter_context(checkpoint)
             if isinstance(workers, int):
-                workers = ThreadPoolExecutor(workers, "xgrad", device_adopter(x))
+                workers = ThreadPoolExecutor(
+                    execution.worker_count, "xgrad", device_adopter(x)
+                )
                 stack.enter_context(workers)
             state = CallState(silent) if state is None else state
             yield Evaluator(execution, meter, workers, file, state)

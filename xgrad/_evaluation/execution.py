@@ -26,6 +26,8 @@ LOOP_BYTES = 64 * 2**20
 # Chunks for each worker: if all take equally long, the others wait for the last one a
 # quarter of the time at most.
 CHUNKS_PER_WORKER = 4
+# As in other libraries, -1 workers are as many threads as there are processors.
+ALL_PROCESSORS = -1
 # More than a process can use: a larger number is a mistake, for example one of bytes.
 MOST_THREADS = 10_000
 # Share of the free memory of a GPU for the points: the function needs room for a few
@@ -45,7 +47,8 @@ class Execution:
     max_bytes: int | None = None
     """Memory for the perturbed points; None: cache-sized, or a quarter of the GPU."""
     workers: Workers = None
-    """Number of threads, an executor, or a callable like `map`; None: this thread."""
+    """Number of threads (-1: one for each processor), an executor, or a callable like
+    `map`; None: this thread."""
     progress: Progress = False
     """Whether to show a bar, or a callable ``(done, total)``."""
     checkpoint: CheckpointPath = None
@@ -66,7 +69,8 @@ class Execution:
             )
         workers = self.workers
         if isinstance(workers, int):
-            integer("workers", workers, least=1)
+            if workers != ALL_PROCESSORS:
+                integer("workers", workers, least=1)
             if workers > MOST_THREADS:
                 raise ValueError(
                     f"`workers` is a number of threads, at most {MOST_THREADS:,}"
@@ -90,8 +94,12 @@ class Execution:
     @property
     def worker_count(self) -> int:
         """Number of workers, if the executor tells it, or else of processors."""
-        if self.workers is None or isinstance(self.workers, int):
-            return self.workers or 1
+        if self.workers is None:
+            return 1
+        if self.workers == ALL_PROCESSORS:
+            return _count_processors()
+        if isinstance(self.workers, int):
+            return self.workers
         # The attributes of `concurrent.futures`, and of mpi4py.
         for name in ("_max_workers", "num_workers"):
             count = getattr(self.workers, name, None)
@@ -100,7 +108,7 @@ class Execution:
         client: Any = getattr(self.workers, "_client", None)
         if hasattr(client, "ncores"):  # Dask's
             return max(1, sum(client.ncores().values()))
-        return os.cpu_count() or 1
+        return _count_processors()
 
     def points_per_chunk(self, points: Points, point_bytes: int, in_loop: bool) -> int:
         """Return how many points to evaluate at once, each of so many bytes.
@@ -121,6 +129,13 @@ class Execution:
             share = math.ceil(points.total / (CHUNKS_PER_WORKER * self.worker_count))
             count = min(count, max(1, share))
         return count
+
+
+def _count_processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 execution_for = share_equal(Execution)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xgrad._arrays import is_out_of_memory
+from xgrad._arrays import LOG, is_out_of_memory
 from xgrad._batched import Trace
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._tracing import PACKAGE, NotTraceableError, call, describe_line, is_library
@@ -39,6 +39,7 @@ class Reason(NamedTuple):
 
 def warn_of_loop(reason: Reason) -> None:
     """Warn the caller of xgrad that there will be a loop, and why."""
+    LOG.info("one point at a time, because of %s", reason.text)
     message = (
         "xgrad evaluates `f` one point at a time, not many at once, because "
         f"of {reason.text}; or give vectorized=False, which does not warn"
@@ -48,6 +49,7 @@ def warn_of_loop(reason: Reason) -> None:
 
 def warn_of_fault(reason: Reason) -> None:
     """Warn the caller of an error of xgrad that costs time, but causes no loop."""
+    LOG.info("a slower way, because of %s", reason.text)
     message = f"xgrad evaluates `f` in a slower way, because of {reason.text}"
     warnings.warn(message, RuntimeWarning, stacklevel=caller_level())
 

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._arrays import Array, is_out_of_memory
+from xgrad._arrays import LOG, Array, is_out_of_memory
 from xgrad._evaluation.call_state import CallState
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.loop_warning import Reason, reason_of
@@ -61,6 +61,7 @@ class ChunkTask:
                     raise
             # Here the exception, whose traceback held the arrays of `f`, is gone.
             most = chunk.size // 2
+            LOG.info("memory ran out for %d points: chunks are halved", chunk.size)
         # The limit that is left holds for all that follows: what did not fit once would
         # not fit again, and each attempt costs an evaluation.
         first, second = chunk.halves()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import is_cupy, is_numpy
+from xgrad._arrays import LOG, is_cupy, is_numpy
 
 
 # Room for each of 8 kernels in 8 dtypes, for both libraries twice.
@@ -40,4 +40,6 @@ def find_kernel(name: str, xp: Any, dtype: Any) -> Callable[..., Any] | None:
             raise
         return None
     kernel: Callable[..., Any] | None = kernels.find(name, dtype)
+    if kernel is None:
+        LOG.debug("no kernel %r for %s: it is computed by the formulas", name, dtype)
     return kernel
