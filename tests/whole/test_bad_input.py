@@ -110,7 +110,15 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 }
 # Not called with arguments that could be wrong, or tested with the backends.
 EXCLUDED = {"namespace", "backends", "to_numpy", "Backend", "BackendUnavailable"}
-EXCLUDED |= {"Coloring", "Estimate", "GradientReport", "Status", "Tangent"}
+EXCLUDED |= {
+    "backend_name",
+    "show_versions",
+    "Coloring",
+    "Estimate",
+    "GradientReport",
+    "Status",
+    "Tangent",
+}
 
 
 def target(
