@@ -47,7 +47,7 @@ WRONG_KIND = [
     (lambda: gradient(np.sum, {"b": 2.0}), r"a float: .*asarray\(x\['b'\]\)"),
     (lambda: gradient(lambda v: np.sum(v) * 1j, X), r"`f\(x\)` must hold real numbers"),
     (lambda: gradient(lambda v: "text", X), "must return an array or a number"),
-    (lambda: gradient(lambda v: None, X), "returned a NoneType"),
+    (lambda: gradient(lambda v: None, X), "returned None"),
     (lambda: gradient(np.sum, X, dtype="int32"), "`dtype` must be a real floating"),
     (lambda: gradient(np.sum, X, dtype=7), "`dtype` must be a real floating"),
     (lambda: gradient(np.sum, X, max_bytes=1e6), "`max_bytes` must be an integer"),

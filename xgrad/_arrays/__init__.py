@@ -3,7 +3,7 @@
 Modules in reading order:
 
 - `types`: aliases for annotations
-- `arguments`: checks of arguments, and their messages
+- `arguments`, `advice`: checks of arguments, their messages, and the code they advise
 - `namespaces`: the library of an array, ``xp``, the first argument from here on
 - `dtypes`: kinds, limits and conversions of dtypes
 - `stable`: formulas that are stable in floating point
@@ -19,6 +19,7 @@ Modules in reading order:
   names of other libraries
 """
 
+from xgrad._arrays.advice import integer_code as integer_code
 from xgrad._arrays.arguments import drop_none as drop_none
 from xgrad._arrays.arguments import integer as integer
 from xgrad._arrays.arguments import one_of as one_of

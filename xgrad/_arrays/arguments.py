@@ -10,7 +10,11 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from xgrad._arrays.advice import prefix_of
 from xgrad._arrays.types import Array
+
+# Arguments that may have a weight for each of their entries.
+WEIGHTED = ("prediction", "target", "values")
 
 
 def drop_none(**arrays: Any) -> dict[str, Any]:
@@ -18,14 +22,19 @@ def drop_none(**arrays: Any) -> dict[str, Any]:
     return {name: array for name, array in arrays.items() if array is not None}
 
 
-def require_array(name: str, array: Any) -> None:
-    """Raise unless ``array`` is an array of a library that xgrad knows."""
+def require_array(name: str, array: Any, others: Iterable[Any] = ()) -> None:
+    """Raise unless ``array`` is an array of a library that xgrad knows.
+
+    The advice is for the library of the other arrays of the call, if it has some.
+    """
     # These are arrays by descent, and would pass: a mask is lost in most functions, and
     # `*` of matrices is their product.
     if isinstance(array, np.ma.MaskedArray | np.matrix):
+        is_weighted = name in WEIGHTED and isinstance(array, np.ma.MaskedArray)
+        weight = ", and a `weight=` of 0 where it is masked" if is_weighted else ""
         raise TypeError(
             f"`{name}` is {a_type(array)}, whose arithmetic differs from that of "
-            "arrays: pass a plain array, for example `numpy.asarray(...)` and `weight=`"
+            f"arrays: pass a plain array, for example `np.asarray({name})`{weight}"
         )
     if not array_api_compat.is_array_api_obj(array):
         # A list of numbers is a container of leaves, each of which is no array. A dict,
@@ -39,11 +48,12 @@ def require_array(name: str, array: Any) -> None:
             raise TypeError(
                 f"`{name}` must be an array, but is the Python number {array!r}: if "
                 f"`{container}` is meant to be one array, pass "
-                f"`numpy.asarray({container})`"
+                f"`{prefix_of(others)}.asarray({container})`"
             )
         raise TypeError(
             f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
-            f"but is {a_type(array)}: pass for example `numpy.asarray({name})`"
+            f"but is {a_type(array)}: pass for example "
+            f"`{prefix_of(others)}.asarray({name})`"
         )
 
 

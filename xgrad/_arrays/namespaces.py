@@ -21,7 +21,7 @@ def common_namespace(**arrays: Any) -> Any:
     if all(type(array) is np.ndarray for array in arrays.values()):
         return numpy_namespace()
     for name, array in arrays.items():
-        require_array(name, array)
+        require_array(name, array, arrays.values())
     batched = [unwrap(a) for a in arrays.values() if hides_points(a)]
     if batched:
         # The base of a batched array has the library and the device of all its points.

@@ -89,6 +89,8 @@ def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
     xp = f.xp
     directions = dict(leaves(direction, "v"))
     names = [name for name, _ in leaves(f.tree, "v")]
+    if names == ["v"]:
+        require_array("v", direction, f.leaves)
     if directions.keys() != set(names):
         raise ValueError(
             f"`v` must be nested as x is, with {', '.join(names)}; got "
@@ -99,7 +101,7 @@ def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
         vector = directions[name]
         require_array(name, vector)
         common_namespace(**{name: vector, "x": x})
-        require_same_shape(name, vector, name.replace("v", "x", 1), x)
+        require_same_shape(name.replace("v", "x", 1), x, name, vector)
         vectors.append(cast(xp, as_float(xp, name, vector), x.dtype))
     length = _length(xp, f.leaves, vectors, own_size if own else floored_size)
     with quiet():

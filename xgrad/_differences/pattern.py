@@ -89,9 +89,8 @@ def _read_pattern(
     xp = common_namespace(**{name: pattern})
     if not xp.isdtype(pattern.dtype, "bool"):
         raise TypeError(
-            f"`{name}` must hold booleans, but its dtype is {pattern.dtype}: give "
-            "for example `pattern != 0`, a sparse matrix, or the result of "
-            "`color_columns`"
+            f"`{name}` must hold booleans, but its dtype is {pattern.dtype}: pass "
+            f"`{name} != 0`, true where an entry of the result depends on one of x"
         )
     if pattern.ndim != 2:
         raise ValueError(

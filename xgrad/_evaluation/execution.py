@@ -47,8 +47,7 @@ class Execution:
     max_bytes: int | None = None
     """Memory for the perturbed points; None: cache-sized, or a quarter of the GPU."""
     workers: Workers = None
-    """Number of threads (-1: one for each processor), an executor, or a callable like
-    `map`; None: this thread."""
+    """Number of threads (-1: all processors), an executor or a `map`; None: no more."""
     progress: Progress = False
     """Whether to show a bar, or a callable ``(done, total)``."""
     checkpoint: CheckpointPath = None

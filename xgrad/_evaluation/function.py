@@ -127,10 +127,8 @@ class Function(Portable):
             # A masked array or a matrix: the error says why these are refused.
             if isinstance(result, np.ndarray):
                 raise TypeError(f"`f` returned a {kind}: {error}") from None
-            remedy = "make one array of it, for example with `xp.stack`"
             raise TypeError(
-                f"`f` must return an array or a number, but returned a {kind}: "
-                + ("is a `return` missing?" if result is None else remedy)
+                f"`f` must return an array or a number, but returned {_advise(result)}"
             ) from None
         if xp is not self.xp:
             raise TypeError(
@@ -149,6 +147,18 @@ class Function(Portable):
             f"{result.dtype}: it drops the imaginary part (as abs, real and "
             "comparisons do), so that its derivative is lost; use another method"
         )
+
+
+def _advise(result: Any) -> str:
+    """Name a result that is no array, and say what to return instead."""
+    if result is None:
+        return "None: is a `return` missing?"
+    if isinstance(result, list | tuple):
+        return (
+            f"a {type(result).__name__} of {len(result)}: return one array of its "
+            "entries, by `stack`, or, if it is (loss, something else), the loss alone"
+        )
+    return f"a value of type {type(result).__name__}: return an array or a number"
 
 
 def copied(xp: Any, array: Array) -> Array:

@@ -31,6 +31,11 @@ def bind_function(
     """
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
+    if isinstance(x, int | float):
+        raise TypeError(
+            f"`x` must be an array, but is the number {x!r}: pass `np.asarray({x!r})`, "
+            "or use `derivative`, which takes numbers"
+        )
     nested = isinstance(x, (dict, list, tuple))
     named_leaves = leaves(x) if nested else [("x", x)]
     if not named_leaves:

@@ -84,7 +84,9 @@ UNIT_INTERVAL = Domain(
     _outside_unit_interval, "pass probabilities, for example `special.sigmoid(logits)`"
 )
 BINARY_TARGET = Domain(
-    _outside_unit_interval, "pass labels 0 and 1, or the probability of class 1"
+    _outside_unit_interval,
+    "pass labels 0 and 1, or the probability of class 1; signs -1 and 1 become labels "
+    "by `(target + 1) / 2`",
 )
 DISTRIBUTION = Domain(
     _no_distribution,

@@ -13,6 +13,7 @@ from xgrad._arrays import (
     as_index,
     default_dtype,
     device_of,
+    integer_code,
     is_cupy,
     is_dask,
     is_integral,
@@ -33,8 +34,7 @@ def require_labels(xp: Any, name: str, labels: Array) -> None:
     if not is_integral(xp, labels):
         raise TypeError(
             f"`{name}` must hold integer class labels, but its dtype is "
-            f"{labels.dtype}: convert it, for example with "
-            f"`xp.astype({name}, xp.int64)`"
+            f"{labels.dtype}: convert it with {integer_code(name, labels)}"
         )
 
 

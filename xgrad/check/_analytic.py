@@ -53,6 +53,11 @@ def analytic_gradient(
         copies = [xp.asarray(x, copy=True) for x in function.leaves]
         grad = grad(copies[0] if tree is None else rebuild(tree, copies))
         label = "grad(x)"
+    if isinstance(grad, tuple) and not isinstance(tree, tuple):
+        raise TypeError(
+            f"`{label}` is a tuple of {len(grad)}, but must be the gradient alone: if "
+            "it is (value, gradient), pass for example `lambda x: grad(x)[1]`"
+        )
     gradients = [(label, grad)] if tree is None else leaves(grad, label)
     expected = [label + name.removeprefix("x") for name in names]
     if [name for name, _ in gradients] != expected:
@@ -77,7 +82,7 @@ def promote_gradients(
     for (name, gradient), (x_name, x) in zip(gradients, arrays, strict=True):
         gradient = _as_array(xp, name, gradient, x)
         common_namespace(**{name: gradient, x_name: x})
-        require_same_shape(name, gradient, x_name, x)
+        require_same_shape(x_name, x, name, gradient)
         floats = as_float(xp, name, gradient)
         # `as_float` widens half precision, in which the gradient was computed.
         dtype = (gradient if is_floating(xp, gradient) else floats).dtype

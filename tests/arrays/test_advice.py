@@ -1,0 +1,149 @@
+"""Messages advise code that works, in the words of the library that is used."""
+
+import re
+
+import numpy as np
+import pytest
+from cases.libraries import LIBRARIES
+
+import xgrad
+from xgrad import losses, metrics
+from xgrad.losses import sigmoid_binary_cross_entropy, softmax_cross_entropy
+
+X = np.array([1.0, 2.0, 3.0])
+Z = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]])
+
+
+def squares(x):
+    return np.sum(x**2)
+
+
+def advised(call):
+    """The first code in the message of an error that has a call or an operator."""
+    with pytest.raises((TypeError, ValueError)) as refused:
+        call()
+    quoted = str(refused.value).split("`")[1::2]
+    # (The name `grad(x)` is none.)
+    return next(c for c in quoted if re.search(r"[(=/*]", c) and c != "grad(x)")
+
+
+def follow(code, **names):
+    """The names after a statement, or the first of them after an expression."""
+    names = {"np": np, **names}
+    try:
+        return eval(code, names)
+    except SyntaxError:
+        exec(code, names)
+        return names["target"]
+
+
+def test_names_of_classes_become_numbers():
+    target = np.array(["dog", "cat"])
+    expected = softmax_cross_entropy(Z, np.array([1, 0]))
+    code = advised(lambda: softmax_cross_entropy(Z, target))
+    assert softmax_cross_entropy(Z, follow(code, target=target)) == expected
+
+
+def test_names_of_predicted_classes_get_the_same_numbers():
+    prediction, target = np.array(["ox", "cat"]), np.array(["dog", "cat"])
+    code = advised(lambda: metrics.accuracy(prediction, np.array([1, 0])))
+    names = {"np": np, "prediction": prediction, "target": target}
+    exec(code, names)
+    assert names["prediction"].tolist() == [2, 0]
+    assert names["target"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_labels_of_another_dtype_are_converted(name):
+    xp = LIBRARIES[name]()
+    logits, labels = xp.asarray(Z), xp.asarray(np.array([1.0, 0.0]))
+    code = advised(lambda: softmax_cross_entropy(logits, labels))
+    used = {"xp": xp, "np": np, "torch": xp, "jnp": xp, "da": xp, "cupy": xp}
+    integers = follow(code, target=labels, **used)
+    assert xp.isdtype(integers.dtype, "integral")
+    softmax_cross_entropy(logits, integers)
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_lists_become_arrays_of_the_library_of_the_others(name):
+    xp = LIBRARIES[name]()
+    logits = xp.asarray(Z)
+    code = advised(lambda: softmax_cross_entropy(logits, [1, 0]))
+    used = {"xp": xp, "np": np, "torch": xp, "jnp": xp, "da": xp, "cupy": xp}
+    softmax_cross_entropy(logits, follow(code, target=[1, 0], **used))
+
+
+def test_signs_become_labels():
+    target = np.array([-1.0, 1.0])
+    code = advised(lambda: sigmoid_binary_cross_entropy(X[:2], target))
+    assert follow(code, target=target).tolist() == [0, 1]
+
+
+def test_a_gradient_of_another_shape_is_reshaped():
+    code = advised(lambda: xgrad.check_gradient(squares, lambda x: 2 * x[:, None], X))
+    assert code == "grad(x).reshape((3,))"
+    code = advised(lambda: xgrad.jvp(squares, X, X[:, None]))
+    assert code == "v.reshape((3,))"
+
+
+def test_a_gradient_that_comes_with_the_value_is_picked():
+    def both(x):
+        return squares(x), 2 * x
+
+    code = advised(lambda: xgrad.check_gradient(squares, both, X))
+    picked = follow(code, grad=both)
+    assert xgrad.check_gradient(squares, picked, X)
+    nested = advised(
+        lambda: xgrad.check_gradient(
+            lambda p: squares(p["w"]), lambda p: (1.0, p), {"w": X}
+        )
+    )
+    assert nested == code
+
+
+@pytest.mark.parametrize("call", [xgrad.jvp, xgrad.hvp])
+def test_a_direction_that_is_a_list_becomes_an_array(call):
+    code = advised(lambda: call(squares, X, [1.0, 0.0, 0.0]))
+    assert code == "np.asarray(v)"
+    call(squares, X, follow(code, v=[1.0, 0.0, 0.0]))
+
+
+def test_a_pattern_of_numbers_becomes_one_of_booleans():
+    pattern = np.eye(3)
+    code = advised(lambda: xgrad.color_columns(pattern))
+    xgrad.color_columns(follow(code, pattern=pattern))
+    code = advised(lambda: xgrad.jacobian(np.sin, X, sparsity=pattern))
+    xgrad.jacobian(np.sin, X, sparsity=follow(code, sparsity=pattern))
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ((1.0, X), r"a tuple of 2: .* by `stack`, or, .* the loss alone"),
+        ([1.0], "a list of 1: "),
+        ("loss", "a value of type str: return an array or a number"),
+        (None, "returned None: is a `return` missing"),
+    ],
+)
+def test_results_that_are_no_arrays_are_named(result, message):
+    with pytest.raises(TypeError, match=message):
+        xgrad.gradient(lambda x: result, X)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("x", [np.ma.array([1.0, 2.0]), [[1.0, 2.0]]])
+def test_weights_are_advised_only_where_there_are_some(x):
+    x = x if isinstance(x, np.ma.MaskedArray) else np.asmatrix(x)
+    code = advised(lambda: xgrad.gradient(squares, x))
+    assert type(follow(code, x=x)) is np.ndarray
+    with pytest.raises(TypeError) as refused:
+        xgrad.gradient(squares, x)
+    assert "weight" not in str(refused.value)
+    with pytest.raises(TypeError) as refused:
+        losses.mean_squared_error(x, X[:2])
+    assert ("weight" in str(refused.value)) == isinstance(x, np.ma.MaskedArray)
+
+
+def test_a_function_of_one_number_is_sent_to_the_derivative():
+    with pytest.raises(TypeError, match=r"np.asarray\(3.0\).*use `derivative`"):
+        xgrad.gradient(lambda x: x**2, 3.0)
