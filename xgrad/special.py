@@ -20,6 +20,7 @@ from xgrad._arrays import (
     map_blocks,
     missing_names,
     one_of,
+    public,
     public_dir,
     quiet,
     stable,
@@ -32,6 +33,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for an attribute
     __getattr__ = missing_names(__name__)
 
 
+@public
 def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     """Return probabilities proportional to ``exp(x)`` along an axis.
 
@@ -70,6 +72,7 @@ def softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     return _along_axis(stable.softmax, x, axis)
 
 
+@public
 def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     """Return the logarithm of `softmax`, which is finite even if that underflows.
 
@@ -84,6 +87,7 @@ def log_softmax(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     return _along_axis(stable.log_softmax, x, axis)
 
 
+@public
 def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     """Return ``log(sum(exp(x)))`` along an axis, which the result no longer has.
 
@@ -99,6 +103,7 @@ def logsumexp(x: ArrayT, /, *, axis: int = -1) -> ArrayT:
     return _along_axis(stable.logsumexp, x, axis, drop=True)
 
 
+@public
 def sigmoid(x: ArrayT, /) -> ArrayT:
     """Return ``1 / (1 + exp(-x))`` of every entry, without overflow.
 
@@ -126,6 +131,7 @@ def sigmoid(x: ArrayT, /) -> ArrayT:
     return _apply(stable.sigmoid, x)
 
 
+@public
 def one_hot(
     labels: ArrayT, num_classes: int, /, *, dtype: Any = None, check: bool = True
 ) -> ArrayT:

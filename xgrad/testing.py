@@ -34,14 +34,17 @@ if not TYPE_CHECKING:  # a type checker would take every name for an attribute
 
 
 def assert_close(
-    actual: Any, desired: Any, /, *, rtol: float | None = None, atol: float = 0.0
+    actual: Any,
+    desired: Any,
+    /,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
 ) -> None:
     """Raise unless two arrays agree in library, device, dtype, shape and values.
 
-    Each value may differ by ``rtol * abs(desired)``, and by rounding at the scale of
-    the array: ``16 * eps * max(abs(desired))`` over the finite entries, since terms of
-    that size may have cancelled in a small one. nan equals nan, and inf an inf of the
-    same sign.
+    Each value may differ by ``rtol * abs(desired) + atol``. nan equals nan, and inf an
+    inf of the same sign.
 
     Parameters
     ----------
@@ -54,8 +57,11 @@ def assert_close(
     rtol : float, optional
         Relative tolerance. By default it is ``sqrt(eps)`` of the dtype, half of its
         digits: 1.5e-8 for float64, and 0 for integers and booleans, which are exact.
-    atol : float
-        Absolute tolerance, which is added.
+    atol : float, optional
+        Absolute tolerance. By default it is rounding at the scale of the array,
+        ``16 * eps * max(abs(desired))`` over the finite entries, since terms of that
+        size may have cancelled in a small one. Entries that are smaller are then not
+        compared at all: give ``atol=0`` for an array of quantities of different scales.
 
     Raises
     ------
@@ -76,12 +82,12 @@ def assert_close(
     Traceback (most recent call last):
         ...
     AssertionError: `actual` differs from `desired` in 1 of 2 values. Worst: actual[1]
-    is 2.5, not 2.0; difference 0.5, tolerance 3e-08 (rtol=1.5e-08, atol=0)
+    is 2.5, not 2.0; difference 0.5, tolerance 3e-08 (rtol=1.5e-08, atol=7.1e-15)
     """
     __tracebackhide__ = True
     tolerance = _Tolerance(
         None if rtol is None else _not_negative("rtol", rtol),
-        _not_negative("atol", atol),
+        None if atol is None else _not_negative("atol", atol),
     )
     differences = [_nesting_difference(actual, desired)]
     if not any(differences):
@@ -93,32 +99,33 @@ def assert_close(
 
 @dataclass(frozen=True)
 class _Tolerance:
-    """Tolerances of the caller; without ``rtol`` half of the digits of a dtype."""
+    """Tolerances of the caller, or those that follow from a dtype and an array."""
 
     rtol: float | None
-    atol: float
+    atol: float | None
 
     def relative(self, eps: float) -> float:
         """Return the relative tolerance for a dtype."""
         return math.sqrt(eps) if self.rtol is None else self.rtol
 
-    def allowed(self, desired: Any, eps: float) -> Any:
-        """Return the allowed difference of each value, 0 for those that are not finite.
-
-        To the relative tolerance it adds 16 roundings of the largest value, since terms
-        of that size may have cancelled in a small one.
-        """
+    def absolute(self, desired: Any, eps: float) -> Any:
+        """Return the absolute tolerance for an array."""
+        if self.atol is not None:
+            return self.atol
         # 16 leaves room for the roundings of some operations in a row. Set by trial.
+        return 16 * eps * np.where(_is_finite(desired), abs(desired), 0).max(initial=0)
+
+    def allowed(self, desired: Any, eps: float) -> Any:
+        """Return the allowed difference of each value, 0 for those not finite."""
         finite = _is_finite(desired)
         size = np.where(finite, abs(desired), 0)
-        largest = size.max(initial=0)
-        return np.where(
-            finite, self.relative(eps) * size + (16 * eps * largest + self.atol), 0
-        )
+        absolute = self.absolute(desired, eps)
+        return np.where(finite, self.relative(eps) * size + absolute, 0)
 
-    def text(self, eps: float) -> str:
+    def text(self, desired: Any, eps: float) -> str:
         """Return the tolerances as the caller would write them."""
-        return f"rtol={self.relative(eps):.2g}, atol={self.atol:.2g}"
+        absolute = float(self.absolute(desired, eps))
+        return f"rtol={self.relative(eps):.2g}, atol={absolute:.2g}"
 
 
 def _not_negative(name: str, tolerance: Any) -> float:
@@ -250,7 +257,7 @@ class _Values:
             f"`actual{self.path}` differs from `desired{self.path}` in "
             f"{np.sum(~close)} of {close.size} values. Worst: {self._entry(worst)}; "
             f"{f'difference {distance[worst]:.2g}, ' if finite[worst] else ''}"
-            f"tolerance {allowed[worst]:.2g} ({self.tolerance.text(self.eps)})"
+            f"tolerance {allowed[worst]:.2g} ({self.tolerance.text(desired, self.eps)})"
         )
 
     def _flat(self, values: Any) -> Any:

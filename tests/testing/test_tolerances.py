@@ -105,10 +105,29 @@ def test_the_scale_is_that_of_finite_entries(xp, value):
 def test_tolerances_are_those_of_the_caller(xp):
     desired = xp.asarray([1.0, 100.0])
     assert_close(xp.asarray([1.0, 109.0]), desired, rtol=0.1)
-    assert_refuses(xp.asarray([1.0, 111.0]), desired, r"\(rtol=0.1, atol=0\)", rtol=0.1)
+    assert_refuses(xp.asarray([1.0, 111.0]), desired, r"\(rtol=0.1, atol=3", rtol=0.1)
     assert_close(xp.asarray([1.5, 100.5]), desired, atol=0.6)
     assert_refuses(xp.asarray([1.7, 100.5]), desired, "1 of 2 values", atol=0.6)
     assert_close(xp.asarray([1.6, 110.5]), desired, rtol=0.1, atol=0.6)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_tolerances_of_zero_allow_nothing(xp, dtype):
+    desired = xp.asarray([1e16, 1.0], dtype)
+    exact = {"rtol": 0, "atol": 0}
+    assert_close(desired, desired, **exact)
+    actual = xp.asarray([1e16, 30.0], dtype)
+    assert_refuses(actual, desired, r"1 of 2 .*tolerance 0 \(rtol=0, atol=0\)", **exact)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_an_own_tolerance_replaces_that_of_the_scale(xp, dtype):
+    scale = 100 / _eps(dtype)
+    desired = xp.asarray([scale, 0.25], dtype)
+    actual = xp.asarray([scale, 0.10], dtype)
+    assert_close(actual, desired)  # as documented
+    assert_refuses(actual, desired, r"actual\[1\] is 0.1", atol=0)
+    assert_refuses(actual, desired, r"actual\[1\] is 0.1", atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("tolerance", [-1e-9, np.nan, np.inf])
