@@ -42,7 +42,7 @@ from xgrad._autodiff.structural import (
     transpose,
 )
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import NotTraceableError, Tracer, first_standin
+from xgrad._tracing import NotTraceableError, Tracer, array_like, first_standin
 
 Edge = tuple[int, Any, tuple[Any, ...]]
 # Rules that were looked up before, for each namespace.
@@ -397,6 +397,8 @@ class Tape(Tracer):
         """Assign ``x[key] = value`` into the memory of the owner of ``x``."""
         if first_standin(key if isinstance(key, tuple) else (key,)) is not None:
             raise self.refuse("an index computed from x", "use `astype(int)`")
+        if isinstance(value, (list, tuple)) and first_standin(value) is not None:
+            value = array_like(value, value)
         x.ensure_current()
         owner, steps = (x, ()) if x.view is None else x.view[:2]
         key = held_key(key)

@@ -7,7 +7,8 @@ over all that it does with it; each function is written once, in the primitives 
 `refusals` has the error for whatever needs one point at a time; `linearity` says which
 functions are linear; `tracer` has the primitives; `arguments` finds stand-ins and makes
 axes canonical; `registry` has the table of functions, by their names in the standard
-and in NumPy, and the one place that calls them; `namespace` offers them as a namespace;
+and in NumPy, and the one place that calls them; `creating` makes arrays that entries of
+stand-ins can be assigned to; `namespace` offers all as a namespace;
 `standin` is the class that a caller's function sees; the modules of `functions` hold
 the functions; and `protocols` takes the ufuncs of NumPy and the kernels of CuPy.
 """
@@ -18,11 +19,16 @@ from xgrad._tracing import functions as functions
 from xgrad._tracing import protocols as protocols
 from xgrad._tracing.arguments import first_standin as first_standin
 from xgrad._tracing.arguments import tracer_of as tracer_of
+from xgrad._tracing.creating import CREATORS as CREATORS
+from xgrad._tracing.creating import creating_like as creating_like
+from xgrad._tracing.creating import creator as creator
+from xgrad._tracing.functions.joining import array_like as array_like
 from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
 from xgrad._tracing.functions.reductions import sum_ as sum_
 from xgrad._tracing.functions.scans import running_sum as running_sum
 from xgrad._tracing.functions.statistics import variance as variance
 from xgrad._tracing.linearity import Linear as Linear
+from xgrad._tracing.namespace import namespace_of as namespace_of
 from xgrad._tracing.refusals import PACKAGE as PACKAGE
 from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
 from xgrad._tracing.refusals import describe_line as describe_line

@@ -8,6 +8,7 @@ from typing import Any
 
 from xgrad._arrays import call_unwrapped
 from xgrad._tracing.arguments import first_standin
+from xgrad._tracing.creating import CREATORS, creator
 from xgrad._tracing.registry import FUNCTIONS, call
 
 
@@ -32,7 +33,11 @@ class Namespace:
             attribute = Namespace(attribute, f"{name}.")
         # (Classes, such as dtypes, are what they are.)
         elif callable(attribute) and not isinstance(attribute, type):
-            attribute = _dispatch(f"{self._path}{name}", attribute)
+            dispatched = _dispatch(f"{self._path}{name}", attribute)
+            is_creator = name in CREATORS and not self._path
+            attribute = (
+                creator(name, attribute, dispatched) if is_creator else dispatched
+            )
         self.__dict__[name] = attribute
         return attribute
 

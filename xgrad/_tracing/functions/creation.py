@@ -12,7 +12,7 @@ from xgrad._arrays import is_numpy
 from xgrad._tracing.arguments import first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import astype, cast
 from xgrad._tracing.functions.joining import array_like
-from xgrad._tracing.functions.shapes import broadcast_to
+from xgrad._tracing.functions.shapes import broadcast_to, reshape_any
 from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, handles
 from xgrad._tracing.standin import StandIn
 
@@ -64,30 +64,53 @@ def _create(
     if not is_numpy(xp):
         function = getattr(xp, name, xp.asarray)
         kwargs["device"] = like.device
+    elif isinstance(like.base, StandIn):  # of another call around this one
+        kwargs["like"] = like.base
     return like.tracer.constant(name, like, lambda: function(*args, **kwargs))
 
 
-def _create_of_entries(
-    name: str,
-    like: StandIn,
-    *args: Any,
-    dtype: Any = None,
-    order: str = "C",
-    device: None = None,
-) -> Any:
+def _create_of_entries(name: str, like: StandIn, *args: Any, **options: Any) -> Any:
     """Make an array of numbers that depend on x: a list of them, or one many times."""
     if name == "full":
-        require(len(args) == 2, like, "these arguments of np.full")
-        return like.tracer.copy(cast(broadcast_to(args[1], args[0]), dtype))
-    require(len(args) == 1, like, f"these arguments of np.{name}")
-    array = cast(array_like(args[0], args), dtype)
-    return like.tracer.copy(array) if name == "array" else array
+        return _full_of_entries(like, *args, **options)
+    require(name in ARRAYS_OF, like, f"np.{name} with an argument computed from x")
+    return _array_of_entries(name, like, *args, **options)
 
 
-for _name in (
-    "arange array asanyarray asarray ascontiguousarray empty eye full identity ones "
-    "tri zeros"
-).split():
+def _full_of_entries(
+    like: StandIn,
+    shape: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "C",
+    *,
+    device: Any = None,
+) -> Any:
+    return like.tracer.copy(cast(broadcast_to(fill_value, shape), dtype))
+
+
+def _array_of_entries(
+    name: str,
+    like: StandIn,
+    entries: Any,
+    dtype: Any = None,
+    order: str | None = None,
+    *,
+    copy: bool | None = None,
+    ndmin: int = 0,
+    subok: bool = False,
+    device: Any = None,
+) -> Any:
+    require(dtype is not object, like, f"np.{name} of objects")
+    array = cast(array_like(entries, (entries, like)), dtype)
+    if array.ndim < ndmin:
+        array = reshape_any(array, (1,) * (ndmin - array.ndim) + tuple(array.shape))
+    is_copy = copy if copy is not None else name == "array"
+    return like.tracer.copy(array) if is_copy and array is entries else array
+
+
+ARRAYS_OF = "array asanyarray asarray ascontiguousarray asfortranarray".split()
+for _name in (*ARRAYS_OF, *"arange empty eye full identity ones tri zeros".split()):
     _function = getattr(np, _name)
     FUNCTIONS[f"like {_name}"] = functools.partial(_create, _function)
     CREATION.add(_function)

@@ -1,0 +1,192 @@
+"""Functions of NumPy and of `math` that take stand-ins where the originals are blind.
+
+NumPy hands a call over to a stand-in only where that is itself an argument, and not to
+make an array or to read a list; `math` never does.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from xgrad._autodiff.mathematics import MATH, is_standin
+from xgrad._tracing import CREATORS, array_like, creator, first_standin, namespace_of
+
+Function = Callable[..., Any]
+# Modules of NumPy with functions of arrays; `numpy.random` and others are as they are.
+NUMPY_MODULES = ("numpy", "numpy.linalg", "numpy.fft")
+# Functions whose first argument is a list of arrays, not an array.
+OF_LISTS = (
+    *("block", "choose", "column_stack", "concat", "concatenate", "dstack", "hstack"),
+    *("lexsort", "multi_dot", "row_stack", "select", "stack", "vstack"),
+)
+
+
+class Library:
+    """Stand in for a module, some of whose attributes have substitutes."""
+
+    def __init__(self, module: ModuleType, substitute: Function) -> None:
+        self.__dict__.update(_module=module, _substitute=substitute)
+        self.__name__ = module.__name__
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._module, name)
+        # Asked for only once, but what user code may assign to.
+        if isinstance(value, (int, float, str)):
+            return value
+        self.__dict__[name] = substituted = self._substitute(value)
+        return substituted
+
+    def __repr__(self) -> str:
+        return repr(self._module)
+
+
+class TakingLists:
+    """A function of NumPy that takes lists with entries of stand-ins, too."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._of_lists = getattr(function, "__name__", "") in OF_LISTS
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._of_lists and args and isinstance(args[0], (list, tuple)):
+            if self.__name__ != "block" and not any(map(is_standin, args[0])):
+                args = ([joined(a) for a in args[0]], *args[1:])
+            return self._function(*args, **kwargs)
+        kwargs = {name: joined(value) for name, value in kwargs.items()}
+        return self._function(*map(joined, args), **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        # Such as the methods of a ufunc.
+        return getattr(self._function, name)
+
+
+def joined(x: Any) -> Any:
+    """Return a list with stand-ins as one stand-in; anything else unchanged."""
+    is_list = isinstance(x, (list, tuple)) and first_standin(x) is not None
+    return array_like(x, x) if is_list else x
+
+
+def from_iterable(
+    entries: Any, dtype: Any = None, count: int = -1, **other: Any
+) -> Any:
+    """Make a vector of what an iterable yields, as `numpy.fromiter` does."""
+    entries = list(entries)
+    if first_standin(entries) is None or count != -1:
+        return make_array(np.fromiter(entries, dtype, count, **other))
+    return make_array(entries, dtype)
+
+
+class Vectorized:
+    """Call a function of numbers entry by entry, as `numpy.vectorize` does."""
+
+    def __init__(self, function: Function, *args: Any, **options: Any) -> None:
+        self.pyfunc = function
+        self._has_options = bool(args or options)
+        self._plain = np.vectorize(function, *args, **options)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._has_options or kwargs or first_standin(args) is None:
+            return self._plain(*args, **kwargs)
+        arrays = [a if is_standin(a) else np.asarray(a) for a in map(joined, args)]
+        arrays = list(np.broadcast_arrays(*arrays))
+        rows = [np.reshape(a, (-1,)) for a in arrays]
+        values = [self.pyfunc(*entries) for entries in zip(*rows, strict=True)]
+        return np.reshape(make_array(values), np.shape(arrays[0]))
+
+
+class Joining:
+    """Stand in for ``np.r_`` and ``np.c_``, which put together what is in brackets."""
+
+    def __init__(self, plain: Any) -> None:
+        self._plain = plain
+        self._is_columns = plain is np.c_
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        if first_standin(items) is None:
+            return self._plain[key]
+        arrays = [np.r_[i] if isinstance(i, slice) else joined(i) for i in items]
+        return np.column_stack(arrays) if self._is_columns else np.hstack(arrays)
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether ``x`` is a number for NumPy."""
+    return bool(np.isscalar(x.base if is_standin(x) else x))
+
+
+def substitute_of(value: Any) -> Any:
+    """Return what stands in for a module or a function of NumPy or `math`.
+
+    None if there is nothing for it.
+    """
+    if isinstance(value, ModuleType):
+        name = value.__name__
+        if name in NUMPY_MODULES or name == "math":
+            return library_of(value)
+        is_theirs = name.startswith("array_api_compat.") or name == "cupy"
+        return namespace_of(value) if is_theirs else None
+    module = getattr(value, "__module__", None) or type(value).__module__
+    if module == "math" or module.partition(".")[0] in ("numpy", "cupy"):
+        return _substitute_of_function(value, module)
+    return None
+
+
+@functools.cache
+def library_of(module: ModuleType) -> Library:
+    """Return what stands in for a module: one object every time."""
+    return Library(module, _member)
+
+
+def _member(value: Any) -> Any:
+    """Return the substitute of an attribute, or the attribute itself."""
+    substitute = substitute_of(value)
+    return value if substitute is None else substitute
+
+
+def _substitute_of_function(value: Any, module: str) -> Any:
+    try:
+        special = SPECIAL.get(value)
+    except TypeError:  # not hashable, and so no function
+        return None
+    if special is not None or isinstance(value, type) or not callable(value):
+        return special
+    if module.partition(".")[0] == "cupy":
+        return _of_namespace(value)
+    is_function = isinstance(value, np.ufunc) or module in NUMPY_MODULES
+    return _numpy_function(value) if is_function else None
+
+
+@functools.cache
+def _numpy_function(function: Any) -> Any:
+    name = getattr(function, "__name__", "")
+    taking_lists = TakingLists(function)
+    if name in CREATORS and getattr(np, name) is function:
+        return creator(name, function, taking_lists)
+    return taking_lists
+
+
+@functools.cache
+def _of_namespace(function: Any) -> Any:
+    """Return the substitute of a function of CuPy that was imported by its name."""
+    import cupy
+
+    name = getattr(function, "__name__", "")
+    is_theirs = getattr(cupy, name, None) is function
+    return getattr(namespace_of(cupy), name) if is_theirs else None
+
+
+make_array = creator("array", np.array, np.array)
+SPECIAL: dict[Any, Any] = {
+    np.fromiter: from_iterable,
+    np.vectorize: Vectorized,
+    np.r_: Joining(np.r_),
+    np.c_: Joining(np.c_),
+    np.isscalar: is_scalar,
+    **MATH,
+}

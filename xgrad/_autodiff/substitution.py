@@ -1,0 +1,246 @@
+"""Run a copy of a function whose code sees substitutes for NumPy, CuPy and `math`.
+
+The copy has the code of the original and other global names: modules and functions that
+have substitutes are replaced by them, and so are functions of the user that it reaches,
+by name, by a closure or by a module. Nothing of the user is changed: the names are
+looked up in the user's own module, whenever they are used.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import opcode
+from collections.abc import Callable
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import leaves, unwrap
+from xgrad._autodiff.mathematics import is_standin
+from xgrad._autodiff.substitutes import Library, Vectorized, substitute_of
+from xgrad._tracing import creating_like, is_library
+
+Function = Callable[..., Any]
+
+WRITES_NAMES = {opcode.opmap["STORE_GLOBAL"], opcode.opmap["DELETE_GLOBAL"]}
+# Names that Python itself reads in the globals of a function, without a look-up.
+OF_MODULE = ("__name__", "__package__", "__spec__", "__loader__", "__file__")
+# Kinds of values that have no substitute: most of what names stand for.
+PLAIN = frozenset(
+    (int, float, complex, str, bytes, bool, type(None), np.ndarray, slice, range)
+)
+
+
+def substituted(function: Function) -> tuple[Function | None, str]:
+    """Return a function that calls a copy whose code sees substitutes, or None.
+
+    The second value says why there is no copy. The copy is made anew for each call: it
+    sees the closures as they are then.
+    """
+    reason = reason_against(function)
+    return (None, reason) if reason else (functools.partial(_call, function), "")
+
+
+def reason_against(function: Function) -> str:
+    """Return the reason why a function cannot be copied; none if it can."""
+    if isinstance(function, functools.partial):
+        return reason_against(function.func)
+    if isinstance(function, MethodType):
+        return reason_against(function.__func__)
+    if substitute_of(function) is not None:
+        return ""
+    if not isinstance(function, FunctionType):
+        if not _has_own_call(function):
+            return "it is no function that is written in Python"
+        return reason_against(type(function).__call__)
+    if is_library(function.__code__.co_filename):
+        return "it belongs to a library"
+    if writes_names(function.__code__):
+        return "it assigns to a global name"
+    return ""
+
+
+def _has_own_call(function: Any) -> bool:
+    """Whether an object is called by a method that is written in Python."""
+    kind = type(function)
+    return callable(function) and isinstance(kind.__call__, FunctionType)
+
+
+def writes_names(code: CodeType) -> bool:
+    """Whether code assigns to global names, which a copy would keep to itself."""
+    if not WRITES_NAMES.isdisjoint(code.co_code[::2]):
+        return True
+    return any(isinstance(c, CodeType) and writes_names(c) for c in code.co_consts)
+
+
+def _call(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Call a copy of a function, with arrays that are made like the first stand-in."""
+    arguments = (unwrap(leaf) for _, leaf in leaves([args, kwargs]))
+    like = next(filter(is_standin, arguments), None)
+    if like is None:
+        return function(*args, **kwargs)
+    substitution = Substitution()
+    with creating_like(like):
+        try:
+            return substitution.entry(function)(*args, **kwargs)
+        finally:
+            substitution.clear()
+
+
+class Names(dict[str, Any]):
+    """The global names of copied functions: those of a module, with substitutes.
+
+    Python calls `__missing__` for whatever this dict does not hold, which is every name
+    but those that it reads in another way.
+    """
+
+    def __init__(self, names: dict[str, Any], substitution: Substitution) -> None:
+        super().__init__({n: names[n] for n in OF_MODULE if n in names})
+        self["__builtins__"] = substitution.builtins
+        self.names = names
+        self.substitution = substitution
+        # The last value of each name, and its substitute.
+        self.last: dict[str, tuple[Any, Any]] = {}
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            value = self.names[name]
+        except KeyError:
+            return self.substitution.builtins[name]
+        last = self.last.get(name)
+        if last is not None and last[0] is value:
+            return last[1]
+        substitute = self.substitution.replace(value)
+        self.last[name] = value, substitute
+        return substitute
+
+
+class Substitution:
+    """The copies that were made for one call: one of each original."""
+
+    def __init__(self) -> None:
+        self.builtins = {
+            **vars(builtins),
+            "__import__": self._import,
+            "isinstance": is_instance,
+        }
+        # By `id`; originals are held, so that no other object gets the same one.
+        self.copies: dict[int, tuple[Any, Any]] = {}
+        self.names: dict[int, Names] = {}
+        self.cells: list[CellType] = []
+
+    def clear(self) -> None:
+        """Forget all copies: they refer to each other and to this."""
+        for names in self.names.values():
+            names.last.clear()
+        for cell in self.cells:
+            cell.cell_contents = None
+        self.copies.clear()
+        self.names.clear()
+        self.cells.clear()
+        self.builtins = vars(builtins)
+
+    def entry(self, function: Function) -> Function:
+        """Return the copy of the function that is called first."""
+        copy: Function = self.replace(function)
+        if copy is not function:
+            return copy
+        call: Any = type(function).__call__
+        return MethodType(self.copy_of(call), function)
+
+    def replace(self, value: Any) -> Any:
+        """Return what stands in for a value; most values are returned themselves."""
+        kind = type(value)
+        if kind in PLAIN:
+            return value
+        if kind is FunctionType and not is_library(value.__code__.co_filename):
+            return self.copy_of(value)
+        if kind is functools.partial:
+            return self._partial(value)
+        if kind is MethodType:
+            function = self.replace(value.__func__)
+            is_same = function is value.__func__
+            return value if is_same else MethodType(function, value.__self__)
+        if kind is np.vectorize and _is_simple(value):
+            return Vectorized(self.replace(value.pyfunc))
+        if isinstance(value, ModuleType) and _is_of_user(value):
+            return self._remember(value, lambda: Library(value, self.replace))
+        substitute = substitute_of(value)
+        return value if substitute is None else substitute
+
+    def copy_of(self, function: FunctionType) -> FunctionType:
+        """Return the copy of a function of the user; itself if it has none."""
+        if id(function) in self.copies:
+            return self.copies[id(function)][1]
+        code = function.__code__
+        if writes_names(code):
+            return function
+        names = self._names_of(function.__globals__)
+        cells = function.__closure__ or ()
+        own = [CellType() if self._is_replaceable(c) else c for c in cells]
+        copy = FunctionType(code, names, function.__name__, None, tuple(own) or None)
+        self.copies[id(function)] = function, copy
+        copy.__qualname__, copy.__dict__ = function.__qualname__, function.__dict__
+        # Only now: a function may be in its own closure.
+        for cell, new in zip(cells, own, strict=True):
+            if new is not cell:
+                self.cells.append(new)
+                new.cell_contents = self.replace(cell.cell_contents)
+        copy.__defaults__ = self._replace_all(function.__defaults__)
+        if function.__kwdefaults__:
+            defaults = function.__kwdefaults__.items()
+            copy.__kwdefaults__ = {n: self.replace(v) for n, v in defaults}
+        return copy
+
+    def _names_of(self, names: dict[str, Any]) -> Names:
+        if id(names) not in self.names:
+            self.names[id(names)] = Names(names, self)
+        return self.names[id(names)]
+
+    def _is_replaceable(self, cell: CellType) -> bool:
+        """Whether a closure holds something that has a substitute."""
+        try:
+            value = cell.cell_contents
+        except ValueError:  # nothing has been assigned to it yet
+            return False
+        kind = type(value)
+        if kind is FunctionType:
+            return not is_library(value.__code__.co_filename)
+        return kind not in PLAIN and self.replace(value) is not value
+
+    def _replace_all(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        return None if values is None else tuple(map(self.replace, values))
+
+    def _partial(self, value: functools.partial[Any]) -> functools.partial[Any]:
+        options = {name: self.replace(v) for name, v in value.keywords.items()}
+        function = self.replace(value.func)
+        return functools.partial(function, *map(self.replace, value.args), **options)
+
+    def _remember(self, value: Any, make: Callable[[], Any]) -> Any:
+        if id(value) not in self.copies:
+            self.copies[id(value)] = value, make()
+        return self.copies[id(value)][1]
+
+    def _import(self, *args: Any, **kwargs: Any) -> Any:
+        return self.replace(builtins.__import__(*args, **kwargs))
+
+
+def _is_of_user(module: ModuleType) -> bool:
+    """Whether a module is code of the user, not of Python or an installed package."""
+    path = getattr(module, "__file__", None)
+    return path is not None and not is_library(path)
+
+
+def _is_simple(vectorized: Any) -> bool:
+    """Whether an object of `numpy.vectorize` has no options."""
+    options = ("signature", "otypes", "excluded", "cache")
+    return not any(getattr(vectorized, name, None) for name in options)
+
+
+def is_instance(value: Any, kinds: Any) -> bool:
+    """Whether a value, or the array that it stands for, is of some kind."""
+    if isinstance(value, kinds):
+        return True
+    return is_standin(value) and is_instance(value.base, kinds)
