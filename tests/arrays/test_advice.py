@@ -147,3 +147,8 @@ def test_weights_are_advised_only_where_there_are_some(x):
 def test_a_function_of_one_number_is_sent_to_the_derivative():
     with pytest.raises(TypeError, match=r"np.asarray\(3.0\).*use `derivative`"):
         xgrad.gradient(lambda x: x**2, 3.0)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.asarray])
+def test_scalars_of_numpy_are_arrays(kind):
+    assert abs(xgrad.gradient(lambda x: x**2, kind(3)) - 6) < 1e-3

@@ -41,6 +41,18 @@ def test_a_report_shows_every_comparison_and_names_the_worst(failed):
     assert high > np.max(heights)
 
 
+def test_an_exact_slope_does_not_stretch_the_axis():
+    x = np.linspace(1, 2, 6)
+    exact = check_gradient(np.sum, np.ones(6), x)
+    assert 0 in [c.excess for c in exact.entries + exact.directions]
+    ax = plot.report(exact)
+    low, high = ax.get_ylim()
+    assert 1e-4 < low < 1e-3
+    assert high < 1e3
+    assert "a thousandth of it, or less" in _labels(ax)
+    assert ax.get_xlabel() == "comparison"
+
+
 def test_a_report_is_drawn_on_given_axes(failed):
     from matplotlib.figure import Figure
 
@@ -303,6 +315,41 @@ def test_a_history_has_a_line_for_each_name():
     assert [line.get_ydata().tolist() for line in same.lines] == [[3, 2], [0.5, 0.25]]
 
 
+def test_scores_have_an_axis_of_their_own():
+    epochs = [
+        {"loss": 2.3, "test accuracy": 0.5, "f1": 0.4},
+        {"loss": 0.9, "test accuracy": 0.8, "f1": 0.7},
+    ]
+    ax = plot.history(epochs)
+    left, right = ax.figure.axes
+    assert left is ax
+    assert _labels(left) == ["loss", "test accuracy", "f1"]  # one legend
+    assert [line.get_label() for line in left.lines] == ["loss"]
+    assert [line.get_label() for line in right.lines] == ["test accuracy", "f1"]
+    assert (left.get_ylabel(), right.get_ylabel()) == ("loss", "test accuracy, f1")
+    styles = {
+        (line.get_linestyle(), line.get_marker())
+        for line in (*left.lines, *right.lines)
+    }
+    assert len(styles) == 3
+    assert left.get_zorder() > right.get_zorder()
+
+
+@pytest.mark.parametrize(
+    ("names", "right", "expected"),
+    [
+        (["accuracy", "f1"], None, []),
+        (["loss", "error"], None, []),
+        (["loss", "accuracy"], (), []),
+        (["loss", "rate"], ["rate"], ["rate"]),
+    ],
+)
+def test_the_axis_on_the_right_can_be_chosen(names, right, expected):
+    ax = plot.history({name: [1.0, 0.5] for name in names}, right=right)
+    others = [a for a in ax.figure.axes if a is not ax]
+    assert [line.get_label() for a in others for line in a.lines] == expected
+
+
 # Mistakes
 
 
@@ -359,6 +406,21 @@ def test_a_history_has_a_line_for_each_name():
             "the derivative is not finite at x",
         ),
         (lambda: plot.history([]), ValueError, "is empty"),
+        (
+            lambda: plot.history({"a": [1.0], "b": [1.0]}, right=["c"]),
+            ValueError,
+            "`right` must be one of 'a', 'b'; got 'c'",
+        ),
+        (
+            lambda: plot.history({"a": [1.0]}, right=["a"]),
+            ValueError,
+            "`right` names all series",
+        ),
+        (
+            lambda: plot.history({"a": [1.0]}, right="a"),
+            TypeError,
+            "`right` must be a collection of names",
+        ),
         (lambda: plot.history({"loss": []}), ValueError, "is empty"),
         (lambda: plot.history([1.0, 2.0]), TypeError, "must map names"),
         (lambda: plot.history(None), TypeError, "must map names"),

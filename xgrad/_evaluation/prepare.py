@@ -31,7 +31,8 @@ def bind_function(
     """
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
-    if isinstance(x, int | float):
+    # (Scalars of NumPy are arrays without axes, though some are Python's by descent.)
+    if isinstance(x, int | float) and not hasattr(x, "dtype"):
         raise TypeError(
             f"`x` must be an array, but is the number {x!r}: pass `np.asarray({x!r})`, "
             "or use `derivative`, which takes numbers"

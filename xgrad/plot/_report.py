@@ -9,9 +9,13 @@ from typing import Any
 from xgrad.check import Comparison, GradientReport
 from xgrad.plot._axes import BLUE, VERMILION, axes_for
 
-# Differences of 0 have no place on a logarithmic axis and are drawn here: just below
-# one rounding error (2e-16) in units of the smallest default tolerance (1e-7).
-LOWEST = 1e-9
+# Smaller multiples of the tolerance are drawn here: a difference of 0 has no place on a
+# logarithmic axis, and the rounding errors of exact slopes, 1e-9 and less, would take
+# most of it. Whether a slope agrees to a thousandth of the tolerance or better tells
+# nothing more.
+LOWEST = 1e-3
+# Larger multiples are drawn here, such as those of slopes that are not finite.
+HIGHEST = 1e9
 # Letters of size 10 in a line of the title, in a figure of the default width.
 TITLE_WIDTH = 60
 
@@ -31,7 +35,7 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     matplotlib.axes.Axes
         The axes. Entries are circles, random directions are triangles. Those above the
         line differ by more than the tolerance, and are filled. The worst entry is
-        named.
+        named. Differences below a thousandth of the tolerance are drawn as that.
 
     Raises
     ------
@@ -60,10 +64,13 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     _draw_comparisons(ax, start, report.directions, "^", "random directions")
     ax.axhline(1.0, color="black", linewidth=1, linestyle="--", label="tolerance")
     _annotate_worst(ax, report)
+    heights = list(map(_height, report.entries + report.directions))
+    if LOWEST in heights:
+        label = "a thousandth of it, or less"
+        ax.axhline(LOWEST, color="0.5", linewidth=1, linestyle=":", label=label)
     # Room below the lowest markers, and above the highest for the name of the worst.
-    highest = max(map(_height, report.entries + report.directions), default=1.0)
-    ax.set(yscale="log", ylim=(LOWEST / 3, max(highest, 1.0) * 100))
-    ax.set(xlabel="number of the comparison", ylabel="difference / tolerance")
+    ax.set(yscale="log", ylim=(LOWEST / 3, max([*heights, 1.0]) * 30))
+    ax.set(xlabel="comparison", ylabel="difference / tolerance")
     ax.xaxis.get_major_locator().set_params(integer=True)
     title = f"Gradient check: {report.verdict.upper()}"
     lines = [title, *textwrap.wrap(report.hint, TITLE_WIDTH)]
@@ -101,4 +108,4 @@ def _annotate_worst(ax: Any, report: GradientReport) -> None:
 
 def _height(row: Comparison) -> float:
     """Return the excess of a comparison, clipped to a range that can be drawn."""
-    return min(max(row.excess, LOWEST), 1 / LOWEST)
+    return min(max(row.excess, LOWEST), HIGHEST)
