@@ -71,7 +71,9 @@ class Cotangents:
         """Return the cotangent of a position, as an array that may be written into."""
         g = self.arrays[at]
         if g is None or not self.owned[at]:
-            g = self.tape.zeros(at) if g is None else g.copy()
+            tape = self.tape
+            blank = tape.blank(tape.shapes[at], tape.dtypes[at]) if g is None else None
+            g = blank if g is None else g.copy()
             # A copy of a scalar of NumPy is one again.
             g = np.asarray(g) if isinstance(g, np.generic) else g
             self.arrays[at], self.owned[at] = g, True

@@ -57,21 +57,23 @@ class Tape(Tracer):
     """The record of one call, and the primitives for it.
 
     ``used`` tells whether the function has asked for a value of its argument, and
-    ``level`` how many other tapes its arrays are themselves recorded on. ``anchor`` is
-    an array of the kind that it works with.
+    ``level`` in how many other tapes it is nested: its arrays may be recorded on
+    ``outer``. ``anchor`` is an array of the kind that it works with.
     """
 
     overrides = OVERRIDES
 
-    def __init__(self, xp: Any, anchor: Array, level: int = 0) -> None:
+    def __init__(self, xp: Any, anchor: Array, outer: Tape | None = None) -> None:
         super().__init__(xp)
         self.anchor = anchor
+        self.outer = outer
+        self.level = 0 if outer is None else outer.level + 1
+        self.is_open = True
         self.edges: list[tuple[Edge, ...]] = []
         self.shapes: list[tuple[int, ...]] = []
         self.dtypes: list[Any] = []
         self.rules = _RULES.setdefault(xp, {})
         self.used = False
-        self.level = level
         self.copies_constants = False
 
     def leaf(self, base: Array) -> Taped:
@@ -88,10 +90,22 @@ class Tape(Tracer):
         self.dtypes.append(base.dtype)
         return at
 
-    def zeros(self, at: int) -> Any:
-        """Return zeros in the shape and dtype of a position."""
-        shape, dtype = self.shapes[at], self.dtypes[at]
-        return np.zeros(shape, dtype, like=self.anchor)
+    def close(self) -> Closed:
+        """End the recording: arrays that the function has kept become constants."""
+        closed = Closed(self)
+        self.edges, self.shapes, self.dtypes = [], [], []
+        self.is_open = False
+        return closed
+
+    def blank(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return zeros of the kind that the tape works with, to be written into."""
+        return self.lift(np.zeros(shape, dtype, like=plain_of(self.anchor)))
+
+    def lift(self, array: Array) -> Any:
+        """Return a plain array as one of the kind that the tape works with."""
+        # Nested in other tapes, it may be written into with what is recorded on those.
+        outer = self.outer
+        return array if outer is None else Taped(outer, outer.lift(array))
 
     def result(self, base: Array, *edges: Edge | None) -> Any:
         """Return the result of an operation: a constant if it has no edges.
@@ -109,7 +123,8 @@ class Tape(Tracer):
 
     def depends(self, x: Any) -> bool:
         """Whether an operand depends on the argument of the function."""
-        return type(x) is Taped and x.tracer is self and x.at >= 0
+        is_recorded = type(x) is Taped and x.tracer is self and x.at >= 0
+        return is_recorded and self.is_open
 
     def value_of(self, x: Any) -> Any:
         """Return the present value of an operand, for a function of plain arrays."""
@@ -118,6 +133,9 @@ class Tape(Tracer):
             if x.view is not None:
                 x.ensure_current()
             return x.base
+        # An array that was kept from an earlier call is what it was then.
+        if type(x) is Taped and not x.tracer.is_open:
+            return x.ensure_current().base
         return x
 
     def hold(self, x: Any, value: Any) -> Any:
@@ -140,7 +158,7 @@ class Tape(Tracer):
 
     def highest(self, operands: Any) -> Tape:
         """Return the innermost of the tapes that operands are recorded on."""
-        tapes = [o.tracer for o in operands if type(o) is Taped]
+        tapes = [o.tracer for o in operands if type(o) is Taped and o.tracer.is_open]
         return max([self, *tapes], key=lambda tape: tape.level)
 
     def refuse_function(self, function: Any) -> NotTraceableError:
@@ -169,7 +187,7 @@ class Tape(Tracer):
                     tape = self.highest(operands)
                     if tape is not self:
                         return tape.elementwise(function, *operands)
-                    values.append(operand)
+                    values.append(self.value_of(operand))
                     continue
                 if operand.view is not None:
                     operand.ensure_current()
@@ -333,7 +351,7 @@ class Tape(Tracer):
 
     def constant(self, operation: Any, like: Taped, make: Callable[[], Array]) -> Taped:
         """Return an array that does not depend on x, and can be written into."""
-        return Taped(self, make())
+        return Taped(self, self.lift(make()))
 
     def copy(self, x: Taped) -> Any:
         """Return ``x`` in memory of its own."""
@@ -422,3 +440,21 @@ class Tape(Tracer):
         if edges:
             owner.at = self.push(owner.base, tuple(edges))
         owner.version += 1
+
+
+class Closed:
+    """What a tape has recorded, for the way back."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.edges = tape.edges
+        self.shapes = tape.shapes
+        self.dtypes = tape.dtypes
+        self.level = tape.level
+        self.blank = tape.blank
+
+
+def plain_of(x: Any) -> Any:
+    """Return the plain array that a stand-in for it, or for another one, stands for."""
+    while isinstance(x, Taped):
+        x = x.base
+    return x

@@ -93,12 +93,18 @@ class Taped(StandIn):
 
     def _constant(self, name: str) -> Any:
         """Return the value of a constant; refuse one that depends on x."""
-        if self.ensure_current().at >= 0:
+        if self.ensure_current().at >= 0 and self.tracer.is_open:
             raise self.tracer.refuse(*REFUSED[name])
         return self.base
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        # Of an open tape even a constant is refused: the array would not follow it.
+        if self.tracer.is_open:
+            raise self.tracer.refuse(*REFUSED["__array__"])
+        return np.array(self.ensure_current().base, dtype=dtype)
+
     def __repr__(self) -> str:
-        if self.ensure_current().at < 0:
+        if self.ensure_current().at < 0 or not self.tracer.is_open:
             return repr(self.base)
         # Noted, not raised, so that debuggers can show it.
         self.tracer.refuse(
@@ -109,6 +115,12 @@ class Taped(StandIn):
 
 ARRAYS = "use the array itself and functions of arrays"
 REFUSED = {
+    "__array__": (
+        "np.asarray(x), np.array([x[0], ...]), an assignment into an array that was "
+        "made by `np.zeros` or the like, or a library that converts x to NumPy",
+        "use `np.stack` or `np.concatenate`, `np.zeros(n, like=x)`, and functions of "
+        "arrays",
+    ),
     "__float__": (
         "float(x), a function of `math`, or an assignment of an entry of x into an "
         "array that was made by `np.zeros` or the like",

@@ -46,7 +46,10 @@ def _make_like(
     if values and isinstance(values[0], StandIn):
         return broadcast_to(values[0], x.shape)
     options = {} if dtype is None else {"dtype": dtype}
-    make = functools.partial(getattr(xp, name), xp.asarray(x.base), *values, **options)
+    base = x.base
+    while isinstance(base, StandIn):  # one tracer within another
+        base = base.base
+    make = functools.partial(getattr(xp, name), xp.asarray(base), *values, **options)
     return x.tracer.constant(name, x, make)
 
 
