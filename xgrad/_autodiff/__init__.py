@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from xgrad._autodiff.backward import pull_back as pull_back
-from xgrad._autodiff.tape import Tape as Tape
+from xgrad._autodiff.recording import Recording as Recording
+from xgrad._autodiff.recording import is_nested as is_nested
+from xgrad._autodiff.recording import record as record
 from xgrad._autodiff.taped import Taped as Taped

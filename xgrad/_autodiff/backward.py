@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.rules import ENTRYWISE, KINKS
 from xgrad._autodiff.structural import (
     add_at_chain,
     add_at_key,
@@ -21,16 +22,21 @@ class Cotangents:
     """The cotangents of the positions of a tape, from one of them down to the first.
 
     The first one that arrives is stored as it is, and never written to; the second
-    makes a sum that is ``owned``, into which further ones are added.
+    makes a sum that is ``owned``, into which further ones are added. With
+    ``ignores_zeros`` a cotangent of 0 stays 0 in functions of entries.
     """
 
-    def __init__(self, tape: Any, at: int, cotangent: Any) -> None:
+    def __init__(
+        self, tape: Any, at: int, cotangent: Any, ignores_zeros: bool = False
+    ) -> None:
         self.tape = tape
         self.arrays: list[Any] = [None] * (at + 1)
         self.owned = [False] * (at + 1)
-        self.arrays[at] = cotangent
         # On arrays that are recorded themselves, everything makes new arrays.
         self.in_place = tape.level == 0
+        self.ignores_zeros = ignores_zeros
+        if at >= 0:
+            self.arrays[at] = cotangent
 
     def propagate(self) -> None:
         """Go back over all operations that a cotangent reaches."""
@@ -40,15 +46,49 @@ class Cotangents:
             if g is None or not edges[at]:
                 continue
             arrays[at] = None
-            for parent, pull, saved in edges[at]:
-                if pull in ADDING:
-                    pull(self.buffer(parent), g, *saved)
-                elif pull is erase_chain:
-                    g = g if self.owned[at] else g.copy()
-                    erase_chain(g, *saved)
-                    self.add(parent, g, is_owned=True)
-                else:
-                    self.add(parent, pull(g, *saved))
+            for edge in edges[at]:
+                self.pass_on(edge, g, self.owned[at])
+
+    def pass_on(self, edge: Any, g: Any, is_owned: bool) -> None:
+        """Add the cotangent of a result to that of one of its arguments."""
+        parent, pull, saved = edge
+        if pull in ADDING:
+            pull(self.buffer(parent), g, *saved)
+        elif pull is erase_chain:
+            g = g if is_owned else g.copy()
+            erase_chain(g, *saved)
+            self.add(parent, g, is_owned=True)
+        else:
+            new = pull(g, *saved)
+            if self.ignores_zeros and pull in ENTRYWISE:
+                new = np.where((g == 0) & np.isnan(new), 0, new)
+            self.add(parent, new)
+
+    def mark_kinks(self) -> list[Any] | None:
+        """Mark what reaches the result through a corner of a function.
+
+        Return marks at the first positions, which are not 0 where there is a corner;
+        None if there is none.
+        """
+        marks, random = Cotangents(self.tape, -1, None), np.random.default_rng(0)
+        marks.arrays, marks.owned = [None] * len(self.arrays), [False] * len(self.owned)
+        has_marks = False
+        for at in range(len(self.arrays) - 1, -1, -1):
+            g, mark = self.arrays[at], marks.arrays[at]
+            for edge in self.tape.edges[at] if g is not None else ():
+                parent, pull, saved = edge
+                if pull in KINKS:
+                    mask = KINKS[pull](*saved) & (g != 0)
+                    if bool(np.any(mask)):
+                        has_marks = True
+                        # Random, so that no two of them cancel further down.
+                        weight = random.uniform(1, 2, mask.shape)
+                        marks.add(parent, np.where(mask, weight, 0.0))
+                if mark is not None:
+                    marks.pass_on(edge, mark, marks.owned[at])
+                # Last, because an assignment is erased from the cotangent itself.
+                self.pass_on(edge, g, False)
+        return marks.arrays if has_marks else None
 
     def add(self, at: int, g: Any, is_owned: bool = False) -> None:
         """Add a cotangent to that of a position, in its shape and dtype."""
@@ -78,13 +118,6 @@ class Cotangents:
             g = np.asarray(g) if isinstance(g, np.generic) else g
             self.arrays[at], self.owned[at] = g, True
         return g
-
-
-def pull_back(tape: Any, at: int, cotangent: Any, leaves: list[int]) -> list[Any]:
-    """Return the cotangents of some leaves from that of one position; None without."""
-    cotangents = Cotangents(tape, at, cotangent)
-    cotangents.propagate()
-    return [cotangents.arrays[i] if i <= at else None for i in leaves]
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
-from xgrad._autodiff.backward import pull_back
+from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 
@@ -48,27 +47,56 @@ class Recording:
         # Pairs tell one branch from another, and loops of any length are the same.
         return hash(frozenset(zip(rules, [None, *rules], strict=False)))
 
-    def pull(self, cotangent: Array) -> list[Array]:
-        """Return the cotangent of each leaf from that of the result."""
-        tape, count = self.tape, len(self.leaves)
-        slopes: list[Any] = [None] * count
-        if self.at >= 0:
-            slopes = pull_back(tape, self.at, unwrap(cotangent), list(range(count)))
-        return [
-            wrap_like(tape.blank(tape.shapes[i], tape.dtypes[i]) if g is None else g, x)
-            for i, (g, x) in enumerate(zip(slopes, self.leaves, strict=True))
-        ]
+    def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
+        """Return the cotangent of each leaf from that of the result.
+
+        With ``ignores_zeros`` a cotangent of 0 stays 0, whatever it is multiplied by: a
+        branch that was not taken may have an infinite derivative.
+        """
+        way = self._way_back(cotangent, ignores_zeros)
+        way.propagate()
+        return self._at_leaves(way.arrays)
+
+    def kinks(self, cotangent: Array) -> list[Array] | None:
+        """Mark the entries of each leaf that move the result through a corner.
+
+        Return None if the derivative has no corner at this point.
+        """
+        way = self._way_back(cotangent, False)
+        marks = way.mark_kinks()
+        if marks is None:
+            return None
+        return [marked != 0 for marked in self._at_leaves(marks)]
+
+    def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
+        return Cotangents(self.tape, self.at, unwrap(cotangent), ignores_zeros)
+
+    def _at_leaves(self, arrays: list[Any]) -> list[Array]:
+        """Return the arrays at the positions of the leaves, with zeros for None."""
+        tape, slopes = self.tape, []
+        for i, x in enumerate(self.leaves):
+            g = arrays[i] if i < len(arrays) else None
+            if g is None:
+                g = tape.blank(tape.shapes[i], tape.dtypes[i])
+            slopes.append(wrap_like(g, x))
+        return slopes
 
 
 def record(
-    call: Callable[[list[Any]], Any], xp: Any, leaves: Sequence[Array]
+    call: Callable[[list[Any]], Any],
+    xp: Any,
+    leaves: Sequence[Array],
+    copies_constants: bool = False,
 ) -> Recording:
     """Call a function with a stand-in for each leaf; raise what broke the trace.
 
     ``call`` takes a list of them. The errors of the function itself are the caller's.
+    With ``copies_constants`` rules keep copies of the arrays that the function uses
+    beside its argument, so that it may write into them later.
     """
     outer = _running.get()
     tape = Tape(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
+    tape.copies_constants = copies_constants
     standins = [wrap_like(tape.leaf(unwrap(x)), x) for x in leaves]
     token = _running.set(tape)
     try:

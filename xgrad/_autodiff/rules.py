@@ -33,16 +33,22 @@ OPERATORS: dict[Any, str] = {
 LETTERS = {"a": 0, "b": 1, "c": 2, "y": -1}
 
 
+# The pulls of functions of entries, and the masks of their corners, from what they keep.
+ENTRYWISE: set[Pull] = set()
+KINKS: dict[Pull, Pull] = {}
+
+
 class Argument:
     """One argument of a rule: what its pull keeps, by position (-1 is the result)."""
 
-    __slots__ = ("complex", "kink", "needs", "partial", "pull")
+    __slots__ = ("complex", "needs", "pull")
 
     def __init__(self, partial: Partial) -> None:
-        self.partial = partial
         self.needs = tuple(LETTERS[letter] for letter in partial.needs)
         self.pull = pull_of(partial)
-        self.kink = partial.kink
+        ENTRYWISE.add(self.pull)
+        if partial.kink is not None:
+            KINKS[self.pull] = partial.kink
         other = partial.for_complex
         # Of an analytic function, whose derivative is conjugated.
         self.complex: Argument | Pull = (
