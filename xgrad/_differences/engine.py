@@ -99,7 +99,8 @@ class Problem(Passes):
             rebuild(like, [vars(result)[name] for result in results])
             for name in ("error", "step", "status")
         )
-        return Estimate(error, step, status, self.evaluator.meter.done)
+        done = self.evaluator.meter.done
+        return Estimate(error, step, status, done, self.plan.method)
 
     def finish(self, original: Array, result: Result, shape: tuple[int, ...]) -> Result:
         """Return a result with the columns as last axis, in its final shape and dtype.

@@ -28,11 +28,14 @@ class Estimate:
         "central", "forward" and "backward" of functions that are smooth over the steps.
         Infinite where the value is ``nan`` or nothing is known.
     step : array
-        Absolute size of the step that the value comes from.
+        Absolute size of the step that the value comes from; 0 for an exact one.
     status : array of int8
         Codes of `xgrad.Status`.
     evaluations : int
         Number of evaluations of the function; the points of a batch count one by one.
+    method : str
+        Method that was taken: "autodiff", where the value is exact and its error that
+        of rounding, or that of the differences.
 
     The arrays have the shape of the derivative, and are nested as ``x`` is.
     """
@@ -41,6 +44,7 @@ class Estimate:
     step: Any
     status: Any
     evaluations: int
+    method: str = "central"
 
     def __repr__(self) -> str:
         """Count the statuses, and name the worst components."""

@@ -22,7 +22,7 @@ from xgrad._differences.stencil import (
 from xgrad._evaluation import Execution, Function, bind_function, share_equal
 
 Scheme = StencilScheme | SecondDifferences | Ladder | ComplexStep
-METHODS = ("central", "forward", "backward", "complex", "ladder", "auto")
+METHODS = ("auto", "autodiff", "central", "forward", "backward", "complex", "ladder")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +78,15 @@ class Plan:
             and not (self.terms or self.full_output)
         )
 
+    @property
+    def may_be_exact(self) -> bool:
+        """Whether the derivative is exact where `f` allows it.
+
+        Steps, an accuracy and bounds are those of differences, and ask for these.
+        """
+        asks_for_points = not (self.step is self.accuracy is self.bounds is None)
+        return self.method in ("auto", "autodiff") and not asks_for_points
+
     def scheme(self, eps: float) -> Scheme:
         """Return the scheme for an arithmetic of precision ``eps``.
 
@@ -93,7 +102,7 @@ class Plan:
 
     def _stencil(self) -> Stencil:
         """Return the stencil; raise where the method does not offer the accuracy."""
-        method = "central" if self.method == "auto" else self.method
+        method = "central" if self.method in ("auto", "autodiff") else self.method
         # Integers of Python: 0-d arrays cannot be looked up.
         accuracy = None if self.accuracy is None else int(self.accuracy)
         return stencil(method, accuracy, int(self.order))
@@ -176,7 +185,16 @@ def _is_sparse_without_terms(plan: Plan) -> bool:
     return plan.sparse and not plan.terms
 
 
+def _sets_points_of_exact(plan: Plan) -> bool:
+    return plan.method == "autodiff" and not plan.may_be_exact
+
+
 REFUSED = (
+    Refusal(
+        _sets_points_of_exact,
+        "`accuracy`, `step` and `bounds` belong to differences: method='autodiff' "
+        "takes none, so leave them out or name a method of differences",
+    ),
     Refusal(
         _bends_by_other_method,
         "a Hessian from `f` alone has method='central' only: give the gradient as "

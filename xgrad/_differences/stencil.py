@@ -12,7 +12,9 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-Method = Literal["central", "forward", "backward", "complex", "ladder", "auto"]
+Method = Literal[
+    "auto", "autodiff", "central", "forward", "backward", "complex", "ladder"
+]
 
 # The accuracies that each method offers, and its default. On 400 random functions the
 # median error of central differences was 1e-11 at accuracy 2 and 1e-13 at 4, for twice

@@ -44,6 +44,7 @@ from xgrad._evaluation.prepare import bind_function as bind_function
 from xgrad._evaluation.prepare import checkpoint_of as checkpoint_of
 from xgrad._evaluation.progress import Progress as Progress
 from xgrad._evaluation.proved_ways import proved_way as proved_way
+from xgrad._evaluation.proved_ways import proved_ways as proved_ways
 from xgrad._evaluation.sharing import share_equal as share_equal
 from xgrad._evaluation.ways import Loop as Loop
 from xgrad._evaluation.ways import Way as Way

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +56,10 @@ class Function(Portable):
         """Return the function at the same arrays, made complex."""
         leaves = tuple(as_complex(self.xp, leaf) for leaf in self.leaves)
         return replace(self, leaves=leaves)
+
+    def at_leaves(self, leaves: Sequence[Array]) -> Function:
+        """Return the function at other arrays."""
+        return replace(self, leaves=tuple(leaves))
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)`` as the caller would, with the caller's warnings."""

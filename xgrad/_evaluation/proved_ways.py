@@ -65,7 +65,7 @@ class ProvedWays:
         f = None if self.function is None else self.function()
         if (code := _code_of(f)) is not None:
             kinds = _BY_CODE.setdefault(code, {})
-            kinds[key, _kind_of(f, exact=isinstance(way, Loop))] = way
+            kinds[key, _kind_of(f, exact=not way.is_inherited)] = way
             if len(kinds) > MOST_KINDS:
                 # Of a list, since another thread may add to it meanwhile.
                 kinds.pop(next(iter(list(kinds))), None)

@@ -30,6 +30,8 @@ class Way:
     width: int = 0
     name: ClassVar[str]
     gives_differences: ClassVar[bool] = False
+    # Whether it holds for other functions of the same code, of the kinds of values.
+    is_inherited: ClassVar[bool] = True
     needs_proof: ClassVar[bool] = False
 
     def evaluate(self, near: Neighborhood, chunk: Chunk) -> Array:
@@ -75,6 +77,7 @@ class Loop(Way):
     """Calls the function once for each point."""
 
     name = "loop"
+    is_inherited = False
 
     def _evaluate(self, near: Neighborhood, chunk: Chunk) -> Array:
         function, leaf, shape = near.function, near.leaf, near.shape

@@ -51,6 +51,8 @@ from xgrad._evaluation import (
     row_columns,
 )
 from xgrad._quick import quick_gradient
+from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
 
 
@@ -62,7 +64,7 @@ def gradient(
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -226,7 +228,7 @@ def value_and_gradient(
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -285,8 +287,17 @@ def _solve(
     execution: Execution,
 ) -> tuple[Any, Any, Estimate | None]:
     """Return ``f(x)``, its gradient and, if planned, the estimate."""
+    if plan.may_be_exact:
+        try:
+            return exact_gradient(f, x, sparsity, plan, execution)
+        except Inexact as error:
+            reason = error
+        plan = differences_instead(reason, plan, x)
+        # The caller has heard why, which is also why there may be a loop.
+        state = CallState(silent=True)
+    else:
+        state = CallState()
     first = None  # f(x), where the short way has evaluated it
-    state = CallState()
     if plan.is_plain and execution.is_plain:
         slopes, first = quick_gradient(
             f, x, plan.method, plan.accuracy, execution.vectorized, state
@@ -368,7 +379,3 @@ def _coloring(sparsity: Any, x: Any, base: Array) -> Coloring | None:
     return None if sparsity is None else fitting_coloring(sparsity, x, base)
 
 
-SUMS_AND_ROWS = (
-    "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
-    "x are independent points"
-)

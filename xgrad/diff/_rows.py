@@ -21,6 +21,11 @@ GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 # A library that treats a block of rows at once may round in another order: sums of up
 # to 64 terms then differ by as many roundings.
 BLOCK_ROUNDINGS = 64
+COUPLED_ROWS = (
+    "with axis=-1 the rows of `x` must be independent, but moving some rows changed "
+    "the result of `f` for others: let `f` treat each row by itself, or leave `axis` "
+    "out and return a scalar"
+)
 
 
 def require_one_number_a_row(function: Any, base: Array) -> None:
@@ -61,8 +66,4 @@ def prove_rows_independent(problem: Problem, base: Array) -> None:
             same = xp.abs(values - base) <= noise
             coupled.append(~shifts & ~same & xp.isfinite(base))
     if bool(xp.any(coupled[0] | coupled[1])):
-        raise ValueError(
-            "with axis=-1 the rows of `x` must be independent, but moving some rows "
-            "changed the result of `f` for others: let `f` treat each row by itself, "
-            "or leave `axis` out and return a scalar"
-        )
+        raise ValueError(COUPLED_ROWS)

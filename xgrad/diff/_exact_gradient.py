@@ -1,0 +1,216 @@
+"""Gradients by reverse mode: one way back over a proved recording of `f`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import (
+    Array,
+    cast,
+    float_info,
+    from_host,
+    quiet,
+    rebuild,
+    result_dtype,
+    to_numpy,
+    wide_sum,
+)
+from xgrad._autodiff import is_nested
+from xgrad._differences import (
+    Estimate,
+    Plan,
+    Result,
+    Status,
+    entries_of,
+    fitting_coloring,
+    require_rows,
+    require_scalar,
+    warn_unless_ok,
+)
+from xgrad._evaluation import Execution, Function, bind_function
+from xgrad.diff._exact import Attempt, Exact, record_exactly
+from xgrad.diff._proof import Proof
+from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
+
+SUMS_AND_ROWS = (
+    "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
+    "x are independent points"
+)
+# Entries without an exact value that are worth differences of their own, of which each
+# takes some 60 evaluations.
+MOST_REPAIRS = 64
+# Roundings of a gradient that are no part of its condition: a few by each rule on the
+# way back to an entry.
+ROUNDINGS = 8
+
+
+def exact_gradient(
+    f: Callable[[Any], Any], x: Any, sparsity: Any, plan: Plan, execution: Execution
+) -> tuple[Any, Any, Estimate | None]:
+    """Return f(x), the exact gradient and, if planned, the estimate of its errors.
+
+    Raise `Inexact` where differences have to be taken instead.
+    """
+    function, arrays = bind_function(f, x, plan.dtype, execution)
+    if plan.axis is not None:
+        require_rows(x)
+
+    def cotangent_of(value: Array) -> Array:
+        _require_shape(function, value, plan, sparsity, x)
+        return function.xp.ones_like(value)
+
+    exact = record_exactly(function, cotangent_of)
+    value, cotangent = exact.value, cotangent_of(exact.value)
+    with quiet():
+        slopes = exact.recording.pull(cotangent)
+        if plan.axis is not None and exact.evaluations > 1:
+            _require_independent_rows(function, exact, slopes[0])
+        slopes, evaluations, errors = _repair(function, exact, cotangent, slopes)
+        results = [Result(slope, error) for slope, error in zip(slopes, errors, strict=True)]
+        if plan.full_output:
+            results = _with_estimates(function, exact, cotangent, results)
+        else:
+            results = [_with_status(function.xp, result) for result in results]
+        dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
+        slopes = [cast(function.xp, r.value, d) for r, d in zip(results, dtypes, strict=True)]
+        if plan.terms:
+            value = cast(function.xp, wide_sum(function.xp, value), value.dtype)
+        elif plan.axis is None:
+            value = function.xp.reshape(value, ())
+    gradient = rebuild(x, slopes)
+    if not plan.full_output:
+        warn_unless_ok("gradient", results, entries_of([name for name, _ in arrays]))
+        return value, gradient, None
+    fields = (
+        rebuild(x, [vars(result)[name] for result in results])
+        for name in ("error", "step", "status")
+    )
+    return value, gradient, Estimate(*fields, evaluations, "autodiff")
+
+
+def _require_shape(
+    function: Function, value: Array, plan: Plan, sparsity: Any, x: Any
+) -> None:
+    """Raise unless f(x) has the shape that the plan asks for."""
+    if plan.axis is not None:
+        require_one_number_a_row(function, value)
+    elif not plan.terms:
+        require_scalar(value, SUMS_AND_ROWS)
+    elif sparsity is not None:
+        fitting_coloring(sparsity, x, value)
+
+
+def _require_independent_rows(function: Function, exact: Exact, slopes: Array) -> None:
+    """Raise if a row of the result depends on another row of x."""
+    xp, value = function.xp, exact.value
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], tuple(value.shape))
+    signs = from_host(xp, signs, like=value, dtype=value.dtype)
+    signed = exact.recording.pull(signs)[0]
+    size = xp.max(xp.abs(slopes), axis=-1, keepdims=True)
+    allowed = math.sqrt(float_info(xp, slopes.dtype).eps) * size
+    same = xp.abs(signed - signs[..., None] * slopes) <= allowed
+    if not bool(xp.all(same | ~xp.isfinite(slopes))):
+        raise ValueError(COUPLED_ROWS)
+
+
+def _repair(
+    function: Function, exact: Exact, cotangent: Array, slopes: list[Array]
+) -> tuple[list[Array], int, list[Any]]:
+    """Replace entries that are nan because a branch was not taken.
+
+    Such a branch may have an infinite derivative, times 0. Entries that differences
+    confirm are exact; of others, if they are few, the differences are returned, with
+    their error bounds. Also return the evaluations so far.
+    """
+    xp, errors = function.xp, [None] * len(slopes)
+    missing = [xp.isnan(g) for g in slopes]
+    if is_nested() or not any(bool(xp.any(mask)) for mask in missing):
+        return slopes, exact.evaluations, errors
+    if not bool(xp.all(xp.isfinite(exact.value))):
+        return slopes, exact.evaluations, errors
+    again = exact.recording.pull(cotangent, ignores_zeros=True)
+    masks = [to_numpy(xp.isfinite(g) & m) for g, m in zip(again, missing, strict=True)]
+    proof = Proof(function, cotangent)
+    confirmed = any(m.any() for m in masks) and proof.confirms(again, masks)
+    if confirmed:
+        slopes = [
+            xp.where(m, new, g)
+            for m, new, g in zip(missing, again, slopes, strict=True)
+        ]
+    elif sum(int(m.sum()) for m in masks) <= MOST_REPAIRS:
+        slopes, errors = _measure(function, proof, slopes, masks)
+    return slopes, exact.evaluations + proof.evaluations, errors
+
+
+def _measure(
+    function: Function, proof: Proof, slopes: list[Array], masks: list[Any]
+) -> tuple[list[Array], list[Any]]:
+    """Take differences for the entries that a mask names."""
+    xp, new, errors = function.xp, [], []
+    for i, (g, mask) in enumerate(zip(slopes, masks, strict=True)):
+        values = np.array(to_numpy(g), dtype=np.float64)
+        bounds = np.zeros(values.shape)
+        for entry in zip(*np.nonzero(mask), strict=True):
+            slope = proof.slope_of_entry(i, entry)
+            if slope.is_clear:
+                values[entry], bounds[entry] = slope.value, slope.error
+        new.append(from_host(xp, values, like=g, dtype=g.dtype))
+        errors.append(from_host(xp, bounds, like=g, dtype=g.dtype))
+    return new, errors
+
+
+def _with_status(xp: Any, result: Result) -> Result:
+    """Return a result with the statuses that its values show; None if all are OK."""
+    finite = xp.isfinite(result.value)
+    if is_nested() or bool(xp.all(finite)):
+        return Result(result.value)
+    status = xp.where(finite, int(Status.OK), int(Status.NONFINITE))
+    return Result(result.value, status=xp.astype(status, xp.int8))
+
+
+def _with_estimates(
+    function: Function, exact: Exact, cotangent: Array, results: Sequence[Result]
+) -> list[Result]:
+    """Return results with bounds of the rounding errors, steps of 0, and statuses."""
+    xp = function.xp
+    kinks = exact.recording.kinks(cotangent) or [None] * len(results)
+    moves = _rounding_moves(function, results)
+    new = []
+    for result, kink, move in zip(results, kinks, moves, strict=True):
+        g, eps = result.value, float_info(xp, result.value.dtype).eps
+        finite = xp.isfinite(g)
+        error = ROUNDINGS * eps * xp.abs(g) + move
+        if result.error is not None:
+            error = error + result.error
+        status = xp.where(finite, int(Status.OK), int(Status.NONFINITE))
+        if kink is not None:
+            status = xp.where(finite & kink, int(Status.KINK), status)
+        error = xp.where(finite, error, math.inf)
+        new.append(Result(g, error, xp.zeros_like(error), xp.astype(status, xp.int8)))
+    return new
+
+
+def _rounding_moves(function: Function, results: Sequence[Result]) -> list[Array]:
+    """Return how far each slope moves when all entries of x move by a rounding."""
+    xp, random = function.xp, np.random.default_rng(0)
+    moves = [xp.zeros_like(result.value) for result in results]
+    for sign in (1.0, -1.0):
+        rounded = []
+        for x in function.leaves:
+            signs = sign * random.choice([-1.0, 1.0], tuple(x.shape))
+            step = float_info(xp, x.dtype).eps * xp.abs(x)
+            rounded.append(x + from_host(xp, signs, like=x, dtype=x.dtype) * step)
+        try:
+            other = Attempt().record(function.at_leaves(rounded))
+            slopes = other.pull(xp.ones_like(function.convert_result(other.result)))
+        except Exception:
+            continue  # beside x the function may have no value
+        moves = [
+            xp.maximum(move, xp.where(xp.isfinite(g), xp.abs(g - result.value), 0.0))
+            for move, g, result in zip(moves, slopes, results, strict=True)
+        ]
+    return moves

@@ -1,0 +1,227 @@
+"""The proof of an exact derivative, by plain calls of the function around x.
+
+Its value on a tape has to be that of a plain call, and its slope along a random
+direction that of differences: four values at two distances show both the slope and how
+well it is known. Where they disagree, a ladder of steps decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import (
+    Array,
+    at_perturbed_points,
+    float_info,
+    from_host,
+    quiet,
+    to_numpy,
+)
+from xgrad._differences import EachOutput, Problem, Status, plan_for
+from xgrad._evaluation import (
+    ROUNDING,
+    Function,
+    agree,
+    bind_function,
+    entry_columns,
+    execution_for,
+    open_evaluator,
+)
+
+# Directions that are tried where one of them cannot tell.
+DIRECTIONS = 3
+# A slope is known well if its error is below this share of it: what a proof looks for
+# are dependences that were lost, which change a slope by a share of its own size.
+WELL_KNOWN = 1e-2
+# And a slope of 0 if the error is below this share of the function, which is the slope
+# of a function that grows by itself when x does.
+NOTHING = 1e-6
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A slope along a direction by differences, with its error bound.
+
+    ``is_clear`` tells whether the function has a slope there at all.
+    """
+
+    value: float
+    error: float
+    is_clear: bool = True
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """The two numbers that differ, and in what: "value" or "slope"."""
+
+    quantity: str
+    exact: float
+    measured: float
+
+
+class Proof:
+    """Plain calls of a function around x, and what they say of an exact derivative.
+
+    ``cotangent`` weighs the entries of the result, so that there is one slope.
+    """
+
+    def __init__(self, function: Function, cotangent: Array) -> None:
+        self.function = function
+        self.weights = np.asarray(to_numpy(cotangent), dtype=np.float64)
+        self.evaluations = 0
+        info = max(
+            (float_info(function.xp, x.dtype) for x in (*function.leaves, cotangent)),
+            key=lambda info: info.eps,
+        )
+        self.eps = info.eps
+
+    def compare_value(self, value: Array) -> Disagreement | None:
+        """Return how a value on a tape differs from that of a plain call."""
+        with at_perturbed_points():
+            plain = self.function.evaluate(self.function.copy_leaves())
+        self.evaluations += 1
+        first, second = (np.asarray(to_numpy(a), np.float64) for a in (value, plain))
+        if first.shape != second.shape:
+            raise ValueError(
+                f"`f` returned shape {second.shape} for a plain array and {first.shape} "
+                "for one on a tape: its result must have one shape"
+            )
+        with quiet():
+            finite = np.where(np.isfinite(second), np.abs(second), 0.0)
+            size = np.max(finite, initial=0.0)
+            # Composites of functions may round otherwise, and cancel what is left.
+            same = agree(first, second, ROUNDING * self.eps**0.75 * size)
+        if same.all():
+            return None
+        at = np.unravel_index(np.argmin(same), same.shape)
+        return Disagreement("value", float(first[at]), float(second[at]))
+
+    def compare_slopes(
+        self, slopes: Sequence[Array], only: Sequence[Any] | None = None
+    ) -> Disagreement | None:
+        """Return how exact slopes differ from differences along random directions.
+
+        ``only`` marks the entries that are to move; by default all with a finite slope.
+        """
+        if not all(np.isfinite(self.weights).ravel()):
+            return None
+        wrong = None
+        for seed in range(DIRECTIONS):
+            direction = self._direction(slopes, seed, only)
+            exact = _product(slopes, direction)
+            slope = self._near_slope(direction)
+            verdict = _verdict(exact, slope, self.scale)
+            if verdict is None or verdict is False:
+                slope = self._ladder_slope(direction)
+                verdict = _verdict(exact, slope, self.scale)
+            if verdict:
+                return None
+            if verdict is False:
+                if wrong is not None:
+                    return wrong
+                wrong = Disagreement("slope", exact, slope.value)
+        # One of three disagreed, and no other was clear.
+        return None if wrong is None else wrong
+
+    def confirms(self, slopes: Sequence[Array], only: Sequence[Any]) -> bool:
+        """Whether differences confirm the slopes of some entries, and do not refute."""
+        direction = self._direction(slopes, 0, only)
+        exact = _product(slopes, direction)
+        slope = self._near_slope(direction)
+        if _verdict(exact, slope, self.scale):
+            return True
+        return _verdict(exact, self._ladder_slope(direction), self.scale) is True
+
+    def slope_of_entry(self, leaf: int, entry: tuple[int, ...]) -> Slope:
+        """Return the slope by one entry of x, by steps of all sizes."""
+        direction = [np.zeros(tuple(x.shape)) for x in self.function.leaves]
+        direction[leaf][entry] = 1.0
+        return self._ladder_slope(direction)
+
+    def _direction(
+        self, slopes: Sequence[Array], seed: int, only: Sequence[Any] | None
+    ) -> list[Any]:
+        """Return random signs, times the size of each entry of x."""
+        random, direction = np.random.default_rng(seed), []
+        for i, (x, g) in enumerate(zip(self.function.leaves, slopes, strict=True)):
+            size = np.abs(np.asarray(to_numpy(x), np.float64))
+            # An entry of 0 moves as its neighbours do.
+            typical = np.mean(size[size > 0]) if np.any(size > 0) else 1.0
+            size = np.where(size > 0, size, typical)
+            signs = random.choice([-1.0, 1.0], size.shape)
+            moves = np.isfinite(to_numpy(g)) if only is None else only[i]
+            direction.append(np.where(moves, signs * size, 0.0))
+        return direction
+
+    def _at(self, direction: list[Any], t: float) -> float:
+        """Evaluate the weighted sum of ``f(x + t * direction)``."""
+        function = self.function
+        moved = [
+            x + from_host(function.xp, t * v, like=x, dtype=x.dtype)
+            for x, v in zip(function.leaves, direction, strict=True)
+        ]
+        with at_perturbed_points():
+            values = function.evaluate(moved)
+        self.evaluations += 1
+        return float(np.sum(self.weights * to_numpy(values)))
+
+    def _near_slope(self, direction: list[Any]) -> Slope:
+        """Return a central difference of fourth order, and that of second order."""
+        # The distance at which truncation and rounding of the former are alike.
+        h = 2.0 ** round(math.log2(self.eps**0.2))
+        try:
+            values = [self._at(direction, t) for t in (-2 * h, -h, h, 2 * h)]
+        except Exception:
+            # x is at the edge of its domain: nothing can be told along this direction.
+            self.scale = math.inf
+            return Slope(math.nan, math.inf, False)
+        wide, narrow = values[3] - values[0], values[2] - values[1]
+        second, fourth = narrow / (2 * h), (8 * narrow - wide) / (12 * h)
+        self.scale = max(map(abs, values))
+        rounding = ROUNDING * self.eps * self.scale / h
+        return Slope(fourth, abs(fourth - second) + rounding)
+
+    def _ladder_slope(self, direction: list[Any]) -> Slope:
+        """Return the slope by steps of all sizes, and whether there is one."""
+        plan = plan_for(method="ladder", full_output=True)
+        execution = execution_for(vectorized=False)
+
+        def line(t: Any) -> float:
+            return self._at(direction, float(t))
+
+        function, _ = bind_function(line, np.zeros(()), None, execution)
+        try:
+            with open_evaluator(execution, function.leaves[0], silent=True) as evaluate:
+                problem = Problem(function, ("t",), plan, evaluate)
+                base = problem.at_base()
+                readout = functools.partial(EachOutput, base)
+                result = problem.differentiate(0, base, entry_columns, readout)
+        except Exception:
+            return Slope(math.nan, math.inf, False)
+        status = Status(int(result.status.reshape(-1)[0]))
+        value, error = (float(a.reshape(-1)[0]) for a in (result.value, result.error))
+        return Slope(value, error, status == Status.OK)
+
+
+def _product(slopes: Sequence[Array], direction: list[Any]) -> float:
+    """Return the slope along a direction, from the slopes of all entries."""
+    with quiet():
+        pairs = zip(slopes, direction, strict=True)
+        return sum(float(np.sum(np.where(v == 0, 0, to_numpy(g) * v))) for g, v in pairs)
+
+
+def _verdict(exact: float, slope: Slope, scale: float) -> bool | None:
+    """Whether an exact slope is right; None if the measured one cannot tell."""
+    if not (slope.is_clear and math.isfinite(slope.value)):
+        return None
+    size = max(abs(exact), abs(slope.value))
+    if slope.error > max(WELL_KNOWN * size, NOTHING * scale):
+        return None
+    # Rounding in the exact slope itself is far below what is looked for.
+    return abs(exact - slope.value) <= 2 * slope.error + NOTHING * size
