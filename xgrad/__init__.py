@@ -15,8 +15,9 @@ _PUBLIC = {
     "show_versions to_numpy",
     "xgrad._batches": "batch_mean batches random_batch",
     "xgrad.check": "GradientReport assert_gradient check_gradient check_vjp",
-    "xgrad.diff": "Coloring Estimate Status Tangent color_columns derivative gradient "
-    "hessian hvp jacobian jvp tangent_line value_and_gradient",
+    "xgrad.diff": "Coloring Estimate NotDifferentiable Status Tangent color_columns "
+    "custom_vjp derivative gradient hessian hvp jacobian jvp tangent_line "
+    "value_and_gradient vjp",
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names.split()}
 _MODULES = ("check", "diff", "losses", "metrics", "plot", "special", "testing")
@@ -45,9 +46,11 @@ if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from xgrad.check import check_vjp as check_vjp
     from xgrad.diff import Coloring as Coloring
     from xgrad.diff import Estimate as Estimate
+    from xgrad.diff import NotDifferentiable as NotDifferentiable
     from xgrad.diff import Status as Status
     from xgrad.diff import Tangent as Tangent
     from xgrad.diff import color_columns as color_columns
+    from xgrad.diff import custom_vjp as custom_vjp
     from xgrad.diff import derivative as derivative
     from xgrad.diff import gradient as gradient
     from xgrad.diff import hessian as hessian
@@ -56,6 +59,7 @@ if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from xgrad.diff import jvp as jvp
     from xgrad.diff import tangent_line as tangent_line
     from xgrad.diff import value_and_gradient as value_and_gradient
+    from xgrad.diff import vjp as vjp
 else:  # hidden from type checkers, which would take every name for a public one
     __all__ = sorted([*_HOMES, *_MODULES])
 

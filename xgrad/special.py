@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from xgrad._arrays import (
     Array,
@@ -210,6 +213,8 @@ def _apply(
     function: Any, x: Any, axis: int | None = None, *, drop: bool = False
 ) -> Any:
     """Return ``function(xp, x)`` without warnings; no Dask block divides the axis."""
+    if getattr(x, "record_pull", None) is not None:
+        return _record(function, x, axis, drop=drop)
     xp = common_namespace(x=x)
     # Before the branch, so that Dask refuses a dtype at once, not when it computes.
     values = as_float(xp, "x", x)
@@ -222,6 +227,39 @@ def _apply(
         dtype=_cast_like(xp, values, x).dtype,
         drop_axis=axis if drop else None,
     )
+
+
+def _record(function: Any, x: Any, axis: int | None, *, drop: bool) -> Any:
+    """Return ``function(xp, x)`` as one operation of a derivative."""
+    plain = x.ensure_current().base
+    value = _apply(function, plain, axis, drop=drop)
+    kernel = function.func if isinstance(function, partial) else function
+    if kernel is stable.sigmoid:
+        return x.record_pull(value, _pull_sigmoid, plain, value)
+    if kernel is stable.logsumexp:
+        return x.record_pull(value, _pull_logsumexp, plain, value, axis)
+    pull = _pull_softmax if kernel is stable.softmax else _pull_log_softmax
+    return x.record_pull(value, pull, value, axis)
+
+
+def _pull_sigmoid(g: Array, x: Array, value: Array) -> Array:
+    # Not 1 - sigmoid(x), of which nothing is left where that is close to 1.
+    return g * value * sigmoid(-x)
+
+
+def _pull_softmax(g: Array, value: Array, axis: int) -> Array:
+    return value * (g - np.sum(g * value, axis=axis, keepdims=True))
+
+
+def _pull_log_softmax(g: Array, value: Array, axis: int) -> Array:
+    return g - np.exp(value) * np.sum(g, axis=axis, keepdims=True)
+
+
+def _pull_logsumexp(g: Array, x: Array, value: Array, axis: int) -> Array:
+    rest = x - np.expand_dims(value, axis)
+    # A slice that is -inf throughout has no difference; nothing moves its value.
+    share = np.where(x == -math.inf, 0, np.exp(rest))
+    return np.expand_dims(g, axis) * share
 
 
 def _apply_to_block(xp: Any, x: Array, *, function: Any) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xgrad._autodiff.custom import custom_vjp as custom_vjp
 from xgrad._autodiff.recording import Recording as Recording
 from xgrad._autodiff.recording import is_nested as is_nested
 from xgrad._autodiff.recording import record as record

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.tape import Tape
@@ -78,6 +80,8 @@ class Recording:
             g = arrays[i] if i < len(arrays) else None
             if g is None:
                 g = tape.blank(tape.shapes[i], tape.dtypes[i])
+            elif isinstance(g, np.generic):
+                g = np.asarray(g)
             slopes.append(wrap_like(g, x))
         return slopes
 

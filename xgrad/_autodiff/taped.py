@@ -60,6 +60,10 @@ class Taped(StandIn):
         self.tracer.replace(self, new)
         return self
 
+    def record_pull(self, base: Any, pull: Any, *saved: Any) -> Any:
+        """Return a function of this array with its own pull, ``pull(g, *saved)``."""
+        return self.tracer.result(base, self.tracer.edge(self, pull, *saved))
+
     def __getitem__(self, key: Any) -> Any:
         return self.tracer.read(self, key)
 

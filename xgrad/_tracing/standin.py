@@ -30,6 +30,8 @@ class StandIn:
     __array_priority__ = 1e6
     # By this the boundary of xgrad recognizes it without an import.
     hides_points = True
+    # A function of closed form, with its pull, is one operation where this is a method.
+    record_pull: Any = None
 
     base: Array
     tracer: Tracer

@@ -151,15 +151,7 @@ def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
     Raise where the caller allows nothing but an exact derivative.
     """
     if plan.method == "autodiff":
-        if inexact.disagrees:
-            raise ValueError(
-                f"the exact derivative of `f` does not agree with `f` itself: there is "
-                f"{inexact.reason}"
-            )
-        raise NotDifferentiable(
-            f"`f` has no exact derivative, because of {inexact.reason}; or leave "
-            "`method` out, which takes differences"
-        )
+        raise not_differentiable(inexact)
     if not inexact.was_told:
         warnings.warn(
             f"xgrad takes differences of `f`, because of {inexact.reason}; or give "
@@ -168,6 +160,19 @@ def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
             stacklevel=caller_level(),
         )
     return plan
+
+
+def not_differentiable(inexact: Inexact) -> Exception:
+    """Return the error for a caller who allows nothing but an exact derivative."""
+    if inexact.disagrees:
+        return ValueError(
+            "the exact derivative of `f` does not agree with `f` itself: there is "
+            f"{inexact.reason}"
+        )
+    return NotDifferentiable(
+        f"`f` has no exact derivative, because of {inexact.reason}; or take a gradient "
+        "by differences, method='central'"
+    )
 
 
 def _value_of(function: Function, recording: Recording) -> Array:

@@ -21,6 +21,7 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     drop_none,
+    hides_points,
     is_dask,
     is_numpy,
     losses_of_blocks,
@@ -144,6 +145,10 @@ class Loss:
         computed = self._call_kernel("value", *arguments)
         if computed is not None:
             return computed[0]
+        if getattr(prediction, "record_pull", None) is not None:
+            recorded = self._record(*arguments)
+            if recorded is not None:
+                return recorded
         with quiet():
             call = self._validate(self._raw_call(*arguments))
             return self._reduce(call, self._losses_and_slopes(call, "value")[0])
@@ -233,6 +238,32 @@ class Loss:
             is_perturbed=perturbed.get(),
             **numbers,
         )
+
+    def _record(
+        self,
+        prediction: Any,
+        target: Any,
+        weight: Any,
+        reduction: Any,
+        check: bool,
+        options: dict[str, Any],
+    ) -> Any:
+        """Return the loss as one operation of a derivative, with its own gradient.
+
+        Return None if it depends on x by another argument, too: then by its formulas.
+        """
+        if any(map(hides_points, (target, weight, *options.values()))):
+            return None
+        value, slope = self.value_and_grad(
+            prediction.ensure_current().base,
+            target,
+            reduction=reduction,
+            weight=weight,
+            check=check,
+            **options,
+        )
+        pull = _pull_row if self.rows and reduction == "none" else _pull_slope
+        return prediction.record_pull(value, pull, slope)
 
     def _target_parameters(self) -> list[inspect.Parameter]:
         """Return the options that change the target before the formulas see it."""
@@ -391,6 +422,16 @@ class Loss:
         if type(divisor) is not float:  # a float64 array would widen all of the slope
             divisor = cast(xp, divisor, slope.dtype)
         return cast(xp, slope / divisor, dtype)
+
+
+def _pull_slope(g: Array, slope: Array) -> Array:
+    """Return the cotangent of a prediction from that of its loss."""
+    return g * slope
+
+
+def _pull_row(g: Array, slope: Array) -> Array:
+    """Return the cotangent of rows from those of their losses."""
+    return g[..., None] * slope
 
 
 def _finish(function: Callable[..., Any], xp: Any, *arguments: Any, dtype: Any) -> Any:
