@@ -42,7 +42,7 @@ def test_a_function_that_keeps_its_argument_sees_it_unchanged():
         kept.append((v, v.copy()))
         return np.sum(v**2)
 
-    gradient(f, np.array([1.0, 2.0]), vectorized=False)
+    gradient(f, np.array([1.0, 2.0]), method="central", vectorized=False)
     assert len(kept) == 9
     for held, copied in kept:
         np.testing.assert_array_equal(held, copied)
@@ -62,7 +62,7 @@ def test_an_exception_leaves_the_input_as_it_was(error, at):
 
     x = np.array([1.0, 2.0])
     with pytest.raises(error, match="stop"):
-        gradient(f, x, vectorized=False)
+        gradient(f, x, method="central", vectorized=False)
     np.testing.assert_array_equal(x, [1.0, 2.0])
 
 
@@ -74,7 +74,7 @@ def test_an_exception_tells_the_coordinate_and_the_step():
 
     tree = {"w": np.array([[1.0, 2.0], [3.0, 4.0]])}
     with pytest.raises(RuntimeError, match="too large") as caught:
-        gradient(f, tree, accuracy=2, vectorized=False)
+        gradient(f, tree, method="central", accuracy=2, vectorized=False)
     (note,) = caught.value.__notes__
     assert note.startswith("xgrad was evaluating `f` at x['w'][1, 0] moved by 7.63e-06")
 
@@ -86,7 +86,7 @@ def test_an_exception_in_a_batch_tells_where_it_began():
         return np.sum(v, axis=-1)
 
     with pytest.raises(RuntimeError, match="no batches") as caught:
-        gradient(f, np.ones(3), vectorized=True)
+        gradient(f, np.ones(3), method="central", vectorized=True)
     assert (
         "12 points at once, the first with x[0] moved by" in caught.value.__notes__[0]
     )
@@ -96,7 +96,9 @@ def test_warnings_at_x_are_the_callers_and_elsewhere_are_silenced():
     with pytest.warns(RuntimeWarning, match="divide by zero"), warns_of("NONFINITE"):
         gradient(lambda v: np.sum(1 / v), np.array([0.0]))
     with warns_of("NONFINITE") as told:
-        slopes = gradient(lambda v: np.sum(np.sqrt(v)), np.array([1e-9]))
+        slopes = gradient(
+            lambda v: np.sum(np.sqrt(v)), np.array([1e-9]), method="central"
+        )
     assert len(told) == 1
     assert np.isfinite(slopes).all()
 

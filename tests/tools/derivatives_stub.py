@@ -23,20 +23,27 @@ from typing import Any, Literal, overload
 from numpy.typing import NDArray
 
 from xgrad._arrays import ArrayT
+from xgrad._autodiff import custom_vjp as custom_vjp
 from xgrad._differences import Coloring as Coloring
 from xgrad._differences import Estimate as Estimate
 from xgrad._differences import Method
 from xgrad._differences import Status as Status
 from xgrad._differences import color_columns as color_columns
 from xgrad._evaluation import {evaluation}
+from xgrad.diff._exact import NotDifferentiable as NotDifferentiable
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._tangent import Tangent as Tangent
 from xgrad.diff._tangent import tangent_line as tangent_line
+from xgrad.diff._vjp import vjp as vjp
 '''
 EVALUATION = ("CheckpointPath", "Kept", "Progress", "Vectorized", "Workers")
 
 # The annotation of a parameter in an overload, with its default.
+WITH_AUX, WITHOUT_AUX = (
+    {"has_aux": "Literal[True]"},
+    {"has_aux": "Literal[False] = False"},
+)
 YES = {"full_output": "Literal[True]"}
 NO = {"full_output": "Literal[False] = False"}
 EITHER = {"full_output": "bool"}
@@ -44,8 +51,10 @@ ARRAY, NUMBER = {"x": "ArrayT"}, {"x": "float"}
 DENSE, SPARSE = {"sparsity": "None = None"}, {"sparsity": "Any"}
 OVERLOADS: dict[str, tuple[tuple[dict[str, str], str], ...]] = {
     "gradient": (
-        (ARRAY | YES, "tuple[ArrayT, Estimate]"),
-        (ARRAY | NO, "ArrayT"),
+        (ARRAY | WITHOUT_AUX | YES, "tuple[ArrayT, Estimate]"),
+        (ARRAY | WITHOUT_AUX | NO, "ArrayT"),
+        (ARRAY | WITH_AUX | YES, "tuple[ArrayT, Estimate, Any]"),
+        (ARRAY | WITH_AUX | NO, "tuple[ArrayT, Any]"),
         (ARRAY | EITHER, "Any"),
     ),
     "derivative": (

@@ -17,9 +17,9 @@ from xgrad._autodiff.taped import Taped
 class custom_vjp:  # noqa: N801 (used like a function)
     """A function of arrays with its own backward pass, for exact derivatives.
 
-    Called, it is ``f``. In the derivative of a function that calls it, ``vjp`` takes the
-    place of the rules: for hand-written CUDA kernels, compiled code, and functions whose
-    derivative is known in a better form.
+    Called, it is ``f``. In the derivative of a function that calls it, ``vjp`` takes
+    the place of the rules: for hand-written CUDA kernels, compiled code, and functions
+    whose derivative is known in a better form.
 
     Parameters
     ----------
@@ -41,8 +41,9 @@ class custom_vjp:  # noqa: N801 (used like a function)
 
     Notes
     -----
-    Arguments that are not arrays are handed on as they are. `check_vjp` compares ``vjp``
-    with differences; the first derivative of a function that uses it is proved as well.
+    Arguments that are not arrays are handed on as they are. `check_vjp` compares
+    ``vjp`` with differences; the first derivative of a function that uses it is proved
+    as well.
 
     Examples
     --------
@@ -158,16 +159,16 @@ class Backward:
                 break
         else:
             raise ValueError(
-                f"`vjp` of {self.vjp!r} returned {len(gradients)} gradients for "
-                f"{len(self.values)} inputs: return one for each input"
+                f"`vjp` returned {len(gradients)} gradients for {len(self.values)} "
+                "inputs: return one for each input"
             )
         for i in self.active:
             shape = getattr(by_place.get(i), "shape", None)
             if shape is None or tuple(shape) != tuple(self.values[i].shape):
+                other = "no array" if shape is None else f"shape {tuple(shape)}"
                 raise ValueError(
-                    f"`vjp` returned {'no array' if shape is None else tuple(shape)} as "
-                    f"the gradient of input {i}, which has shape "
-                    f"{tuple(self.values[i].shape)}: return a gradient like the input"
+                    f"`vjp` returned {other} as the gradient of input {i}, which has "
+                    f"shape {tuple(self.values[i].shape)}: return one like the input"
                 )
         return tuple(unwrap(by_place.get(i)) for i in range(len(self.values)))
 

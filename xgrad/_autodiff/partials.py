@@ -215,6 +215,7 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
         Partial("b", itself, divides=True),
         Partial("by", lambda b, y: -y / b),
     ),
+    "astype": (ONE,),
     "negative": (MINUS,),
     "positive": (ONE,),
     "power": (

@@ -33,7 +33,8 @@ OPERATORS: dict[Any, str] = {
 LETTERS = {"a": 0, "b": 1, "c": 2, "y": -1}
 
 
-# The pulls of functions of entries, and the masks of their corners, from what they keep.
+# The pulls of functions of entries; and for those with corners, the function that
+# marks these, of the arrays that the pull keeps.
 ENTRYWISE: set[Pull] = set()
 KINKS: dict[Pull, Pull] = {}
 

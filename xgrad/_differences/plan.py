@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from xgrad._arrays import Array, integer, is_lazy, one_of
+from xgrad._arrays import Array, common_namespace, integer, is_lazy, leaves, one_of
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.scheme import ComplexStep, StencilScheme
@@ -87,6 +87,17 @@ class Plan:
         asks_for_points = not (self.step is self.accuracy is self.bounds is None)
         return self.method in ("auto", "autodiff") and not asks_for_points
 
+    def as_differences(self, x: Any = None) -> Plan:
+        """Return the plan of the differences that "auto" takes: also the ladder's.
+
+        A step or an accuracy are those of one stencil, and lazy arrays have no values
+        by which steps could be chosen.
+        """
+        fixed = self.step is not None or self.accuracy is not None
+        if self.method != "auto" or not (fixed or _is_lazy_tree(x)):
+            return self
+        return replace(self, method="central")
+
     def scheme(self, eps: float) -> Scheme:
         """Return the scheme for an arithmetic of precision ``eps``.
 
@@ -127,6 +138,13 @@ class Plan:
                 "lazy array does not have yet: use method='central', or compute the "
                 "array first"
             )
+
+
+def _is_lazy_tree(x: Any) -> bool:
+    """Whether the arrays of a tree have no values yet."""
+    named = leaves(x)
+    kind = getattr(named[0][1], "dtype", None) if named else None
+    return kind is not None and is_lazy(common_namespace(x=named[0][1]), named[0][1])
 
 
 def prepare(

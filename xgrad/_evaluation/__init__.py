@@ -31,6 +31,7 @@ from xgrad._evaluation.execution import Vectorized as Vectorized
 from xgrad._evaluation.execution import Workers as Workers
 from xgrad._evaluation.execution import execution_for as execution_for
 from xgrad._evaluation.function import Function as Function
+from xgrad._evaluation.function import only_point as only_point
 from xgrad._evaluation.hidden_axis import Sparse as Sparse
 from xgrad._evaluation.loop_warning import caller_level as caller_level
 from xgrad._evaluation.loop_warning import reason_of as reason_of

@@ -65,14 +65,14 @@ class Function(Portable):
         """Evaluate ``f(x)`` as the caller would, with the caller's warnings."""
         if self.batched:
             value = self.evaluate(self.copy_leaves(lambda leaf: leaf[None, ...]))
-            return _only_point(value)
+            return only_point(value)
         return self.evaluate(self.copy_leaves())
 
     def at_point(self, x: Array) -> Array:
         """Evaluate ``f`` at another ``x``, for a function of a single array."""
         with at_perturbed_points():
             if self.batched:
-                return _only_point(self.evaluate([x[None, ...]]))
+                return only_point(self.evaluate([x[None, ...]]))
             return self.evaluate([x])
 
     def copy_leaves(
@@ -174,7 +174,7 @@ def copied(xp: Any, array: Array) -> Array:
     return xp.asarray(array, copy=True)
 
 
-def _only_point(values: Array) -> Array:
+def only_point(values: Array) -> Array:
     """Return the value at the only point of a batch; raise if the axis is missing."""
     if values.ndim == 0 or values.shape[0] != 1:
         raise ValueError(

@@ -18,7 +18,7 @@ import numpy as np
 
 from xgrad._arrays import Array
 from xgrad._evaluation.neighborhood import Neighborhood
-from xgrad._evaluation.ways import Loop, Way
+from xgrad._evaluation.ways import Way
 
 # Environment variable for tests: "1" evaluates all entries at all points, "0" those
 # that differ; either of them also where a loop would be faster.
@@ -40,10 +40,10 @@ class ProvedWays:
     """
 
     function: weakref.ref[Any] | None = None
-    ways: dict[Any, Way] = field(default_factory=dict)
-    last: Way | None = None
+    ways: dict[Any, Any] = field(default_factory=dict)
+    last: Any = None
 
-    def find(self, key: Any) -> Way | None:
+    def find(self, key: Any) -> Any:
         """Return the way for a key; None if there was no proof.
 
         It may have been proved for another function of the same code. As always, one
@@ -56,7 +56,7 @@ class ProvedWays:
                 self.ways[key] = self.last = proved
         return proved
 
-    def remember(self, key: Any, way: Way) -> None:
+    def remember(self, key: Any, way: Any) -> None:
         """Remember the way for this function, and for others of its code."""
         self.last = way
         if self.ways.get(key) == way:
@@ -145,6 +145,8 @@ def _describe(value: Any, exact: bool) -> Any:
         return kind
     if isinstance(value, SCALARS):
         return (kind, value) if exact else kind
+    if callable(value):
+        return kind, id(value)  # another object may be another function
     if isinstance(value, (tuple, list, dict)):
         return kind, len(value), id(value) if exact else 0
     return kind, id(value) if exact else 0

@@ -25,6 +25,7 @@ from xgrad._arrays import (
     is_dask,
     is_integral,
     is_lazy,
+    unwrap,
 )
 
 # For arrays that are no blocks of larger ones: every index counts from 0.
@@ -53,10 +54,7 @@ class ValueCheck:
         position = int(xp.argmax(flat))
         index = tuple(map(int, np.unravel_index(position, self.bad.shape)))
         value = self.values[index] if index else self.values
-        # PyTorch warns when `float` drops the history of a tensor's gradient.
-        if hasattr(value, "detach"):
-            value = value.detach()
-        number = _python_integer(xp, value) if is_integral(xp, value) else float(value)
+        number = _python_number(xp, value)
         padded = (*start, *(0 for _ in index))
         index = tuple(map(operator.add, index, padded))
         where = f"[{', '.join(map(str, index))}]" if index else ""
@@ -64,6 +62,17 @@ class ValueCheck:
             f"`{self.argument}` must {self.rule}, but "
             f"{self.quantity.format(self.argument + where)} is {number}: {self.remedy}"
         )
+
+
+def _python_number(xp: Any, value: Array) -> int | float:
+    """Return an entry as a number of Python."""
+    if hides_points(value):
+        number: int | float = unwrap(value).base.item()
+        return number
+    # PyTorch warns when `float` drops the history of a tensor's gradient.
+    if hasattr(value, "detach"):
+        value = value.detach()
+    return _python_integer(xp, value) if is_integral(xp, value) else float(value)
 
 
 def _python_integer(xp: Any, value: Array) -> int:

@@ -2,11 +2,11 @@
 
 from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
+from xgrad._autodiff import custom_vjp as custom_vjp
 from xgrad._differences import Coloring as Coloring
 from xgrad._differences import Estimate as Estimate
 from xgrad._differences import Status as Status
 from xgrad._differences import color_columns as color_columns
-from xgrad._autodiff import custom_vjp as custom_vjp
 from xgrad.diff._derivative import derivative as derivative
 from xgrad.diff._exact import NotDifferentiable as NotDifferentiable
 from xgrad.diff._gradient import gradient as gradient

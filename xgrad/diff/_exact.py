@@ -15,11 +15,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xgrad._arrays import Array, has_hidden_axis, hides_points, quiet
-from xgrad._autodiff import Recording, is_nested, record
+from xgrad._arrays import (
+    Array,
+    at_perturbed_points,
+    has_hidden_axis,
+    hides_points,
+    is_lazy,
+    quiet,
+)
+from xgrad._autodiff import is_nested, record
 from xgrad._differences import Plan
-from xgrad._evaluation import Function, caller_level, proved_ways
+from xgrad._evaluation import Function, caller_level, only_point, proved_ways
 from xgrad._tracing import NotTraceableError
+from xgrad.diff._native import record_natively
 from xgrad.diff._proof import Disagreement, Proof
 
 # Environment variable: "1" proves every call, not the first one alone.
@@ -32,14 +40,20 @@ UNUSED = (
 )
 
 
-class NotDifferentiable(TypeError):  # noqa: N818 (the name says what f is)
+NO_RULES = (
+    "arrays that have neither rules of xgrad's nor derivatives of their own library: "
+    "compute them first"
+)
+
+
+class NotDifferentiable(TypeError):
     """The function does something that no exact derivative can be taken of.
 
     The message says what, in which line, and what to write instead.
     """
 
 
-class Inexact(Exception):  # noqa: N818 (a reason, which never reaches the caller)
+class Inexact(Exception):
     """Differences have to be taken, for a reason that the caller should read.
 
     ``disagrees`` tells that a proof failed, and ``was_told`` that the caller has heard
@@ -61,17 +75,35 @@ class Attempt:
     name = "autodiff"
     is_inherited = True
 
-    def record(self, function: Function) -> Recording:
-        """Run the function on a tape."""
+    def record(self, function: Function) -> Any:
+        """Run the function on a tape, that of xgrad or of its arrays' library.
+
+        Raise `Inexact` where neither can be.
+        """
 
         def call(standins: list[Any]) -> Any:
             if not function.batched:
                 return function.call_with(standins)
             # One point along the axis that the function wants in front.
-            return function.call_with([x[None, ...] for x in standins])[0, ...]
+            batch = function.call_with([x[None, ...] for x in standins])
+            return only_point(batch) if hasattr(batch, "ndim") else batch
 
-        leaves = function.leaves
-        return record(call, function.xp, leaves, self.copies_constants)
+        xp, leaves = function.xp, function.leaves
+        if has_hidden_axis(xp):
+            return record(call, xp, leaves, self.copies_constants)
+        try:
+            recording = record_natively(call, xp, leaves)
+        except Exception as error:
+            # The caller's own error, which a plain call raises as well.
+            function.at_base()
+            kind = type(error).__name__
+            raise NotTraceableError(
+                f"an error in the recording of {xp.__name__} ({kind})",
+                "write it with functions that the library can differentiate",
+            ) from error
+        if recording is None:
+            raise Inexact(NO_RULES, was_told=True)
+        return recording
 
 
 @dataclass(frozen=True)
@@ -91,25 +123,22 @@ ATTEMPTS = (Attempt(), Attempt(copies_constants=True))
 class Exact(NamedTuple):
     """A recording that was proved, the result as floats, and the evaluations so far."""
 
-    recording: Recording
+    recording: Any
     value: Array
     evaluations: int
 
 
-def offers_tape(function: Function) -> bool:
-    """Whether arrays of the function's library can be recorded on a tape."""
-    return has_hidden_axis(function.xp)
-
-
-def record_exactly(
-    function: Function, cotangent_of: Callable[[Array], Array]
-) -> Exact:
+def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -> Exact:
     """Record a function, and prove it where it was not; raise `Inexact` if that fails.
 
-    ``cotangent_of`` takes f(x) and returns the cotangent with which slopes are compared.
+    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries.
     """
     if is_nested() or any(map(hides_points, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
+        recording = Attempt().record(function)
+        return Exact(recording, _value_of(function, recording), 1)
+    if is_lazy(function.xp, function.leaves[0]):
+        # Without values there is nothing to compare.
         recording = Attempt().record(function)
         return Exact(recording, _value_of(function, recording), 1)
     memory, key = proved_ways(function.call), _key(function)
@@ -159,7 +188,21 @@ def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
             RuntimeWarning,
             stacklevel=caller_level(),
         )
-    return plan
+    return plan.as_differences(x)
+
+
+def require_use(function: Function, slopes: Any) -> None:
+    """Raise if slopes are all 0 because the function uses nothing of its argument."""
+    xp = function.xp
+    if not has_hidden_axis(xp) or any(bool(xp.any(g != 0)) for g in slopes):
+        return
+    try:
+        with at_perturbed_points():
+            recording = Attempt().record(function)
+    except Exception:
+        return  # it has done something with it that has no rule
+    if recording.is_constant and not recording.uses_argument:
+        raise ValueError(UNUSED)
 
 
 def not_differentiable(inexact: Inexact) -> Exception:
@@ -175,15 +218,16 @@ def not_differentiable(inexact: Inexact) -> Exception:
     )
 
 
-def _value_of(function: Function, recording: Recording) -> Array:
+def _value_of(function: Function, recording: Any) -> Array:
     """Return the result of a recording as floats; raise if f uses nothing of x."""
+    value = function.convert_result(recording.result)
     if recording.is_constant and not recording.uses_argument:
         raise ValueError(UNUSED)
-    return function.convert_result(recording.result)
+    return value
 
 
 def _disagreement(
-    recording: Recording, value: Array, cotangent: Array, proof: Proof
+    recording: Any, value: Array, cotangent: Array, proof: Proof
 ) -> Disagreement | None:
     """Return how a recording differs from plain calls; None if it agrees."""
     difference = proof.compare_value(value)
@@ -202,9 +246,9 @@ def _explain(difference: Disagreement) -> str:
     exact, measured = difference.exact, difference.measured
     if difference.quantity == "value":
         return (
-            f"a value of `f` that is {exact:.9g} where x is recorded and {measured:.9g} "
-            "for a plain array: `f` looks at the type of x, draws random numbers, or "
-            "changes between two calls; write it without"
+            f"a value of `f` that is {exact:.9g} where x is recorded, and "
+            f"{measured:.9g} for a plain array: `f` looks at the type of x, draws "
+            "random numbers, or changes between two calls; write it without"
         )
     return (
         f"a slope along a random direction that is {exact:.9g} by the rules and "

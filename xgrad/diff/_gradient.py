@@ -12,6 +12,8 @@ from xgrad._arrays import (
     Array,
     ArrayT,
     cast,
+    leaves,
+    one_of,
     quiet,
     rebuild,
     wide_sum,
@@ -51,7 +53,8 @@ from xgrad._evaluation import (
     row_columns,
 )
 from xgrad._quick import quick_gradient
-from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._calls import WithAux, with_arguments
+from xgrad.diff._exact import Inexact, differences_instead, require_use
 from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
 
@@ -61,6 +64,8 @@ def gradient(
     x: Any,
     /,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
@@ -87,6 +92,11 @@ def gradient(
     x : array of real numbers, or nested dict, list or tuple of arrays
         Point at which to differentiate. Integers are promoted to the default float;
         half precision is evaluated in float32.
+    args : tuple
+        Further arguments, ``f(x, *args)``, by which nothing is differentiated.
+    has_aux : bool
+        Whether ``f`` returns ``(result, aux)``, where ``aux`` may be anything. It comes
+        back as it was at ``x``, as the last of the results.
     axis : -1, optional
         Treats the rows of ``x`` as independent points: ``f`` returns one number for
         each row, and one column of all rows is moved at a time. Two evaluations verify
@@ -216,8 +226,14 @@ def gradient(
         progress=progress,
         checkpoint=checkpoint,
     )
-    _, slopes, estimate = _solve(f, x, sparsity, plan, execution)
-    return (slopes, estimate) if full_output else slopes
+    call = with_arguments(f, args)
+    if not one_of("has_aux", has_aux, (True, False)):
+        _, slopes, estimate = _solve(call, x, sparsity, plan, execution)
+        return (slopes, estimate) if full_output else slopes
+    pair = WithAux(call, leaves(x)[0][1])
+    _, slopes, estimate = _solve(pair, x, sparsity, plan, execution)
+    aux = pair.take_aux()
+    return (slopes, estimate, aux) if full_output else (slopes, aux)
 
 
 def value_and_gradient(
@@ -225,6 +241,8 @@ def value_and_gradient(
     x: ArrayT,
     /,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
@@ -275,8 +293,13 @@ max_bytes, workers, progress
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    value, slopes, _ = _solve(f, x, sparsity, plan, execution)
-    return value, slopes
+    call = with_arguments(f, args)
+    if not one_of("has_aux", has_aux, (True, False)):
+        value, slopes, _ = _solve(call, x, sparsity, plan, execution)
+        return value, slopes
+    pair = WithAux(call, leaves(x)[0][1])
+    value, slopes, _ = _solve(pair, x, sparsity, plan, execution)
+    return (value, pair.take_aux()), slopes
 
 
 def _solve(
@@ -296,13 +319,13 @@ def _solve(
         # The caller has heard why, which is also why there may be a loop.
         state = CallState(silent=True)
     else:
-        state = CallState()
+        plan, state = plan.as_differences(), CallState()
     first = None  # f(x), where the short way has evaluated it
     if plan.is_plain and execution.is_plain:
         slopes, first = quick_gradient(
             f, x, plan.method, plan.accuracy, execution.vectorized, state
         )
-        if slopes is not None:
+        if slopes is not None and slopes.any():
             return np.asarray(first), slopes, None
     function, arrays = prepare(f, x, plan, execution)
     xp = function.xp
@@ -335,6 +358,7 @@ def _solve(
             problem.finish(leaf, result, tuple(leaf.shape))
             for (_, leaf), result in zip(arrays, results, strict=True)
         ]
+        require_use(function, [result.value for result in results])
         slopes = rebuild(x, [result.value for result in results])
         estimate = problem.estimate(x, results) if plan.full_output else None
         if estimate is None:
@@ -377,5 +401,3 @@ def _differentiate_terms(
 
 def _coloring(sparsity: Any, x: Any, base: Array) -> Coloring | None:
     return None if sparsity is None else fitting_coloring(sparsity, x, base)
-
-

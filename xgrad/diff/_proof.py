@@ -89,8 +89,8 @@ class Proof:
         first, second = (np.asarray(to_numpy(a), np.float64) for a in (value, plain))
         if first.shape != second.shape:
             raise ValueError(
-                f"`f` returned shape {second.shape} for a plain array and {first.shape} "
-                "for one on a tape: its result must have one shape"
+                f"`f` returned shape {second.shape} for a plain array, and "
+                f"{first.shape} where x is recorded: its result must have one shape"
             )
         with quiet():
             finite = np.where(np.isfinite(second), np.abs(second), 0.0)
@@ -213,7 +213,9 @@ def _product(slopes: Sequence[Array], direction: list[Any]) -> float:
     """Return the slope along a direction, from the slopes of all entries."""
     with quiet():
         pairs = zip(slopes, direction, strict=True)
-        return sum(float(np.sum(np.where(v == 0, 0, to_numpy(g) * v))) for g, v in pairs)
+        return sum(
+            float(np.sum(np.where(v == 0, 0, to_numpy(g) * v))) for g, v in pairs
+        )
 
 
 def _verdict(exact: float, slope: Slope, scale: float) -> bool | None:

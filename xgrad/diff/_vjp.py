@@ -36,7 +36,7 @@ class Pullback:
     value: Array
     dtypes: tuple[Any, ...]
 
-    def __call__(self, cotangent: ArrayT, /) -> Any:
+    def __call__(self, cotangent: Any, /) -> Any:
         """Return the product of a cotangent with the Jacobian, nested as ``x`` is.
 
         Raise a TypeError or ValueError unless it is an array like ``f(x)``.
@@ -76,8 +76,8 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     -------
     tuple
         ``f(x)``, and ``pull``: ``pull(cotangent)`` is the product of a cotangent, an
-        array like ``f(x)``, with the Jacobian, in the shapes and dtypes of ``x``. It may
-        be called many times.
+        array like ``f(x)``, with the Jacobian, in the shapes and dtypes of ``x``. It
+        may be called many times.
 
     Raises
     ------

@@ -146,6 +146,7 @@ def _cast_to(xp: Any, dtype: Any) -> Callable[..., Any]:
     def cast_array(x: Any) -> Any:
         return xp.astype(xp.asarray(x), dtype)
 
+    cast_array.operation = "astype"  # type: ignore[attr-defined]
     return cast_array
 
 

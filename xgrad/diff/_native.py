@@ -1,0 +1,92 @@
+"""The automatic differentiation that PyTorch and JAX have of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xgrad._arrays import Array, is_jax, is_torch
+
+
+class NativeRecording:
+    """A recording by the library of the arrays, as `Recording` is by xgrad.
+
+    ``result`` is what the function returned, without its history; ``pull_all`` takes a
+    cotangent to those of the leaves.
+    """
+
+    uses_argument = True  # the library does not tell
+
+    def __init__(
+        self,
+        result: Any,
+        leaves: Sequence[Array],
+        pull_all: Callable[[Any], Sequence[Any]] | None,
+    ) -> None:
+        self.result = result
+        self.leaves = leaves
+        self._pull = pull_all
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the result has no history that leads to the argument."""
+        return self._pull is None
+
+    @property
+    def path(self) -> int:
+        """The same number for every branch: the library does not tell them apart."""
+        return 0
+
+    def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
+        """Return the cotangent of each leaf from that of the result."""
+        if self._pull is None:
+            return [x * 0 for x in self.leaves]
+        slopes = self._pull(cotangent)
+        return [
+            x * 0 if g is None else g for g, x in zip(slopes, self.leaves, strict=True)
+        ]
+
+    def kinks(self, cotangent: Array) -> None:
+        """Return None: the library does not tell where its rules have corners."""
+        return
+
+
+def record_natively(
+    call: Callable[[list[Any]], Any], xp: Any, leaves: Sequence[Array]
+) -> NativeRecording | None:
+    """Record a function by its own library; None if that has no derivatives."""
+    if is_torch(xp):
+        return _record_by_torch(call, leaves)
+    if is_jax(xp):
+        return _record_by_jax(call, leaves)
+    return None
+
+
+def _record_by_torch(
+    call: Callable[[list[Any]], Any], leaves: Sequence[Array]
+) -> NativeRecording:
+    import torch
+
+    tensors = [x.detach().clone().requires_grad_(True) for x in leaves]
+    with torch.enable_grad():
+        # A view of each, because a function may write into its argument, and a leaf
+        # of PyTorch's graph may not be written into.
+        result = call([x.view_as(x) for x in tensors])
+    if not (isinstance(result, torch.Tensor) and result.requires_grad):
+        return NativeRecording(result, leaves, None)
+
+    def pull_all(cotangent: Any) -> Any:
+        return torch.autograd.grad(
+            result, tensors, cotangent, retain_graph=True, allow_unused=True
+        )
+
+    return NativeRecording(result.detach(), leaves, pull_all)
+
+
+def _record_by_jax(
+    call: Callable[[list[Any]], Any], leaves: Sequence[Array]
+) -> NativeRecording:
+    import jax
+
+    result, pull = jax.vjp(lambda *arrays: call(list(arrays)), *leaves)
+    return NativeRecording(result, leaves, pull)
