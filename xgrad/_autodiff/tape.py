@@ -67,7 +67,7 @@ class Tape(Tracer):
         super().__init__(xp)
         self.anchor = anchor
         self.outer = outer
-        self.level = 0 if outer is None else outer.level + 1
+        self.level: int = 0 if outer is None else outer.level + 1
         self.is_open = True
         self.edges: list[tuple[Edge, ...]] = []
         self.shapes: list[tuple[int, ...]] = []

@@ -6,16 +6,19 @@ from typing import Any, Literal, overload
 from numpy.typing import NDArray
 
 from xgrad._arrays import ArrayT
+from xgrad._autodiff import custom_vjp as custom_vjp
 from xgrad._differences import Coloring as Coloring
 from xgrad._differences import Estimate as Estimate
 from xgrad._differences import Method
 from xgrad._differences import Status as Status
 from xgrad._differences import color_columns as color_columns
 from xgrad._evaluation import CheckpointPath, Progress, Vectorized, Workers
+from xgrad.diff._exact import NotDifferentiable as NotDifferentiable
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._tangent import Tangent as Tangent
 from xgrad.diff._tangent import tangent_line as tangent_line
+from xgrad.diff._vjp import vjp as vjp
 
 @overload
 def gradient(
@@ -23,10 +26,12 @@ def gradient(
     x: ArrayT,
     /,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: Literal[False] = False,
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -47,10 +52,12 @@ def gradient(
     x: ArrayT,
     /,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: Literal[False] = False,
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -71,10 +78,64 @@ def gradient(
     x: ArrayT,
     /,
     *,
+    args: tuple[Any, ...] = (),
+    has_aux: Literal[True],
     axis: Literal[-1] | None = None,
     terms: bool = False,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: CheckpointPath = None,
+    full_output: Literal[True],
+) -> tuple[ArrayT, Estimate, Any]:
+    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    ...
+
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: Literal[True],
+    axis: Literal[-1] | None = None,
+    terms: bool = False,
+    sparsity: Any = None,
+    method: Method = "auto",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: CheckpointPath = None,
+    full_output: Literal[False] = False,
+) -> tuple[ArrayT, Any]:
+    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    ...
+
+@overload
+def gradient(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+    axis: Literal[-1] | None = None,
+    terms: bool = False,
+    sparsity: Any = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
