@@ -61,6 +61,7 @@ from xgrad._arrays.dtypes import default_dtype as default_dtype
 from xgrad._arrays.dtypes import float_info as float_info
 from xgrad._arrays.dtypes import floating_dtype as floating_dtype
 from xgrad._arrays.dtypes import floor_power_of_two as floor_power_of_two
+from xgrad._arrays.dtypes import is_boolean as is_boolean
 from xgrad._arrays.dtypes import is_complex as is_complex
 from xgrad._arrays.dtypes import is_floating as is_floating
 from xgrad._arrays.dtypes import is_integral as is_integral
