@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from xgrad._arrays import ArrayT, cast, one_of
+from xgrad._arrays import ArrayT, cast, one_of, public
 from xgrad.metrics._classification_state import state_of_rows
 from xgrad.metrics._confusion import AVERAGES, Average
 from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows

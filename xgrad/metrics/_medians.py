@@ -15,6 +15,7 @@ from xgrad._arrays import (
     common_namespace,
     drop_none,
     one_of,
+    public,
     quiet,
     wide_dtype,
 )

@@ -14,6 +14,7 @@ from xgrad._arrays import (
     is_integral,
     is_numpy,
     one_of,
+    public,
     quiet,
 )
 from xgrad._kernels import find_kernel
