@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from xgrad._autodiff import contractions as contractions
+from xgrad._autodiff import decompositions as decompositions
+from xgrad._autodiff import fourier as fourier
+from xgrad._autodiff import inverses as inverses
 from xgrad._autodiff.backward import pull_back as pull_back
 from xgrad._autodiff.tape import Tape as Tape
 from xgrad._autodiff.taped import Taped as Taped

@@ -6,9 +6,13 @@ the buffer of the argument first.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
+
+from xgrad._autodiff.functions import rule
+from xgrad._tracing import StandIn
 
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
@@ -64,7 +68,32 @@ def add_at_key(buffer: Any, g: Any, key: Any) -> None:
 
 def add_at_places(buffer: Any, g: Any, key: Any) -> None:
     """Add a cotangent at a key that may name an entry several times."""
-    np.add.at(buffer, key, g)
+    if not isinstance(buffer, StandIn):
+        np.add.at(buffer, key, g)
+    elif isinstance(g, StandIn):
+        # On another tape: an operation, of which the cotangent is read at the key.
+        add = functools.partial(_added, buffer.shape, key)
+        buffer += g.tracer.everywhere(("add at", key), add, add, g)
+    else:
+        buffer += _added(buffer.shape, key, g)
+
+
+def _added(shape: tuple[int, ...], key: Any, g: Any) -> Any:
+    """Return zeros to which a cotangent was added at a key."""
+    buffer = np.zeros(shape, g.dtype, like=g)
+    add_at_places(buffer, g, key)
+    return buffer
+
+
+@rule("add at")
+def _add_at(tape: Any, operation: Any, plain: Any, g: Any) -> Any:
+    base = plain(tape.value_of(g))
+    return tape.result(base, tape.edge(g, read_key, operation[1]))
+
+
+def read_key(g: Any, key: Any) -> Any:
+    """Return a part of a cotangent."""
+    return g[key]
 
 
 def add_at_chain(buffer: Any, g: Any, steps: tuple[Step, ...]) -> None:

@@ -23,9 +23,14 @@ from xgrad._tracing.creating import CREATORS as CREATORS
 from xgrad._tracing.creating import creating_like as creating_like
 from xgrad._tracing.creating import creator as creator
 from xgrad._tracing.functions.joining import array_like as array_like
+from xgrad._tracing.functions.einsum import contract as contract
+from xgrad._tracing.functions.einsum import einsum_everywhere as einsum_everywhere
 from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
+from xgrad._tracing.functions.norms import norm_of_vectors as norm_of_vectors
+from xgrad._tracing.functions.rearranging import roll as roll
 from xgrad._tracing.functions.reductions import sum_ as sum_
 from xgrad._tracing.functions.scans import running_sum as running_sum
+from xgrad._tracing.functions.statistics import deviation as deviation
 from xgrad._tracing.functions.statistics import variance as variance
 from xgrad._tracing.linearity import Linear as Linear
 from xgrad._tracing.namespace import namespace_of as namespace_of

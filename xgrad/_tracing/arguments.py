@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xgrad._arrays import unwrap
+from xgrad._arrays import is_cupy, is_numpy, unwrap
 from xgrad._tracing.tracer import Tracer
 
 NONE: Any = object()  # the default of arguments for which None is a value
@@ -43,6 +43,12 @@ def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
     """Refuse unless a condition holds; ``x`` is a stand-in or a tracer."""
     if not condition:
         raise getattr(x, "tracer", x).refuse(idiom, remedy)
+
+
+def answers_numpy(xp: Any) -> bool:
+    """Whether the functions of NumPy take the arrays of a namespace, as its own."""
+    # That of stand-ins hands over what stands for arrays of NumPy or CuPy.
+    return getattr(xp, "hides_points", False) is True or is_numpy(xp) or is_cupy(xp)
 
 
 def axis_of(x: Any, axis: int) -> int:

@@ -29,7 +29,7 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         # Asked for only once: what is stored below is what the next look-up sees first.
         attribute = getattr(self._xp, name)
-        if name in ("linalg", "fft"):
+        if name in ("linalg", "fft") and not self._path:
             attribute = Namespace(attribute, f"{name}.")
         # (Classes, such as dtypes, are what they are.)
         elif callable(attribute) and not isinstance(attribute, type):

@@ -2,17 +2,22 @@
 
 Each module registers its functions when it is imported. In reading order: `elements`,
 `shapes`, `indexing`, `joining`, `reductions`, `rearranging`, `scans`, `statistics`,
-`products`, `einsum`, `linalg`, `numerics` and `creation`.
+`missing`, `products`, `subscripts`, `einsum`, `norms`, `linalg`, `fourier`,
+`covariance`, `numerics` and `creation`.
 """
 
 from __future__ import annotations
 
+from xgrad._tracing.functions import covariance as covariance
 from xgrad._tracing.functions import creation as creation
 from xgrad._tracing.functions import einsum as einsum
 from xgrad._tracing.functions import elements as elements
+from xgrad._tracing.functions import fourier as fourier
 from xgrad._tracing.functions import indexing as indexing
 from xgrad._tracing.functions import joining as joining
 from xgrad._tracing.functions import linalg as linalg
+from xgrad._tracing.functions import missing as missing
+from xgrad._tracing.functions import norms as norms
 from xgrad._tracing.functions import numerics as numerics
 from xgrad._tracing.functions import products as products
 from xgrad._tracing.functions import rearranging as rearranging

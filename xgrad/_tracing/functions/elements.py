@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import NONE, first_standin, named, require, tracer_of
+from xgrad._tracing.arguments import (
+    NONE,
+    answers_numpy,
+    first_standin,
+    named,
+    require,
+    tracer_of,
+)
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
@@ -49,6 +56,11 @@ for _name in NUMPY_ELEMENTWISE:
 def sqrt(x: StandIn) -> StandIn:
     """Return square roots."""
     return x.tracer.elementwise(named(x.tracer.xp, "sqrt"), x)
+
+
+def conjugate(x: StandIn) -> StandIn:
+    """Return complex conjugates."""
+    return x.tracer.elementwise(named(x.tracer.xp, "conj"), x)
 
 
 def absolute(x: StandIn) -> StandIn:
@@ -109,7 +121,7 @@ def clip(
 @functools.cache
 def _clip_to_bounds(xp: Any) -> Callable[..., Any]:
     """Return a function of an array and two bounds, which may be arrays."""
-    if is_numpy(xp):
+    if answers_numpy(xp):
         return np.clip
     return lambda x, low, high: xp.minimum(xp.maximum(x, low), high)
 
@@ -146,6 +158,8 @@ def _cast_to(xp: Any, dtype: Any) -> Callable[..., Any]:
     def cast_array(x: Any) -> Any:
         return xp.astype(xp.asarray(x), dtype)
 
+    # By this a tracer knows what it is, which has no name in any library.
+    cast_array.operation = "astype"  # type: ignore[attr-defined]
     return cast_array
 
 

@@ -168,13 +168,40 @@ def permute_any(x: Any, order: tuple[int, ...]) -> Any:
 
 
 @handles("cross", "linalg.cross")
-def cross(a: Any, b: Any, /, *, axis: int = -1) -> Any:
+def cross(
+    a: Any,
+    b: Any,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> Any:
     """Return the cross products of vectors of three entries."""
-    if tuple(a.shape) != tuple(b.shape) or a.shape[axis_of(a, axis)] != 3:
-        raise tracer_of(a, b).refuse("cross of these shapes", "give shapes (..., 3)")
-    lead = (slice(None),) * axis_of(a, axis)
+    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    # The vectors first, so that all other axes are repeated as in a product.
+    first, second = _axis_first(a, axisa), _axis_first(b, axisb)
+    if first.shape[0] != 3 or second.shape[0] != 3:
+        raise tracer_of(a, b).refuse(
+            "cross of vectors that have not three entries", "write out the product"
+        )
+    rest = max(first.ndim, second.ndim) - 1
+    first, second = _with_axes_behind(first, rest), _with_axes_behind(second, rest)
     components = []
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
-        components.append(a[(*lead, j)] * b[(*lead, k)] - a[(*lead, k)] * b[(*lead, j)])
-    return stack(components, axis=axis)
+        components.append(first[j] * second[k] - first[k] * second[j])
+    return stack(components, axis=axisc)
+
+
+def _axis_first(x: Any, axis: int) -> Any:
+    """Return ``x`` with an axis moved to the front."""
+    place = axis_of(x, axis)
+    return permute_any(x, (place, *(i for i in range(x.ndim) if i != place)))
+
+
+def _with_axes_behind(x: Any, count: int) -> Any:
+    """Return ``x`` with axes of length 1 behind the first, ``count`` in all behind."""
+    ones = (1,) * (count - x.ndim + 1)
+    return reshape_any(x, (x.shape[0], *ones, *x.shape[1:])) if ones else x

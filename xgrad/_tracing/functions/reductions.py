@@ -89,6 +89,17 @@ def average(
     return total / sum_weights(weights, axis=axis, keepdims=keepdims)
 
 
+def count_of(mask: Any, x: StandIn, axis: Any, keepdims: bool) -> Any:
+    """Count the entries of ``x`` that a mask marks, in the dtype of ``x``.
+
+    The mask is computed from ``x``, and is a stand-in if its values are not known.
+    """
+    axes = axes_of(x, axis)
+    if isinstance(mask, StandIn):
+        return sum_(mask, axes, x.dtype, keepdims)
+    return x.tracer.xp.sum(mask, axis=axes, dtype=x.dtype, keepdims=keepdims)
+
+
 @handles("nansum")
 def nansum(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Sum what is not nan."""
@@ -99,8 +110,8 @@ def nansum(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
 @handles("nanmean")
 def nanmean(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Average what is not nan."""
-    present = cast(x.tracer.elementwise(operator.eq, x, x), x.dtype)
-    return nansum(x, axis, keepdims=keepdims) / sum_(present, axis, keepdims=keepdims)
+    count = count_of(x.tracer.elementwise(operator.eq, x, x), x, axis, keepdims)
+    return nansum(x, axis, keepdims=keepdims) / count
 
 
 @handles("count_nonzero")

@@ -35,12 +35,12 @@ def running_sum(x: StandIn, axis: int) -> StandIn:
     return x.tracer.along("cumulative_sum", run, x, (axis,), None)
 
 
-def _running_product(x: StandIn, axis: int) -> StandIn:
+def running_product(x: StandIn, axis: int) -> StandIn:
     run = _runner(x.tracer.xp, "cumulative_prod")
     return x.tracer.along("cumulative_prod", run, x, (axis,), None)
 
 
-def _cumulative(
+def cumulative(
     function: Any,
     x: StandIn,
     axis: int | None = None,
@@ -49,14 +49,21 @@ def _cumulative(
     include_initial: bool = False,
 ) -> StandIn:
     """Apply a cumulative function, to all entries in one row if there is no axis."""
-    require(not include_initial, x, "cumulative functions with include_initial=True")
     if axis is None and x.ndim != 1:
         x = x.tracer.reshaped(x, (x.size,))
-    return function(cast(x, dtype), axis_of(x, 0 if axis is None else axis))
+    x, place = cast(x, dtype), axis_of(x, 0 if axis is None else axis)
+    result = function(x, place)
+    if not include_initial:
+        return result
+    # Of nothing, the sum is 0 and the product 1.
+    shape = tuple(1 if i == place else n for i, n in enumerate(x.shape))
+    first = int(function is running_product)
+    start = x.tracer.xp.full(shape, first, dtype=result.dtype, device=x.device)
+    return concat([start, result], axis=place)
 
 
-for _name, _function in (("sum", running_sum), ("prod", _running_product)):
-    _run = functools.partial(_cumulative, _function)
+for _name, _function in (("sum", running_sum), ("prod", running_product)):
+    _run = functools.partial(cumulative, _function)
     handles(f"cumulative_{_name}", f"cum{_name}", out=3)(_run)
 
 
