@@ -112,7 +112,7 @@ class Problem(Passes):
 
         def finished(array: Array, dtype: Any) -> Array:
             if array.ndim > 1:
-                array = xp.moveaxis(array, 0, -1)
+                array = xp.permute_dims(array, (*range(1, array.ndim), 0))
             return cast(xp, xp.reshape(array, shape), dtype)
 
         with quiet():

@@ -61,14 +61,16 @@ def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Way:
     points = near.points
     forced = os.environ.get(SWITCH)
     few = points.count <= FEW_COLUMNS and len(points.offsets) <= FEW_OFFSETS
-    large = points.point_bytes > proof.row_limit
-    if not points.by_entries and (few or large) and forced is None:
+    one_row = not points.by_entries and forced is None
+    if one_row and (few or points.point_bytes > proof.row_limit):
         return Loop()
     memory = proved_ways(near.function.call)
-    key = proof_key(near)
+    key = proof_key(near, forced)
     before = memory.find(key)
     if before is None:
         proof.require_deterministic()
+    elif few and forced is None and isinstance(before, Loop):
+        return before
     if few and forced is None:
         before = Loop()
     known = isinstance(before, HiddenAxis) and forced is None

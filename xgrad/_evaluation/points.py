@@ -17,7 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, Portable, device_of, float_info, from_host, real_dtype
+from xgrad._arrays import (
+    Array,
+    Portable,
+    copied,
+    device_of,
+    float_info,
+    from_host,
+    real_dtype,
+)
 from xgrad._evaluation.chunk import Chunk
 from xgrad._kernels import find_kernel
 
@@ -146,6 +154,26 @@ class Points(Portable):
         points = xp.where(mask, coordinates[:, None, ...], self.base)
         return xp.reshape(points, (-1, *self.base.shape))
 
+    def each(self, chunk: Chunk) -> Iterator[Array]:
+        """Yield the points of a chunk, of which none shares memory with another."""
+        if not (self.by_entries and type(self.base) is np.ndarray):
+            batch = self.batch(chunk)
+            for i in range(chunk.size):
+                yield copied(self.xp, batch[i, ...])
+            return
+        rows = [
+            row_of(self.coordinates, i).reshape(-1)
+            for i in range(chunk.first, chunk.last)
+        ]
+        columns = [ids[chunk.start : chunk.stop].tolist() for ids in self.columns]
+        for row in rows:
+            for entries in zip(*columns, strict=True):
+                point = self.base.copy()
+                flat = point.reshape(-1)
+                for entry in entries:
+                    flat[entry] = row[entry]
+                yield point
+
     def perturbed_entries(self, chunk: Chunk) -> tuple[Array, Array]:
         """Return the entries that the points of a chunk move, and their coordinates.
 
@@ -207,16 +235,17 @@ class Points(Portable):
         as an additional first axis. Only for columns of one entry (in every row), and
         for the single column of all entries.
         """
-        base, step, sides, box = self._by_column
-        origin = self._select_columns(base, start, stop)
         if self.column_of_entry is None:
+            origin = self.base[None, ...]
             return origin, [block[:, None, ...] for block in self.coordinates]
         if not self.lead and self._has_all_columns:
-            # A view of the coordinates that exist already.
-            return origin, [
+            # Views of the coordinates that exist already.
+            return self.xp.reshape(self.base, (-1,))[start:stop], [
                 self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
                 for block in self.coordinates
             ]
+        base, step, sides, box = self._by_column
+        origin = self._select_columns(base, start, stop)
         step = self._select_columns(step, start, stop)
         sides = self._select_columns(sides, start, stop)
         box = box and tuple(self._select_columns(bound, start, stop) for bound in box)

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from xgrad._arrays import Array, at_perturbed_points, native_vmap, on_device_of
 from xgrad._evaluation.agreement import is_base
 from xgrad._evaluation.chunk import Chunk
-from xgrad._evaluation.function import copied
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.notes import note_in
 from xgrad._evaluation.refusals import RefusedError
@@ -79,12 +78,11 @@ class Loop(Way):
     def _evaluate(self, near: Neighborhood, chunk: Chunk) -> Array:
         function, leaf, shape = near.function, near.leaf, near.shape
         xp, values = function.xp, []
-        batch = near.points.batch(chunk)
-        for i in range(chunk.size):
-            # New copies for every call: `f` may write into its argument.
+        # New copies for every call: `f` may write into its argument, and must not reach
+        # other points through it.
+        for i, point in enumerate(near.points.each(chunk)):
             arguments = function.copy_leaves(without=leaf)
-            # Of a point as well: `f` must not reach the others through a view of them.
-            arguments[leaf] = copied(xp, batch[i, ...])
+            arguments[leaf] = point
             try:
                 value = function.evaluate(arguments)
             except Exception as error:

@@ -75,6 +75,10 @@ class ChunkTask:
         way, near, state = self.way, self.near, self.state
         if not way.needs_proof:
             return way.evaluate(near, chunk)
+        if state.first_values is not None:
+            values = state.take_first_values(near, chunk)
+            if values is not None:
+                return values
         if state.loop_reason is None:
             try:
                 return way.evaluate(near, chunk)
