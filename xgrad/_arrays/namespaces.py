@@ -105,6 +105,12 @@ def copied(xp: Any, array: Array) -> Array:
     return xp.asarray(array, copy=True)
 
 
+def reshaped(xp: Any, x: Array, shape: tuple[int, ...]) -> Array:
+    """Return an array in another shape."""
+    # The method takes a fifth of the time of the function.
+    return x.reshape(shape) if type(x) is np.ndarray else xp.reshape(x, shape)
+
+
 def is_everywhere(xp: Any, mask: Array) -> bool:
     """Whether all entries of a mask are True; the host waits for them."""
     # The method takes half the time of the function.

@@ -76,7 +76,7 @@ LEAST_IMAGINARY = 2.0**52
 LARGEST_IMAGINARY = 2.0**-20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Placement:
     """One array, ``x``, and the points that a plan puts near it.
 

@@ -45,7 +45,7 @@ INDEX_BYTES = 8
 WINDOW_PER_WORKER = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Evaluator:
     """Evaluates the chunks of one call, of which it holds the state."""
 
@@ -75,7 +75,7 @@ class Evaluator:
             chunks = one_pass.chunks
             all_values = self._evaluate_missing(self.checkpoint, one_pass, task)
         blocks: list[Array] = []
-        with contextlib.closing(all_values):
+        try:
             for chunk, values in zip(chunks, all_values, strict=True):
                 if self.state.loop_reason is not None:
                     self.state.warn_once(warn_of_loop, self.state.loop_reason)
@@ -84,6 +84,8 @@ class Evaluator:
                 if chunk.last == len(points.offsets):
                     yield chunk.start, chunk.stop, blocks
                     blocks = []
+        finally:
+            all_values.close()
 
     def begin(self, way: Way, near: Neighborhood) -> bool:
         """Evaluate and prove the first chunk; return whether that went well.

@@ -26,7 +26,7 @@ from xgrad._arrays import (
 from xgrad._evaluation.execution import Vectorized
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Function(Portable):
     """The caller's function of a tree of arrays, and the arrays it is evaluated at.
 
@@ -86,7 +86,9 @@ class Function(Portable):
 
     def evaluate(self, arguments: list[Any]) -> Array:
         """Call ``f`` with one array for each leaf, and convert its result."""
-        return self.convert_result(self.call_with(arguments))
+        tree = self.tree
+        argument = arguments[0] if tree is None else rebuild(tree, arguments)
+        return self.convert_result(self.call(argument))
 
     def call_with(self, arguments: list[Any]) -> Any:
         """Call ``f`` with one array for each leaf, put into the tree."""

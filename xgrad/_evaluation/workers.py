@@ -21,7 +21,7 @@ Values = Generator[Array, None, None]
 Store = Callable[[int, Array], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ChunkTask:
     """All that a worker needs to evaluate any chunk of the points of one leaf.
 
@@ -95,7 +95,7 @@ def evaluate_in_turn(
     task: ChunkTask, chunks: list[Chunk], store: Store | None
 ) -> Values:
     """Evaluate chunks in this thread."""
-    most = max((chunk.size for chunk in chunks), default=1)
+    most = max([chunk.size for chunk in chunks], default=1)
     for number, chunk in enumerate(chunks):
         values, most = task.evaluate(chunk, most)
         if store is not None:
