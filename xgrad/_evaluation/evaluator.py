@@ -198,7 +198,7 @@ def _with_resources(
             file = None if checkpoint is None else stack.enter_context(checkpoint)
             if isinstance(workers, int):
                 workers = ThreadPoolExecutor(
-                    execution.worker_count, "xgrad", device_adopter(x)
+                    evaluator.execution.worker_count, "xgrad", device_adopter(x)
                 )
                 stack.enter_context(workers)
             yield replace(evaluator, workers=workers, checkpoint=file)
