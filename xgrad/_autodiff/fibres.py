@@ -185,6 +185,16 @@ def _sort(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
     return pull_sort, (np.argsort(order, axis=axes[0], kind="stable"), axes[0])
 
 
+@rule("partition")
+def _partition(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    # Equal in order, entry by entry: the first of the result is the first of the array.
+    axis = axes[0]
+    sources = np.argsort(x, axis=axis, kind="stable")
+    ranks = np.argsort(sources, axis=axis, kind="stable")
+    targets = np.argsort(y, axis=axis, kind="stable")
+    return pull_sort, (np.take_along_axis(targets, ranks, axis), axis)
+
+
 def pull_sort(g: Any, ranks: Any, axis: int) -> Any:
     """Put the cotangents back to where the entries came from."""
     return np.take_along_axis(g, ranks, axis)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._autodiff.norms import norm_with_edge
-from xgrad._autodiff.structural import read_key
+from xgrad._autodiff.structural import as_before, held_key, read_key
 from xgrad._tracing import (
     concat_arrays,
     contract,
@@ -15,6 +15,7 @@ from xgrad._tracing import (
     einsum_everywhere,
     norm_of_vectors,
     roll,
+    scatter_add,
     tracer_of,
 )
 
@@ -64,3 +65,17 @@ OVERRIDES[contract] = einsum_everywhere
 OVERRIDES[deviation] = deviation_of_fibres
 OVERRIDES[norm_of_vectors] = norm_with_edge
 OVERRIDES[roll] = roll_with_edge
+
+
+def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
+    """Add the second array to the first at indices, which may name an entry again."""
+    first: Any = tracer_of(arrays)
+    tape, (x, addends) = first.highest(arrays), arrays
+    indices = held_key(indices)
+    base = tape.value_of(x) + np.zeros((), x.dtype)  # a new array, on tapes as well
+    np.add.at(base, indices, tape.value_of(addends))
+    edges = tape.edge(x, as_before), tape.edge(addends, read_key, indices)
+    return tape.result(base, *edges)
+
+
+OVERRIDES[scatter_add] = scatter_add_with_edges

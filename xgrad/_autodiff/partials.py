@@ -166,6 +166,11 @@ def _sinc(a: Any, y: Any) -> Any:
     return np.where(a == 0, 0, (np.cos(math.pi * a) - y) / np.where(a == 0, 1, a))
 
 
+def _mantissa(a: Any, y: Any) -> Any:
+    """Return the power of 2 by which `frexp` has divided."""
+    return np.where(a == 0, 1, y / np.where(a == 0, 1, a))
+
+
 def _is_zero(a: Any) -> Any:
     return a == 0
 
@@ -238,6 +243,10 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
         Partial("ab", _power_by_base),
         Partial("aby", _power_by_exponent),
     ),
+    "float_power": (
+        Partial("ab", _power_by_base),
+        Partial("aby", _power_by_exponent),
+    ),
     "square": _of("a", lambda a: 2 * a),
     "reciprocal": _of("y", lambda y: -y * y),
     "sqrt": _of("y", lambda y: 2 * y, divides=True),
@@ -298,6 +307,13 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
         Partial("a", np.logical_not, pull=_choose_other, push=_choose_other),
     ),
     "sinc": _of("ay", _sinc),
+    "nan_to_num": _of("a", np.isfinite),
+    "nextafter": (ONE, ZERO),
+    "modf 0": (ONE,),
+    "modf 1": (ZERO,),
+    "frexp 0": _of("ay", _mantissa),
+    "divmod 0": (ZERO, ZERO),
+    "divmod 1": (ONE, Partial("ab", lambda a, b: -np.floor(a / b))),
     "deg2rad": _of("", lambda: math.pi / 180),
     "radians": _of("", lambda: math.pi / 180),
     "rad2deg": _of("", lambda: 180 / math.pi),

@@ -98,8 +98,11 @@ def read_key(g: Any, key: Any) -> Any:
 
 def add_at_chain(buffer: Any, g: Any, steps: tuple[Step, ...]) -> None:
     """Add a cotangent to that part of a buffer which a chain of views shows."""
-    view = follow(buffer, steps)
-    view += g
+
+    def add(view: Any) -> None:
+        view += g
+
+    _change_chain(buffer, steps, add)
 
 
 def read_chain(g: Any, steps: tuple[Step, ...], winners: Any) -> Any:
@@ -113,8 +116,42 @@ def read_chain(g: Any, steps: tuple[Step, ...], winners: Any) -> Any:
 
 def erase_chain(g: Any, steps: tuple[Step, ...]) -> None:
     """Set to 0 that part of a cotangent which a chain shows: it was overwritten."""
-    view = follow(g, steps[:-1])
-    view[steps[-1][1]] = 0
+
+    def erase(view: Any) -> None:
+        view[steps[-1][1]] = 0
+
+    _change_chain(g, steps[:-1], erase)
+
+
+def _change_chain(array: Any, steps: tuple[Step, ...], change: Any) -> None:
+    """Apply a change to that part of an array which a chain of views shows."""
+    for i, (step, argument) in enumerate(steps):
+        if step is np.broadcast_to:
+            # A change of what was repeated: nothing is erased there, but only added to.
+            repeated = np.zeros(argument, dtype=array.dtype, like=array)
+            _change_chain(repeated, steps[i + 1 :], change)
+            array += _sum_repeated(repeated, array.shape)
+            return
+        view = step(array, argument)
+        if step is reshape and not _is_view(view, array):
+            # In other memory than the views of the caller's array had, it is a copy.
+            _change_chain(view, steps[i + 1 :], change)
+            array[...] = view.reshape(array.shape)
+            return
+        array = view
+    change(array)
+
+
+def _is_view(view: Any, array: Any) -> bool:
+    """Whether plain arrays share their memory."""
+    return not hasattr(view, "hides_points") and bool(np.may_share_memory(view, array))
+
+
+def _sum_repeated(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes that were new or of length 1 before an array was repeated."""
+    extra = g.ndim - len(shape)
+    axes = [i + extra for i, n in enumerate(shape) if n != g.shape[i + extra]]
+    return np.sum(g, axis=(*range(extra), *axes)).reshape(shape)
 
 
 def follow(array: Any, steps: tuple[Step, ...]) -> Any:

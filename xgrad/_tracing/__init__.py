@@ -10,13 +10,14 @@ axes canonical; `registry` has the table of functions, by their names in the sta
 and in NumPy, and the one place that calls them; `creating` makes arrays that entries of
 stand-ins can be assigned to; `namespace` offers all as a namespace;
 `standin` is the class that a caller's function sees; the modules of `functions` hold
-the functions; and `protocols` takes the ufuncs of NumPy and the kernels of CuPy.
+the functions; `ufuncs` takes those of NumPy, and `protocols` the kernels of CuPy.
 """
 
 from __future__ import annotations
 
 from xgrad._tracing import functions as functions
 from xgrad._tracing import protocols as protocols
+from xgrad._tracing import ufuncs as ufuncs
 from xgrad._tracing.arguments import first_standin as first_standin
 from xgrad._tracing.arguments import tracer_of as tracer_of
 from xgrad._tracing.creating import CREATORS as CREATORS
@@ -32,6 +33,7 @@ from xgrad._tracing.functions.reductions import sum_ as sum_
 from xgrad._tracing.functions.scans import running_sum as running_sum
 from xgrad._tracing.functions.statistics import deviation as deviation
 from xgrad._tracing.functions.statistics import variance as variance
+from xgrad._tracing.functions.writing import scatter_add as scatter_add
 from xgrad._tracing.linearity import Linear as Linear
 from xgrad._tracing.namespace import namespace_of as namespace_of
 from xgrad._tracing.refusals import PACKAGE as PACKAGE

@@ -69,6 +69,30 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return (axis_of(x, axis),)
 
 
+class Bound:
+    """A function with constant arguments behind its operands.
+
+    All of one function are equal: at one operation of the caller's function they have
+    the same arguments every time, in objects of their own.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.options = options
+
+    def __call__(self, *operands: Any) -> Any:
+        return self.function(*operands, *self.args, **self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bound) and other.function is self.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+
 @functools.cache
 def named(xp: Any, name: str, *options: tuple[str, Any]) -> Callable[..., Any]:
     """Return a function of a namespace with some keywords.

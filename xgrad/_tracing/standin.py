@@ -134,6 +134,30 @@ class StandIn:
         self.ensure_writable(None)
         self.assign(self._call("sort", axis, kind))
 
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect") -> None:
+        """Partition in place, as the method of NumPy's arrays does."""
+        self.ensure_writable(None)
+        self.assign(self._call("partition", kth, axis, kind))
+
+    def __copy__(self) -> Self:
+        return self.tracer.copy(self)
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self.tracer.copy(self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        rounded = self._call("round", digits or 0)
+        return int(rounded) if digits is None else rounded
+
+    @property
+    def flat(self) -> Flat:
+        """All entries in the order of C, to read and to assign to."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        Flat(self)[:] = values
+
     def __getattr__(self, name: str) -> Any:
         """Return a method, which calls the function of its name."""
         # Only those methods that NumPy's arrays have, whatever is registered.
@@ -208,10 +232,36 @@ class StandIn:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Flat:
+    """All entries of an array in the order of C, as the attribute `flat` has them."""
+
+    def __init__(self, array: StandIn) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return self.array.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return FUNCTIONS["flatten"](self.array)[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        numbers = np.arange(len(self))[key]
+        places = np.unravel_index(numbers, self.array.shape)
+        if getattr(value, "ndim", 0) and value.size != np.size(numbers):
+            raise self.array.tracer.refuse(
+                "an assignment to `flat` of fewer or more entries", "give one for each"
+            )
+        self.array[places] = value
+
+
 METHODS = frozenset(
-    "all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum "
-    "diagonal dot flatten max mean min prod ptp ravel repeat reshape round squeeze "
-    "std sum swapaxes take trace transpose var".split()
+    "all any argmax argmin argpartition argsort astype choose clip compress conj "
+    "conjugate copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
+    "ptp put ravel repeat reshape round searchsorted squeeze std sum swapaxes take "
+    "trace transpose var view".split()
 )
 OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
@@ -236,6 +286,7 @@ REFUSED = {
         "use `stack` or `concat`, `zeros_like(x)`, and array functions",
     ),
     "__dlpack__": ("an export through DLPack", "use array functions"),
+    "__reduce_ex__": ("a copy by pickle", "copy by `x.copy()`"),
     "item": ("x.item()", "use the array"),
     "tolist": ("x.tolist()", "use the array"),
 }

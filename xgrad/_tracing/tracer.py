@@ -107,6 +107,8 @@ class Tracer(Primitives):
     """
 
     overrides: ClassVar[dict[Function, Function]] = {}
+    # Whether there is one point alone, whose values may choose entries and branches.
+    knows_values: ClassVar[bool] = False
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -119,6 +121,15 @@ class Tracer(Primitives):
         error = NotTraceableError(idiom, remedy, caller_line())
         self.note(error)
         return error
+
+    def known_values(self, x: Operand, idiom: str, remedy: str) -> Any:
+        """Return the values of an operand as a plain array; refuse without any.
+
+        They are known where there is one point alone: then they may choose entries.
+        """
+        if getattr(type(x), "hides_points", False) is True:
+            raise self.refuse(idiom, remedy)
+        return x
 
     def note(self, error: Exception) -> None:
         """Note an error that leaves a function, in case the caller's one catches it.

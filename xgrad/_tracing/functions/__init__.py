@@ -3,15 +3,17 @@
 Each module registers its functions when it is imported. In reading order: `elements`,
 `shapes`, `indexing`, `joining`, `reductions`, `rearranging`, `scans`, `statistics`,
 `missing`, `products`, `subscripts`, `einsum`, `norms`, `linalg`, `fourier`,
-`covariance`, `numerics` and `creation`.
+`covariance`, `filters`, `numerics`, `writing`, `choosing`, `searching` and `creation`.
 """
 
 from __future__ import annotations
 
+from xgrad._tracing.functions import choosing as choosing
 from xgrad._tracing.functions import covariance as covariance
 from xgrad._tracing.functions import creation as creation
 from xgrad._tracing.functions import einsum as einsum
 from xgrad._tracing.functions import elements as elements
+from xgrad._tracing.functions import filters as filters
 from xgrad._tracing.functions import fourier as fourier
 from xgrad._tracing.functions import indexing as indexing
 from xgrad._tracing.functions import joining as joining
@@ -23,5 +25,8 @@ from xgrad._tracing.functions import products as products
 from xgrad._tracing.functions import rearranging as rearranging
 from xgrad._tracing.functions import reductions as reductions
 from xgrad._tracing.functions import scans as scans
+from xgrad._tracing.functions import searching as searching
 from xgrad._tracing.functions import shapes as shapes
 from xgrad._tracing.functions import statistics as statistics
+from xgrad._tracing.functions import subscripts as subscripts
+from xgrad._tracing.functions import writing as writing

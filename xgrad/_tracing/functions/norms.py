@@ -10,7 +10,7 @@ import numpy as np
 
 from xgrad._tracing.arguments import answers_numpy, axes_of, require
 from xgrad._tracing.functions.elements import absolute, sqrt
-from xgrad._tracing.functions.reductions import max_, min_, sum_
+from xgrad._tracing.functions.reductions import count_of, max_, min_, sum_
 from xgrad._tracing.functions.shapes import squeeze
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
@@ -33,7 +33,7 @@ def norm_of_vectors(
         return min_(size, axes, keepdims)
     if order == 0:
         nonzero = x.tracer.elementwise(operator.ne, x, 0)
-        return sum_(nonzero, axes, size.dtype, keepdims)
+        return count_of(nonzero, size, axes, keepdims)
     if order == 1:
         return sum_(size, axes, keepdims=keepdims)
     powers = x.tracer.elementwise(operator.pow, size, order)

@@ -75,13 +75,13 @@ def matmul(a: Any, b: Any) -> Any:
 
 @handles("dot", out=2)
 def dot(a: Any, b: Any) -> Any:
-    """Multiply two arrays of at most two axes, or an array by a number."""
+    """Multiply over the last axis of one array and the last but one of another."""
     a, b = array_like(a, (a, b)), array_like(b, (a, b))
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         return elementwise(operator.mul, a, b)
     # There `dot` and `matmul` pair axes in different ways.
     if a.ndim > 2 or b.ndim > 2:
-        raise tracer_of(a, b).refuse("dot of more than two axes", "use `matmul`")
+        return tensordot(a, b, axes=((-1,), (-2 if b.ndim > 1 else -1,)))
     return matmul(a, b)
 
 
@@ -111,6 +111,18 @@ def vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
         conj = named(tracer_of(a, b).xp, "conj")
         a = elementwise(conj, a) if isinstance(a, StandIn) else conj(a)
     return sum_(elementwise(operator.mul, a, b), axis=axis)
+
+
+def matvec(a: Any, b: Any) -> Any:
+    """Multiply matrices by vectors, which lie along the last axes."""
+    return matmul(a, reshape_any(b, (*b.shape, 1)))[..., 0]
+
+
+def vecmat(a: Any, b: Any) -> Any:
+    """Multiply vectors, conjugated, by matrices, which lie along the last axes."""
+    conj = named(tracer_of(a, b).xp, "conj")
+    a = elementwise(conj, a) if isinstance(a, StandIn) else conj(a)
+    return matmul(reshape_any(a, (*a.shape[:-1], 1, a.shape[-1])), b)[..., 0, :]
 
 
 @handles("outer", "linalg.outer")

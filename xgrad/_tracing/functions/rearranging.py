@@ -25,7 +25,7 @@ def _gather(name: str, x: StandIn, *args: Any, **kwargs: Any) -> StandIn:
     return x.tracer.gathered(name, lambda a: function(a, *args, **kwargs), x)
 
 
-for _name in "repeat tile rot90 resize delete".split():
+for _name in "repeat tile rot90 resize delete diagflat".split():
     handles(_name)(functools.partial(_gather, _name))
 
 
@@ -40,6 +40,24 @@ def roll_any(x: StandIn, shift: Any, axis: Any = None) -> StandIn:
 def roll(x: StandIn, shift: Any, axis: Any) -> StandIn:
     """Move entries along axes by a constant."""
     return _gather("roll", x, shift, axis=axis)
+
+
+@handles("lib.stride_tricks.sliding_window_view")
+def sliding_window_view(
+    x: StandIn,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
+) -> StandIn:
+    """Return all windows of an array, each along axes of its own."""
+    require(not writeable, x, "sliding_window_view(writeable=True)", "use slices")
+    return x.tracer.gathered(
+        "windows",
+        lambda a: np.lib.stride_tricks.sliding_window_view(a, window_shape, axis),
+        x,
+    )
 
 
 @handles("flip")

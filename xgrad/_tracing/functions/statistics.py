@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from xgrad._arrays import Array
 from xgrad._tracing.arguments import answers_numpy, axes_of, axis_of, require
-from xgrad._tracing.functions.elements import cast, sqrt
+from xgrad._tracing.functions.elements import absolute, cast, sqrt
 from xgrad._tracing.functions.joining import stack
-from xgrad._tracing.functions.shapes import reshape_any
+from xgrad._tracing.functions.reductions import count_of, sum_
+from xgrad._tracing.functions.reductions import mean as average
+from xgrad._tracing.functions.shapes import broadcast_any, reshape_any
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
 
@@ -42,11 +45,24 @@ def _spread(
     ddof: float = 0.0,
     keepdims: bool = False,
     *,
+    where: Any = None,
+    mean: Any = None,
     correction: float = 0.0,
 ) -> StandIn:
     """Return variances or standard deviations over axes."""
     lost = ddof or correction  # degrees of freedom
-    return function(cast(x, dtype), axes_of(x, axis), bool(keepdims), lost)
+    x, axes = cast(x, dtype), axes_of(x, axis)
+    if where is None and mean is None:
+        return function(x, axes, bool(keepdims), lost)
+    if mean is None:
+        mean = average(x, axes, None, keepdims=True, where=where)
+    size: Any = x.tracer.elementwise(operator.sub, x, mean)
+    size = absolute(size) if size.dtype.kind == "c" else size
+    total = sum_(size * size, axes, keepdims=keepdims, where=where)
+    mask = True if where is None else where
+    count = count_of(broadcast_any(mask, x.shape), x, axes, keepdims)
+    variances = total / x.tracer.xp.maximum(count - lost, 0)
+    return sqrt(variances) if function is deviation else variances
 
 
 handles("var", out=3)(functools.partial(_spread, variance))
