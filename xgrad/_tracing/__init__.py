@@ -23,9 +23,9 @@ from xgrad._tracing.arguments import tracer_of as tracer_of
 from xgrad._tracing.creating import CREATORS as CREATORS
 from xgrad._tracing.creating import creating_like as creating_like
 from xgrad._tracing.creating import creator as creator
-from xgrad._tracing.functions.joining import array_like as array_like
 from xgrad._tracing.functions.einsum import contract as contract
 from xgrad._tracing.functions.einsum import einsum_everywhere as einsum_everywhere
+from xgrad._tracing.functions.joining import array_like as array_like
 from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
 from xgrad._tracing.functions.norms import norm_of_vectors as norm_of_vectors
 from xgrad._tracing.functions.rearranging import roll as roll
