@@ -256,8 +256,8 @@ class Tape(Tracer):
         name = operation[0] if isinstance(operation, tuple) else operation
         if name not in FIBRES:
             raise self.refuse_function(name)
-        pull, saved = FIBRES[name](operation, value, base, axes, keepdims)
-        self.hold(x, value)
+        held = self.hold(x, value)
+        pull, saved = FIBRES[name](operation, held, base, axes, keepdims)
         new = self.result(base, self.edge(x, pull, *saved))
         new.kept = True
         return new
