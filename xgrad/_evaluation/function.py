@@ -24,6 +24,7 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._evaluation.execution import Vectorized
+from xgrad._tracing import is_closed, released
 
 
 @dataclass(eq=False)
@@ -108,6 +109,8 @@ class Function(Portable):
                 return result.copy("K")
             if isinstance(result, np.generic) and result.dtype == like.dtype:
                 return np.asarray(result)
+        if is_closed(result):  # one that the function has kept
+            result = released(result)
         if hides_points(result):
             return result
         if type(result) is type(like) and result.dtype == like.dtype:

@@ -103,9 +103,11 @@ class Tracer(Primitives):
     are linear.
 
     ``refusal`` is the first error that left a function, because it cannot be traced or
-    fails at some of the points.
+    fails at some of the points. Once the call is over, the tracer is ``closed``, and
+    the stand-ins that are kept act as their bases.
     """
 
+    closed = False
     overrides: ClassVar[dict[Function, Function]] = {}
     # Whether there is one point alone, whose values may choose entries and branches.
     knows_values: ClassVar[bool] = False
@@ -116,9 +118,15 @@ class Tracer(Primitives):
         self.linear = linear_functions(xp)
         self.refusal: Exception | None = None
 
-    def refuse(self, idiom: str, remedy: str = "") -> NotTraceableError:
-        """Return the error to raise, and note it in case the function catches it."""
-        error = NotTraceableError(idiom, remedy, caller_line())
+    def refuse(
+        self, idiom: str, remedy: str = "", place: str | None = None
+    ) -> NotTraceableError:
+        """Return the error to raise, and note it in case the function catches it.
+
+        ``place`` is the caller's line, if it is not the present one.
+        """
+        place = caller_line() if place is None else place
+        error = NotTraceableError(idiom, remedy, place)
         self.note(error)
         return error
 

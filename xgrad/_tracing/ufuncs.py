@@ -150,7 +150,8 @@ def _apply_method(
         return call(
             tracer, f"{name}.{method}", functions[method], (ufunc, *inputs), options
         )
-    raise tracer.refuse(f"np.{name}.{method}", "use plain functions and operators")
+    remedy = "write `f` without, as nothing else does this at many points at once"
+    raise tracer.refuse(f"np.{name}.{method}", remedy)
 
 
 def _call(tracer: Tracer, name: str, /, *args: Any, **kwargs: Any) -> Any:

@@ -71,7 +71,8 @@ def _expand_key(x: Any, key: Any) -> tuple[Any, ...]:
         is_mask = hasattr(item, "dtype") and "bool" in str(item.dtype)
         used += item.ndim if is_mask else 1
     if used > x.ndim:
-        raise IndexError(f"too many indices for an array of {x.ndim} axes")
+        hint = "" if x.ndim else " (np.isscalar(x[0]) is False here: ask np.ndim(x[0]))"
+        raise IndexError(f"too many indices for an array of {x.ndim} axes{hint}")
     fill = (slice(None),) * (x.ndim - used)
     for i, item in enumerate(items):
         if item is Ellipsis:
