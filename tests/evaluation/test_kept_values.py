@@ -51,6 +51,7 @@ USES = {
     "length": len,
     "bound": lambda w: max(w[0]),
     "copy": copy.deepcopy,
+    "rounded": lambda w: round(w[1, 1], 2),
     "pickle": lambda w: pickle.loads(pickle.dumps(w)),
     "loss": lambda w: losses.mean_squared_error(w, np.ones((4, 3))),
     "negative": lambda w: -w,
@@ -73,6 +74,8 @@ def test_a_kept_array_may_be_written_to():
     expected = EXPECTED.copy()
     expected[0, 0], expected[1] = 7.0, 2 * expected[1]
     np.testing.assert_array_equal(first, expected)
+    first.sort(axis=0)
+    np.testing.assert_array_equal(first, np.sort(expected, axis=0))
     for other in others:
         np.testing.assert_array_equal(other, EXPECTED)
     assert X[0] == 0.5

@@ -144,22 +144,27 @@ class StandIn:
 
     def sort(self, axis: int = -1, kind: str | None = None) -> None:
         """Sort in place, as the method of NumPy's arrays does."""
-        if self.tracer.closed:
-            self.base = np.sort(self.base, axis)
-            return
-        self.ensure_writable(None)
-        self.assign(self._call("sort", axis, kind))
+        self._assign_result("sort", axis, kind)
 
     def partition(self, kth: Any, axis: int = -1, kind: str = "introselect") -> None:
         """Partition in place, as the method of NumPy's arrays does."""
+        self._assign_result("partition", kth, axis, kind)
+
+    def _assign_result(self, name: str, *args: Any) -> None:
+        """Replace its content by the result of a function of itself."""
+        if self.tracer.closed:
+            self.base = self._call(name, *args)
+            return
         self.ensure_writable(None)
-        self.assign(self._call("partition", kth, axis, kind))
+        self.assign(self._call(name, *args))
 
-    def __copy__(self) -> Self:
+    def __copy__(self) -> Any:
+        if self.tracer.closed:
+            return copied(self.tracer.xp, self.base)
         return self.tracer.copy(self)
 
-    def __deepcopy__(self, memo: Any) -> Self:
-        return self.tracer.copy(self)
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__copy__()
 
     def __round__(self, digits: int | None = None) -> Any:
         rounded = self._call("round", digits or 0)
@@ -194,7 +199,8 @@ class StandIn:
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function of a given name with itself as its first argument."""
         if self.tracer.closed:
-            return CLOSED[name](self.base)
+            function = PROPERTIES.get(name) or getattr(np, name)
+            return function(self.base, *args, **kwargs)
         array = self.ensure_current()
         return call(self.tracer, name, FUNCTIONS[name], (array, *args), kwargs)
 
@@ -298,7 +304,7 @@ METHODS = frozenset(
     "trace transpose var view".split()
 )
 # The properties of arrays of which there are functions.
-CLOSED: dict[str, Any] = {
+PROPERTIES: dict[str, Any] = {
     "transpose": operator.attrgetter("T"),
     "matrix_transpose": operator.attrgetter("mT"),
     "real": operator.attrgetter("real"),
