@@ -237,8 +237,10 @@ def _differences_together(
         shape = (points, *region.extent)
         diff = (coordinates - flat).reshape(shape)
         result = f(Batched(trace, x, region, diff, coordinates.reshape(shape)))
-        plain = trace.refusal is None and isinstance(result, Batched)
-        if not plain or result.dtype != x.dtype or result.shape != ():
+        own = isinstance(result, Batched) and result.tracer is trace
+        if not own or trace.refusal is not None:
+            return None
+        if result.dtype != x.dtype or result.shape != ():
             return None
         if trace.unchecked_diffs and not trace.diffs_are_finite:
             return None

@@ -1,6 +1,6 @@
 """Names of metrics by the kind of what they compare."""
 
-RATIOS = ("precision", "recall", "f1", "specificity")
+RATIOS = ("precision", "recall", "f1", "specificity", "jaccard")
 WHOLE = (
     "accuracy",
     "balanced_accuracy",

@@ -1,4 +1,4 @@
-"""The slope of a weighted sum of a function's results, by tape and by differences."""
+"""Slopes of weighted sums of a function's results, by the tape and by differences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ def slope_on_tape(f: Callable[[Any], Any], x: Any) -> Slope:
     """Return the value and the gradient that the tape finds; raise what it refuses."""
     tape = Tape(array_api_compat.array_namespace(x), x)
     leaf = tape.leaf(x)
-    y = f(leaf)
+    try:
+        y = f(leaf)
+    except Exception as error:
+        # NumPy makes some refusals errors of its own.
+        raise (tape.refusal or error) from None
     if tape.refusal is not None:
         raise tape.refusal
     if not isinstance(y, Taped):

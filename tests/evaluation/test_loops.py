@@ -205,3 +205,57 @@ def test_other_processes_send_their_reason():
         )
     np.testing.assert_allclose(slopes, 3 * x**2, rtol=1e-7)
     assert ["LinAlgError" in str(w.message) for w in told] == [True]
+
+
+# Warnings that name the cause
+
+
+def told_of(f, x):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        values = gradient(f, x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = gradient(f, x, vectorized=False)
+    np.testing.assert_allclose(values, expected, rtol=1e-7, atol=1e-9)
+    return [str(w.message) for w in told]
+
+
+def test_the_line_that_writes_through_a_view_is_named():
+    def centred(v):
+        v -= v.mean()  # the write
+        return v
+
+    def f(x):
+        first = centred(x[:16])
+        rest = x[16:]
+        return np.sum(first**2) + np.sum(rest)
+
+    (message,) = told_of(f, np.linspace(0.5, 1.5, 32))
+    assert "v -= v.mean()  # the write" in message
+
+
+def test_a_question_for_an_attribute_is_no_use_of_it():
+    def f(x):
+        if hasattr(x, "values"):
+            x = x.values
+        return np.sum(getattr(x, "numpy", x) ** 2)
+
+    assert told_of(f, np.linspace(0.5, 1.5, 12)) == []
+    (message,) = told_of(lambda x: np.sum(x**2) + len(x.tobytes()), np.ones(12))
+    assert "the attribute `tobytes`" in message
+
+
+@pytest.mark.parametrize(
+    ("f", "advice"),
+    [
+        (lambda x: np.sum(np.ones((3, 12)).dot(x)), "`a @ x` for a.dot(x)"),
+        (
+            lambda x: sum(np.sum(v[1:]) for v in ([x] if np.isscalar(x[0]) else x)),
+            "ask np.ndim",
+        ),
+    ],
+)
+def test_the_advice_fits(f, advice):
+    (message,) = told_of(f, np.linspace(0.5, 1.5, 12))
+    assert advice in message

@@ -374,12 +374,12 @@ def test_a_function_that_takes_another_branch_later():
 
     def f(x):
         if late[0]:
-            return np.percentile(x, 50.0, method="lower") + np.sum(x)
+            return math.fsum(x) * 2.0
         return np.sum(x)
 
     assert_close(gradient(f, X), np.ones(40), rtol=1e-9)
     late[0] = True
-    with pytest.warns(RuntimeWarning, match="percentile"):
+    with pytest.warns(RuntimeWarning, match="float"):
         found = gradient(f, X)
     assert_close(found, gradient(f, X, vectorized=False), rtol=1e-9, atol=1e-9)
 

@@ -125,16 +125,40 @@ def test_weights_and_counts_can_be_added(xp, rng):
 
 def test_nothing_seen_is_a_state_too():
     empty = Classification(3)
-    assert empty.confusion_matrix().sum() == 0
-    assert empty.f1() == 0
-    assert np.isnan(empty.accuracy())
     seen = empty.update(np.array([0]), np.array([0]))
     assert (empty + seen).accuracy() == (seen + empty).accuracy() == 1
     assert (empty + empty).counts is None
     assert (Mean() + Mean().update(np.array([2.0]))).mean() == 2
-    for unknown in (Mean().mean, Mean().variance, Regression().r2_score):
-        with pytest.raises(ValueError, match="seen no rows"):
-            unknown()
+
+
+UNSEEN = [
+    (state, name, {"beta": 1.0} if name == "f_beta" else {})
+    for state in (Classification(3), Regression(), Mean())
+    for name, method in vars(type(state)).items()
+    if callable(method) and not name.startswith("_") and name != "update"
+]
+
+
+@pytest.mark.parametrize(("state", "name", "options"), UNSEEN)
+def test_a_result_that_was_dropped_is_not_taken_for_zeros(state, name, options):
+    with pytest.raises(ValueError, match=r"seen no rows.*`state = state\.update"):
+        getattr(state, name)(**options)
+
+
+def test_a_mean_takes_the_loss_of_each_batch(xp):
+    losses, sizes = [2.0, 5.0, 3.0], [4, 2, 1]
+    state = Mean()
+    for loss, size in zip(losses, sizes, strict=True):
+        state = state.update(xp.asarray(loss), weight=size)
+    assert_close(state.mean(), np.average(losses, weights=sizes), rtol=1e-15)
+    again = sum(
+        Mean().update(xp.asarray(loss), weight=xp.asarray(1.0 * size))
+        for loss, size in zip(losses, sizes, strict=True)
+    )
+    assert_close(again.mean(), to_numpy(state.mean()), rtol=1e-15)
+    # A Python number joins the library of what was seen.
+    assert_close(state.update(7.0).mean(), (8 + 10 + 3 + 7) / 8, rtol=1e-15)
+    assert Mean().update(2.0).update(3).mean() == 2.5
 
 
 def test_states_are_frozen_and_arguments_stay(rng):
@@ -170,11 +194,11 @@ def test_states_come_back_from_other_processes():
         assert getattr(again, name)() == getattr(merged, name)()
 
 
-def test_reports_are_printed_and_returned(capsys, xp):
+def test_reports_print_as_tables_and_are_mappings(xp):
     p, t = xp.asarray([0, 1, 1, 2]), xp.asarray([0, 1, 0, 2])
     state = Classification(3).update(p, t)
     data = state.report(names=["cat", "dog", "bird"])
-    printed = capsys.readouterr().out
+    printed = str(data)
     assert list(data) == ["cat", "dog", "bird", "macro", "weighted", "accuracy"]
     assert data["accuracy"] == 0.75
     assert data["dog"] == {"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
@@ -183,6 +207,13 @@ def test_reports_are_printed_and_returned(capsys, xp):
     assert len(printed.splitlines()) == 7
     assert "dog     0.5000     1.0000     0.6667          1" in printed
     assert state.report()["0"] == data["cat"]
+    assert repr(data) == printed
+    assert dict(metrics.classification_report(p, t, num_classes=3)) == dict(
+        state.report()
+    )
+    html = state.report(names=["<a>", "b", "c"])._repr_html_()
+    assert "<th>&lt;a&gt;</th><td>1.0000</td><td>0.5000</td>" in html
+    assert html.count("<tr>") == 7
     for names in (["a", "a", "b"], ["a", "b", "macro"], ["a", "b"]):
         with pytest.raises(ValueError, match="3 different names"):
             state.report(names=names)

@@ -48,6 +48,7 @@ EXPECTED_TO_LOOP = {
     "tolist": r"tolist",
     "format": "",
     "int": r"int\(|asarray",
+    "int of argmax": r"int\(|asarray",
     "bool": BOOL,
     "if x": BOOL,
     "if x[0] > 0": BOOL,

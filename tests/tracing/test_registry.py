@@ -125,7 +125,10 @@ def test_arguments_by_position_and_out_none(f):
     [
         (lambda x: np.sum(x, out=np.empty(())), r"sum\(out=\).*make a new array"),
         (lambda x: np.sum(x, None, None, np.empty(())), r"sum\(out=\)"),
-        (lambda x: np.std(x, mean=np.ones(1)), r"std.*mean.*write it without"),
+        (
+            lambda x: np.median(x, overwrite_input=True),
+            r"median.*overwrite_input.*write",
+        ),
         (lambda x: np.max(x, initial=0, where=x > 1), ""),
     ],
 )

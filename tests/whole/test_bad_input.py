@@ -99,7 +99,11 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "jacobian": {"f": cubes},
     "jvp": {"f": cubes},
     "logsumexp": {"x": SCORES},
-    "roc_auc": {"prediction": WEIGHT, "target": LABELS % 2},
+    **{
+        name: {"prediction": WEIGHT, "target": LABELS % 2}
+        for name in ("roc_auc", "average_precision", "roc_curve")
+    },
+    "precision_recall_curve": {"prediction": WEIGHT, "target": LABELS % 2},
     "top_k_accuracy": {"prediction": SCORES},
     "Regression.update": NUMERIC,
     **dict.fromkeys(

@@ -122,13 +122,19 @@ def test_metrics_wait_once_where_the_classes_are_known(rng):
 
 def test_metrics_of_scores_wait_once(rng):
     scores, target = _arrays(rng.normal(size=(20, 3)), rng.integers(0, 3, 20))
-    both = _arrays(rng.integers(0, 2, 20))[0]
+    both, weight = _arrays(rng.integers(0, 2, 20), rng.random(20))
+    (one_hot,) = _arrays(np.eye(3)[rng.integers(0, 3, 20)])
     for call in (
         lambda: metrics.f1(scores, target),
         lambda: metrics.accuracy(scores, target),
         lambda: metrics.top_k_accuracy(scores, target, k=2),
         lambda: metrics.roc_auc(scores[:, 0], both),
-        lambda: metrics.accuracy(scores, target, weight=scores[:, 0]),
+        lambda: metrics.roc_auc(scores, target, weight=weight),
+        lambda: metrics.average_precision(scores[:, 0], both),
+        lambda: metrics.accuracy(scores, target, weight=weight),
+        lambda: metrics.accuracy(scores, target, weight=weight, ignore_index=1),
+        lambda: metrics.f1(scores, target, ignore_index=-1, labels=[0, 2]),
+        lambda: metrics.f1(scores, one_hot, weight=weight),
         lambda: metrics.r2_score(scores, scores**2, weight=scores[:, 0]),
     ):
         with counting() as count:

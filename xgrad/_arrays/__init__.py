@@ -42,6 +42,7 @@ from xgrad._arrays.context import perturbed as perturbed
 from xgrad._arrays.context import quiet as quiet
 from xgrad._arrays.context import shows_statuses as shows_statuses
 from xgrad._arrays.context import without_status_warnings as without_status_warnings
+from xgrad._arrays.device import NO_DEVICE as NO_DEVICE
 from xgrad._arrays.device import device_adopter as device_adopter
 from xgrad._arrays.device import free_gpu_bytes as free_gpu_bytes
 from xgrad._arrays.device import has_hidden_axis as has_hidden_axis
@@ -61,6 +62,7 @@ from xgrad._arrays.dtypes import default_dtype as default_dtype
 from xgrad._arrays.dtypes import float_info as float_info
 from xgrad._arrays.dtypes import floating_dtype as floating_dtype
 from xgrad._arrays.dtypes import floor_power_of_two as floor_power_of_two
+from xgrad._arrays.dtypes import is_boolean as is_boolean
 from xgrad._arrays.dtypes import is_complex as is_complex
 from xgrad._arrays.dtypes import is_floating as is_floating
 from xgrad._arrays.dtypes import is_integral as is_integral
@@ -75,15 +77,18 @@ from xgrad._arrays.foreign import meant_argument as meant_argument
 from xgrad._arrays.foreign import missing_names as missing_names
 from xgrad._arrays.log import LOG as LOG
 from xgrad._arrays.namespaces import common_namespace as common_namespace
+from xgrad._arrays.namespaces import copied as copied
 from xgrad._arrays.namespaces import device_of as device_of
 from xgrad._arrays.namespaces import from_host as from_host
 from xgrad._arrays.namespaces import is_cupy as is_cupy
 from xgrad._arrays.namespaces import is_dask as is_dask
+from xgrad._arrays.namespaces import is_everywhere as is_everywhere
 from xgrad._arrays.namespaces import is_jax as is_jax
 from xgrad._arrays.namespaces import is_lazy as is_lazy
 from xgrad._arrays.namespaces import is_numpy as is_numpy
 from xgrad._arrays.namespaces import is_torch as is_torch
 from xgrad._arrays.namespaces import numpy_or_cupy_namespace as numpy_or_cupy_namespace
+from xgrad._arrays.namespaces import reshaped as reshaped
 from xgrad._arrays.portable import Portable as Portable
 from xgrad._arrays.probes import Backend as Backend
 from xgrad._arrays.public import public as public

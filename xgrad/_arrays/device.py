@@ -7,13 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
 from xgrad._arrays.namespaces import device_of, is_lazy, is_numpy, is_torch
 from xgrad._arrays.types import Array
 
+NO_DEVICE = contextlib.nullcontext()
+
 
 def free_gpu_bytes(x: Array) -> int | None:
     """Return the free memory of the GPU that holds ``x``; None if it is on a CPU."""
+    if type(x) is np.ndarray:
+        return None
     if array_api_compat.is_cupy_array(x):
         import cupy
 
@@ -43,7 +48,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def on_device_of(x: Array) -> Any:
     """Return a context in which CuPy works on the device of ``x``, in any thread."""
-    return x.device if array_api_compat.is_cupy_array(x) else contextlib.nullcontext()
+    if type(x) is not np.ndarray and array_api_compat.is_cupy_array(x):
+        return x.device
+    return NO_DEVICE
 
 
 def device_adopter(x: Array) -> Callable[[], None]:
@@ -96,6 +103,8 @@ def is_on_host(xp: Any, x: Array) -> bool:
 
 def native_vmap(xp: Any) -> Callable[..., Any] | None:
     """Return the library's own `vmap`; None if it has none."""
+    if is_numpy(xp):
+        return None
     if array_api_compat.is_torch_namespace(xp):
         import torch
 

@@ -58,6 +58,11 @@ def is_integral(xp: Any, x: Array) -> bool:
     return _is_kind(xp, x.dtype, "integral")
 
 
+def is_boolean(xp: Any, x: Array) -> bool:
+    """Whether the dtype is that of booleans."""
+    return _is_kind(xp, x.dtype, "bool")
+
+
 class FloatInfo(NamedTuple):
     """Limits of a floating dtype, as Python numbers."""
 
@@ -110,7 +115,7 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
 
 def as_real(xp: Any, name: str, x: Array, dtype: Any) -> Array:
     """Return floats, integers or booleans in the floating dtype ``dtype``."""
-    if _is_kind(xp, x.dtype, "bool"):
+    if is_boolean(xp, x):
         return xp.astype(x, dtype)
     return cast(xp, as_float(xp, name, x), dtype)
 

@@ -88,14 +88,39 @@ def device_of(x: Array) -> Any:
 
 def from_host(xp: Any, values: Any, *, like: Array, dtype: Any = None) -> Array:
     """Return host values as an array of the namespace, on the device of ``like``."""
+    if xp is numpy_namespace():
+        return np.asarray(values, dtype=dtype)
     if isinstance(values, np.ndarray) and not values.flags.writeable:
         # PyTorch shares the memory of NumPy arrays, and warns if it is read-only.
         values = values.copy()
     return xp.asarray(values, dtype=dtype, device=device_of(like))
 
 
+def copied(xp: Any, array: Array) -> Array:
+    """Return a copy of an array."""
+    # The method takes a tenth of the time of `asarray`, and each call of a function
+    # makes two copies.
+    if type(array) is np.ndarray:
+        return array.copy("K")
+    return xp.asarray(array, copy=True)
+
+
+def reshaped(xp: Any, x: Array, shape: tuple[int, ...]) -> Array:
+    """Return an array in another shape."""
+    # The method takes a fifth of the time of the function.
+    return x.reshape(shape) if type(x) is np.ndarray else xp.reshape(x, shape)
+
+
+def is_everywhere(xp: Any, mask: Array) -> bool:
+    """Whether all entries of a mask are True; the host waits for them."""
+    # The method takes half the time of the function.
+    return bool(mask.all() if type(mask) is np.ndarray else xp.all(mask))
+
+
 def is_lazy(xp: Any, x: Array) -> bool:
     """Whether ``x`` has no values yet: a Dask array, or an array traced by JAX."""
+    if xp is numpy_namespace():
+        return False
     if is_jax(xp):
         import jax
 
@@ -105,6 +130,8 @@ def is_lazy(xp: Any, x: Array) -> bool:
 
 def is_numpy(xp: Any) -> bool:
     """Whether the namespace is NumPy, so that the host reads values at no cost."""
+    if xp is numpy_namespace():  # nearly always, and in a tenth of the time
+        return True
     # That of a batched array is no module: code for NumPy would read its memory.
     return isinstance(xp, ModuleType) and array_api_compat.is_numpy_namespace(xp)
 

@@ -6,6 +6,7 @@ these stay (None: they keep their length). It returns a pull and what that keeps
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -39,8 +40,10 @@ def _extremum(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
 
 def pull_extremum(g: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
     """Give equal shares of a cotangent to all entries that attain the extremum."""
-    attains = x == with_axes(y, axes, keepdims)
-    share = with_axes(g, axes, keepdims) / np.sum(attains, axis=axes, keepdims=True)
+    # An entry of nan decides over all others.
+    attains = (x == with_axes(y, axes, keepdims)) | (x != x)
+    count = np.sum(attains, axis=axes, keepdims=True, dtype=x.real.dtype)
+    share = with_axes(g, axes, keepdims) / count
     return np.where(attains, share, 0)
 
 
@@ -62,9 +65,10 @@ def in_rows(function: Callable[..., Any], x: Any, axes: tuple[int, ...]) -> Any:
     rest = [axis for axis in range(x.ndim) if axis not in axes]
     order = [*rest, *axes]
     shape = [x.shape[axis] for axis in order]
-    rows = x.transpose(order).reshape([*shape[: len(rest)], -1])
+    lead, length = shape[: len(rest)], math.prod(shape[len(rest) :])
+    rows = x.transpose(tuple(order)).reshape((*lead, length))
     back = [order.index(axis) for axis in range(x.ndim)]
-    return function(rows).reshape(shape).transpose(back)
+    return function(rows).reshape(tuple(shape)).transpose(tuple(back))
 
 
 def _product_of_others(rows: Any) -> Any:
@@ -103,30 +107,32 @@ def pull_deviation(g: Any, x: Any, y: Any, count: Any, axes: Any, keepdims: Any)
     return pull_variance(share, x, count, axes, keepdims)
 
 
-@rule("median", "quantile", "percentile")
+@rule("median", "quantile", "percentile", "nanmedian", "nanquantile", "nanpercentile")
 def _quantile(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
-    name, values = operation
-    share = (
-        0.5 if name == "median" else values[0] / (100 if name == "percentile" else 1)
-    )
-    return pull_quantile, (x, share, axes, keepdims)
+    return pull_quantile, (x, operation, axes, keepdims)
 
 
-def pull_quantile(g: Any, x: Any, share: float, axes: Any, keepdims: Any) -> Any:
+def pull_quantile(g: Any, x: Any, operation: Any, axes: Any, keepdims: Any) -> Any:
     """Give a cotangent to the two entries between which a quantile lies."""
+    name, values, options = operation
+    function = functools.partial(getattr(np, name), **dict(options))
+    skips_nan = name.startswith("nan")
 
     def weights(rows: Any) -> Any:
-        count = rows.shape[-1]
-        place = share * (count - 1)
-        low = min(int(place), max(count - 2, 0))
-        at = np.zeros(count, dtype=rows.dtype)
-        at[low] = 1 - (place - low)
-        if count > 1:
-            at[low + 1] = place - low
-        ranks = np.argsort(np.argsort(rows, axis=-1, kind="stable"), axis=-1)
-        return np.where(np.isnan(rows).any(axis=-1, keepdims=True), np.nan, at[ranks])
+        order = np.argsort(rows, axis=-1, kind="stable")
+        ranks = np.argsort(order, axis=-1, kind="stable").astype(float)
+        is_nan = np.isnan(rows)
+        # A row that has nothing but nan has no quantile, and warns of it.
+        is_empty = np.all(is_nan, axis=-1, keepdims=True) & skips_nan
+        ranks = np.where(is_nan & ~is_empty, np.nan, ranks)
+        # The quantile of the ranks tells where that of the entries lies among them, by
+        # whatever method.
+        place = function(ranks, *values, axis=-1, keepdims=True)
+        shares = np.maximum(1 - np.abs(ranks - place), 0)
+        return np.where(is_nan, 0, shares) if skips_nan else shares
 
-    return with_axes(g, axes, keepdims) * in_rows(weights, x, axes)
+    shares = in_rows(weights, x, axes).astype(x.dtype)
+    return with_axes(g, axes, keepdims) * shares
 
 
 @rule("cumulative_sum")
@@ -148,17 +154,28 @@ def pull_running_product(g: Any, x: Any, y: Any, axis: int) -> Any:
     """Return the cotangent of running products, without a division by 0."""
     if x.dtype.kind == "c":
         x, y = np.conj(x), np.conj(y)
-    # Entry i is a factor of all products from i on. A division leaves it out, but 0.
-    if bool((x != 0).all()):
+    # Entry i is a factor of all products from i on. A division leaves it out, unless
+    # a product is 0.
+    if isinstance(x, np.ndarray) and bool(y.all()):
         return pull_running_sum(g * y, axis) / x
-    x, g = np.moveaxis(x, axis, 0), np.moveaxis(g, axis, 0)
-    y, count = np.moveaxis(y, axis, 0), x.shape[0]
-    parts: list[Any] = [None] * count
-    tail: Any = 0
-    for i in range(count - 1, -1, -1):
-        tail = g[i] + (x[i + 1] * tail if i + 1 < count else 0)
-        parts[i] = tail * (y[i - 1] if i else 1)
-    return np.moveaxis(np.stack(parts), 0, axis)
+    x, g, y = (np.moveaxis(array, axis, 0) for array in (x, g, y))
+    before = np.concatenate([np.ones_like(y[:1]), y[:-1]])
+    return np.moveaxis(before * _sums_from_the_end(x, g), 0, axis)
+
+
+def _sums_from_the_end(x: Any, g: Any) -> Any:
+    """Return ``s`` with ``s[i] = g[i] + x[i + 1] * s[i + 1]``, in steps of 1, 2, 4.
+
+    After the step of length ``d``, sums have ``2 * d`` terms, and ``x`` is the product
+    that leads to the next one.
+    """
+    x = np.concatenate([x[1:], np.zeros_like(x[:1])])
+    step = 1
+    while step < x.shape[0]:
+        g = np.concatenate([g[:-step] + x[:-step] * g[step:], g[-step:]])
+        x = np.concatenate([x[:-step] * x[step:], x[-step:]])
+        step *= 2
+    return g
 
 
 @rule("sort")
@@ -166,6 +183,16 @@ def _sort(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
     _, descending, kind = operation
     order = np.argsort(-x if descending else x, axis=axes[0], kind=kind or "stable")
     return pull_sort, (np.argsort(order, axis=axes[0], kind="stable"), axes[0])
+
+
+@rule("partition")
+def _partition(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
+    # Equal in order, entry by entry: the first of the result is the first of the array.
+    axis = axes[0]
+    sources = np.argsort(x, axis=axis, kind="stable")
+    ranks = np.argsort(sources, axis=axis, kind="stable")
+    targets = np.argsort(y, axis=axis, kind="stable")
+    return pull_sort, (np.take_along_axis(targets, ranks, axis), axis)
 
 
 def pull_sort(g: Any, ranks: Any, axis: int) -> Any:

@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._tracing import concat_arrays, tracer_of
+from xgrad._autodiff.norms import norm_with_edge
+from xgrad._autodiff.structural import as_before, held_key, read_key
+from xgrad._tracing import (
+    concat_arrays,
+    contract,
+    deviation,
+    einsum_everywhere,
+    norm_of_vectors,
+    roll,
+    scatter_add,
+    tracer_of,
+)
 
 OVERRIDES: dict[Any, Any] = {}
 
@@ -25,9 +36,46 @@ def concat_with_edges(arrays: list[Any], axis: int) -> Any:
     return tape.result(base, *edges)
 
 
-def read_key(g: Any, key: Any) -> Any:
-    """Return a part of a cotangent."""
-    return g[key]
+def deviation_of_fibres(
+    x: Any, axes: tuple[int, ...], keepdims: bool, lost: float
+) -> Any:
+    """Return standard deviations as one operation, whose rule is 0 at a corner."""
+
+    def reduce(array: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        return np.std(array, axis=axes, ddof=lost, keepdims=keepdims)
+
+    return x.tracer.along(("std", lost), reduce, x, axes, keepdims)
+
+
+def roll_with_edge(x: Any, shift: Any, axis: Any) -> Any:
+    """Move entries; the cotangent is moved back."""
+    tape = x.tracer
+    base = np.roll(tape.value_of(x), shift, axis)
+    return tape.result(base, tape.edge(x, roll_back, shift, axis))
+
+
+def roll_back(g: Any, shift: Any, axis: Any) -> Any:
+    """Return the cotangent of an array whose entries were moved along axes."""
+    several = isinstance(shift, (tuple, list))
+    return np.roll(g, tuple(-s for s in shift) if several else -shift, axis)
 
 
 OVERRIDES[concat_arrays] = concat_with_edges
+OVERRIDES[contract] = einsum_everywhere
+OVERRIDES[deviation] = deviation_of_fibres
+OVERRIDES[norm_of_vectors] = norm_with_edge
+OVERRIDES[roll] = roll_with_edge
+
+
+def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
+    """Add the second array to the first at indices, which may name an entry again."""
+    first: Any = tracer_of(arrays)
+    tape, (x, addends) = first.highest(arrays), arrays
+    indices = held_key(indices)
+    base = tape.value_of(x) + np.zeros((), x.dtype)  # a new array, on tapes as well
+    np.add.at(base, indices, tape.value_of(addends))
+    edges = tape.edge(x, as_before), tape.edge(addends, read_key, indices)
+    return tape.result(base, *edges)
+
+
+OVERRIDES[scatter_add] = scatter_add_with_edges

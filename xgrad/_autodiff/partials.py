@@ -166,21 +166,40 @@ def _sinc(a: Any, y: Any) -> Any:
     return np.where(a == 0, 0, (np.cos(math.pi * a) - y) / np.where(a == 0, 1, a))
 
 
+def _mantissa(a: Any, y: Any) -> Any:
+    """Return the power of 2 by which `frexp` has divided."""
+    return np.where(a == 0, 1, y / np.where(a == 0, 1, a))
+
+
 def _is_zero(a: Any) -> Any:
     return a == 0
 
 
+def _direction(a: Any) -> Any:
+    """Return complex numbers divided by their absolute value; 0 has none."""
+    size = np.abs(a)
+    return a / np.where(size == 0, 1, size)
+
+
 def _pull_by_sign(g: Any, a: Any) -> Any:
-    return g * np.sign(a)
+    return g * _direction(a)
 
 
 def _push_by_sign(t: Any, a: Any) -> Any:
-    return np.real(np.conj(np.sign(a)) * t)
+    return np.real(np.conj(_direction(a)) * t)
+
+
+def _turn(g: Any, a: Any) -> Any:
+    """Return the part of a change that turns a number, divided by its size."""
+    size, unit = np.abs(a), _direction(a)
+    across = unit * 1j
+    share = np.real(np.conj(across) * g) / np.where(size == 0, 1, size)
+    return across * np.where(size == 0, 0, share)
 
 
 def _pull_angle(g: Any, a: Any) -> Any:
     size = np.abs(a)
-    return g * (1j * a / size / size)
+    return g * (a * 1j / size / size)
 
 
 def _push_angle(t: Any, a: Any) -> Any:
@@ -188,7 +207,7 @@ def _push_angle(t: Any, a: Any) -> Any:
 
 
 def _times_i(g: Any) -> Any:
-    return 1j * g
+    return g * 1j
 
 
 def _choose(g: Any, a: Any) -> Any:
@@ -201,8 +220,11 @@ def _choose_other(g: Any, a: Any) -> Any:
 
 
 # Complex functions that have no derivative, but are linear in both parts of a number.
-MODULUS = Partial("a", np.sign, kink=_is_zero, pull=_pull_by_sign, push=_push_by_sign)
+MODULUS = Partial(
+    "a", _direction, kink=_is_zero, pull=_pull_by_sign, push=_push_by_sign
+)
 ARGUMENT = Partial("a", _is_zero, pull=_pull_angle, push=_push_angle)
+DIRECTION = Partial("a", _is_zero, pull=_turn, push=_turn)
 CONJUGATE = Partial("", _one, pull=np.conj, push=np.conj)
 REAL_PART = Partial("", _one, pull=itself, push=np.real)
 IMAGINARY_PART = Partial("", _zero, pull=_times_i, push=np.imag)
@@ -215,10 +237,13 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
         Partial("b", itself, divides=True),
         Partial("by", lambda b, y: -y / b),
     ),
-    "astype": (ONE,),
     "negative": (MINUS,),
     "positive": (ONE,),
     "power": (
+        Partial("ab", _power_by_base),
+        Partial("aby", _power_by_exponent),
+    ),
+    "float_power": (
         Partial("ab", _power_by_base),
         Partial("aby", _power_by_exponent),
     ),
@@ -282,18 +307,25 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
         Partial("a", np.logical_not, pull=_choose_other, push=_choose_other),
     ),
     "sinc": _of("ay", _sinc),
+    "nan_to_num": _of("a", np.isfinite),
+    "nextafter": (ONE, ZERO),
+    "modf 0": (ONE,),
+    "modf 1": (ZERO,),
+    "frexp 0": _of("ay", _mantissa),
+    "divmod 0": (ZERO, ZERO),
+    "divmod 1": (ONE, Partial("ab", lambda a, b: -np.floor(a / b))),
     "deg2rad": _of("", lambda: math.pi / 180),
     "radians": _of("", lambda: math.pi / 180),
     "rad2deg": _of("", lambda: 180 / math.pi),
     "degrees": _of("", lambda: 180 / math.pi),
     "heaviside": (ZERO, Partial("a", _is_zero)),
     "ldexp": (Partial("b", lambda b: 2.0**b), ZERO),
+    "sign": (Partial("", _zero, for_complex=DIRECTION),),
+    "astype": (ONE,),
     "conjugate": (Partial("", _one, for_complex=CONJUGATE),),
     "angle": (Partial("", _zero, for_complex=ARGUMENT),),
     "real": (Partial("", _one, for_complex=REAL_PART),),
     "imag": (Partial("", _zero, for_complex=IMAGINARY_PART),),
-    **dict.fromkeys(
-        ("floor", "ceil", "trunc", "rint", "sign", "fix", "spacing"), (ZERO,)
-    ),
+    **dict.fromkeys(("floor", "ceil", "trunc", "rint", "fix", "spacing"), (ZERO,)),
     "floor_divide": (ZERO, ZERO),
 }

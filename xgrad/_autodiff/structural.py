@@ -6,9 +6,13 @@ the buffer of the argument first.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
+
+from xgrad._autodiff.functions import rule
+from xgrad._tracing import StandIn
 
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
@@ -64,13 +68,41 @@ def add_at_key(buffer: Any, g: Any, key: Any) -> None:
 
 def add_at_places(buffer: Any, g: Any, key: Any) -> None:
     """Add a cotangent at a key that may name an entry several times."""
-    np.add.at(buffer, key, g)
+    if not isinstance(buffer, StandIn):
+        np.add.at(buffer, key, g)
+    elif isinstance(g, StandIn):
+        # On another tape: an operation, of which the cotangent is read at the key.
+        add = functools.partial(_added, buffer.shape, key)
+        buffer += g.tracer.everywhere(("add at", key), add, add, g)
+    else:
+        buffer += _added(buffer.shape, key, g)
+
+
+def _added(shape: tuple[int, ...], key: Any, g: Any) -> Any:
+    """Return zeros to which a cotangent was added at a key."""
+    buffer = np.zeros(shape, g.dtype, like=g)
+    add_at_places(buffer, g, key)
+    return buffer
+
+
+@rule("add at")
+def _add_at(tape: Any, operation: Any, plain: Any, g: Any) -> Any:
+    base = plain(tape.value_of(g))
+    return tape.result(base, tape.edge(g, read_key, operation[1]))
+
+
+def read_key(g: Any, key: Any) -> Any:
+    """Return a part of a cotangent."""
+    return g[key]
 
 
 def add_at_chain(buffer: Any, g: Any, steps: tuple[Step, ...]) -> None:
     """Add a cotangent to that part of a buffer which a chain of views shows."""
-    view = follow(buffer, steps)
-    view += g
+
+    def add(view: Any) -> None:
+        view += g
+
+    _change_chain(buffer, steps, add)
 
 
 def read_chain(g: Any, steps: tuple[Step, ...], winners: Any) -> Any:
@@ -84,8 +116,42 @@ def read_chain(g: Any, steps: tuple[Step, ...], winners: Any) -> Any:
 
 def erase_chain(g: Any, steps: tuple[Step, ...]) -> None:
     """Set to 0 that part of a cotangent which a chain shows: it was overwritten."""
-    view = follow(g, steps[:-1])
-    view[steps[-1][1]] = 0
+
+    def erase(view: Any) -> None:
+        view[steps[-1][1]] = 0
+
+    _change_chain(g, steps[:-1], erase)
+
+
+def _change_chain(array: Any, steps: tuple[Step, ...], change: Any) -> None:
+    """Apply a change to that part of an array which a chain of views shows."""
+    for i, (step, argument) in enumerate(steps):
+        if step is np.broadcast_to:
+            # A change of what was repeated: nothing is erased there, but only added to.
+            repeated = np.zeros(argument, dtype=array.dtype, like=array)
+            _change_chain(repeated, steps[i + 1 :], change)
+            array += _sum_repeated(repeated, array.shape)
+            return
+        view = step(array, argument)
+        if step is reshape and not _is_view(view, array):
+            # In other memory than the views of the caller's array had, it is a copy.
+            _change_chain(view, steps[i + 1 :], change)
+            array[...] = view.reshape(array.shape)
+            return
+        array = view
+    change(array)
+
+
+def _is_view(view: Any, array: Any) -> bool:
+    """Whether plain arrays share their memory."""
+    return not hasattr(view, "hides_points") and bool(np.may_share_memory(view, array))
+
+
+def _sum_repeated(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes that were new or of length 1 before an array was repeated."""
+    extra = g.ndim - len(shape)
+    axes = [i + extra for i, n in enumerate(shape) if n != g.shape[i + extra]]
+    return np.sum(g, axis=(*range(extra), *axes)).reshape(shape)
 
 
 def follow(array: Any, steps: tuple[Step, ...]) -> Any:

@@ -2,8 +2,8 @@
 
 The copy has the code of the original and other global names: modules and functions that
 have substitutes are replaced by them, and so are functions of the user that it reaches,
-by name, by a closure or by a module. Nothing of the user is changed: the names are
-looked up in the user's own module, whenever they are used.
+by name, by a closure, by a module or as methods of objects. Nothing of the user is
+changed: the names are looked up in the user's own module, whenever they are used.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import functools
 import opcode
+from collections import OrderedDict
 from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 from xgrad._arrays import leaves, unwrap
 from xgrad._autodiff.mathematics import is_standin
 from xgrad._autodiff.substitutes import Library, Vectorized, substitute_of
+from xgrad._autodiff.twins import COPIES, Super, twin_class, twin_of
 from xgrad._tracing import creating_like, is_library
 
 Function = Callable[..., Any]
@@ -27,6 +29,9 @@ Function = Callable[..., Any]
 WRITES_NAMES = {opcode.opmap["STORE_GLOBAL"], opcode.opmap["DELETE_GLOBAL"]}
 # Names that Python itself reads in the globals of a function, without a look-up.
 OF_MODULE = ("__name__", "__package__", "__spec__", "__loader__", "__file__")
+CONTAINERS = frozenset((list, tuple, dict, OrderedDict))
+# Longer lists are data: nobody writes down so many functions.
+MANY = 256
 # Kinds of values that have no substitute: most of what names stand for.
 PLAIN = frozenset(
     (int, float, complex, str, bytes, bool, type(None), np.ndarray, slice, range)
@@ -82,11 +87,19 @@ def _call(function: Function, *args: Any, **kwargs: Any) -> Any:
     if like is None:
         return function(*args, **kwargs)
     substitution = Substitution()
-    with creating_like(like):
-        try:
-            return substitution.entry(function)(*args, **kwargs)
-        finally:
-            substitution.clear()
+    token = COPIES.set(substitution)
+    try:
+        with creating_like(like):
+            result = substitution.entry(function)(*args, **kwargs)
+        if substitution.has_changes():
+            raise like.tracer.refuse(
+                "a change of a list or dict with functions or objects",
+                "change it outside of the function",
+            )
+        return result
+    finally:
+        COPIES.reset(token)
+        substitution.clear()
 
 
 class Names(dict[str, Any]):
@@ -113,7 +126,9 @@ class Names(dict[str, Any]):
         if last is not None and last[0] is value:
             return last[1]
         substitute = self.substitution.replace(value)
-        self.last[name] = value, substitute
+        # The copy of a list is that of its present content.
+        if substitute is value or type(value) not in CONTAINERS:
+            self.last[name] = value, substitute
         return substitute
 
 
@@ -125,11 +140,14 @@ class Substitution:
             **vars(builtins),
             "__import__": self._import,
             "isinstance": is_instance,
+            "super": Super,
         }
         # By `id`; originals are held, so that no other object gets the same one.
         self.copies: dict[int, tuple[Any, Any]] = {}
         self.names: dict[int, Names] = {}
         self.cells: list[CellType] = []
+        # Lists and dicts whose items were replaced, by `id`: copies and their content.
+        self.containers: dict[int, tuple[Any, Any, list[Any]]] = {}
 
     def clear(self) -> None:
         """Forget all copies: they refer to each other and to this."""
@@ -140,12 +158,13 @@ class Substitution:
         self.copies.clear()
         self.names.clear()
         self.cells.clear()
+        self.containers.clear()
         self.builtins = vars(builtins)
 
     def entry(self, function: Function) -> Function:
         """Return the copy of the function that is called first."""
         copy: Function = self.replace(function)
-        if copy is not function:
+        if copy is not function or isinstance(function, (FunctionType, type)):
             return copy
         call: Any = type(function).__call__
         return MethodType(self.copy_of(call), function)
@@ -160,15 +179,26 @@ class Substitution:
         if kind is functools.partial:
             return self._partial(value)
         if kind is MethodType:
-            function = self.replace(value.__func__)
-            is_same = function is value.__func__
-            return value if is_same else MethodType(function, value.__self__)
+            return self._method(value)
         if kind is np.vectorize and _is_simple(value):
             return Vectorized(self.replace(value.pyfunc))
         if isinstance(value, ModuleType) and _is_of_user(value):
             return self._remember(value, lambda: Library(value, self.replace))
+        if kind in CONTAINERS:
+            return self._container(value) if len(value) <= MANY else value
         substitute = substitute_of(value)
-        return value if substitute is None else substitute
+        if substitute is not None:
+            return substitute
+        if isinstance(value, type):
+            return twin_class(value) or value
+        return self._remember(value, lambda: twin_of(value))
+
+    def has_changes(self) -> bool:
+        """Whether a copy of a list or a dict was changed, which nobody else sees."""
+        return any(
+            not _are_same(_items_of(copy), items)
+            for _, copy, items in self.containers.values()
+        )
 
     def copy_of(self, function: FunctionType) -> FunctionType:
         """Return the copy of a function of the user; itself if it has none."""
@@ -179,7 +209,10 @@ class Substitution:
             return function
         names = self._names_of(function.__globals__)
         cells = function.__closure__ or ()
-        own = [CellType() if self._is_replaceable(c) else c for c in cells]
+        own = [
+            CellType() if name != "__class__" and self._is_replaceable(cell) else cell
+            for name, cell in zip(code.co_freevars, cells, strict=True)
+        ]
         copy = FunctionType(code, names, function.__name__, None, tuple(own) or None)
         self.copies[id(function)] = function, copy
         copy.__qualname__, copy.__dict__ = function.__qualname__, function.__dict__
@@ -218,6 +251,35 @@ class Substitution:
         function = self.replace(value.func)
         return functools.partial(function, *map(self.replace, value.args), **options)
 
+    def _method(self, value: MethodType) -> Any:
+        """Return a method of the twin of its object, or of the object itself."""
+        function, owner = self.replace(value.__func__), self.replace(value.__self__)
+        is_same = function is value.__func__ and owner is value.__self__
+        return value if is_same else MethodType(function, owner)
+
+    def _container(self, value: Any) -> Any:
+        """Return a list or a dict with substitutes; itself if none of it has any."""
+        items = _items_of(value)
+        if all(type(item) in PLAIN for item in items):
+            return value
+        _, last, content = self.containers.get(id(value), (None, None, []))
+        # A list may contain itself.
+        self.containers.setdefault(id(value), (value, value, items))
+        items, originals = list(map(self.replace, items)), items
+        if _are_same(items, originals):
+            del self.containers[id(value)]
+            return value
+        if last is not None and _are_same(items, content):
+            return last
+        kind = type(value)
+        copy = (
+            kind(zip(value, items, strict=True))
+            if issubclass(kind, dict)
+            else kind(items)
+        )
+        self.containers[id(value)] = value, copy, items
+        return copy
+
     def _remember(self, value: Any, make: Callable[[], Any]) -> Any:
         if id(value) not in self.copies:
             self.copies[id(value)] = value, make()
@@ -225,6 +287,16 @@ class Substitution:
 
     def _import(self, *args: Any, **kwargs: Any) -> Any:
         return self.replace(builtins.__import__(*args, **kwargs))
+
+
+def _items_of(value: Any) -> list[Any]:
+    return list(value.values() if isinstance(value, dict) else value)
+
+
+def _are_same(first: list[Any], second: list[Any]) -> bool:
+    """Whether two lists hold the same objects."""
+    pairs = zip(first, second, strict=False)
+    return len(first) == len(second) and all(a is b for a, b in pairs)
 
 
 def _is_of_user(module: ModuleType) -> bool:

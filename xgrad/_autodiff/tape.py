@@ -42,7 +42,13 @@ from xgrad._autodiff.structural import (
     transpose,
 )
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import NotTraceableError, Tracer, array_like, first_standin
+from xgrad._tracing import (
+    NotTraceableError,
+    StandIn,
+    Tracer,
+    array_like,
+    first_standin,
+)
 
 Edge = tuple[int, Any, tuple[Any, ...]]
 # Rules that were looked up before, for each namespace.
@@ -62,6 +68,7 @@ class Tape(Tracer):
     """
 
     overrides = OVERRIDES
+    knows_values = True
 
     def __init__(self, xp: Any, anchor: Array, outer: Tape | None = None) -> None:
         super().__init__(xp)
@@ -130,12 +137,20 @@ class Tape(Tracer):
         """Return the present value of an operand, for a function of plain arrays."""
         if type(x) is Taped and x.tracer is self:
             self.used = True
-            if x.view is not None:
+            if x.origin is not None:
                 x.ensure_current()
             return x.base
         # An array that was kept from an earlier call is what it was then.
         if type(x) is Taped and not x.tracer.is_open:
             return x.ensure_current().base
+        return x
+
+    def known_values(self, x: Any, idiom: str, remedy: str) -> Any:
+        """Return the values of an operand, by which a function may choose entries."""
+        while isinstance(x, StandIn):
+            if not isinstance(x.tracer, Tape):
+                return x.tracer.known_values(x, idiom, remedy)
+            x = x.tracer.value_of(x)
         return x
 
     def hold(self, x: Any, value: Any) -> Any:
@@ -145,10 +160,10 @@ class Tape(Tracer):
         if type(x) is not Taped or x.tracer is not self:
             small = self.copies_constants or value.nbytes <= SMALL
             return value.copy() if small and value.ndim else value
-        if x.view is None:
+        if x.origin is None:
             x.kept = True
             return value
-        owner = x.view[0]
+        owner = x.origin[0]
         # A small part of an array that is written into again and again is copied, not
         # the whole array at the next assignment.
         if owner.version and not owner.kept and 2 * value.size < owner.base.size:
@@ -189,7 +204,7 @@ class Tape(Tracer):
                         return tape.elementwise(function, *operands)
                     values.append(self.value_of(operand))
                     continue
-                if operand.view is not None:
+                if operand.origin is not None:
                     operand.ensure_current()
                 values.append(operand.base)
             else:
@@ -259,8 +274,8 @@ class Tape(Tracer):
         name = operation[0] if isinstance(operation, tuple) else operation
         if name not in FIBRES:
             raise self.refuse_function(name)
-        pull, saved = FIBRES[name](operation, value, base, axes, keepdims)
-        self.hold(x, value)
+        held = self.hold(x, value)
+        pull, saved = FIBRES[name](operation, held, base, axes, keepdims)
         new = self.result(base, self.edge(x, pull, *saved))
         new.kept = True
         return new
@@ -345,9 +360,13 @@ class Tape(Tracer):
         tape = self.highest(operands)
         if tape is not self:
             return tape.everywhere(operation, plain, many, *operands)
-        if name not in EVERYWHERE:
+        if name in EVERYWHERE:
+            return EVERYWHERE[name](self, operation, plain, *operands)
+        base = plain(*map(self.value_of, operands))
+        # Positions, counts and comparisons are constants.
+        if getattr(base, "dtype", np.dtype(float)).kind in "fc":
             raise self.refuse_function(name)
-        return EVERYWHERE[name](self, operation, plain, *operands)
+        return base
 
     def constant(self, operation: Any, like: Taped, make: Callable[[], Array]) -> Taped:
         """Return an array that does not depend on x, and can be written into."""
@@ -386,26 +405,26 @@ class Tape(Tracer):
         new = Taped(self, base, at)
         if isinstance(base, np.generic):
             return new  # a scalar of NumPy shares no memory
-        view = x.view
+        view = x.origin
         if view is None:
-            new.view = x, (step,), x.version
+            new.origin = x, (step,), x.version
         else:
-            new.view = view[0], (*view[1], step), view[2]
+            new.origin = view[0], (*view[1], step), view[2]
         return new
 
     def renew(self, x: Taped) -> None:
         """Read a view again, whose owner was written into."""
-        view: Any = x.view
+        view: Any = x.origin
         owner, steps, _ = view
         x.base = follow(owner.base, steps)
         x.at = -1
         if owner.at >= 0:
             x.at = self.push(x.base, ((owner.at, add_at_chain, (steps,)),))
-        x.view = owner, steps, owner.version
+        x.origin = owner, steps, owner.version
 
     def replace(self, x: Taped, new: Any) -> None:
         """Replace the whole content of an array, of its dtype and shape."""
-        if x.view is not None:
+        if x.origin is not None:
             self.write(x, Ellipsis, new)
             return
         x.base, x.at, x.kept = new.base, new.at, new.kept
@@ -418,12 +437,12 @@ class Tape(Tracer):
         if isinstance(value, (list, tuple)) and first_standin(value) is not None:
             value = array_like(value, value)
         x.ensure_current()
-        owner, steps = (x, ()) if x.view is None else x.view[:2]
+        owner, steps = (x, ()) if x.origin is None else x.origin[:2]
         key = held_key(key)
         steps = (*steps, (operator.getitem, key))
         number = self.value_of(value)
         # The second half of `x[key] += other`: Python assigns the view to its place.
-        view = value.view if type(value) is Taped else None
+        view = value.origin if type(value) is Taped else None
         if view is not None and view[0] is owner and is_same_chain(view[1], steps):
             return
         if owner.kept:

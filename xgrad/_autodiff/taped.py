@@ -16,13 +16,13 @@ Step = tuple[Any, Any]  # a function of an array and an argument, which returns 
 class Taped(StandIn):
     """An array with its value, ``base``, and its position on the tape, ``at``.
 
-    A position of -1 marks a constant. A view has ``view``: the array whose memory it
+    A position of -1 marks a constant. A view has ``origin``: the array whose memory it
     shares, the steps that lead from there to it, and the version of that array that it
     shows. ``version`` counts the assignments to an array, and ``kept`` tells that a
     rule holds its memory, so that the next assignment copies it first.
     """
 
-    __slots__ = ("at", "kept", "version", "view")
+    __slots__ = ("at", "kept", "origin", "version")
 
     tracer: Any
 
@@ -30,13 +30,13 @@ class Taped(StandIn):
         self.tracer = tape
         self.base = base
         self.at = at
-        self.view: tuple[Taped, tuple[Step, ...], int] | None = None
+        self.origin: tuple[Taped, tuple[Step, ...], int] | None = None
         self.version = 0
         self.kept = False
 
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
-        view = self.view
+        view = self.origin
         if view is not None and view[0].version != view[2]:
             self.tracer.renew(self)
         return self
@@ -98,6 +98,9 @@ class Taped(StandIn):
     def _constant(self, name: str) -> Any:
         """Return the value of a constant; refuse one that depends on x."""
         if self.ensure_current().at >= 0 and self.tracer.is_open:
+            # An error of the plain call, which the function may catch, as there.
+            if self.size != 1 and name.startswith("__"):
+                raise TypeError("only arrays of one entry can be converted to numbers")
             raise self.tracer.refuse(*REFUSED[name])
         return self.base
 

@@ -15,7 +15,7 @@ import numpy as np
 from xgrad._arrays import Array
 from xgrad._batched.recording import Recording
 from xgrad._batched.region import Region
-from xgrad._tracing import StandIn
+from xgrad._tracing import StandIn, caller_line
 
 
 class Batched(StandIn):
@@ -26,7 +26,8 @@ class Batched(StandIn):
     are their differences and their values; at least one of them is stored.
 
     ``owner`` is the array whose memory it shares as a view, at the ``version`` that
-    this then had; ``stale`` says that its memory was written to through another array.
+    this then had; ``stale`` is the line of code that wrote to its memory through
+    another array.
     """
 
     __slots__ = ("owner", "region", "stale", "stored_diff", "stored_value", "version")
@@ -48,7 +49,7 @@ class Batched(StandIn):
         self.stored_value = value
         self.owner: Batched | None = None
         self.version = 0
-        self.stale = False
+        self.stale: str | None = None
 
     @property
     def value(self) -> Array:
@@ -106,9 +107,13 @@ class Batched(StandIn):
     def ensure_current(self) -> Batched:
         """Return itself; refuse if a view of it, or the owner of it, was written to."""
         owner = self.owner
-        if self.stale or (owner is not None and owner.version != self.version):
+        if self.stale is not None or (
+            owner is not None and owner.version != self.version
+        ):
             raise self.tracer.refuse(
-                "an assignment through a view", "assign to the array itself, or copy"
+                "an assignment through a view",
+                "assign to the array itself, or copy",
+                self.stale,
             )
         return self
 
@@ -117,7 +122,7 @@ class Batched(StandIn):
         # The second half of `x[key] += other`, which ends the staleness of `x`.
         in_place = self.tracer.cache.pop("in place", (None, None))
         if in_place[0] is self and in_place[1] is value:
-            self.stale = False
+            self.stale = None
         if self.ensure_current().owner is not None:
             raise self.tracer.refuse(
                 "an assignment through a view", "assign to the array itself, or copy"
@@ -146,7 +151,7 @@ class Batched(StandIn):
             return self
         # For `owner[key] += other` Python assigns `owner[key] = new` next, which ends
         # this. Without it the owner lacks the change, which an array of NumPy has.
-        self.stale = self.owner.stale = True
+        self.stale = self.owner.stale = caller_line()
         self.tracer.cache["in place"] = self.owner, new
         return new
 

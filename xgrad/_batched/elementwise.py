@@ -47,7 +47,7 @@ def elementwise(function: Callable[..., Any], *operands: Any) -> Batched:
     varying, trace = [], None
     for i, operand in enumerate(operands):
         if isinstance(operand, Batched):
-            if operand.owner is not None or operand.stale:
+            if operand.owner is not None or operand.stale is not None:
                 operand.ensure_current()
             trace = operand.tracer
             if operand.region is not None:
@@ -82,7 +82,7 @@ def _apply_to_one(
 
     ``call`` is the function of the array alone; ``reflected``: the number comes first.
     """
-    if x.owner is not None or x.stale:
+    if x.owner is not None or x.stale is not None:
         x.ensure_current()
     trace, region, base = x.tracer, x.region, x.base
     base = trace.compute_once(

@@ -58,8 +58,13 @@ class Recording(Tracer):
         self.base_work = 0
 
     def close(self) -> None:
-        """Break the cycles of references that would keep regions and frames alive."""
+        """Break the cycles of references that would keep regions and frames alive.
+
+        Arrays that the function keeps act as their bases from now on.
+        """
+        self.closed = True
         self.cache.clear()
+        self.memo = Memo()  # kept arrays need none
         self.refusal = None  # its traceback leads back to here
 
     def compute_once(

@@ -20,7 +20,7 @@ MANY_POINTS = 1024
 
 def sliced(x: Batched, key: tuple[Any, ...]) -> Batched:
     """Return ``x[key]`` for integers and slices, one for each axis, and None."""
-    if x.owner is not None or x.stale:
+    if x.owner is not None or x.stale is not None:
         x.ensure_current()
     region, trace, part = x.region, x.tracer, key[0] if len(key) == 1 else None
     if region is None or region.is_full or type(part) is not slice:

@@ -43,7 +43,7 @@ class SecondDifferences:
 
     def combine(self, samples: Samples, estimate: bool) -> Result:
         """Return the second derivative of each column, ``(columns, *outputs)``."""
-        assert isinstance(samples, EntrySamples)
+        assert isinstance(samples, CurvatureSamples)
         xp = samples.xp
         value = samples.second_derivative(1)
         if not estimate and self.accuracy == 2:
@@ -66,7 +66,7 @@ class SecondDifferences:
         step = xp.broadcast_to(xp.sqrt(area), value.shape)
         return Result(value, error, step, status)
 
-    def _with_status(self, samples: EntrySamples, value: Array) -> Result:
+    def _with_status(self, samples: CurvatureSamples, value: Array) -> Result:
         """Return a result with its status, as far as the host knows without waiting."""
         xp = samples.xp
         finite = xp.isfinite(value)
@@ -76,78 +76,55 @@ class SecondDifferences:
         return Result(value, status=status_codes(xp, ~finite, None, still))
 
 
-@dataclass(frozen=True, eq=False)
-class EntrySamples(Samples):
-    """Values around single entries, for the diagonal of a Hessian."""
+@dataclass(eq=False)
+class CurvatureSamples(Samples):
+    """Values around single entries, or around pairs of them that move together.
+
+    Of pairs, ``entries`` are the samples of all entries by themselves, and ``pair``
+    holds the positions of both among these.
+    """
+
+    entries: CurvatureSamples | None = None
+    pair: tuple[Array, ...] = ()
 
     def second_derivative(self, reach: int) -> Array:
         """Return the second differences, divided by the steps really taken."""
         # These may differ by a rounding.
         up, down = self.spacing(reach), self.spacing(0, -reach)
         right, left = self.difference(reach), self.difference(-reach)
-        return 2 * (right / up + left / down) / (up + down)
+        if self.entries is None:
+            return 2 * (right / up + left / down) / (up + down)
+        first, second = self._of_both(self.entries.second_change(reach))
+        (up, other_up), (down, other_down) = map(self._of_both, (up, down))
+        return (right + left - first - second) / (up * other_up + down * other_down)
 
     def area(self) -> Array:
-        """Return the squares of the steps."""
-        return self.spacing(1) ** 2
+        """Return the product of the two steps that each second difference takes."""
+        if self.entries is None:
+            return self.spacing(1) ** 2
+        first, second = self._of_both(self.spacing(1))
+        return first * second
 
     def second_change(self, reach: int) -> Array:
         """Return ``f(x + h) - 2 f(x) + f(x - h)``."""
         return self.difference(reach) + self.difference(-reach)
 
-
-@dataclass(frozen=True, eq=False)
-class PairSamples(EntrySamples):
-    """Values around pairs of entries that move together.
-
-    ``entries`` are the samples of all entries by themselves, and ``pair`` the positions
-    of both entries among these.
-    """
-
-    entries: EntrySamples | None = None
-    pair: tuple[Array, ...] = ()
-
-    def second_derivative(self, reach: int) -> Array:
-        """Return the mixed differences, divided by the steps really taken."""
-        assert self.entries is not None
-        both = self.difference(reach) + self.difference(-reach)
-        first, second = self._of_both(self.entries.second_change(reach))
-        up = self._of_both(self.entries.spacing(reach))
-        down = self._of_both(self.entries.spacing(0, -reach))
-        return (both - first - second) / (up[0] * up[1] + down[0] * down[1])
-
-    def area(self) -> Array:
-        """Return the products of the steps of both entries."""
-        assert self.entries is not None
-        first, second = self._of_both(self.entries.spacing(1))
-        return first * second
-
     def _of_both(self, values: Array) -> list[Array]:
         return [self.xp.take(values, index, axis=0) for index in self.pair]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class EntryCurvature(EachOutput):
     """Reads the changes of single entries."""
 
-    def samples(
-        self,
-        points: Points,
-        start: int,
-        stop: int,
-        blocks: list[Array],
-        relative: bool = False,
-    ) -> EntrySamples:
-        """Return the values, with distances broadcast against the entries."""
-        samples = super().samples(points, start, stop, blocks, relative)
-        return EntrySamples(**vars(samples))
+    kind = CurvatureSamples
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class PairCurvature(EachOutput):
     """Reads the changes of pairs of entries, beside those of each by itself."""
 
-    entries: EntrySamples | None = None
+    entries: CurvatureSamples | None = None
 
     def samples(
         self,
@@ -156,18 +133,23 @@ class PairCurvature(EachOutput):
         stop: int,
         blocks: list[Array],
         relative: bool = False,
-    ) -> PairSamples:
-        """Return the values together with the samples of the single entries."""
+    ) -> CurvatureSamples:
+        """Return the values, with the steps of all entries by themselves."""
         assert self.entries is not None
         pair = tuple(labels[start:stop] for labels in points.columns)
-        of_pairs = {"blocks": blocks, "relative": relative, "pair": pair}
-        return PairSamples(**{**vars(self.entries), **of_pairs}, entries=self.entries)
+        return replace(
+            self.entries,
+            blocks=blocks,
+            relative=relative,
+            entries=self.entries,
+            pair=pair,
+        )
 
 
-def join_samples(groups: list[Samples]) -> EntrySamples:
+def join_samples(groups: list[Samples]) -> CurvatureSamples:
     """Return the samples of several groups of columns as those of one group."""
     first = groups[0]
-    assert isinstance(first, EntrySamples)
+    assert isinstance(first, CurvatureSamples)
     if len(groups) == 1:
         return first
     xp = first.xp

@@ -14,6 +14,7 @@ from xgrad._arrays import (
     is_on_host,
     quiet,
     rebuild,
+    reshaped,
     result_dtype,
 )
 from xgrad._differences.analytic import require_analytic
@@ -29,7 +30,7 @@ from xgrad._differences.scheme import StencilScheme
 from xgrad._evaluation import Points
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Problem(Passes):
     """A derivative to take: of which function, by which plan, and who evaluates it."""
 
@@ -112,10 +113,15 @@ class Problem(Passes):
         dtype = result_dtype(xp, original, self.plan.dtype)
 
         def finished(array: Array, dtype: Any) -> Array:
-            if array.ndim > 1:
-                array = xp.moveaxis(array, 0, -1)
-            return cast(xp, xp.reshape(array, shape), dtype)
+            if array.ndim == 2:
+                array = array.T
+            elif array.ndim > 1:
+                array = xp.permute_dims(array, (*range(1, array.ndim), 0))
+            return cast(xp, reshaped(xp, array, shape), dtype)
 
+        is_plain = result.status is None and result.error is None
+        if is_plain and result.value.dtype == dtype:
+            return Result(finished(result.value, dtype))
         with quiet():
             value = finished(result.value, dtype)
             status = result.status

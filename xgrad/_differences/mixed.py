@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from xgrad._arrays import Array, device_of, from_host
+from xgrad._arrays import Array, device_of, from_host, quiet
 from xgrad._differences.curvature import EntryCurvature, PairCurvature, join_samples
 from xgrad._differences.engine import Problem
 from xgrad._differences.result import Result, concat_results
@@ -27,16 +27,16 @@ def second_differences(problem: Problem, base: Array) -> Result:
     scheme = problem.scheme(0, eps)
     points = problem.placements[0].points(scheme, eps, estimate)
     single = entry_columns(points)
-    entries = join_samples(
-        list(problem.read_columns(0, base, single, EntryCurvature(base, eps)))
-    )
+    with quiet():
+        groups = problem.read_columns(0, base, single, EntryCurvature(base, eps))
+        entries = join_samples(list(groups))
+        diagonal = scheme.combine(entries, estimate)
     first, second, positions = _pairs(count)
     pairs = pair_columns(points, first, second)
     readout = PairCurvature(base, eps, entries=entries)
     mixed = problem.one_pass(
         problem.function, 0, base, scheme, pairs, readout, estimate
     )
-    diagonal = problem.combine(scheme, entries, estimate)
     result = concat_results([diagonal, mixed], lambda arrays: xp.concat(arrays, axis=0))
     index = from_host(xp, positions, like=base)
     return result.map(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xgrad._arrays import Array, device_of, float_info, quiet
@@ -25,34 +25,37 @@ from xgrad._evaluation import (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Passes:
     """The passes over one function: the plan of its derivative, and its evaluator.
 
     ``names`` are those of the leaves of ``x`` in messages; a ``leaf`` is given by its
-    number.
+    number. ``xp`` is the namespace of the arrays, and ``placements`` put the points
+    around each leaf.
     """
 
     function: Function
     names: tuple[str, ...]
     plan: Plan
     evaluator: Evaluator
+    xp: Any = field(init=False)
+    placements: list[Placement] = field(init=False)
 
-    @property
-    def xp(self) -> Any:
-        """Namespace of the arrays."""
-        return self.function.xp
-
-    @functools.cached_property
-    def placements(self) -> tuple[Placement, ...]:
-        """The placement of the points around each leaf."""
-        pairs = zip(self.function.leaves, self.names, strict=True)
-        return tuple(Placement(self.xp, x, name, self.plan) for x, name in pairs)
+    def __post_init__(self) -> None:
+        xp, leaves = self.function.xp, self.function.leaves
+        self.xp = xp
+        self.placements = [
+            Placement(xp, x, name, self.plan)
+            for x, name in zip(leaves, self.names, strict=True)
+        ]
 
     def eps(self, leaf: int, base: Array) -> float:
         """Return the precision of the coarser of a leaf and the result."""
-        dtypes = self.function.leaves[leaf].dtype, base.dtype
-        return max(float_info(self.xp, dtype).eps for dtype in dtypes)
+        dtype = self.function.leaves[leaf].dtype
+        eps = float_info(self.xp, dtype).eps
+        if base.dtype == dtype:
+            return eps
+        return max(eps, float_info(self.xp, base.dtype).eps)
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)``."""
@@ -87,14 +90,15 @@ class Passes:
     ) -> Result:
         """Evaluate, read and combine all columns of a leaf once."""
         results = []
-        for samples in self.read_columns(leaf, base, points, readout, function):
-            results.append(self.combine(scheme, samples, estimate))
-            del samples  # or they would stay while the next ones are made
-        if not results:
-            return self._empty_result(leaf, base, estimate)
-        return concat_results(
-            results, lambda groups: readout.join_groups(self.xp, groups)
-        )
+        with quiet():
+            for samples in self.read_columns(leaf, base, points, readout, function):
+                results.append(scheme.combine(samples, estimate))
+                del samples  # or they would stay while the next ones are made
+            if not results:
+                return self._empty_result(leaf, base, estimate)
+            return concat_results(
+                results, lambda groups: readout.join_groups(self.xp, groups)
+            )
 
     def read_columns(
         self,
@@ -106,24 +110,22 @@ class Passes:
     ) -> Iterator[Samples]:
         """Yield the samples of one group of columns after the other.
 
-        ``function`` is another one than that of the problem, at the same arrays.
+        ``function`` is another one than that of the problem, at the same arrays. To be
+        called where arithmetic raises no warnings.
         """
         near = Neighborhood(function or self.function, leaf, points, base)
         way = self.choose_way(near)
         relative = way.gives_differences
         self.evaluator.meter.expect(points.total)
-        with closing(self.evaluator.evaluate_columns(way, near)) as groups:
+        groups = self.evaluator.evaluate_columns(way, near)
+        try:
             for start, stop, blocks in groups:
-                with quiet():
-                    samples = readout.samples(points, start, stop, blocks, relative)
+                samples = readout.samples(points, start, stop, blocks, relative)
                 del blocks
                 yield samples
                 del samples
-
-    def combine(self, scheme: Scheme, samples: Samples, estimate: bool) -> Result:
-        """Return what a scheme makes of samples, without warnings of arithmetic."""
-        with quiet():
-            return scheme.combine(samples, estimate)
+        finally:
+            groups.close()
 
     def choose_way(self, near: Neighborhood) -> Way:
         """Return the way to call a function near x, as a checkpoint records it."""

@@ -76,7 +76,7 @@ LEAST_IMAGINARY = 2.0**52
 LARGEST_IMAGINARY = 2.0**-20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Placement:
     """One array, ``x``, and the points that a plan puts near it.
 
@@ -92,7 +92,8 @@ class Placement:
         """Return the points of a scheme, at which all of the array moves."""
         xp, x = self.xp, self.x
         offsets = scheme.offsets(estimate)
-        bounds, sides, box = self.bounds, None, None
+        bounds = None if self.plan.bounds is None else self.bounds
+        sides, box = None, None
         with quiet():
             if isinstance(scheme, StencilScheme | SecondDifferences):
                 step = self._step(scheme.relative_step(eps))

@@ -109,6 +109,10 @@ class Plan:
             return ComplexStep()
         if self.curvature:
             return SecondDifferences(self._stencil().accuracy)
+        return self._stencil_scheme
+
+    @functools.cached_property
+    def _stencil_scheme(self) -> StencilScheme:
         return StencilScheme(self._stencil())
 
     def _stencil(self) -> Stencil:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from xgrad._arrays import Array, is_complex, wide_dtype
+from xgrad._arrays import Array, is_complex, reshaped, wide_dtype
 from xgrad._differences.samples import Samples, identity
 from xgrad._evaluation import Points, concat_blocks, row_of
 
@@ -56,13 +56,14 @@ class Readout(Protocol):
         """Reduce changes of ``f`` to the outputs that `sum_columns` distinguishes."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class EachOutput:
     """Reads the result as it is: one derivative for each entry and each column."""
 
     base: Array
     eps: float
     noise: Array | None = None
+    kind: ClassVar[type[Samples]] = Samples
 
     def samples(
         self,
@@ -79,11 +80,11 @@ class EachOutput:
         def align(distances: Array) -> Array:
             if not extra:
                 return distances
-            return xp.reshape(distances, (*distances.shape, *extra))
+            return reshaped(xp, distances, (*distances.shape, *extra))
 
         origin, coordinates = points.coordinates_of(start, stop)
         sides = points.sides_of(start, stop)
-        return Samples(
+        return self.kind(
             xp=xp,
             offsets=points.offsets,
             base=self.base,

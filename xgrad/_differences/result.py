@@ -62,7 +62,7 @@ ADVICE = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Result:
     """A derivative and, where they are needed, its error bound, step and status.
 
@@ -95,6 +95,8 @@ def concat_results(
     results: list[Result], concat: Callable[[list[Array]], Array]
 ) -> Result:
     """Return one result, of which ``concat`` makes each array from those of several."""
+    if len(results) == 1:
+        return results[0].map(lambda array: concat([array]))
     kind = type(results[0])
     if any(result.status is not None for result in results):
         results = [result.with_status() for result in results]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from xgrad._arrays import Array
 from xgrad._evaluation import row_of
 
@@ -15,7 +17,7 @@ from xgrad._evaluation import row_of
 DEVIATIONS = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Samples:
     """Values of a function at the points of a group of columns.
 
@@ -43,14 +45,15 @@ class Samples:
     sides: Array | None = None
     relative: bool = False
 
+    def __post_init__(self) -> None:
+        self._values = rows_by_offset(self.offsets, self.blocks)
+        self._values[0] = 0.0 if self.relative else self.base
+        self._coordinates = rows_by_offset(self.offsets, self.coordinates)
+        self._coordinates[0] = self.origin
+
     def difference(self, plus: int, minus: int = 0) -> Array:
         """Return the difference of the values at two offsets."""
-        return self.read(self._values(plus) - self._values(minus))
-
-    def _values(self, offset: int) -> Array:
-        if offset:
-            return row_of(self.blocks, self.offsets.index(offset))
-        return self.xp.zeros_like(self.base) if self.relative else self.base
+        return self.read(self._values[plus] - self._values[minus])
 
     def without_base(self, values: Array) -> Array:
         """Subtract f(x) from the values of a block, unless it holds differences."""
@@ -62,16 +65,11 @@ class Samples:
 
     def spacing(self, plus: int, minus: int = 0) -> Array:
         """Return the distance really taken between two offsets."""
-        return self.align(self._coordinates(plus) - self._coordinates(minus))
-
-    def _coordinates(self, offset: int) -> Array:
-        if not offset:
-            return self.origin
-        return row_of(self.coordinates, self.offsets.index(offset))
+        return self.align(self._coordinates[plus] - self._coordinates[minus])
 
     def uncertainty(self, offsets: Iterable[int]) -> Array:
         """Return the error of the largest value among those at some offsets."""
-        magnitudes = [self.magnitude(self._values(o)) for o in offsets if o]
+        magnitudes = [self.magnitude(self._values[o]) for o in offsets if o]
         return self.value_error(functools.reduce(self.xp.maximum, magnitudes))
 
     def value_error(self, magnitude: Array) -> Array:
@@ -88,10 +86,17 @@ class Samples:
         return replace(
             self,
             offsets=tuple(range(1, len(order) + 1)),
-            blocks=[self._values(offset)[None, ...] for offset in order],
-            coordinates=[self._coordinates(offset)[None, ...] for offset in order],
+            blocks=[self._values[offset][None, ...] for offset in order],
+            coordinates=[self._coordinates[offset][None, ...] for offset in order],
             sides=None,
         )
+
+
+def rows_by_offset(offsets: tuple[int, ...], blocks: list[Array]) -> dict[int, Any]:
+    """Return the rows of blocks, which continue each other, by their offsets."""
+    if len(blocks) == 1 and type(blocks[0]) is np.ndarray:
+        return dict(zip(offsets, blocks[0], strict=True))
+    return {offset: row_of(blocks, i) for i, offset in enumerate(offsets)}
 
 
 def identity(x: Array) -> Array:

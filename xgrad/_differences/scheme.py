@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from xgrad._arrays import Array, float_info, is_on_host
+from xgrad._arrays import Array, float_info, is_everywhere, is_on_host
 from xgrad._differences.result import Result, status_codes, where_results
 from xgrad._differences.samples import Samples
 from xgrad._differences.stencil import IMAGINARY_STEP, Stencil
@@ -36,10 +36,8 @@ class StencilScheme:
 
     def offsets(self, estimate: bool) -> tuple[int, ...]:
         """Return the offsets, besides 0, at which the function is needed."""
-        wanted = set(self.stencil.offsets)
-        if estimate:
-            wanted |= set(self.stencil.companion.offsets)
-        return tuple(sorted(wanted - {0}))
+        stencil = self.stencil
+        return stencil.compared_offsets if estimate else stencil.moved_offsets
 
     def relative_step(self, eps: float) -> float:
         """Return the step for a component of size 1."""
@@ -59,9 +57,9 @@ class StencilScheme:
             result = where_results(xp, samples.sides == 0, result, inside)
         finite = xp.isfinite(result.value)
         # Only on the host is it free to look, and to leave when there is nothing to do.
-        if not (is_on_host(xp, finite) and bool(xp.all(finite))):
+        if not (is_on_host(xp, finite) and is_everywhere(xp, finite)):
             result = self._with_one_sided(samples, result, finite, estimate)
-        elif not estimate and bool(xp.all(xp.isfinite(samples.base))):
+        elif not estimate and is_everywhere(xp, xp.isfinite(samples.base)):
             return result
         if estimate:
             return self._judge(samples, result, finite)

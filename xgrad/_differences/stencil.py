@@ -30,7 +30,9 @@ ORDERS = (1, 2, 3, 4)
 SINGLE_EPS = 1e-10
 
 
-@dataclass(frozen=True)
+# Compared by identity, as `stencil_on` makes each of them once: a hash of fractions
+# takes longer than a derivative.
+@dataclass(frozen=True, eq=False)
 class Stencil:
     """Offsets and weights: ``sum(w * f(x + o * h)) / h**order`` is a derivative.
 
@@ -50,6 +52,16 @@ class Stencil:
         return sum((w * o**power for w, o in terms), Fraction(0)) / math.factorial(
             power
         )
+
+    @cached_property
+    def moved_offsets(self) -> tuple[int, ...]:
+        """The offsets but 0, in ascending order."""
+        return tuple(sorted(set(self.offsets) - {0}))
+
+    @cached_property
+    def compared_offsets(self) -> tuple[int, ...]:
+        """The offsets but 0 of this stencil and its companion, in ascending order."""
+        return tuple(sorted({*self.offsets, *self.companion.offsets} - {0}))
 
     @cached_property
     def quotients(self) -> tuple[tuple[int, int, Fraction], ...]:
@@ -125,6 +137,7 @@ class Stencil:
         reach += -1 if self.accuracy > 1 else 1
         return stencil_on(tuple(side * o for o in range(reach + 1)), self.order)
 
+    @lru_cache(maxsize=256)  # noqa: B019 (there are few stencils, for ever)
     def relative_step(self, eps: float) -> float:
         """Return the step for a component of size 1, a power of two.
 

@@ -9,7 +9,7 @@ from typing import Any
 from xgrad._arrays import Array
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.loop_warning import Reason
-from xgrad._evaluation.points import Points
+from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.ways import Way
 
 
@@ -28,7 +28,14 @@ class CallState:
     may_warn: bool = True
     loop_reason: Reason | None = None
     ways: dict[Any, Way] = field(default_factory=dict)
-    first_values: tuple[Points, Chunk, Array] | None = None
+    first_values: tuple[Neighborhood, Chunk, Array] | None = None
+
+    def take_first_values(self, near: Neighborhood, chunk: Chunk) -> Array | None:
+        """Return the values by which a way was proved, if they are of this chunk."""
+        first, self.first_values = self.first_values, None
+        if first is not None and first[0].points is near.points and first[1] == chunk:
+            return first[2]
+        return None
 
     def warn_once(self, warn: Callable[[Reason], None], reason: Reason) -> None:
         """Warn the caller, unless there was a warning in this call before.

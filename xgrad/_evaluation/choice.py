@@ -43,32 +43,35 @@ def choose_way(evaluator: Evaluator, near: Neighborhood) -> Way:
     function, points = near.function, near.points
     if function.vectorized != "auto":
         return Batch(function.width) if function.batched else Loop()
-    xp, state = function.xp, evaluator.state
-    has_vmap = native_vmap(xp) is not None
-    lazy = is_lazy(xp, points.base) or not (has_vmap or has_hidden_axis(xp))
-    if points.total == 0 or lazy or state.loop_reason is not None:
+    state = evaluator.state
+    if points.total == 0 or state.loop_reason is not None:
         return Loop()
     key = near.leaf, points.by_entries, points.base.dtype, len(points.columns)
     way = state.ways.get(key)
     if way is None:
-        way = state.ways[key] = _choose(evaluator, Proof(near), has_vmap)
+        way = state.ways[key] = _choose(evaluator, Proof(near))
     return way
 
 
-def _choose(evaluator: Evaluator, proof: Proof, has_vmap: bool) -> Way:
+def _choose(evaluator: Evaluator, proof: Proof) -> Way:
     """Return the fastest way that reproduces plain calls."""
     near = proof.near
-    points = near.points
+    points, xp = near.points, near.function.xp
     forced = os.environ.get(SWITCH)
     few = points.count <= FEW_COLUMNS and len(points.offsets) <= FEW_OFFSETS
-    large = points.point_bytes > proof.row_limit
-    if not points.by_entries and (few or large) and forced is None:
+    one_row = not points.by_entries and forced is None
+    if one_row and (few or points.point_bytes > proof.row_limit):
+        return Loop()
+    has_vmap = native_vmap(xp) is not None
+    if is_lazy(xp, points.base) or not (has_vmap or has_hidden_axis(xp)):
         return Loop()
     memory = proved_ways(near.function.call)
-    key = proof_key(near)
+    key = proof_key(near, forced)
     before = memory.find(key)
     if before is None:
         proof.require_deterministic()
+    elif few and forced is None and isinstance(before, Loop):
+        return before
     if few and forced is None:
         before = Loop()
     known = isinstance(before, HiddenAxis) and forced is None

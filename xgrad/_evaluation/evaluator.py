@@ -7,10 +7,11 @@ import contextlib
 import math
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xgrad._arrays import (
+    NO_DEVICE,
     Array,
     device_adopter,
     float_info,
@@ -44,7 +45,7 @@ INDEX_BYTES = 8
 WINDOW_PER_WORKER = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Evaluator:
     """Evaluates the chunks of one call, of which it holds the state."""
 
@@ -68,13 +69,13 @@ class Evaluator:
         task = ChunkTask(way, near, self.state)
         if self.checkpoint is None:
             chunks = list(points.chunks(most)) if points.total else []
-            all_values = self._evaluate_rest(task, chunks)
+            all_values = self._evaluate(task, chunks, None)
         else:
             one_pass = self.checkpoint.next_pass(way, near, most)
             chunks = one_pass.chunks
             all_values = self._evaluate_missing(self.checkpoint, one_pass, task)
         blocks: list[Array] = []
-        with contextlib.closing(all_values):
+        try:
             for chunk, values in zip(chunks, all_values, strict=True):
                 if self.state.loop_reason is not None:
                     self.state.warn_once(warn_of_loop, self.state.loop_reason)
@@ -83,6 +84,8 @@ class Evaluator:
                 if chunk.last == len(points.offsets):
                     yield chunk.start, chunk.stop, blocks
                     blocks = []
+        finally:
+            all_values.close()
 
     def begin(self, way: Way, near: Neighborhood) -> bool:
         """Evaluate and prove the first chunk; return whether that went well.
@@ -99,22 +102,13 @@ class Evaluator:
         # `reason_of` decides what the error means.
         except Exception:
             return False
-        self.state.first_values = near.points, chunk, values
+        self.state.first_values = near, chunk, values
         return True
 
     @property
     def is_plain(self) -> bool:
         """Whether chunks are evaluated one after the other, and not stored."""
         return self.workers is None and self.checkpoint is None
-
-    def _evaluate_rest(self, task: ChunkTask, chunks: list[Chunk]) -> Values:
-        """Yield the values of all chunks, of which the first may be there."""
-        first, self.state.first_values = self.state.first_values, None
-        if first is not None and first[0] is task.near.points and first[1] == chunks[0]:
-            yield first[2]
-            chunks = chunks[1:]
-            del first
-        yield from self._evaluate(task, chunks, None)
 
     def _points_per_chunk(self, way: Way, near: Neighborhood) -> int:
         points, base = near.points, near.base
@@ -166,7 +160,6 @@ class Evaluator:
         return evaluate_by_map(self.workers, task, chunks, store)
 
 
-@contextlib.contextmanager
 def open_evaluator(
     execution: Execution,
     x: Array,
@@ -175,24 +168,39 @@ def open_evaluator(
     silent: bool = False,
     checkpoint: contextlib.AbstractContextManager[Checkpoint] | None = None,
     state: CallState | None = None,
-) -> Iterator[Evaluator]:
-    """Yield the evaluator of one call on the device of ``x``, with its own threads.
+) -> contextlib.AbstractContextManager[Evaluator]:
+    """Return the evaluator of one call on the device of ``x``, as a context.
 
     One evaluation counts as ``each`` of the caller's function. A ``silent`` evaluator
     does not warn of functions that are called with one point at a time. The call goes
     on from a ``state``, if there is one.
     """
     meter = ProgressMeter(execution.progress, each)
-    workers = execution.workers
+    state = CallState(silent) if state is None else state
+    evaluator = Evaluator(execution, meter, execution.workers, None, state)
+    if evaluator.is_plain and checkpoint is None and execution.progress is False:
+        device = on_device_of(x)
+        if device is NO_DEVICE:  # nothing to be opened or closed
+            return contextlib.nullcontext(evaluator)
+    return _with_resources(evaluator, x, checkpoint)
+
+
+@contextlib.contextmanager
+def _with_resources(
+    evaluator: Evaluator,
+    x: Array,
+    checkpoint: contextlib.AbstractContextManager[Checkpoint] | None,
+) -> Iterator[Evaluator]:
+    """Yield an evaluator on the device of ``x``, with its own threads and its file."""
+    workers = evaluator.workers
     try:
         with on_device_of(x), contextlib.ExitStack() as stack:
             file = None if checkpoint is None else stack.enter_context(checkpoint)
             if isinstance(workers, int):
                 workers = ThreadPoolExecutor(
-                    execution.worker_count, "xgrad", device_adopter(x)
+                    evaluator.execution.worker_count, "xgrad", device_adopter(x)
                 )
                 stack.enter_context(workers)
-            state = CallState(silent) if state is None else state
-            yield Evaluator(execution, meter, workers, file, state)
+            yield replace(evaluator, workers=workers, checkpoint=file)
     finally:
-        meter.close()
+        evaluator.meter.close()

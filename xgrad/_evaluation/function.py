@@ -15,6 +15,7 @@ from xgrad._arrays import (
     as_float,
     at_perturbed_points,
     common_namespace,
+    copied,
     from_host,
     hides_points,
     is_complex,
@@ -23,9 +24,10 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._evaluation.execution import Vectorized
+from xgrad._tracing import is_closed, released
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Function(Portable):
     """The caller's function of a tree of arrays, and the arrays it is evaluated at.
 
@@ -89,7 +91,9 @@ class Function(Portable):
 
     def evaluate(self, arguments: list[Any]) -> Array:
         """Call ``f`` with one array for each leaf, and convert its result."""
-        return self.convert_result(self.call_with(arguments))
+        tree = self.tree
+        argument = arguments[0] if tree is None else rebuild(tree, arguments)
+        return self.convert_result(self.call(argument))
 
     def call_with(self, arguments: list[Any]) -> Any:
         """Call ``f`` with one array for each leaf, put into the tree."""
@@ -103,9 +107,16 @@ class Function(Portable):
         The copy is needed because ``f`` may return one buffer again and again.
         """
         like = self.leaves[0]
+        # The usual cases, without the checks below: they take longer than a small `f`.
+        if type(like) is np.ndarray and isinstance(result, (np.ndarray, np.generic)):
+            if type(result) is np.ndarray and result.dtype == like.dtype:
+                return result.copy("K")
+            if isinstance(result, np.generic) and result.dtype == like.dtype:
+                return np.asarray(result)
+        if is_closed(result):  # one that the function has kept
+            result = released(result)
         if hides_points(result):
             return result
-        # The usual case, without the checks below: they take longer than a small `f`.
         if type(result) is type(like) and result.dtype == like.dtype:
             return copied(self.xp, result)
         if isinstance(result, (bool, int, float)) and not is_complex(self.xp, like):
@@ -163,15 +174,6 @@ def _advise(result: Any) -> str:
             "entries, by `stack`, or, if it is (loss, something else), the loss alone"
         )
     return f"a value of type {type(result).__name__}: return an array or a number"
-
-
-def copied(xp: Any, array: Array) -> Array:
-    """Return a copy of an array."""
-    # The method takes a tenth of the time of `asarray`, and each call of a function
-    # makes two copies.
-    if type(array) is np.ndarray:
-        return array.copy("K")
-    return xp.asarray(array, copy=True)
 
 
 def only_point(values: Array) -> Array:

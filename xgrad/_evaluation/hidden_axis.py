@@ -19,6 +19,7 @@ from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._evaluation.ways import Batch, Loop, Vmap, Way, require_base, shape_error
+from xgrad._tracing import is_closed
 
 
 class HiddenAxis(Way):
@@ -52,7 +53,12 @@ class HiddenAxis(Way):
             arguments = function.copy_leaves(without=near.leaf)
             standin = self._standin(trace, near.points, chunk)
             arguments[near.leaf] = wrap_like(standin, base)
-            result = function.convert_result(_call_traced(near, trace, arguments))
+            result = _call_traced(near, trace, arguments)
+            if is_closed(result):
+                raise RefusedError(
+                    "they belong to an earlier evaluation; keep none of them"
+                )
+            result = function.convert_result(result)
             if not hides_points(result):
                 # `f` does not depend on this leaf, or broke the chain of stand-ins:
                 # then the proof will see it.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import functools
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xgrad._arrays import Array
@@ -11,19 +12,25 @@ from xgrad._evaluation.function import Function
 from xgrad._evaluation.points import Points
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Neighborhood:
     """A function, and points that move the array with the number ``leaf``.
 
-    ``base`` is ``f(x)``. Chunks of the points share the ``memo`` of results at x; it is
-    not sent to other processes, since it knows its arrays by their identity.
+    ``base`` is ``f(x)``.
     """
 
     function: Function
     leaf: int
     points: Points
     base: Array
-    memo: Memo = field(default_factory=Memo)
+
+    @functools.cached_property
+    def memo(self) -> Memo:
+        """Results at x, which chunks of the points share.
+
+        It is not sent to other processes, since it knows its arrays by their identity.
+        """
+        return Memo()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -32,7 +39,7 @@ class Neighborhood:
 
     def at(self, points: Points) -> Neighborhood:
         """Return the neighborhood with other points around the same array."""
-        return replace(self, points=points, memo=Memo())
+        return replace(self, points=points)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what another process makes the value of, without the memo."""

@@ -12,12 +12,21 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, Portable, device_of, float_info, from_host, real_dtype
+from xgrad._arrays import (
+    Array,
+    Portable,
+    copied,
+    device_of,
+    float_info,
+    from_host,
+    real_dtype,
+    reshaped,
+)
 from xgrad._evaluation.chunk import Chunk
 from xgrad._kernels import find_kernel
 
@@ -27,7 +36,7 @@ from xgrad._kernels import find_kernel
 LARGE_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Points(Portable):
     """``base`` with one column moved by ``offset * step``, for every offset and column.
 
@@ -37,7 +46,8 @@ class Points(Portable):
     rows that move together. ``sides`` sends components close to a bound to one side:
     where it is 1 or -1, the offsets in ascending order become 1, 2, 3, ... times the
     side. ``box`` holds the lower and the upper bounds; an entry that would leave them
-    does not move. ``name`` is the array as the caller writes it.
+    does not move. ``name`` is the array as the caller writes it. ``count`` is the
+    number of columns, and ``total`` that of points.
     """
 
     xp: Any
@@ -51,21 +61,18 @@ class Points(Portable):
     box: tuple[Array, Array] | None = None
     name: str = "x"
     colored: bool = False
+    count: int = field(init=False)
+    total: int = field(init=False)
 
     @property
     def anchor(self) -> Array:
         """The array from which another process determines the namespace."""
         return self.base
 
-    @property
-    def count(self) -> int:
-        """Number of columns."""
-        return int(self.columns[0].shape[0]) if self.columns else 1
-
-    @property
-    def total(self) -> int:
-        """Number of points."""
-        return self.count * len(self.offsets) if math.prod(self.base.shape) else 0
+    def __post_init__(self) -> None:
+        self.count = int(self.columns[0].shape[0]) if self.columns else 1
+        is_empty = not math.prod(self.base.shape)
+        self.total = 0 if is_empty else self.count * len(self.offsets)
 
     @property
     def point_bytes(self) -> int:
@@ -146,6 +153,26 @@ class Points(Portable):
         points = xp.where(mask, coordinates[:, None, ...], self.base)
         return xp.reshape(points, (-1, *self.base.shape))
 
+    def each(self, chunk: Chunk) -> Iterator[Array]:
+        """Yield the points of a chunk, of which none shares memory with another."""
+        if not (self.by_entries and type(self.base) is np.ndarray):
+            batch = self.batch(chunk)
+            for i in range(chunk.size):
+                yield copied(self.xp, batch[i, ...])
+            return
+        columns = [ids[chunk.start : chunk.stop] for ids in self.columns]
+        positions = [ids.tolist() for ids in columns]
+        flat = self.base.ndim == 1
+        for i in range(chunk.first, chunk.last):
+            row = row_of(self.coordinates, i).reshape(-1)
+            values = [row[ids].tolist() for ids in columns]
+            for k in range(chunk.stop - chunk.start):
+                point = self.base.copy()
+                entries = point if flat else point.reshape(-1)
+                for ids, moved in zip(positions, values, strict=True):
+                    entries[ids[k]] = moved[k]
+                yield point
+
     def perturbed_entries(self, chunk: Chunk) -> tuple[Array, Array]:
         """Return the entries that the points of a chunk move, and their coordinates.
 
@@ -159,13 +186,13 @@ class Points(Portable):
             count = chunk.stop - chunk.start
             ids = self.columns[0][chunk.start : chunk.stop]
             values = self.coordinates[0][chunk.first : chunk.last, ...]
-            values = xp.reshape(values, (depth, -1))
+            values = reshaped(xp, values, (depth, -1))
             if self._has_all_columns:
                 values = values[:, chunk.start : chunk.stop]
             else:
                 values = xp.take(values, ids, axis=1)
             entries = xp.broadcast_to(ids[None, :], (depth, count))
-            return xp.reshape(entries, (-1, 1)), xp.reshape(values, (-1, 1))
+            return reshaped(xp, entries, (-1, 1)), reshaped(xp, values, (-1, 1))
         ids = xp.stack([ids[chunk.start : chunk.stop] for ids in self.columns], axis=1)
         count, width = ids.shape
         flat = xp.reshape(ids, (-1,))
@@ -207,16 +234,17 @@ class Points(Portable):
         as an additional first axis. Only for columns of one entry (in every row), and
         for the single column of all entries.
         """
-        base, step, sides, box = self._by_column
-        origin = self._select_columns(base, start, stop)
         if self.column_of_entry is None:
+            origin = self.base[None, ...]
             return origin, [block[:, None, ...] for block in self.coordinates]
         if not self.lead and self._has_all_columns:
-            # A view of the coordinates that exist already.
-            return origin, [
-                self.xp.reshape(block, (block.shape[0], -1))[:, start:stop]
+            # Views of the coordinates that exist already.
+            return reshaped(self.xp, self.base, (-1,))[start:stop], [
+                reshaped(self.xp, block, (block.shape[0], -1))[:, start:stop]
                 for block in self.coordinates
             ]
+        base, step, sides, box = self._by_column
+        origin = self._select_columns(base, start, stop)
         step = self._select_columns(step, start, stop)
         sides = self._select_columns(sides, start, stop)
         box = box and tuple(self._select_columns(bound, start, stop) for bound in box)
@@ -253,7 +281,9 @@ class Points(Portable):
     def _along_first_axis(self, numbers: Sequence[int], base: Array) -> Array:
         """Return numbers along a new first axis, to be broadcast against ``base``."""
         xp = self.xp
-        values = _as_first_axis(tuple(numbers), base.ndim)
+        if type(base) is np.ndarray and base.dtype.kind == "f":
+            return _as_first_axis(tuple(numbers), base.ndim, base.dtype)
+        values = _as_first_axis(tuple(numbers), base.ndim, np.float64)
         return from_host(xp, values, like=base, dtype=real_dtype(xp, base))
 
     @functools.cached_property
@@ -340,6 +370,8 @@ def concat_blocks(xp: Any, blocks: list[Array]) -> Array:
 
 
 @functools.lru_cache
-def _as_first_axis(numbers: tuple[int, ...], ndim: int) -> np.ndarray:
+def _as_first_axis(numbers: tuple[int, ...], ndim: int, dtype: Any) -> np.ndarray:
     """Return numbers along the first of 1 + ``ndim`` axes, on the host."""
-    return np.asarray(numbers, dtype=np.float64).reshape((-1, *(1,) * ndim))
+    values = np.asarray(numbers, dtype=dtype).reshape((-1, *(1,) * ndim))
+    values.flags.writeable = False  # calls share it
+    return values

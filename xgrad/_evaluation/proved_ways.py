@@ -174,7 +174,7 @@ def _gradient_key(shape: tuple[int, ...], char: str, switch: str | None) -> Any:
     return ("array_api_compat.numpy", 0, True, 1, name, leaves, (), switch)
 
 
-def proof_key(near: Neighborhood) -> Any:
+def proof_key(near: Neighborhood, switch: str | None) -> Any:
     """Return the key of a proof: namespace, leaf, kind of columns, dtypes, shapes."""
     function, points = near.function, near.points
     return (
@@ -185,7 +185,7 @@ def proof_key(near: Neighborhood) -> Any:
         _name_of(points.base.dtype),
         tuple((tuple(x.shape), _name_of(x.dtype)) for x in function.leaves),
         near.shape,
-        os.environ.get(SWITCH),
+        switch,
     )
 
 

@@ -21,7 +21,7 @@ Values = Generator[Array, None, None]
 Store = Callable[[int, Array], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ChunkTask:
     """All that a worker needs to evaluate any chunk of the points of one leaf.
 
@@ -75,6 +75,10 @@ class ChunkTask:
         way, near, state = self.way, self.near, self.state
         if not way.needs_proof:
             return way.evaluate(near, chunk)
+        if state.first_values is not None:
+            values = state.take_first_values(near, chunk)
+            if values is not None:
+                return values
         if state.loop_reason is None:
             try:
                 return way.evaluate(near, chunk)
@@ -91,7 +95,7 @@ def evaluate_in_turn(
     task: ChunkTask, chunks: list[Chunk], store: Store | None
 ) -> Values:
     """Evaluate chunks in this thread."""
-    most = max((chunk.size for chunk in chunks), default=1)
+    most = max([chunk.size for chunk in chunks], default=1)
     for number, chunk in enumerate(chunks):
         values, most = task.evaluate(chunk, most)
         if store is not None:

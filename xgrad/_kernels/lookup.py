@@ -16,7 +16,8 @@ from xgrad._arrays import LOG, is_cupy, is_numpy
 def find_kernel(name: str, xp: Any, dtype: Any) -> Callable[..., Any] | None:
     """Return a kernel; None if there is none for this library and dtype.
 
-    ``name`` is that of a loss, or "matches", "confusion_counts" or "perturbed_points".
+    ``name`` is that of a loss, or "matches", "confusion_counts", "perturbed_points" or
+    "sort_groups".
 
     The environment variable ``XGRAD_KERNELS`` is read when a name is asked for with a
     namespace and dtype for the first time, and the answer stays for the life of the

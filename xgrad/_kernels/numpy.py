@@ -14,6 +14,7 @@ from xgrad._kernels.numpy_errors import (
     mean_squared_error,
 )
 from xgrad._kernels.numpy_memory import Array
+from xgrad._kernels.numpy_ranks import sort_groups
 from xgrad._kernels.numpy_rows import FLOATS, cross_entropy, softmax_cross_entropy
 from xgrad._rules import all_in_range
 
@@ -22,6 +23,8 @@ def find(name: str, dtype: Any) -> Callable[..., Any] | None:
     """Return the kernel of this name, or None if it does not take this dtype."""
     if name == "perturbed_points":
         return perturbed_points
+    if name == "sort_groups":
+        return sort_groups
     if name in OF_LABELS:
         return OF_LABELS[name] if dtype.kind in "iu" else None
     return OF_FLOATS.get(name) if dtype in FLOATS else None

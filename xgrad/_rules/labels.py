@@ -130,16 +130,33 @@ def gather_labels(xp: Any, values: Array, index: Array) -> Array:
 
 
 def confusion_counts(
-    xp: Any, rows: Array, columns: Array, num_classes: int, weight: Array | None
+    xp: Any,
+    rows: Array,
+    columns: Array,
+    num_classes: int,
+    weight: Array | None,
+    ignored: Array | None = None,
 ) -> Array:
     """Count each pair of labels, or add up its weights: ``(num_classes, num_classes)``.
 
     ``rows`` and ``columns`` are 1-d, and in range. Counts are integers, or floats of a
-    library without `bincount`; sums of weights are floats.
+    library without `bincount`; sums of weights are floats. ``ignored`` is true where a
+    pair does not count.
     """
-    size = num_classes * num_classes
-    shape = (num_classes, num_classes)
-    pairs = rows * num_classes + columns
+    if ignored is not None and weight is None:
+        # Pairs that do not count are those of a class more, which is left out below.
+        rows = xp.where(ignored, num_classes, rows)
+        counts = _count_pairs(xp, rows, columns, num_classes + 1, num_classes, weight)
+        return counts[:num_classes, :]
+    return _count_pairs(xp, rows, columns, num_classes, num_classes, weight)
+
+
+def _count_pairs(
+    xp: Any, rows: Array, columns: Array, height: int, width: int, weight: Array | None
+) -> Array:
+    """Count pairs of numbers below ``height`` and ``width``, ``(height, width)``."""
+    size, shape = height * width, (height, width)
+    pairs = rows * width + columns
     if is_cupy(xp):
         import cupyx
 
@@ -158,8 +175,8 @@ def confusion_counts(
     # Other libraries have neither `bincount` nor `scatter_add`: a product of two masks
     # counts the rows in which both are true.
     ones = default_dtype(xp, "real floating", rows)
-    left = xp.astype(label_mask(xp, rows, num_classes), ones)
-    right = xp.astype(label_mask(xp, columns, num_classes), ones)
+    left = xp.astype(label_mask(xp, rows, height), ones)
+    right = xp.astype(label_mask(xp, columns, width), ones)
     if weight is not None:
         left = left * weight[:, None]
     return xp.matmul(xp.matrix_transpose(left), right)

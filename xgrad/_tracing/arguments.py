@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xgrad._arrays import unwrap
+from xgrad._arrays import is_cupy, is_numpy, unwrap
 from xgrad._tracing.tracer import Tracer
 
 NONE: Any = object()  # the default of arguments for which None is a value
@@ -45,6 +45,12 @@ def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
         raise getattr(x, "tracer", x).refuse(idiom, remedy)
 
 
+def answers_numpy(xp: Any) -> bool:
+    """Whether the functions of NumPy take the arrays of a namespace, as its own."""
+    # That of stand-ins hands over what stands for arrays of NumPy or CuPy.
+    return getattr(xp, "hides_points", False) is True or is_numpy(xp) or is_cupy(xp)
+
+
 def axis_of(x: Any, axis: int) -> int:
     """Return an axis of ``x``, counted from the front."""
     # Not `int`, which would take 1.5, too.
@@ -61,6 +67,30 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     if isinstance(axis, (tuple, list)):
         return tuple(axis_of(x, a) for a in axis)
     return (axis_of(x, axis),)
+
+
+class Bound:
+    """A function with constant arguments behind its operands.
+
+    All of one function are equal: at one operation of the caller's function they have
+    the same arguments every time, in objects of their own.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.options = options
+
+    def __call__(self, *operands: Any) -> Any:
+        return self.function(*operands, *self.args, **self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bound) and other.function is self.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from typing import Any
 
 from xgrad._arrays import call_unwrapped
 from xgrad._tracing.arguments import first_standin
+from xgrad._tracing.closed import any_closed, released
 from xgrad._tracing.creating import CREATORS, creator
 from xgrad._tracing.registry import FUNCTIONS, call
 
@@ -29,7 +30,7 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         # Asked for only once: what is stored below is what the next look-up sees first.
         attribute = getattr(self._xp, name)
-        if name in ("linalg", "fft"):
+        if name in ("linalg", "fft") and not self._path:
             attribute = Namespace(attribute, f"{name}.")
         # (Classes, such as dtypes, are what they are.)
         elif callable(attribute) and not isinstance(attribute, type):
@@ -51,6 +52,8 @@ def _dispatch(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(plain)
     def dispatch(*args: Any, **kwargs: Any) -> Any:
+        if any_closed((*args, *kwargs.values())):
+            return dispatch(*released(args), **released(kwargs))
         standin = first_standin((*args, *kwargs.values()))
         # A function of the caller may use one namespace for constants, too.
         if standin is None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from xgrad._tracing.arguments import tracer_of
+from xgrad._tracing.arguments import first_standin, tracer_of
 from xgrad._tracing.tracer import Tracer
 
 Function = Callable[..., Any]
@@ -73,10 +73,12 @@ def call(
     Refuse arguments that the function does not have by their names, and note the errors
     that it raises.
     """
+    out = None
     try:
         if "out" in kwargs or (len(args) > 2 and function in OUT):
-            args = _without_out(tracer, name, function, args, kwargs)
-        return function(*args, **kwargs)
+            args, out = _split_out(tracer, name, function, args, kwargs)
+        result = function(*args, **kwargs)
+        return result if out is None else write_into(out, result)
     except Exception as error:
         # A TypeError of the call itself has no frame below this one.
         here = error.__traceback__
@@ -89,13 +91,25 @@ def call(
         raise tracer.refuse(usage, "write it without") from None
 
 
-def _without_out(
+def _split_out(
     tracer: Tracer, name: str, function: Any, args: tuple[Any, ...], kwargs: Any
-) -> tuple[Any, ...]:
-    """Remove the argument ``out`` if it is None, else refuse it."""
+) -> tuple[tuple[Any, ...], Any]:
+    """Return the arguments without ``out``, and that; refuse a plain array as it."""
     out, position = kwargs.pop("out", None), OUT.get(function)
     if position is not None and len(args) > position:
         out, args = args[position], args[:position] + args[position + 1 :]
-    if out is not None:
-        raise tracer.refuse(f"{name}(out=)", "make a new array")
-    return args
+    if out is not None and first_standin((out,)) is not out:
+        raise tracer.refuse(
+            f"{name}(out=)", "make a new array, or it by `zeros_like(x)`"
+        )
+    return args, out
+
+
+def write_into(out: Any, result: Any) -> Any:
+    """Write a result into the whole of an array, in the dtype of that; return it."""
+    # By its attribute, because the class of stand-ins needs this module.
+    traced = getattr(type(result), "hides_points", False) is True
+    if traced and result.shape == out.shape:
+        return FUNCTIONS["in place"](out, result)
+    out[...] = result
+    return out

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from xgrad._arrays import Array, device_of
+from xgrad._arrays import Array, copied, device_of
+from xgrad._tracing.closed import any_closed, released
 from xgrad._tracing.namespace import namespace_of
 from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, Function, call
 from xgrad._tracing.tracer import Tracer
@@ -104,6 +105,8 @@ class StandIn:
     namespace = staticmethod(namespace_of)
 
     def __repr__(self) -> str:
+        if self.tracer.closed:
+            return repr(self.base)
         # Noted, not raised, so that debuggers can show it. A function that looks up
         # results by the text of x, or reads numbers from it, needs that of one point.
         self.tracer.refuse(
@@ -112,8 +115,18 @@ class StandIn:
         return f"<{self.shape} {self.dtype} at many points>"
 
     def __format__(self, spec: str) -> str:
+        if self.tracer.closed:
+            return format(self.base, spec)
         # Numbers have formats that arrays have not: the text stands for any of them.
         return repr(self)
+
+    def __str__(self) -> str:
+        return str(self.base) if self.tracer.closed else repr(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.tracer.closed:
+            return self.base.__reduce_ex__(protocol)
+        return super().__reduce_ex__(protocol)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -133,24 +146,63 @@ class StandIn:
 
     def sort(self, axis: int = -1, kind: str | None = None) -> None:
         """Sort in place, as the method of NumPy's arrays does."""
+        self._assign_result("sort", axis, kind)
+
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect") -> None:
+        """Partition in place, as the method of NumPy's arrays does."""
+        self._assign_result("partition", kth, axis, kind)
+
+    def _assign_result(self, name: str, *args: Any) -> None:
+        """Replace its content by the result of a function of itself."""
+        if self.tracer.closed:
+            self.base = self._call(name, *args)
+            return
         self.ensure_writable(None)
-        self.assign(self._call("sort", axis, kind))
+        self.assign(self._call(name, *args))
+
+    def __copy__(self) -> Any:
+        if self.tracer.closed:
+            return copied(self.tracer.xp, self.base)
+        return self.tracer.copy(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__copy__()
+
+    def __round__(self, digits: int | None = None) -> Any:
+        rounded = self._call("round", digits or 0)
+        return int(rounded) if digits is None else rounded
+
+    @property
+    def flat(self) -> Flat:
+        """All entries in the order of C, to read and to assign to."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        Flat(self)[:] = values
 
     def __getattr__(self, name: str) -> Any:
         """Return a method, which calls the function of its name."""
+        if self.tracer.closed:
+            return getattr(self.base, name)
         # Only those methods that NumPy's arrays have, whatever is registered.
         if name in METHODS:
             tracer, function = self.tracer, FUNCTIONS[name]
             return lambda *args, **kwargs: call(
                 tracer, name, function, (self.ensure_current(), *args), kwargs
             )
-        if not name.startswith("__"):
-            # Noted, not raised: `hasattr` and `getattr` with a default go on.
+        # What plain arrays have not, a question (`hasattr`, `getattr` with a default)
+        # has the right answer for.
+        if not name.startswith("__") and hasattr(self.base, name):
+            # Noted, not raised, since such a question goes on.
             self.tracer.refuse(f"the attribute `{name}`", "write it without")
         raise AttributeError(f"an array at many points has no attribute {name!r}")
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function of a given name with itself as its first argument."""
+        if self.tracer.closed:
+            function = PROPERTIES.get(name) or getattr(np, name)
+            return function(self.base, *args, **kwargs)
         array = self.ensure_current()
         return call(self.tracer, name, FUNCTIONS[name], (array, *args), kwargs)
 
@@ -158,6 +210,8 @@ class StandIn:
         self, ufunc: Any, method: str, *inputs: Any, **options: Any
     ) -> Any:
         # Elementary functions of one array are most of what functions call.
+        if has_closed(inputs):
+            return getattr(ufunc, method)(*released(inputs), **released(options))
         plain = method == "__call__" and len(inputs) == 1 and not options
         if plain and ufunc.nout == 1 and ufunc.signature is None:
             return apply(self, ufunc, *inputs)
@@ -167,6 +221,8 @@ class StandIn:
     def __array_function__(
         self, function: Any, types: Any, args: Any, kwargs: Any
     ) -> Any:
+        if any_closed((*args, *kwargs.values())):
+            return function(*released(args), **released(kwargs))
         # By the function itself, since several have one `__name__`.
         name = NUMPY_NAMES.get(function)
         if name is None and function in CREATION:
@@ -194,9 +250,17 @@ class StandIn:
         return call(self.tracer, "a kernel", FUNCTIONS["cupy reduction"], args, {})
 
     def __getitem__(self, key: Any) -> Any:
+        if self.tracer.closed or (type(key) not in PLAIN_KEYS and any_closed((key,))):
+            return released(self)[released(key)]
         return call(self.tracer, "getitem", FUNCTIONS["getitem"], (self, key), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if self.tracer.closed:
+            self.base = copied(self.tracer.xp, self.base)  # which others may share
+            self.base[released(key)] = released(value)
+            return
+        if any_closed((key, value)):
+            key, value = released((key, value))
         call(self.tracer, "setitem", FUNCTIONS["setitem"], (self, key, value), {})
 
     T = property(lambda self: self._call("transpose"), doc="Axes in reverse order.")
@@ -210,11 +274,44 @@ class StandIn:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Flat:
+    """All entries of an array in the order of C, as the attribute `flat` has them."""
+
+    def __init__(self, array: StandIn) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return self.array.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return FUNCTIONS["flatten"](self.array)[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        numbers = np.arange(len(self))[key]
+        places = np.unravel_index(numbers, self.array.shape)
+        if getattr(value, "ndim", 0) and value.size != np.size(numbers):
+            raise self.array.tracer.refuse(
+                "an assignment to `flat` of fewer or more entries", "give one for each"
+            )
+        self.array[places] = value
+
+
 METHODS = frozenset(
-    "all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum "
-    "diagonal dot flatten max mean min prod ptp ravel repeat reshape round squeeze "
-    "std sum swapaxes take trace transpose var".split()
+    "all any argmax argmin argpartition argsort astype choose clip compress conj "
+    "conjugate copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
+    "ptp put ravel repeat reshape round searchsorted squeeze std sum swapaxes take "
+    "trace transpose var view".split()
 )
+# The properties of arrays of which there are functions.
+PROPERTIES: dict[str, Any] = {
+    "transpose": operator.attrgetter("T"),
+    "matrix_transpose": operator.attrgetter("mT"),
+    "real": operator.attrgetter("real"),
+    "imag": operator.attrgetter("imag"),
+}
 OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
 
@@ -235,16 +332,32 @@ REFUSED = {
     "__array__": (
         "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
         "or a library that converts x to NumPy",
-        "use `stack` or `concat`, `zeros_like(x)`, and array functions",
+        "use `stack` or `concat`, `zeros_like(x)`, `a @ x` for a.dot(x), and array "
+        "functions",
     ),
     "__dlpack__": ("an export through DLPack", "use array functions"),
+    "__reduce_ex__": ("a copy by pickle", "copy by `x.copy()`"),
     "item": ("x.item()", "use the array"),
     "tolist": ("x.tolist()", "use the array"),
 }
 
 
+# Keys of an array that hold no other array.
+PLAIN_KEYS = frozenset({int, slice, type(...), type(None)})
+
+
+def has_closed(operands: tuple[Any, ...]) -> bool:
+    """Whether a stand-in among operands has outlived its call."""
+    for operand in operands:
+        if isinstance(operand, StandIn) and operand.tracer.closed:
+            return True
+    return False
+
+
 def apply(x: StandIn, function: Function, *operands: Any) -> Any:
     """Apply an operator or a ufunc, and note the errors that it raises."""
+    if has_closed(operands):
+        return function(*released(operands))
     try:
         # The one operator that is no function of entries.
         if function is operator.matmul:
@@ -280,6 +393,8 @@ def _add_operators() -> None:
     def in_place(function: Function) -> Any:
         def method(self: StandIn, other: Any) -> Any:
             new = apply(self, function, self, other)
+            if self.tracer.closed:
+                return new
             return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
 
         return method
@@ -287,9 +402,14 @@ def _add_operators() -> None:
     def unary(function: Function) -> Any:
         return lambda self: apply(self, function, self)
 
-    def refused(idiom: str, remedy: str) -> Any:
+    def refused(name: str, idiom: str, remedy: str) -> Any:
         def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
-            raise self.tracer.refuse(idiom, remedy)
+            if not self.tracer.closed:
+                raise self.tracer.refuse(idiom, remedy)
+            plain = getattr(self.base, name, None)
+            if plain is None:
+                raise TypeError(f"an array of dtype {self.dtype} has no {name}")
+            return plain(*args, **kwargs)
 
         return method
 
@@ -307,7 +427,7 @@ def _add_operators() -> None:
     for name in "neg pos abs invert".split():
         setattr(StandIn, f"__{name}__", unary(getattr(operator, name)))
     for name, (idiom, remedy) in REFUSED.items():
-        setattr(StandIn, name, refused(idiom, remedy))
+        setattr(StandIn, name, refused(name, idiom, remedy))
 
 
 _add_operators()

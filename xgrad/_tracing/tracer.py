@@ -103,10 +103,14 @@ class Tracer(Primitives):
     are linear.
 
     ``refusal`` is the first error that left a function, because it cannot be traced or
-    fails at some of the points.
+    fails at some of the points. Once the call is over, the tracer is ``closed``, and
+    the stand-ins that are kept act as their bases.
     """
 
+    closed = False
     overrides: ClassVar[dict[Function, Function]] = {}
+    # Whether there is one point alone, whose values may choose entries and branches.
+    knows_values: ClassVar[bool] = False
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -114,11 +118,26 @@ class Tracer(Primitives):
         self.linear = linear_functions(xp)
         self.refusal: Exception | None = None
 
-    def refuse(self, idiom: str, remedy: str = "") -> NotTraceableError:
-        """Return the error to raise, and note it in case the function catches it."""
-        error = NotTraceableError(idiom, remedy, caller_line())
+    def refuse(
+        self, idiom: str, remedy: str = "", place: str | None = None
+    ) -> NotTraceableError:
+        """Return the error to raise, and note it in case the function catches it.
+
+        ``place`` is the caller's line, if it is not the present one.
+        """
+        place = caller_line() if place is None else place
+        error = NotTraceableError(idiom, remedy, place)
         self.note(error)
         return error
+
+    def known_values(self, x: Operand, idiom: str, remedy: str) -> Any:
+        """Return the values of an operand as a plain array; refuse without any.
+
+        They are known where there is one point alone: then they may choose entries.
+        """
+        if getattr(type(x), "hides_points", False) is True:
+            raise self.refuse(idiom, remedy)
+        return x
 
     def note(self, error: Exception) -> None:
         """Note an error that leaves a function, in case the caller's one catches it.

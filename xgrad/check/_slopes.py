@@ -215,7 +215,7 @@ class CheckedFunction:
         return Slopes(analytic, measured, error, status, size, typical, rises, moves)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class RecordedResult(Result):
     """A derivative, and what ``f`` did on every rung, ``(columns, 2 * rungs)``.
 

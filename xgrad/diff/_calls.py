@@ -1,11 +1,16 @@
-"""Functions with further arguments, and functions that return more than a result."""
+"""Functions with further arguments, and functions that return more than a result.
+
+Both are partial functions, by which the memory of proofs knows the caller's own.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from xgrad._arrays import hides_points, perturbed, unwrap, wrap_like
+from xgrad._autodiff import substituted
 
 
 def with_arguments(f: Callable[..., Any], args: Any) -> Callable[[Any], Any]:
@@ -15,36 +20,46 @@ def with_arguments(f: Callable[..., Any], args: Any) -> Callable[[Any], Any]:
             f"`args` must be a tuple of further arguments of `f`; got "
             f"{type(args).__name__}: write `args=(a,)` for one"
         )
-    return (lambda x: f(x, *args)) if args else f
+    return functools.partial(_call_with, f, *args) if args else f
 
 
-class WithAux:
-    """A function that returns ``(result, aux)``: called, it returns the result.
+def _call_with(f: Callable[..., Any], *rest: Any) -> Any:
+    *args, x = rest
+    return f(x, *args)
 
-    ``aux`` is what it returned last at a point of the caller's choice.
-    """
 
-    aux: Any = None
+class Aux:
+    """What a function returns beside its result, at points of the caller's choice."""
 
-    def __init__(self, f: Callable[[Any], Any], like: Any) -> None:
-        self.f = f
-        self.like = like
+    value: Any = None
 
-    def __call__(self, x: Any) -> Any:
-        """Return the result, and keep the rest."""
-        pair = self.f(x)
-        if not (isinstance(pair, tuple) and len(pair) == 2):
-            raise TypeError(
-                "with has_aux=True `f` must return a tuple (result, aux); got "
-                f"{type(pair).__name__}"
-            )
-        if not perturbed.get():
-            self.aux = pair[1]
-        return pair[0]
+    def of(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return the function that returns the result alone."""
+        return functools.partial(_take_result, f, self)
 
-    def take_aux(self) -> Any:
-        """Return ``aux``, with arrays in place of those that were recorded."""
-        return _detached(self.aux, self.like)
+    def detached(self, like: Any) -> Any:
+        """Return the last value, with arrays in place of those that were recorded."""
+        return _detached(self.value, like)
+
+
+def _take_result(f: Callable[[Any], Any], aux: Aux, x: Any) -> Any:
+    pair = f(x)
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        raise TypeError(
+            "with has_aux=True `f` must return a tuple (result, aux); got "
+            f"{type(pair).__name__}"
+        )
+    if not perturbed.get():
+        aux.value = pair[1]
+    return pair[0]
+
+
+def copy_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return a copy of a function that sees substitutes; None if there can be none."""
+    if isinstance(f, functools.partial) and f.func in (_call_with, _take_result):
+        inner = copy_of(f.args[0])
+        return inner and functools.partial(f.func, inner, *f.args[1:])
+    return substituted(f)[0]
 
 
 def _detached(value: Any, like: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from xgrad._autodiff import is_nested, record
 from xgrad._differences import Plan
 from xgrad._evaluation import Function, caller_level, only_point, proved_ways
 from xgrad._tracing import NotTraceableError
+from xgrad.diff._calls import copy_of
 from xgrad.diff._native import record_natively
 from xgrad.diff._proof import Disagreement, Proof
 
@@ -72,6 +73,7 @@ class Attempt:
     """A way to record a function, which is remembered where it was proved right."""
 
     copies_constants: bool = False
+    substitutes: bool = False
     name = "autodiff"
     is_inherited = True
 
@@ -80,6 +82,11 @@ class Attempt:
 
         Raise `Inexact` where neither can be.
         """
+        if self.substitutes:
+            copy = copy_of(function.call)
+            if copy is None:
+                raise NotTraceableError("a function that cannot be copied")
+            function = replace(function, call=copy)
 
         def call(standins: list[Any]) -> Any:
             if not function.batched:
@@ -117,7 +124,12 @@ class Refused:
     is_inherited = False
 
 
-ATTEMPTS = (Attempt(), Attempt(copies_constants=True))
+ATTEMPTS = (
+    Attempt(),
+    Attempt(copies_constants=True),
+    Attempt(substitutes=True),
+    Attempt(substitutes=True, copies_constants=True),
+)
 
 
 class Exact(NamedTuple):
@@ -148,13 +160,16 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         raise Inexact(before.reason, before.disagrees, was_told=True)
     attempts = (before,) if isinstance(before, Attempt) else ATTEMPTS
     refused: Refused | None = None
-    evaluations = 0
+    evaluations, without = 0, set()
     for attempt in attempts:
+        if attempt.substitutes in without:
+            continue
         try:
             recording = attempt.record(function)
         except NotTraceableError as error:
             reason = f"{error.idiom}{error.place}: {error.remedy}"
             refused = refused or Refused(reason)
+            without.add(attempt.substitutes)
             continue
         evaluations += 1
         value = _value_of(function, recording)

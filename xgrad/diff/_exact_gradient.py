@@ -89,11 +89,12 @@ def exact_gradient(
     if not plan.full_output:
         warn_unless_ok("gradient", results, entries_of([name for name, _ in arrays]))
         return value, gradient, None
-    fields = (
+    error, step, status = (
         rebuild(x, [vars(result)[name] for result in results])
         for name in ("error", "step", "status")
     )
-    return value, gradient, Estimate(*fields, evaluations, "autodiff")
+    estimate = Estimate(error, step, status, evaluations, "autodiff")
+    return value, gradient, estimate
 
 
 def _require_shape(

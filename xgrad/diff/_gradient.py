@@ -53,7 +53,7 @@ from xgrad._evaluation import (
     row_columns,
 )
 from xgrad._quick import quick_gradient
-from xgrad.diff._calls import WithAux, with_arguments
+from xgrad.diff._calls import Aux, with_arguments
 from xgrad.diff._exact import Inexact, differences_instead, require_use
 from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
@@ -230,10 +230,10 @@ def gradient(
     if not one_of("has_aux", has_aux, (True, False)):
         _, slopes, estimate = _solve(call, x, sparsity, plan, execution)
         return (slopes, estimate) if full_output else slopes
-    pair = WithAux(call, leaves(x)[0][1])
-    _, slopes, estimate = _solve(pair, x, sparsity, plan, execution)
-    aux = pair.take_aux()
-    return (slopes, estimate, aux) if full_output else (slopes, aux)
+    aux = Aux()
+    _, slopes, estimate = _solve(aux.of(call), x, sparsity, plan, execution)
+    aux_at_x = aux.detached(leaves(x)[0][1])
+    return (slopes, estimate, aux_at_x) if full_output else (slopes, aux_at_x)
 
 
 def value_and_gradient(
@@ -297,9 +297,9 @@ max_bytes, workers, progress
     if not one_of("has_aux", has_aux, (True, False)):
         value, slopes, _ = _solve(call, x, sparsity, plan, execution)
         return value, slopes
-    pair = WithAux(call, leaves(x)[0][1])
-    value, slopes, _ = _solve(pair, x, sparsity, plan, execution)
-    return (value, pair.take_aux()), slopes
+    aux = Aux()
+    value, slopes, _ = _solve(aux.of(call), x, sparsity, plan, execution)
+    return (value, aux.detached(leaves(x)[0][1])), slopes
 
 
 def _solve(

@@ -6,6 +6,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+HEAD = "Parameters\n----------\n"
+ARRAYS = """\
+prediction, target : arrays
+    What a model says, and what is true, of the shapes and kinds told above. They may
+    be written as keywords.
+"""
 SHARED_PARAMETERS = """\
 reduction : {reductions}
     How the losses of all entries or rows are combined.
@@ -42,8 +48,8 @@ def document_shared_parameters(
         return None
     # Sections of a numpydoc docstring have an order: examples come last.
     text, examples, code = inspect.cleandoc(doc).partition("\n\nExamples\n--------")
-    if "\nParameters\n----------" not in text:
-        text += "\n\nParameters\n----------"
+    text += "\n" if HEAD in text else f"\n\n{HEAD}"
     listed = ", ".join(f'"{reduction}"' for reduction in reductions)
     shared = SHARED_PARAMETERS.format(reductions=f"{{{listed}}}")
-    return f"{text}\n{shared}{examples}{code}"
+    text = text.replace(HEAD, f"{HEAD}{ARRAYS}", 1)
+    return f"{text}{shared}{examples}{code}"

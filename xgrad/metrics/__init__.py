@@ -2,14 +2,15 @@
 
 The prediction comes first and the target second. In classification the prediction holds
 labels ``(N,)`` of any integer dtype, or scores ``(N, C)``, whose largest entry (the
-first of equal ones) is the label; the target holds labels ``(N,)``. Labels are always
-checked. Checking labels makes the host wait for the device once; without
-``num_classes=`` or scores it waits once more.
+first of equal ones) is the label; the target holds labels ``(N,)``, or one-hot rows
+``(N, C)``. Booleans are the labels 0 and 1. Labels are always checked. Checking labels
+makes the host wait for the device once; without ``num_classes=`` or scores it waits
+once more.
 
 ==================  ==================================================================
 ``num_classes``     number of classes; by default the columns of the scores, or one
                     more than the largest label
-``weight``          array ``(N,)``, the weight of each row
+``weight``          array ``(N,)``, the weight of each row: not negative, of any scale
 ``average``         ``"macro"`` (default) is the mean over all classes, ``"weighted"``
                     that mean weighted by the true rows of each class, ``"micro"`` pools
                     the counts of all classes, ``"binary"`` takes the class ``positive``
@@ -17,7 +18,14 @@ checked. Checking labels makes the host wait for the device once; without
 ``positive``        the class that ``average="binary"`` takes
 ``zero_division``   value of 0/0, where nothing can be counted: 0.0, 1.0, or nan, which
                     is left out of averages
+``ignore_index``    label of rows that do not count, whatever their prediction; it need
+                    not be the number of a class
+``labels``          the classes that an average is over, or with ``average=None`` those
+                    of the array; by default all
 ==================  ==================================================================
+
+A ratio lies in [0, 1] (Matthews' coefficient and Cohen's kappa in [-1, 1]) to the last
+bit, and is exactly 1 where nothing is wrong.
 
 In regression prediction and target hold numbers, ``(N,)`` or ``(N, K)``. Metrics of K
 outputs are averaged (``average="uniform"``), or given for each (``average=None``). The
@@ -31,7 +39,7 @@ give lazy results and need ``num_classes=``; wrong values then raise when the re
 computed.
 
 `Classification`, `Regression` and `Mean` compute the same for rows that come in
-batches.
+batches: write ``state = state.update(...)``.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -50,21 +58,30 @@ from xgrad.losses import pinball as pinball
 from xgrad.losses import poisson_nll as poisson_nll
 from xgrad.losses import root_mean_squared_error as root_mean_squared_error
 from xgrad.losses import smooth_l1 as smooth_l1
+from xgrad.metrics._class_ratios import balanced_accuracy as balanced_accuracy
+from xgrad.metrics._class_ratios import f1 as f1
+from xgrad.metrics._class_ratios import f_beta as f_beta
+from xgrad.metrics._class_ratios import jaccard as jaccard
+from xgrad.metrics._class_ratios import precision as precision
+from xgrad.metrics._class_ratios import recall as recall
+from xgrad.metrics._class_ratios import specificity as specificity
 from xgrad.metrics._classification import accuracy as accuracy
 from xgrad.metrics._classification import accuracy_interval as accuracy_interval
-from xgrad.metrics._classification import balanced_accuracy as balanced_accuracy
+from xgrad.metrics._classification import (
+    classification_report as classification_report,
+)
 from xgrad.metrics._classification import cohen_kappa as cohen_kappa
 from xgrad.metrics._classification import confusion_matrix as confusion_matrix
-from xgrad.metrics._classification import f1 as f1
-from xgrad.metrics._classification import f_beta as f_beta
 from xgrad.metrics._classification import matthews as matthews
-from xgrad.metrics._classification import precision as precision
-from xgrad.metrics._classification import recall as recall
-from xgrad.metrics._classification import specificity as specificity
 from xgrad.metrics._classification import top_k_accuracy as top_k_accuracy
 from xgrad.metrics._classification_state import Classification as Classification
-from xgrad.metrics._ranking import median_absolute_error as median_absolute_error
+from xgrad.metrics._medians import median_absolute_error as median_absolute_error
+from xgrad.metrics._ranking import PrecisionRecallCurve as PrecisionRecallCurve
+from xgrad.metrics._ranking import RocCurve as RocCurve
+from xgrad.metrics._ranking import average_precision as average_precision
+from xgrad.metrics._ranking import precision_recall_curve as precision_recall_curve
 from xgrad.metrics._ranking import roc_auc as roc_auc
+from xgrad.metrics._ranking import roc_curve as roc_curve
 from xgrad.metrics._regression import explained_variance as explained_variance
 from xgrad.metrics._regression import max_error as max_error
 from xgrad.metrics._regression import (
@@ -73,14 +90,20 @@ from xgrad.metrics._regression import (
 from xgrad.metrics._regression import r2_score as r2_score
 from xgrad.metrics._regression_state import Mean as Mean
 from xgrad.metrics._regression_state import Regression as Regression
+from xgrad.metrics._report import ClassificationReport as ClassificationReport
 
 __all__ = [
     "Classification",
+    "ClassificationReport",
     "Mean",
+    "PrecisionRecallCurve",
     "Regression",
+    "RocCurve",
     "accuracy",
     "accuracy_interval",
+    "average_precision",
     "balanced_accuracy",
+    "classification_report",
     "cohen_kappa",
     "confusion_matrix",
     "explained_variance",
@@ -89,6 +112,7 @@ __all__ = [
     "gaussian_nll",
     "half_squared_error",
     "huber",
+    "jaccard",
     "log_cosh",
     "matthews",
     "max_error",
@@ -100,9 +124,11 @@ __all__ = [
     "pinball",
     "poisson_nll",
     "precision",
+    "precision_recall_curve",
     "r2_score",
     "recall",
     "roc_auc",
+    "roc_curve",
     "root_mean_squared_error",
     "smooth_l1",
     "specificity",

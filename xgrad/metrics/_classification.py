@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from xgrad._arrays import ArrayT, cast, integer, one_of, public, quiet
-from xgrad._rules import Guard, weight_sum_check
+from xgrad._arrays import ArrayT, cast, integer, public, quiet
 from xgrad.metrics import _confusion
-from xgrad.metrics._classification_state import Classification, state_of_rows
-from xgrad.metrics._confusion import CONFIDENCE, Average, Normalize
+from xgrad.metrics._classification_state import state_of_rows
+from xgrad.metrics._confusion import CONFIDENCE, KappaWeights, Normalize
 from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
+from xgrad.metrics._report import ClassificationReport
 
 
 @public
@@ -20,6 +19,7 @@ def accuracy(
     *,
     num_classes: int | None = None,
     weight: Any = None,
+    ignore_index: int | None = None,
 ) -> ArrayT:
     """Fraction of rows that are classified correctly (weighted, if weights are given).
 
@@ -32,7 +32,7 @@ def accuracy(
     >>> accuracy(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]))
     np.float64(0.5)
     """
-    rows = as_labelled_rows(prediction, target, weight, num_classes)
+    rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
     return _accuracy(rows)
 
 
@@ -43,6 +43,7 @@ def accuracy_interval(
     *,
     num_classes: int | None = None,
     confidence: float = 0.95,
+    ignore_index: int | None = None,
 ) -> tuple[ArrayT, ArrayT]:
     """Lower and upper end of Wilson's confidence interval for the `accuracy`.
 
@@ -57,25 +58,32 @@ def accuracy_interval(
     >>> print(f"{low:.3f} to {high:.3f}")
     0.439 to 1.000
     """
-    rows = as_labelled_rows(prediction, target, None, num_classes)
-    xp = rows.xp
     # There are no weights here: the formula counts independent rows.
+    rows = as_labelled_rows(prediction, target, None, num_classes, ignore_index)
+    xp = rows.xp
     level = CONFIDENCE.validate("confidence", confidence)
-    fraction = cast(xp, _accuracy(rows), rows.sum_dtype)
-    total = xp.full_like(fraction, float(rows.count))
+    counts = _correct_and_wrong(rows)
     with quiet():
+        total = counts[0] + counts[1]
+        fraction = counts[0] / total
         low, high = _confusion.wilson_interval(xp, fraction, total, level)
     return cast(xp, low, rows.dtype), cast(xp, high, rows.dtype)
 
 
 @public
 def top_k_accuracy(
-    prediction: ArrayT, target: Any, *, k: int, weight: Any = None
+    prediction: ArrayT,
+    target: Any,
+    *,
+    k: int,
+    weight: Any = None,
+    ignore_index: int | None = None,
 ) -> ArrayT:
     """Fraction of rows whose true class is among the ``k`` largest scores.
 
     The prediction holds scores ``(N, C)``, and ``k`` is at most C. Of equal scores the
-    one with the smaller class comes first, as in `accuracy`, which is ``k=1``.
+    one with the smaller class comes first, as in `accuracy`, which is ``k=1``;
+    scikit-learn takes the larger class.
 
     Examples
     --------
@@ -83,7 +91,7 @@ def top_k_accuracy(
     >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2]]), np.array([1]), k=2)
     np.float64(1.0)
     """
-    rows = as_labelled_rows(prediction, target, weight)
+    rows = as_labelled_rows(prediction, target, weight, ignore_index=ignore_index)
     if not rows.has_scores:
         raise ValueError(
             "`prediction` must hold scores (N, C), but holds labels, which do not tell "
@@ -105,12 +113,13 @@ def confusion_matrix(
     num_classes: int | None = None,
     normalize: Normalize = None,
     weight: Any = None,
+    ignore_index: int | None = None,
 ) -> ArrayT:
     """Number of rows of each true class (row) that were given each label (column).
 
     Parameters
     ----------
-    prediction, target, num_classes, weight
+    prediction, target, num_classes, weight, ignore_index
         As described in `xgrad.metrics`.
     normalize : {"true", "pred", "all"}, optional
         Divide by the sums of the rows, of the columns, or by the total. A sum of 0
@@ -128,183 +137,9 @@ def confusion_matrix(
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]))
     array([[1, 1], [0, 1]])
     """
-    rows = as_labelled_rows(prediction, target, weight, num_classes)
+    rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
     matrix = state_of_rows(rows).confusion_matrix(normalize=normalize)
     return matrix if normalize is None else cast(rows.xp, matrix, rows.dtype)
-
-
-@public
-def precision(
-    prediction: ArrayT,
-    target: Any,
-    *,
-    num_classes: int | None = None,
-    weight: Any = None,
-    average: Average = "macro",
-    positive: int = 1,
-    zero_division: float = 0.0,
-) -> ArrayT:
-    """Fraction of rows given a label that truly have it, ``tp / (tp + fp)``.
-
-    Parameters, errors and result are described in `xgrad.metrics`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> precision(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
-    array([1. , 0.5])
-    """
-    state, rows = _count(prediction, target, num_classes, weight, average)
-    value = state.precision(
-        average=average, positive=positive, zero_division=zero_division
-    )
-    return cast(rows.xp, value, rows.dtype)
-
-
-@public
-def recall(
-    prediction: ArrayT,
-    target: Any,
-    *,
-    num_classes: int | None = None,
-    weight: Any = None,
-    average: Average = "macro",
-    positive: int = 1,
-    zero_division: float = 0.0,
-) -> ArrayT:
-    """Fraction of rows of a class that were given its label, ``tp / (tp + fn)``.
-
-    Parameters, errors and result are described in `xgrad.metrics`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> recall(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
-    array([0.5, 1. ])
-    """
-    state, rows = _count(prediction, target, num_classes, weight, average)
-    value = state.recall(
-        average=average, positive=positive, zero_division=zero_division
-    )
-    return cast(rows.xp, value, rows.dtype)
-
-
-@public
-def f1(
-    prediction: ArrayT,
-    target: Any,
-    *,
-    num_classes: int | None = None,
-    weight: Any = None,
-    average: Average = "macro",
-    positive: int = 1,
-    zero_division: float = 0.0,
-) -> ArrayT:
-    """Harmonic mean of precision and recall, ``2 tp / (2 tp + fp + fn)``.
-
-    Parameters, errors and result are described in `xgrad.metrics` (van Rijsbergen,
-    Information Retrieval, 2nd ed., chapter 7).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> f1(np.array([0, 1, 1]), np.array([0, 0, 1]))
-    np.float64(0.667)
-    """
-    return f_beta(
-        prediction,
-        target,
-        beta=1.0,
-        num_classes=num_classes,
-        weight=weight,
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-    )
-
-
-@public
-def f_beta(
-    prediction: ArrayT,
-    target: Any,
-    *,
-    beta: float,
-    num_classes: int | None = None,
-    weight: Any = None,
-    average: Average = "macro",
-    positive: int = 1,
-    zero_division: float = 0.0,
-) -> ArrayT:
-    """Precision and recall together, recall ``beta`` times as important.
-
-    The value is ``(1 + b**2) tp / ((1 + b**2) tp + b**2 fn + fp)``. A ``beta`` of 0
-    gives the precision, infinity the recall, and 1 `f1` (van Rijsbergen, Information
-    Retrieval, 2nd ed., chapter 7).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> f_beta(np.array([0, 1, 1]), np.array([0, 0, 1]), beta=2, average=None)
-    array([0.556, 0.833])
-    """
-    state, rows = _count(prediction, target, num_classes, weight, average)
-    value = state.f_beta(
-        beta=beta, average=average, positive=positive, zero_division=zero_division
-    )
-    return cast(rows.xp, value, rows.dtype)
-
-
-@public
-def specificity(
-    prediction: ArrayT,
-    target: Any,
-    *,
-    num_classes: int | None = None,
-    weight: Any = None,
-    average: Average = "macro",
-    positive: int = 1,
-    zero_division: float = 0.0,
-) -> ArrayT:
-    """Fraction of rows of other classes without the label, ``tn / (tn + fp)``.
-
-    Parameters, errors and result are described in `xgrad.metrics`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> specificity(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
-    array([1. , 0.5])
-    """
-    state, rows = _count(prediction, target, num_classes, weight, average)
-    value = state.specificity(
-        average=average, positive=positive, zero_division=zero_division
-    )
-    return cast(rows.xp, value, rows.dtype)
-
-
-@public
-def balanced_accuracy(
-    prediction: ArrayT,
-    target: Any,
-    *,
-    num_classes: int | None = None,
-    weight: Any = None,
-    zero_division: float = math.nan,
-) -> ArrayT:
-    """Mean of the recalls of the classes.
-
-    A class without rows has no recall: by default it is left out, with
-    ``zero_division=0.0`` it counts as a recall of 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
-    array(0.75)
-    """
-    state, rows = _count(prediction, target, num_classes, weight)
-    value = state.balanced_accuracy(zero_division=zero_division)
-    return cast(rows.xp, value, rows.dtype)
 
 
 @public
@@ -314,6 +149,7 @@ def matthews(
     *,
     num_classes: int | None = None,
     weight: Any = None,
+    ignore_index: int | None = None,
     zero_division: float = 0.0,
 ) -> ArrayT:
     """Matthews' correlation coefficient of predicted and true labels.
@@ -328,8 +164,8 @@ def matthews(
     >>> matthews(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
     array(0.577)
     """
-    state, rows = _count(prediction, target, num_classes, weight)
-    value = state.matthews(zero_division=zero_division)
+    rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
+    value = state_of_rows(rows).matthews(zero_division=zero_division)
     return cast(rows.xp, value, rows.dtype)
 
 
@@ -340,12 +176,17 @@ def cohen_kappa(
     *,
     num_classes: int | None = None,
     weight: Any = None,
+    weights: KappaWeights = None,
+    ignore_index: int | None = None,
     zero_division: float = 0.0,
 ) -> ArrayT:
     """Agreement of predicted and true labels beyond that of labels given at random.
 
     It lies between -1 and 1, and is undefined if all labels, predicted and true, are of
-    one class (Cohen, Educational and Psychological Measurement 20(1), 1960).
+    one class (Cohen, Educational and Psychological Measurement 20(1), 1960). Where the
+    classes are in order, ``weights`` counts a wrong label by its distance from the true
+    one: ``"linear"``, or ``"quadratic"``, its square (Cohen, Psychological Bulletin
+    70(4), 1968). The weights of rows are ``weight``.
 
     Examples
     --------
@@ -353,26 +194,46 @@ def cohen_kappa(
     >>> cohen_kappa(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
     array(0.5)
     """
-    state, rows = _count(prediction, target, num_classes, weight)
-    value = state.cohen_kappa(zero_division=zero_division)
+    rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
+    state = state_of_rows(rows)
+    value = state.cohen_kappa(weights=weights, zero_division=zero_division)
     return cast(rows.xp, value, rows.dtype)
 
 
-def _count(
-    prediction: Any,
+@public
+def classification_report(
+    prediction: ArrayT,
     target: Any,
-    num_classes: int | None,
-    weight: Any,
-    average: Average = None,
-) -> tuple[Classification, LabelledRows]:
-    """Return the counts of all rows as a state, and the rows."""
-    is_binary = one_of("average", average, _confusion.AVERAGES) == "binary"
-    # The labels of a binary call may all be 0, and there are two classes still.
-    rows = as_labelled_rows(
-        prediction, target, weight, num_classes, min_classes=2 if is_binary else 1
-    )
-    # A state computes in float64, and its callers cast to the dtype of the rows.
-    return state_of_rows(rows), rows
+    *,
+    names: Any = None,
+    num_classes: int | None = None,
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> ClassificationReport:
+    """Table of precision, recall, F1 and rows of each class, averages, and accuracy.
+
+    It prints as a table, in notebooks too, and is a mapping: ``report["cat"]["f1"]``.
+
+    Parameters
+    ----------
+    prediction, target, num_classes, weight, ignore_index
+        As described in `xgrad.metrics`.
+    names : sequence of str, optional
+        Names of the classes; by default their numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> classification_report(np.array([0, 1, 1]), np.array([0, 0, 1]))
+               precision     recall         f1    support
+           0      1.0000     0.5000     0.6667          2
+           1      0.5000     1.0000     0.6667          1
+       macro      0.7500     0.7500     0.6667          3
+    weighted      0.8333     0.6667     0.6667          3
+    accuracy      0.6667
+    """
+    rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
+    return state_of_rows(rows).report(names=names)
 
 
 def _accuracy(rows: LabelledRows, k: int | None = None) -> Any:
@@ -380,20 +241,15 @@ def _accuracy(rows: LabelledRows, k: int | None = None) -> Any:
 
     It is weighted if the rows are.
     """
+    counts = _correct_and_wrong(rows, k)
+    with quiet():
+        return cast(rows.xp, counts[0] / (counts[0] + counts[1]), rows.dtype)
+
+
+def _correct_and_wrong(rows: LabelledRows, k: int | None = None) -> Any:
+    """Return how many rows are right and how many wrong, or their weights."""
     if rows.count == 0:
         raise ValueError("the accuracy of no rows is undefined: skip the empty batch")
     # Without a confusion matrix, which grows with the square of the number of classes.
-    xp, weight = rows.xp, rows.weight()
     with quiet():
-        if weight is None and k is None:
-            return cast(xp, rows.count_correct() / rows.count, rows.dtype)
-        if weight is None:
-            is_correct = cast(xp, rows.is_correct(k), rows.sum_dtype)
-            return cast(xp, xp.sum(is_correct) / rows.count, rows.dtype)
-        guard = Guard(xp, active=True)
-        weight_sum = xp.sum(weight)
-        weight_sum = guard(weight_sum, [weight_sum_check(weight_sum)])
-        # Made along with the checks of labels, so that the host waits once.
-        is_correct = rows.is_correct(k, more_checks=guard.recorded)
-        is_correct = cast(xp, is_correct, rows.sum_dtype)
-        return cast(xp, xp.sum(is_correct * weight) / weight_sum, rows.dtype)
+        return rows.correct_and_wrong(k)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from xgrad._arrays import (
     Array,
@@ -21,11 +19,22 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad.metrics import _confusion
-from xgrad.metrics._confusion import BETA, CONFIDENCE, Average, Normalize
+from xgrad.metrics._confusion import (
+    BETA,
+    CONFIDENCE,
+    Average,
+    KappaWeights,
+    Normalize,
+    Ratio,
+)
 from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
-
-# The averages that `report` shows.
-AVERAGED: tuple[Literal["macro", "weighted"], ...] = ("macro", "weighted")
+from xgrad.metrics._regression_state import UNSEEN
+from xgrad.metrics._report import (
+    AVERAGED,
+    COLUMNS,
+    ClassificationReport,
+    class_names,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +52,10 @@ class Classification:
 
     Notes
     -----
-    ``update`` and ``+`` return new states, whose counts stay on their device. States
-    can be pickled, summed with ``sum``, and updated with Dask arrays. The methods give
-    the metrics of `xgrad.metrics` of the same names, over all rows seen.
+    ``update`` and ``+`` return new states: write ``state = state.update(...)``. Counts
+    stay on their device. States can be pickled, summed with ``sum``, and updated with
+    Dask arrays. The methods give the metrics of `xgrad.metrics` of the same names, over
+    all rows seen; before the first rows they raise ``ValueError``.
 
     Examples
     --------
@@ -66,12 +76,19 @@ class Classification:
 
     @public
     def update(
-        self, prediction: Any, target: Any, *, weight: Any = None
+        self,
+        prediction: Any,
+        target: Any,
+        *,
+        weight: Any = None,
+        ignore_index: int | None = None,
     ) -> Classification:
         """Return the state after more rows; arguments and errors as in `accuracy`."""
         # Rows of another library than before are refused before they are counted.
         common_namespace(prediction=prediction, **drop_none(counts=self.counts))
-        rows = as_labelled_rows(prediction, target, weight, self.num_classes)
+        rows = as_labelled_rows(
+            prediction, target, weight, self.num_classes, ignore_index
+        )
         return self + state_of_rows(rows)
 
     def __add__(self, other: Classification) -> Classification:
@@ -118,9 +135,14 @@ class Classification:
             fraction = _confusion.accuracy(xp, matrix, math.nan)
             return _confusion.wilson_interval(xp, fraction, xp.sum(matrix), level)
 
-    def balanced_accuracy(self, *, zero_division: float = math.nan) -> Any:
+    def balanced_accuracy(
+        self,
+        *,
+        zero_division: float = math.nan,
+        labels: Sequence[int] | None = None,
+    ) -> Any:
         """Return the mean of the recalls of the classes."""
-        return self.recall(zero_division=zero_division)
+        return self.recall(zero_division=zero_division, labels=labels)
 
     def precision(
         self,
@@ -128,9 +150,12 @@ class Classification:
         average: Average = "macro",
         positive: int = 1,
         zero_division: float = 0.0,
+        labels: Sequence[int] | None = None,
     ) -> Any:
         """Return the fraction of rows given a label that truly have it."""
-        return self._average(_confusion.precision, average, positive, zero_division)
+        return self._average(
+            _confusion.precision, average, positive, zero_division, labels
+        )
 
     def recall(
         self,
@@ -138,9 +163,12 @@ class Classification:
         average: Average = "macro",
         positive: int = 1,
         zero_division: float = 0.0,
+        labels: Sequence[int] | None = None,
     ) -> Any:
         """Return the fraction of rows of a class that were given its label."""
-        return self._average(_confusion.recall, average, positive, zero_division)
+        return self._average(
+            _confusion.recall, average, positive, zero_division, labels
+        )
 
     def specificity(
         self,
@@ -148,9 +176,25 @@ class Classification:
         average: Average = "macro",
         positive: int = 1,
         zero_division: float = 0.0,
+        labels: Sequence[int] | None = None,
     ) -> Any:
         """Return the fraction of rows of other classes without the label."""
-        return self._average(_confusion.specificity, average, positive, zero_division)
+        return self._average(
+            _confusion.specificity, average, positive, zero_division, labels
+        )
+
+    def jaccard(
+        self,
+        *,
+        average: Average = "macro",
+        positive: int = 1,
+        zero_division: float = 0.0,
+        labels: Sequence[int] | None = None,
+    ) -> Any:
+        """Return the rows of a class given its label, over rows that have either."""
+        return self._average(
+            _confusion.jaccard, average, positive, zero_division, labels
+        )
 
     def f1(
         self,
@@ -158,10 +202,11 @@ class Classification:
         average: Average = "macro",
         positive: int = 1,
         zero_division: float = 0.0,
+        labels: Sequence[int] | None = None,
     ) -> Any:
         """Return the harmonic mean of precision and recall."""
         ratio = _confusion.f_beta(1.0)
-        return self._average(ratio, average, positive, zero_division)
+        return self._average(ratio, average, positive, zero_division, labels)
 
     def f_beta(
         self,
@@ -170,10 +215,11 @@ class Classification:
         average: Average = "macro",
         positive: int = 1,
         zero_division: float = 0.0,
+        labels: Sequence[int] | None = None,
     ) -> Any:
         """Return precision and recall together, recall ``beta`` times as important."""
         ratio = _confusion.f_beta(BETA.validate("beta", beta))
-        return self._average(ratio, average, positive, zero_division)
+        return self._average(ratio, average, positive, zero_division, labels)
 
     def matthews(self, *, zero_division: float = 0.0) -> Any:
         """Return Matthews' correlation coefficient of predicted and true labels."""
@@ -181,55 +227,32 @@ class Classification:
         with quiet():
             return _confusion.matthews(xp, matrix, zero_division)
 
-    def cohen_kappa(self, *, zero_division: float = 0.0) -> Any:
+    def cohen_kappa(
+        self, *, weights: KappaWeights = None, zero_division: float = 0.0
+    ) -> Any:
         """Return Cohen's kappa: agreement beyond that of labels given at random."""
         xp, matrix = self._matrix()
         with quiet():
-            return _confusion.cohen_kappa(xp, matrix, zero_division)
+            return _confusion.cohen_kappa(xp, matrix, weights, zero_division)
 
-    def report(self, *, names: Any = None) -> dict[str, Any]:
-        """Print a table of the classes, and return it.
+    def report(self, *, names: Any = None) -> ClassificationReport:
+        """Return a table of the classes, which prints as such and is a mapping.
 
         Parameters
         ----------
         names : sequence of str, optional
             Names of the classes; by default their numbers.
-
-        Returns
-        -------
-        dict
-            For each class, and for ``"macro"`` and ``"weighted"`` averages, a dict with
-            ``precision``, ``recall``, ``f1`` and ``support`` (the number of its rows,
-            or their weight), and the ``"accuracy"``: Python numbers.
         """
-        if names is None:
-            names = range(self.num_classes)
-        try:
-            # One more than is needed tells too many, of an endless iterator as well.
-            labels = [str(n) for n in itertools.islice(names, self.num_classes + 1)]
-        except TypeError:
-            raise TypeError(
-                f"`names` must be {self.num_classes} names; got {names!r}"
-            ) from None
-        reserved = {*AVERAGED, "accuracy"}  # other keys of the dict
-        usable = {*labels} - reserved
-        if len(usable) != self.num_classes or len(labels) > self.num_classes:
-            raise ValueError(
-                f"`names` must be {self.num_classes} different names, none of which is "
-                f"one of {sorted(reserved)}; got {names!r}"
-            )
+        names = class_names(names, self.num_classes)
         # One copy of the counts from the device serves all metrics.
-        counts = None if self.counts is None else to_numpy(self.counts)
-        host = replace(self, counts=counts)
+        host = replace(self, counts=to_numpy(self._seen_counts()))
         # As they are: integers are printed as such.
         _, matrix = host._matrix(wide=False)
         support = matrix.sum(axis=1).tolist()
-        data = dict(zip(labels, host._columns(None, support), strict=True))
+        data = dict(zip(names, host._columns(None, support), strict=True))
         for average in AVERAGED:
             data[average] = host._columns(average, [sum(support)])[0]
-        report: dict[str, Any] = {**data, "accuracy": float(host.accuracy())}
-        print(_format_report(report))
-        return report
+        return ClassificationReport(data | {"accuracy": float(host.accuracy())})
 
     def _columns(self, average: Average, support: list[Any]) -> list[dict[str, Any]]:
         """Return dicts of precision, recall and F1 of each class, or of an average."""
@@ -237,26 +260,35 @@ class Classification:
             to_numpy(metric(average=average)).reshape(-1).tolist()
             for metric in (self.precision, self.recall, self.f1)
         ]
-        names = ("precision", "recall", "f1", "support")
         rows = zip(*metrics, support, strict=True)
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
     def _average(
-        self, ratio: _confusion.Ratio, average: Average, positive: int, fill: float
+        self,
+        ratio: Ratio,
+        average: Average,
+        positive: int,
+        zero_division: float,
+        labels: Sequence[int] | None,
     ) -> Any:
         """Return a ratio of counts, averaged over the classes as asked."""
         positive = _confusion.require_average(average, self.num_classes, positive)
+        classes = _confusion.require_classes(labels, self.num_classes, average)
         xp, matrix = self._matrix()
         with quiet():
-            return _confusion.average_ratio(xp, matrix, ratio, average, positive, fill)
+            return _confusion.average_ratio(
+                xp, matrix, ratio, average, positive, zero_division, classes
+            )
+
+    def _seen_counts(self) -> Array:
+        """Return the counts; raise if no rows were seen."""
+        if self.counts is None:
+            raise ValueError(UNSEEN)
+        return self.counts
 
     def _matrix(self, *, wide: bool = True) -> tuple[Any, Array]:
         """Return the namespace and the counts, with ``wide`` as floats to divide."""
-        # Before the first rows no library is known, and NumPy is always there.
-        if self.counts is None:
-            counts = np.zeros((self.num_classes, self.num_classes), dtype=np.int64)
-        else:
-            counts = self.counts
+        counts = self._seen_counts()
         xp = common_namespace(counts=counts)
         if wide:
             counts = cast(xp, counts, wide_dtype(xp, counts, xp.float32))
@@ -267,17 +299,3 @@ def state_of_rows(rows: LabelledRows) -> Classification:
     """Return the state of the rows of one call."""
     with quiet():
         return Classification(rows.num_classes, rows.confusion_matrix())
-
-
-def _format_report(data: dict[str, Any]) -> str:
-    """Return the text of a report, a line for each class and average."""
-    columns = ("precision", "recall", "f1", "support")
-    rows = {name: row for name, row in data.items() if isinstance(row, dict)}
-    width = max(len("accuracy"), *map(len, rows))
-    lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
-    for name, row in rows.items():
-        # Counts have no decimals, weights may.
-        cells = [f"{row[c]:11.4f}" for c in columns[:3]] + [f"{row['support']:11.6g}"]
-        lines.append(f"{name:>{width}}" + "".join(cells))
-    lines.append(f"{'accuracy':>{width}}{data['accuracy']:11.4f}")
-    return "\n".join(lines)

@@ -1,52 +1,71 @@
 """Metrics of classification, computed from the counts of a confusion matrix alone.
 
-Rows of the matrix are true classes and columns predicted ones. For each class, *hits*
-are the rows that truly have the label they were given (true positives), *predicted* all
-rows that were given the label, and *support* all rows of the class.
+Rows of the matrix are true classes and columns predicted ones. A ratio is ``a / (a +
+b)`` of two sums that are not negative: it cannot leave [0, 1], whatever was rounded,
+and is 1 exactly where ``b`` is 0.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from xgrad._arrays import Array, one_of, python_float
+from xgrad._arrays import (
+    Array,
+    default_dtype,
+    device_of,
+    float_info,
+    floor_power_of_two,
+    from_host,
+    integer,
+    one_of,
+    python_float,
+)
 from xgrad._rules import Number
 
 Average = Literal["macro", "micro", "weighted", "binary"] | None
 Normalize = Literal["true", "pred", "all"] | None
 AVERAGES = ("macro", "micro", "weighted", "binary", None)
-# Takes hits, predicted and support of each class, and the number of all rows; returns
-# the numerator and the denominator of a metric.
-Ratio = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+KappaWeights = Literal["linear", "quadratic"] | None
 # The interval would be infinite for a confidence of 1, or for one that rounds to it.
 CONFIDENCE = Number("lie between 0 and 1", lambda v: v > 0 and (1 + v) / 2 < 1)
 BETA = Number("be at least 0", lambda v: v >= 0)
 
 
-def precision(
-    hits: Array, predicted: Array, support: Array, total: Array
-) -> tuple[Array, Array]:
-    """Return hits, over the rows that were given the label."""
-    return hits, predicted
+class Outcomes(NamedTuple):
+    """Rows by what a class says of them: arrays ``(C,)``, or numbers of all classes."""
+
+    tp: Array  # true positives: of the class, and given its label
+    fp: Array  # of another class, and given the label
+    fn: Array  # of the class, and given another label
+    tn: Array  # of another class, and given another label
 
 
-def recall(
-    hits: Array, predicted: Array, support: Array, total: Array
-) -> tuple[Array, Array]:
-    """Return hits, over the rows of the class."""
-    return hits, support
+# Returns the two sums of which a metric is the ratio ``a / (a + b)``.
+Ratio = Callable[[Outcomes], tuple[Array, Array]]
 
 
-def specificity(
-    hits: Array, predicted: Array, support: Array, total: Array
-) -> tuple[Array, Array]:
-    """Return rows of other classes without the label, over all rows of others."""
-    others = total - support
-    return others - (predicted - hits), others
+def precision(rows: Outcomes) -> tuple[Array, Array]:
+    """Return the terms of ``tp / (tp + fp)``."""
+    return rows.tp, rows.fp
+
+
+def recall(rows: Outcomes) -> tuple[Array, Array]:
+    """Return the terms of ``tp / (tp + fn)``."""
+    return rows.tp, rows.fn
+
+
+def specificity(rows: Outcomes) -> tuple[Array, Array]:
+    """Return the terms of ``tn / (tn + fp)``."""
+    return rows.tn, rows.fp
+
+
+def jaccard(rows: Outcomes) -> tuple[Array, Array]:
+    """Return the terms of ``tp / (tp + fp + fn)``."""
+    return rows.tp, rows.fp + rows.fn
 
 
 def f_beta(beta: float) -> Ratio:
@@ -55,12 +74,43 @@ def f_beta(beta: float) -> Ratio:
     # the square of a large one would overflow.
     weight = 1 / (1 + 1 / beta / beta) if beta > 1 else beta**2 / (1 + beta**2)
 
-    def ratio(
-        hits: Array, predicted: Array, support: Array, total: Array
-    ) -> tuple[Array, Array]:
-        return hits, weight * support + (1 - weight) * predicted
+    def ratio(rows: Outcomes) -> tuple[Array, Array]:
+        return rows.tp, weight * rows.fn + (1 - weight) * rows.fp
 
     return ratio
+
+
+def scale(xp: Any, matrix: Array) -> Array:
+    """Return the counts over a power of two that is close to the largest of them.
+
+    No product of a few sums of them overflows or vanishes then, whatever the scale of
+    the weights, and no digit is lost.
+    """
+    largest = xp.max(matrix)
+    tiny = float_info(xp, matrix.dtype).tiny
+    return matrix / floor_power_of_two(xp, xp.where(largest < tiny, tiny, largest))
+
+
+def outcomes(xp: Any, matrix: Array) -> Outcomes:
+    """Return the outcomes of each class, none of them by subtracting sums."""
+    own = _is_diagonal(xp, matrix)
+    wrong = xp.where(own, 0.0, matrix)
+    # Of the rows of each class, those that were not given the label of the column. A
+    # row with a single entry leaves exactly 0.
+    elsewhere = xp.sum(matrix, axis=1)[:, None] - matrix
+    return Outcomes(
+        tp=diagonal(xp, matrix),
+        fp=xp.sum(wrong, axis=0),
+        fn=xp.sum(wrong, axis=1),
+        tn=xp.sum(xp.where(own, 0.0, elsewhere), axis=0),
+    )
+
+
+def _is_diagonal(xp: Any, matrix: Array) -> Array:
+    """Return booleans ``(C, C)``, true on the diagonal."""
+    index = default_dtype(xp, "indexing", matrix)
+    classes = xp.arange(matrix.shape[0], dtype=index, device=device_of(matrix))
+    return classes[:, None] == classes
 
 
 def require_average(average: Average, num_classes: int, positive: Any) -> int:
@@ -77,6 +127,31 @@ def require_average(average: Average, num_classes: int, positive: Any) -> int:
     return int(one_of("positive", positive, (0, 1)))
 
 
+def require_classes(
+    labels: Sequence[int] | None, num_classes: int, average: Average
+) -> list[int] | None:
+    """Return the classes that an average is over as integers; None means all."""
+    if labels is None:
+        return None
+    if average == "binary":
+        raise ValueError(
+            'average="binary" takes the class `positive` alone: leave `labels` out'
+        )
+    try:
+        classes = [integer("labels", label, least=None) for label in labels]
+    except TypeError:
+        raise TypeError(
+            f"`labels` must be a sequence of class numbers; got {labels!r}"
+        ) from None
+    is_fit = 0 < len({*classes}) == len(classes)
+    if not (is_fit and all(0 <= label < num_classes for label in classes)):
+        raise ValueError(
+            f"`labels` must be different classes in [0, {num_classes}), at least one; "
+            f"got {labels!r}"
+        )
+    return classes
+
+
 def average_ratio(
     xp: Any,
     matrix: Array,
@@ -84,73 +159,100 @@ def average_ratio(
     average: Average,
     positive: int,
     zero_division: float,
+    classes: list[int] | None = None,
 ) -> Any:
     """Return a ratio of counts: an average over the classes, or ``(C,)`` for None."""
     fill = require_zero_division(zero_division)
-    hits = diagonal(xp, matrix)
-    predicted, support = xp.sum(matrix, axis=0), xp.sum(matrix, axis=1)
-    # Summed from the support, so that weights of a class that has all rows leave
-    # exactly 0 for the others, whatever was rounded.
-    total = xp.sum(support)
-    counts = (hits, predicted, support)
+    rows = outcomes(xp, scale(xp, matrix))
+    if classes is not None:
+        index = from_host(xp, classes, like=matrix)
+        rows = Outcomes(*(xp.take(count, index) for count in rows))
     if average == "micro":
         # Pooled over the classes, every row is there once for each of them.
-        counts = tuple(xp.sum(count) for count in counts)
-        total = total * matrix.shape[0]
-    result = divide(xp, *ratio(*counts, total), fill)
+        rows = Outcomes(*(xp.sum(count) for count in rows))
+    result = share(xp, *ratio(rows), fill)
     if average == "binary":
         return result[positive]
     if average in ("macro", "weighted"):
-        weights = support if average == "weighted" else None
-        return _mean_over_classes(xp, result, weights, fill)
+        support = rows.tp + rows.fn if average == "weighted" else None
+        return mean_over_classes(xp, result, support, fill)
     return result
 
 
-def _mean_over_classes(
-    xp: Any, values: Array, weights: Array | None, fill: float
+def mean_over_classes(
+    xp: Any, values: Array, support: Array | None, fill: float
 ) -> Array:
-    """Return the weighted mean, without undefined values if these are nan."""
+    """Return the mean of values in [0, 1], without undefined ones if these are nan."""
+    weights = xp.ones_like(values) if support is None else support
     if math.isnan(fill):
         undefined = xp.isnan(values)
-        weights = xp.ones_like(values) if weights is None else weights
         weights = xp.where(undefined, 0.0, weights)
         values = xp.where(undefined, 0.0, values)
-    if weights is None:
-        return xp.mean(values)
-    return divide(xp, xp.sum(values * weights), xp.sum(weights), fill)
+    total = xp.sum(weights)
+    mean = divide(xp, xp.sum(values * weights), total, fill)
+    # The weights may be rounded apart from their products.
+    return xp.where(mean > 1, 1.0, mean)
 
 
 def accuracy(xp: Any, matrix: Array, zero_division: float) -> Array:
     """Return the fraction of rows that are classified correctly."""
-    correct = xp.sum(diagonal(xp, matrix))
+    rows = outcomes(xp, scale(xp, matrix))
     fill = require_zero_division(zero_division)
-    return divide(xp, correct, xp.sum(matrix), fill)
+    return share(xp, xp.sum(rows.tp), xp.sum(rows.fn), fill)
 
 
 def matthews(xp: Any, matrix: Array, zero_division: float) -> Array:
     """Return the correlation of predicted and true labels."""
-    support, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
-    hits = diagonal(xp, matrix)
-    covariance = xp.sum(hits) * xp.sum(support) - xp.sum(support * predicted)
+    matrix = scale(xp, matrix)
+    rows = outcomes(xp, matrix)
+    support, predicted = rows.tp + rows.fn, rows.tp + rows.fp
+    own = _is_diagonal(xp, matrix)
+    others, predicted_others = (
+        xp.sum(xp.where(own, 0.0, count[None, :]), axis=1)
+        for count in (support, predicted)
+    )
+    # trace * total - sum(support * predicted), without what both have in common: of
+    # right labels nothing is subtracted.
+    covariance = xp.sum(rows.tp * others) - xp.sum(support * rows.fp)
     # sum(n)**2 - sum(n**2), as a sum of products without a sign: exactly 0 where all
     # rows are of one class.
-    variances = [xp.sum(n * (xp.sum(n) - n)) for n in (predicted, support)]
-    # Roots before the product, which grows like the fourth power of the number of rows:
-    # in float32 it would overflow from 5e9 rows on.
-    spread = variances[0] ** 0.5 * variances[1] ** 0.5
-    return divide(xp, covariance, spread, require_zero_division(zero_division))
+    variance = xp.sum(support * others)
+    predicted_variance = xp.sum(predicted * predicted_others)
+    larger = xp.maximum(variance, predicted_variance)
+    smaller = xp.minimum(variance, predicted_variance)
+    # The root of a quotient is exactly 1 where both are equal.
+    correlation = divide(xp, covariance, larger, 0.0)
+    correlation = divide(xp, correlation, divide(xp, smaller, larger, 0.0) ** 0.5, 0.0)
+    fill = require_zero_division(zero_division)
+    return xp.where(smaller == 0, fill, _between_signs(xp, correlation))
 
 
-def cohen_kappa(xp: Any, matrix: Array, zero_division: float) -> Array:
+def _between_signs(xp: Any, values: Array) -> Array:
+    """Return the values, cut to [-1, 1]; nan stays nan."""
+    values = xp.where(values > 1, 1.0, values)
+    return xp.where(values < -1, -1.0, values)
+
+
+def cohen_kappa(
+    xp: Any, matrix: Array, weights: KappaWeights, zero_division: float
+) -> Array:
     """Return the agreement beyond that of labels given at random."""
+    one_of("weights", weights, (None, "linear", "quadratic"))
+    matrix = scale(xp, matrix)
+    classes = xp.arange(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
+    distance = xp.abs(classes[:, None] - classes)
+    penalty = {
+        None: xp.astype(distance != 0, matrix.dtype),
+        "linear": distance,
+        "quadratic": distance**2,
+    }[weights]
     support, predicted = xp.sum(matrix, axis=1), xp.sum(matrix, axis=0)
-    total, hits = xp.sum(support), diagonal(xp, matrix)
     # As 1 - disagreement / disagreement by chance: both are sums without a sign, so
     # that the denominator is exactly 0 where all rows are of one class.
-    wrong = xp.sum(support - hits) * total
-    wrong_by_chance = xp.sum(support * (xp.sum(predicted) - predicted))
+    wrong = xp.sum(penalty * matrix) * xp.sum(support)
+    wrong_by_chance = xp.sum(support * xp.sum(penalty * predicted, axis=1))
     fill = require_zero_division(zero_division)
-    kappa = 1 - divide(xp, wrong, wrong_by_chance, 0.0)
+    kappa = _between_signs(xp, 1 - divide(xp, wrong, wrong_by_chance, 0.0))
     return xp.where(wrong_by_chance == 0, fill, kappa)
 
 
@@ -159,6 +261,7 @@ def normalize_counts(xp: Any, matrix: Array, normalize: Normalize) -> Array:
     one_of("normalize", normalize, (None, "true", "pred", "all"))
     if normalize is None:
         return matrix
+    matrix = scale(xp, matrix)
     axis = {"true": 1, "pred": 0, "all": None}[normalize]
     return divide(xp, matrix, xp.sum(matrix, axis=axis, keepdims=True), 0.0)
 
@@ -177,6 +280,11 @@ def wilson_interval(
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
     # For a fraction of 0 or 1 rounding may put an end just outside of [0, 1].
     return xp.clip(low, 0.0, 1.0), xp.clip(high, 0.0, 1.0)
+
+
+def share(xp: Any, part: Array, rest: Array, fill: float) -> Array:
+    """Return ``part / (part + rest)``, and ``fill`` where both are 0."""
+    return divide(xp, part, part + rest, fill)
 
 
 def divide(xp: Any, numerator: Array, denominator: Array, fill: float) -> Array:

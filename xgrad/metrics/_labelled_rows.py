@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from xgrad._arrays import (
     Array,
@@ -17,10 +17,11 @@ from xgrad._arrays import (
     default_dtype,
     device_of,
     drop_none,
+    integer,
+    is_boolean,
     is_dask,
     is_floating,
     is_numpy,
-    losses_of_blocks,
     require_known_shapes,
     summarize_blocks,
     wide_dtype,
@@ -28,17 +29,24 @@ from xgrad._arrays import (
 from xgrad._kernels import find_kernel
 from xgrad._rules import (
     NO_STARTS,
+    Guard,
     ValueCheck,
     confusion_counts,
     enforce,
+    equals_number,
     gather_labels,
     range_checks,
+    weight_sum_check,
 )
 from xgrad.metrics._arguments import (
+    as_labels,
     as_weight,
     nan_check,
     number_of_classes,
+    one_hot_labels,
     require_rows,
+    some_row_check,
+    weight_checks,
 )
 
 Arrays = dict[str, Any]
@@ -48,18 +56,27 @@ NAN_REMEDY = "the largest of scores with nan is undefined"
 MAX_CLASSES = 46_340
 
 
+class CheckedLabels(NamedTuple):
+    """Labels to index with, ``(N,)``, after their checks."""
+
+    prediction: Array  # or scores, where they are asked for
+    target: Array  # 0 in ignored rows
+    weight: Array | None  # 0 in ignored rows
+    ignored: Array | None  # true in rows that do not count; None if all do
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
     """Predictions and true labels of one call, of the right shapes and kinds.
 
-    Predictions are labels ``(N,)``, or scores ``(N, C)``. Methods that read labels
-    check their range.
+    Predictions are labels ``(N,)``, or scores ``(N, C)``; targets are labels, or
+    one-hot rows. Methods that read labels check their range.
     """
 
     xp: Any
     arrays: Arrays  # prediction, target and perhaps weight
     num_classes: int
-    has_scores: bool
+    ignore_index: int | None
     dtype: Any  # of results
     sum_dtype: Any  # float64 where the device has it
 
@@ -67,6 +84,16 @@ class LabelledRows:
     def count(self) -> int:
         """Number of rows."""
         return int(self.arrays["target"].shape[0])
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether predictions are scores."""
+        return bool(self.arrays["prediction"].ndim == 2)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows have weights."""
+        return "weight" in self.arrays
 
     def confusion_matrix(self, starts: BlockStarts = NO_STARTS) -> Array:
         """Count the rows of each true class (row) and label (column), ``(C, C)``.
@@ -79,41 +106,86 @@ class LabelledRows:
                 "matrix: number the classes from 0 without gaps, or give a smaller "
                 "`num_classes`"
             )
-        is_weighted = "weight" in self.arrays
         if is_dask(self.xp):
-            return self._lazy_confusion_matrix(is_weighted)
-        counts = None if is_weighted else self._call_kernel("confusion_counts")
+            return self._sum_over_blocks(
+                LabelledRows.confusion_matrix,
+                shape=(self.num_classes, self.num_classes),
+                dtype=self.sum_dtype if self.is_weighted else self.xp.int64,
+            )
+        counts = self._call_kernel("confusion_counts")
         if counts is not None:
             return counts
         labels = self.labels(starts)
         counts = confusion_counts(
             self.xp,
-            labels["target"],
-            labels["prediction"],
+            labels.target,
+            labels.prediction,
             self.num_classes,
-            self.weight(),
+            labels.weight,
+            labels.ignored,
         )
-        return counts if is_weighted else as_index(self.xp, counts)
+        return counts if self.is_weighted else as_index(self.xp, counts)
 
-    def _lazy_confusion_matrix(self, is_weighted: bool) -> Array:
-        blocks = summarize_blocks(
-            partial(_confusion_matrix_of_block, num_classes=self.num_classes),
-            self.arrays,
-            shape=(self.num_classes, self.num_classes),
-            dtype=self.sum_dtype if is_weighted else self.xp.int64,
-        )
-        return self.xp.sum(blocks, axis=0)
+    def correct_and_wrong(
+        self, k: int | None = None, starts: BlockStarts = NO_STARTS
+    ) -> Array:
+        """Return the numbers of right and of wrong rows, or their weights, ``(2,)``.
 
-    def count_correct(self) -> Any:
-        """Count the rows whose label is right, as a 0-d array."""
-        matches = self._call_kernel("matches")
-        if matches is not None:
-            return self.xp.asarray(float(matches))
-        is_correct = self.is_correct()
+        A row is right by its label, or by the ``k`` best scores. The numbers are
+        floats; not both are 0.
+        """
         if is_dask(self.xp):
-            return self.xp.sum(is_correct)
-        # In NumPy three times as fast as the mean of booleans.
-        return cast(self.xp, self.xp.count_nonzero(is_correct), self.sum_dtype)
+            sums = self._sum_over_blocks(
+                LabelledRows._correct_and_wrong, k=k, shape=(2,), dtype=self.sum_dtype
+            )
+            total = self.xp.sum(sums)
+            check = weight_sum_check(total)
+            return sums + 0 * Guard(self.xp, active=True)(total, [check])
+        matches = None if k is not None else self._call_kernel("matches")
+        if matches is not None:
+            counts = [float(matches), float(self.count - matches)]
+            return self.xp.asarray(counts)
+        return self._correct_and_wrong(starts, k=k, must_count=True)
+
+    def _correct_and_wrong(
+        self,
+        starts: BlockStarts = NO_STARTS,
+        *,
+        k: int | None = None,
+        must_count: bool = False,
+    ) -> Array:
+        xp = self.xp
+        labels = self.labels(starts, keep_scores=k is not None, must_count=must_count)
+        if k is None:
+            is_correct = labels.prediction == labels.target
+        else:
+            is_correct = _is_in_top_k(xp, labels.prediction, labels.target, k)
+        is_wrong = ~is_correct
+        if labels.weight is not None:
+            sums = [
+                xp.sum(xp.where(rows, labels.weight, 0.0))
+                for rows in (is_correct, is_wrong)
+            ]
+            return xp.stack(sums)
+        if labels.ignored is not None:
+            is_correct, is_wrong = (r & ~labels.ignored for r in (is_correct, is_wrong))
+        # In NumPy three times as fast as the sums of booleans.
+        counts = [xp.count_nonzero(rows) for rows in (is_correct, is_wrong)]
+        return cast(xp, xp.stack([xp.asarray(c) for c in counts]), self.sum_dtype)
+
+    def _sum_over_blocks(
+        self, method: Any, *, shape: tuple[int, ...], dtype: Any, **options: Any
+    ) -> Array:
+        """Return the sum of a method over the blocks of Dask arrays."""
+        summarize = partial(
+            _summarize_block,
+            method=method,
+            num_classes=self.num_classes,
+            ignore_index=self.ignore_index,
+            **options,
+        )
+        blocks = summarize_blocks(summarize, self.arrays, shape=shape, dtype=dtype)
+        return self.xp.sum(blocks, axis=0)
 
     def _call_kernel(self, name: str) -> Any:
         """Return the counts of a kernel; None if there is none, or a value is bad.
@@ -121,72 +193,75 @@ class LabelledRows:
         The labels are then read without it, which raises if a value is bad.
         """
         target, prediction = self.arrays["target"], self.arrays["prediction"]
+        if self.is_weighted or self.ignore_index is not None or target.ndim == 2:
+            return None
         kernel = find_kernel(name, self.xp, target.dtype)
         # To look at scores for nan would make the host wait for a GPU once more.
         if kernel is None or (self.has_scores and not is_numpy(self.xp)):
             return None
         if self.has_scores:
+            if is_boolean(self.xp, prediction):  # these must be one-hot
+                return None
             if bool(self.xp.any(nan_check(prediction, NAN_REMEDY).bad)):
                 return None
             prediction = self.xp.argmax(prediction, axis=-1)
         return kernel(target, prediction, self.num_classes)
 
-    def is_correct(
-        self,
-        k: int | None = None,
-        starts: BlockStarts = NO_STARTS,
-        more_checks: Iterable[ValueCheck] = (),
-    ) -> Array:
-        """Return whether the label, or one of the ``k`` best, is right, ``(N,)``.
-
-        Booleans, or 1.0 and 0.0 of Dask arrays. ``more_checks`` are made along with
-        those of the labels, so that the host waits once for all of them.
-        """
-        if is_dask(self.xp):
-            # A row that is correct, or not, is computed like the loss of a row.
-            is_correct, _ = losses_of_blocks(
-                partial(_is_correct_in_block, num_classes=self.num_classes, k=k),
-                self.arrays,
-                rows=self.has_scores,
-                wanted="value",
-                dtype=self.sum_dtype,
-            )
-            return is_correct
-        labels = self.labels(starts, more_checks, keep_scores=k is not None)
-        if k is None:
-            return labels["prediction"] == labels["target"]
-        return _is_in_top_k(self.xp, labels["prediction"], labels["target"], k)
-
-    def weight(self) -> Array | None:
-        """Return the weights of the rows in the dtype to sum in, if there are any."""
-        weight = self.arrays.get("weight")
-        return None if weight is None else cast(self.xp, weight, self.sum_dtype)
-
     def labels(
         self,
-        starts: BlockStarts,
-        more_checks: Iterable[ValueCheck] = (),
+        starts: BlockStarts = NO_STARTS,
         *,
         keep_scores: bool = False,
-    ) -> Arrays:
-        """Return predicted and true labels to index with, after their checks.
+        must_count: bool = False,
+    ) -> CheckedLabels:
+        """Return predicted and true labels, after the checks of all values.
 
-        With ``keep_scores`` the prediction stays as it is.
+        With ``keep_scores`` the prediction stays as it is, and ``must_count`` refuses
+        rows that are all ignored or without weight.
         """
-        xp, classes = self.xp, self.num_classes
-        prediction, target = self.arrays["prediction"], self.arrays["target"]
-        checks = [*range_checks(xp, "target", target, classes)]
-        if self.has_scores:
-            checks.append(nan_check(prediction, NAN_REMEDY))
-        else:
-            checks += range_checks(xp, "prediction", prediction, classes)
+        xp, checks = self.xp, list[ValueCheck]()
+        target, weight = self.arrays["target"], self.arrays.get("weight")
+        if target.ndim == 2:
+            target, check = one_hot_labels(xp, "target", target)
+            checks.append(check)
+        ignored = None
+        if self.ignore_index is not None:
+            ignored = equals_number(xp, target, self.ignore_index)
+            checks += [some_row_check(xp, ignored)] if must_count else []
+        checks += range_checks(xp, "target", target, self.num_classes, ignored)
+        prediction, of_prediction = self._predicted(ignored, keep_scores)
+        checks += of_prediction
+        if weight is not None:
+            weight = cast(xp, weight, self.sum_dtype)
+            if ignored is not None:
+                weight = xp.where(ignored, 0.0, weight)
+            checks += weight_checks(xp, weight, must_count=must_count)
         # All at once, so that the host waits for the device once.
-        enforce(xp, [*checks, *more_checks], starts)
-        if not keep_scores:
-            if self.has_scores:
-                prediction = xp.argmax(prediction, axis=-1)
-            prediction = as_index(xp, prediction)
-        return {"prediction": prediction, "target": as_index(xp, target)}
+        enforce(xp, checks, starts)
+        target = as_index(xp, target)
+        if ignored is not None:
+            target = xp.where(ignored, 0, target)
+            if prediction.ndim == 1:
+                prediction = xp.where(ignored, 0, prediction)
+        return CheckedLabels(prediction, target, weight, ignored)
+
+    def _predicted(
+        self, ignored: Array | None, keep_scores: bool
+    ) -> tuple[Array, Iterator[ValueCheck] | list[ValueCheck]]:
+        """Return predicted labels to index with, or scores, and their checks."""
+        xp, prediction = self.xp, self.arrays["prediction"]
+        if not self.has_scores:
+            checks = range_checks(
+                xp, "prediction", prediction, self.num_classes, ignored
+            )
+            return as_index(xp, prediction), checks
+        if is_boolean(xp, prediction):
+            labels, check = one_hot_labels(xp, "prediction", prediction)
+            return as_index(xp, prediction) if keep_scores else labels, [check]
+        check = nan_check(prediction, NAN_REMEDY, ignored)
+        if keep_scores:
+            return prediction, [check]
+        return as_index(xp, xp.argmax(prediction, axis=-1)), [check]
 
 
 def as_labelled_rows(
@@ -194,6 +269,7 @@ def as_labelled_rows(
     target: Any,
     weight: Any = None,
     num_classes: int | None = None,
+    ignore_index: int | None = None,
     *,
     min_classes: int = 1,
 ) -> LabelledRows:
@@ -201,7 +277,13 @@ def as_labelled_rows(
     optional = drop_none(weight=weight)
     xp = common_namespace(prediction=prediction, target=target, **optional)
     require_known_shapes(prediction=prediction, target=target)
-    has_scores = require_rows(xp, prediction, target)
+    if is_boolean(xp, prediction) or is_boolean(xp, target):
+        # There are two classes even where all rows are of one.
+        min_classes = 2
+    prediction, target = as_labels(xp, prediction), as_labels(xp, target)
+    require_rows(xp, prediction, target)
+    if ignore_index is not None:
+        ignore_index = integer("ignore_index", ignore_index, least=None)
     if weight is not None:
         optional["weight"] = as_weight(xp, weight, target)
     dtype = default_dtype(xp, "real floating", target)
@@ -216,32 +298,28 @@ def as_labelled_rows(
             prediction,
             target,
             num_classes,
-            has_scores=has_scores,
+            ignore_index=ignore_index,
             min_classes=min_classes,
         ),
-        has_scores=has_scores,
+        ignore_index=ignore_index,
         dtype=dtype,
         sum_dtype=wide_dtype(xp, target, dtype),
     )
 
 
-def _rows_of_block(arrays: Arrays, num_classes: int) -> LabelledRows:
-    return as_labelled_rows(
-        arrays["prediction"], arrays["target"], arrays.get("weight"), num_classes
-    )
-
-
-def _confusion_matrix_of_block(
-    arrays: Arrays, starts: BlockStarts, *, num_classes: int
+def _summarize_block(
+    arrays: Arrays,
+    starts: BlockStarts,
+    *,
+    method: Any,
+    num_classes: int,
+    ignore_index: int | None,
+    **options: Any,
 ) -> Array:
-    return _rows_of_block(arrays, num_classes).confusion_matrix(starts)
-
-
-def _is_correct_in_block(
-    arrays: Arrays, starts: BlockStarts, *, num_classes: int, k: int | None
-) -> tuple[Array, None]:
-    rows = _rows_of_block(arrays, num_classes)
-    return rows.xp.astype(rows.is_correct(k, starts), rows.sum_dtype), None
+    """Return a method of the rows of one block."""
+    arguments = arrays["prediction"], arrays["target"], arrays.get("weight")
+    rows = as_labelled_rows(*arguments, num_classes, ignore_index)
+    return method(rows, starts, **options)
 
 
 def _is_in_top_k(xp: Any, scores: Array, target: Array, k: int) -> Array:

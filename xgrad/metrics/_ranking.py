@@ -1,36 +1,47 @@
-"""Metrics that sort all rows: the area under a curve, and medians."""
+"""Metrics of the order of scores: curves over all thresholds, and areas under them."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from xgrad._arrays import (
     Array,
     ArrayT,
-    as_float,
     as_index,
-    as_real,
     cast,
-    common_namespace,
-    drop_none,
-    is_dask,
-    is_floating,
     is_integral,
+    is_numpy,
     one_of,
     public,
     quiet,
-    require_same_shape,
-    wide_dtype,
 )
-from xgrad._rules import enforce, range_checks, require_labels
-from xgrad.metrics import _confusion, _moments
-from xgrad.metrics._arguments import nan_check
-from xgrad.metrics._regression_state import (
-    AVERAGES,
-    cast_like_prediction,
-    state_of_rows,
-)
+from xgrad._kernels import find_kernel
+from xgrad.metrics import _confusion
+from xgrad.metrics._regression_state import cast_like_prediction
+from xgrad.metrics._scored_rows import ScoredRows, as_scored_rows
+
+AreaAverage = Literal["macro", "weighted"] | None
+
+
+class RocCurve(NamedTuple):
+    """Rates at each threshold, from the largest one down; the first is infinite."""
+
+    false_positive_rate: Any
+    true_positive_rate: Any
+    thresholds: Any
+
+
+class PrecisionRecallCurve(NamedTuple):
+    """Precision and recall at each threshold, from the smallest one up.
+
+    Both end with a point more than there are thresholds: precision 1 and recall 0.
+    """
+
+    precision: Any
+    recall: Any
+    thresholds: Any
 
 
 @public
@@ -40,26 +51,38 @@ def roc_auc(
     *,
     positive: int = 1,
     weight: Any = None,
+    average: AreaAverage = "macro",
     zero_division: float = math.nan,
+    ignore_index: int | None = None,
+    labels: Sequence[int] | None = None,
 ) -> ArrayT:
-    """Area under the receiver operating characteristic of two classes.
+    """Area under the receiver operating characteristic.
 
     It is the probability that a row of the class ``positive`` has a larger score than a
-    row of the other class, where equal scores count half. It is computed from ranks, as
-    the statistic of Mann and Whitney (Hanley and McNeil, Radiology 143(1), 1982).
+    row of another class, where equal scores count half (Hanley and McNeil, Radiology
+    143(1), 1982). For more than two classes it is taken of each class against the rest,
+    and averaged.
 
     Parameters
     ----------
-    prediction : array of real numbers, shape (N,) or (N, 2)
-        Scores of the class ``positive``, or of both classes.
-    target : array of integers, shape (N,)
-        Labels 0 and 1.
+    prediction : array of real numbers, shape (N,) or (N, C)
+        Scores of the class ``positive`` of two, or of all classes. They need not be
+        probabilities.
+    target : array of integers or booleans, shape (N,), or one-hot rows (N, C)
+        Labels 0 and 1, or the numbers of the columns.
     positive : {1, 0}
-        The class whose rows should have the larger scores.
+        Of two classes the one whose rows should have the larger scores.
     weight : array, shape (N,), optional
-        Weights of the rows.
+        Weights of the rows, not negative.
+    average : {"macro", "weighted", None}
+        For more than two classes: their mean, or weighted by the rows of each, or an
+        array with one area for each.
     zero_division : {nan, 0.0, 1.0}
-        Value to return if one of the classes has no rows.
+        Value where a class, or all others, have no rows; nan is left out of averages.
+    ignore_index : int, optional
+        Label of rows that do not count.
+    labels : sequence of int, optional
+        For more than two classes those that are averaged; by default all.
 
     Examples
     --------
@@ -67,137 +90,272 @@ def roc_auc(
     >>> roc_auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
     array(0.75)
     """
-    positive = int(one_of("positive", positive, (0, 1)))
-    fill = _confusion.require_zero_division(zero_division)
-    optional = drop_none(weight=weight)
-    xp = common_namespace(prediction=prediction, target=target, **optional)
-    _refuse_lazy(xp, "roc_auc")
-    scores = _scores_of_class(xp, prediction, target, positive)
-    wide = wide_dtype(xp, scores)
-    if weight is not None:
-        require_same_shape("weight", weight, "target", target)
-        weight = as_real(xp, "weight", weight, wide)
-    has_ranks = nan_check(scores, "nan has no rank among the scores")
-    checks = [*range_checks(xp, "target", target, 2), has_ranks]
-    enforce(xp, checks)
-    with quiet():
-        is_positive = xp.astype(target == positive, wide)
-        area = _area_from_ranks(xp, scores, is_positive, weight, fill)
-        return cast_like_prediction(area, prediction)
-
-
-def _scores_of_class(xp: Any, prediction: Array, target: Array, positive: int) -> Array:
-    """Return the scores of a class, ``(N,)``; raise if arguments do not fit."""
-    # Labels first would otherwise be ranked as scores, and the scores be refused as
-    # labels, which hides the mistake.
-    if is_integral(xp, prediction) and is_floating(xp, target):
-        raise ValueError(
-            "the arguments look swapped: `prediction` holds integers and `target` "
-            "floats; predictions come first: roc_auc(scores, labels)"
-        )
-    scores = as_float(xp, "prediction", prediction)
-    require_labels(xp, "target", target)
-    shape = tuple(scores.shape)
-    if target.ndim != 1 or shape not in ((target.shape[0],), (target.shape[0], 2)):
-        raise ValueError(
-            f"`prediction` has shape {shape} and `target` {tuple(target.shape)}, but "
-            "they must be scores (N,) or (N, 2), and labels (N,)"
-        )
-    return scores if scores.ndim == 1 else scores[:, positive]
-
-
-def _area_from_ranks(
-    xp: Any, scores: Array, is_positive: Array, weight: Array | None, fill: float
-) -> Array:
-    """Return the area, 0-d; ``is_positive`` has 1.0 and 0.0 in the dtype to sum in."""
-    # Equal scores may come in any order: the searches below look for all of them.
-    order = xp.argsort(scores)
-    scores = xp.take(scores, order)
-    positives = xp.take(is_positive, order)
-    negatives = 1 - positives
-    if weight is not None:
-        weight = xp.take(weight, order)
-        positives, negatives = positives * weight, negatives * weight
-    sums = xp.cumulative_sum(negatives, include_initial=True)
-    # Weight of the negative rows with a smaller score, and with one that is not larger:
-    # their mean counts equal scores half.
-    smaller = xp.take(sums, xp.searchsorted(scores, scores, side="left"))
-    not_larger = xp.take(sums, xp.searchsorted(scores, scores, side="right"))
-    # Divided by one sum after the other: their product may overflow, or vanish.
-    total = xp.sum(negatives)
-    wins = _confusion.divide(xp, smaller + not_larger, total, math.nan) / 2
-    area = xp.sum(positives * wins)
-    area = _confusion.divide(xp, area, xp.sum(positives), math.nan)
-    is_undefined = (xp.sum(positives) == 0) | (total == 0)
-    return xp.where(is_undefined, fill, area)
+    rows = as_scored_rows("roc_auc", prediction, target, weight, ignore_index)
+    area = _average(rows, _roc_area, positive, average, zero_division, labels)
+    return cast_like_prediction(area, prediction)
 
 
 @public
-def median_absolute_error(
+def average_precision(
     prediction: ArrayT,
     target: Any,
     *,
+    positive: int = 1,
     weight: Any = None,
-    average: str | None = "uniform",
+    average: AreaAverage = "macro",
+    zero_division: float = math.nan,
+    ignore_index: int | None = None,
+    labels: Sequence[int] | None = None,
 ) -> ArrayT:
-    """Median of the absolute errors; for an even number the mean of the middle two.
+    """Mean of the precision over all steps of the recall, as thresholds fall.
 
-    Weights count rows: a row of weight 2 counts as two rows.
+    It is ``sum_n (R_n - R_(n-1)) P_n`` over the thresholds, without interpolation
+    (Buckley and Voorhees, SIGIR 2000). Parameters, errors and result are those of
+    `roc_auc`; it is undefined for a class without rows.
 
     Examples
     --------
     >>> import numpy as np
-    >>> median_absolute_error(np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 1.0]))
-    np.float64(1.0)
+    >>> average_precision(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
+    array(0.833)
     """
-    one_of("average", average, AVERAGES)
-    xp = common_namespace(
-        prediction=prediction, target=target, **drop_none(weight=weight)
-    )
-    _refuse_lazy(xp, "median_absolute_error")
-    # For its checks alone: they are those of the other metrics.
-    state_of_rows(prediction, target, weight)
-    values = as_float(xp, "prediction", prediction)
-    wide = wide_dtype(xp, values)
+    rows = as_scored_rows("average_precision", prediction, target, weight, ignore_index)
+    area = _average(rows, _precision_area, positive, average, zero_division, labels)
+    return cast_like_prediction(area, prediction)
+
+
+@public
+def roc_curve(
+    prediction: ArrayT,
+    target: Any,
+    *,
+    positive: int = 1,
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> RocCurve:
+    """Rates of false and of true positives at each threshold, and the thresholds.
+
+    A row is said to be positive if its score is at least the threshold. There is a
+    point for each different score, and a first one at an infinite threshold, where both
+    rates are 0. A rate over no rows is nan.
+
+    Parameters
+    ----------
+    prediction : array of real numbers, shape (N,) or (N, 2)
+        Scores of the class ``positive``, or of both classes.
+    target, positive, weight, ignore_index
+        As for two classes in `roc_auc`.
+
+    Returns
+    -------
+    RocCurve
+        A tuple of three arrays, ``false_positive_rate``, ``true_positive_rate`` and
+        ``thresholds``, in order of falling thresholds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> curve = roc_curve(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
+    >>> curve.false_positive_rate
+    array([0. , 0. , 0.5, 0.5, 1. ])
+    >>> curve.true_positive_rate
+    array([0. , 0.5, 0.5, 1. , 1. ])
+    """
+    rows = as_scored_rows("roc_curve", prediction, target, weight, ignore_index)
     with quiet():
-        if weight is not None:
-            weight = as_real(xp, "weight", weight, wide)
-        errors = xp.abs(cast(xp, values, wide) - as_real(xp, "target", target, wide))
-        weight = _moments.weights_of_entries(xp, errors, weight)
-        median = _weighted_median(xp, errors, weight)
-        if average is not None:
-            median = xp.mean(median)
-    return cast_like_prediction(median, prediction)
+        xp, counts = rows.xp, _binary_counts("roc_curve", rows, positive)
+        rates = [
+            xp.flip(_confusion.divide(xp, count, count[:1], math.nan))
+            for count in (counts.fp, counts.tp)
+        ]
+        end = xp.full_like(counts.thresholds[:1], math.inf)
+        thresholds = xp.concat([end, xp.flip(counts.thresholds)])
+    return RocCurve(
+        *(cast_like_prediction(a, prediction) for a in (*rates, thresholds))
+    )
 
 
-def _weighted_median(xp: Any, errors: Array, weight: Array) -> Array:
-    """Return the weighted median along the first axis; nan if an error is nan.
+@public
+def precision_recall_curve(
+    prediction: ArrayT,
+    target: Any,
+    *,
+    positive: int = 1,
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> PrecisionRecallCurve:
+    """Precision and recall at each threshold, and the thresholds.
 
-    It is the mean of the first sorted row at which the sum of the weights reaches half
-    of the total, and of the first at which it exceeds the half.
+    A row is said to be positive if its score is at least the threshold. There is a
+    point for each different score, from the smallest one up, and a last one of
+    precision 1 and recall 0, which has no threshold. Parameters are those of
+    `roc_curve`. Without rows of the class the recall is nan.
+
+    Returns
+    -------
+    PrecisionRecallCurve
+        A tuple of three arrays, ``precision``, ``recall`` and ``thresholds``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores, labels = np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])
+    >>> curve = precision_recall_curve(scores, labels)
+    >>> curve.precision
+    array([0.5  , 0.667, 0.5  , 1.   , 1.   ])
+    >>> curve.recall
+    array([1. , 1. , 0.5, 0.5, 0. ])
     """
-    order = xp.argsort(errors, axis=0)
-    ranked = xp.take_along_axis(errors, order, axis=0)
-    sums = xp.cumulative_sum(xp.take_along_axis(weight, order, axis=0), axis=0)
-    half = sums[-1:, ...] / 2
-    # A sum of n weights has an error of at most n units of rounding: within that, a sum
-    # counts as equal to the half.
-    slack = half * (errors.shape[0] * float(xp.finfo(sums.dtype).eps))
-    middle = []
-    for is_before in (sums < half - slack, sums <= half + slack):
-        index = xp.sum(as_index(xp, is_before), axis=0, keepdims=True)
-        # With negative weights there may be no sum above the half.
-        index = xp.clip(index, 0, errors.shape[0] - 1)
-        middle.append(xp.take_along_axis(ranked, index, axis=0)[0, ...])
-    median = (middle[0] + middle[1]) / 2
-    # Sorted to the end, nan would pass for the largest error.
-    has_nan = xp.any(xp.isnan(errors) & (weight != 0), axis=0)
-    return xp.where(has_nan, math.nan, median)
+    name = "precision_recall_curve"
+    rows = as_scored_rows(name, prediction, target, weight, ignore_index)
+    with quiet():
+        xp, counts = rows.xp, _binary_counts(name, rows, positive)
+        # Of no rows at all, after the last threshold, the precision is 1.
+        precision = _confusion.share(xp, counts.tp, counts.fp, 1.0)
+        recall = _confusion.divide(xp, counts.tp, counts.tp[:1], math.nan)
+    curve = precision, recall, counts.thresholds
+    return PrecisionRecallCurve(*(cast_like_prediction(a, prediction) for a in curve))
 
 
-def _refuse_lazy(xp: Any, name: str) -> None:
-    if is_dask(xp):
-        raise TypeError(
-            f"`{name}` sorts all rows, which is not done for Dask arrays: compute "
-            "them first, or take a sample with `random_batch`"
+class _Counts(NamedTuple):
+    """Weights of the rows whose score is at least a threshold, by rising thresholds.
+
+    ``tp`` and ``fp`` have a last entry 0 more than there are thresholds. A threshold
+    may be there several times.
+    """
+
+    tp: Array  # of the class
+    fp: Array  # of others
+    thresholds: Array
+
+
+def _average(
+    rows: ScoredRows,
+    area: Any,
+    positive: int,
+    average: AreaAverage,
+    zero_division: float,
+    labels: Sequence[int] | None,
+) -> Array:
+    """Return an area of two classes, or of each class against the rest, averaged."""
+    positive = int(one_of("positive", positive, (0, 1)))
+    one_of("average", average, ("macro", "weighted", None))
+    fill = _confusion.require_zero_division(zero_division)
+    classes = _confusion.require_classes(labels, rows.num_classes, average)
+    xp = rows.xp
+    with quiet():
+        if rows.num_classes == 2:
+            if classes is not None:
+                raise ValueError(
+                    "`labels` is for more than two classes: take `positive`"
+                )
+            return area(xp, _count(rows, positive), fill)
+        classes = list(range(rows.num_classes)) if classes is None else classes
+        counts = [_count(rows, label) for label in classes]
+        areas = xp.stack([area(xp, count, fill) for count in counts])
+        if average is None:
+            return areas
+        support = xp.stack([count.tp[0] for count in counts])
+        weights = support if average == "weighted" else None
+        return _confusion.mean_over_classes(xp, areas, weights, fill)
+
+
+def _roc_area(xp: Any, counts: _Counts, fill: float) -> Array:
+    """Return the area under rates of true positives over those of false ones."""
+    tp, fp = counts.tp, counts.fp
+    steps = fp[:-1] - fp[1:]
+    heights = _confusion.divide(xp, tp, tp[:1], math.nan)
+    return _mean_height(xp, (heights[:-1] + heights[1:]) / 2, steps, fill)
+
+
+def _precision_area(xp: Any, counts: _Counts, fill: float) -> Array:
+    """Return the sum of the precisions times the steps of the recall."""
+    tp, fp = counts.tp, counts.fp
+    precision = _confusion.share(xp, tp, fp, 0.0)
+    return _mean_height(xp, precision[:-1], tp[:-1] - tp[1:], fill)
+
+
+def _mean_height(xp: Any, heights: Array, steps: Array, fill: float) -> Array:
+    """Return the mean of heights in [0, 1], weighted by the steps between them.
+
+    A product is not larger than its step, and neither is the sum of all of them.
+    """
+    area = _confusion.divide(xp, xp.sum(heights * steps), xp.sum(steps), fill)
+    # Heights are undefined where there are no positive rows.
+    return xp.where(xp.isnan(area), fill, area)
+
+
+def _binary_counts(name: str, rows: ScoredRows, positive: int) -> _Counts:
+    if rows.num_classes != 2:
+        raise ValueError(
+            f"`{name}` is for two classes, but `prediction` has {rows.num_classes} "
+            "columns: compare one class with the rest, "
+            f"`{name}(prediction[:, k], target == k)`"
         )
+    positive = int(one_of("positive", positive, (0, 1)))
+    return _count(rows, positive, may_wait=True)
+
+
+def _count(rows: ScoredRows, label: int, *, may_wait: bool = False) -> _Counts:
+    """Return the counts of a class, without repeated thresholds if it ``may_wait``."""
+    xp, scores = rows.xp, rows.scores_of(label)
+    is_positive = rows.target == label
+    keys = _sortable(xp, scores)
+    kernel = find_kernel("sort_groups", xp, keys.dtype)
+    if kernel is not None and rows.weight is None:
+        keys, is_positive = kernel(keys, is_positive)
+        values, weight = keys, None
+    else:
+        # Equal scores may come in any order: they are one threshold.
+        order = xp.argsort(keys)
+        keys, is_positive = xp.take(keys, order), xp.take(is_positive, order)
+        # Not every library takes the largest unsigned integers by their index.
+        values = xp.take(_as_floats(xp, scores, rows.sum_dtype), order)
+        weight = None if rows.weight is None else xp.take(rows.weight, order)
+    first = _first_of_equal(xp, keys, may_wait=may_wait or is_numpy(xp))
+    tp, fp = (
+        _sums_from(xp, group, weight, rows.sum_dtype, first)
+        for group in (is_positive, ~is_positive)
+    )
+    thresholds = xp.take(_as_floats(xp, values, rows.sum_dtype), first)
+    return _Counts(tp, fp, thresholds)
+
+
+def _as_floats(xp: Any, scores: Array, dtype: Any) -> Array:
+    return xp.astype(scores, dtype) if is_integral(xp, scores) else scores
+
+
+def _sortable(xp: Any, scores: Array) -> Array:
+    """Return numbers in the order of the scores, which every library can sort."""
+    if is_numpy(xp) or not is_integral(xp, scores):
+        return scores
+    limits, index = xp.iinfo(scores.dtype), as_index(xp, scores)
+    if limits.max <= xp.iinfo(index.dtype).max:
+        return index
+    # The largest unsigned integers became negative: a turned sign puts them last.
+    return xp.bitwise_xor(index, xp.full_like(index, xp.iinfo(index.dtype).min))
+
+
+def _first_of_equal(xp: Any, ranked: Array, *, may_wait: bool) -> Array:
+    """Return the index of the first of equal numbers, once for each different number.
+
+    Without ``may_wait`` once for each number: how many are different is known to the
+    device alone.
+    """
+    if not may_wait:
+        return xp.searchsorted(ranked, ranked, side="left")
+    is_first = xp.ones_like(ranked, dtype=xp.bool)
+    if ranked.shape[0] < 2:
+        return xp.nonzero(is_first)[0]
+    return xp.nonzero(xp.concat([is_first[:1], ranked[1:] != ranked[:-1]]))[0]
+
+
+def _sums_from(
+    xp: Any, group: Array, weight: Array | None, dtype: Any, first: Array
+) -> Array:
+    """Return the weights of a group from each index in ``first`` on, and a last 0."""
+    # Without weights they are counted, which integers do exactly and faster.
+    terms = as_index(xp, group) if weight is None else xp.where(group, weight, 0.0)
+    # From the end, so that no large sums are subtracted.
+    sums = xp.flip(xp.cumulative_sum(xp.flip(terms), include_initial=True))
+    return cast(xp, xp.concat([xp.take(sums, first), sums[-1:]]), dtype)

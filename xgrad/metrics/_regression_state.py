@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from xgrad._arrays import (
     Array,
@@ -29,6 +32,10 @@ from xgrad._arrays import (
 from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _moments
 
+UNSEEN = (
+    "the state has seen no rows: `update` returns a new state, so write "
+    "`state = state.update(...)`"
+)
 # Over the outputs of a prediction: their mean, or each of them.
 AVERAGES = ("uniform", None)
 
@@ -72,7 +79,7 @@ class _Mergeable:
     def _require_moments(self) -> tuple[Any, Array]:
         """Return the moments and their namespace; raise if no rows were seen."""
         if self.moments is None:
-            raise ValueError("the state has seen no rows: `update` it first")
+            raise ValueError(UNSEEN)
         return common_namespace(moments=self.moments), self.moments
 
 
@@ -104,7 +111,13 @@ class Mean(_Mergeable):
 
     @public
     def update(self, values: Any, *, weight: Any = None) -> Mean:
-        """Return the state after more numbers ``(n,)`` with weights ``(n,)``."""
+        """Return the state after more numbers ``(n,)`` with weights ``(n,)``.
+
+        A single number, such as the loss of a batch, may be a 0-d array or a Python
+        number, and so may its weight.
+        """
+        values = _as_rows(values, like=self.moments)
+        weight = _as_rows(weight, like=values)
         xp = common_namespace(
             values=values, **drop_none(weight=weight, moments=self.moments)
         )
@@ -227,6 +240,24 @@ class Regression(_Mergeable):
         xp, _ = self._require_moments()
         values = self._apply(function, **options)
         return values if average is None else xp.mean(values)
+
+
+def _as_rows(values: Any, *, like: Any) -> Any:
+    """Return a single number as an array of one row; anything else unchanged.
+
+    A Python number becomes an array of the library of ``like``, or of NumPy.
+    """
+    if isinstance(values, Real) and not isinstance(values, bool | np.generic):
+        number = python_float("values", values)
+        if getattr(like, "ndim", 0) == 0:
+            return np.asarray([number])
+        xp = common_namespace(like=like)
+        return xp.full_like(as_float(xp, "values", like[:1]), number)
+    if getattr(values, "shape", None) == ():
+        # The loss of a batch carries its history, which would grow without end.
+        detached = values.detach() if hasattr(values, "detach") else values
+        return common_namespace(values=detached).reshape(detached, (1,))
+    return values
 
 
 def _as_weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:

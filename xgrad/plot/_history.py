@@ -79,8 +79,8 @@ def history(
         # The legend of the axes on the left must not lie below the lines of the right.
         ax.set_zorder(twin.get_zorder() + 1)
         ax.patch.set_visible(False)
-    # "best" knows the lines of one axis alone. Between those of a loss, which falls, and
-    # of a score, which rises, there is room at the end of their middle.
+    # "best" knows the lines of one axis alone. Between a loss, which falls, and a
+    # score, which rises, there is room at the end.
     place = "best" if twin is None else "center right"
     ax.legend(handles=handles, loc=place, fontsize=8)
     return ax

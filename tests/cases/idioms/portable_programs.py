@@ -28,7 +28,7 @@ PYTHON_OF_VECTORS = expressions(
         "finfo": lambda xp, x: xp.log(x + xp.finfo(x.dtype).eps),
         "float": lambda xp, x: float(x[0]) * x,
         "bool": lambda xp, x: x**2 if bool(x[0] > 1) else x,
-        "int": lambda xp, x: int(xp.argmax(x)) * x,
+        "int of argmax": lambda xp, x: int(xp.argmax(x)) * x,
         "math.sin": lambda xp, x: math.sin(x[0]) * x,
         "if x[0] > 0": lambda xp, x: x**2 if x[0] > 0 else x,
         "if all": lambda xp, x: x**2 if xp.all(x > 0) else x,

@@ -143,6 +143,7 @@ POOLS: dict[str, Pool] = {
     ),
     "terms": FLAGS,
     "vectorized": fixed("auto", "yes", "batch"),
+    "weights": fixed("linear", "quadratic", "none"),
     "workers": (*fixed(2, "two", 2.0, np.int64(2)), lambda: map),
     "zero_division": fixed(0, 1.0, math.nan, 0.5, "warn", np.float64(0)),
 }

@@ -37,14 +37,25 @@ def asarray(
 
 
 def _make_like(
-    name: str, x: StandIn, *values: Any, dtype: Any = None, device: Any = None
+    name: str,
+    x: StandIn,
+    *values: Any,
+    dtype: Any = None,
+    shape: Any = None,
+    device: Any = None,
 ) -> StandIn:
-    """Return a constant array of the shape of ``x``."""
+    """Return a constant array of the shape of ``x``, or of another one."""
     xp = x.tracer.xp
     require(len(values) == (name == "full_like"), x, f"these arguments of {name}")
     # Filled with an entry of x, it differs from point to point as that does.
     if values and isinstance(values[0], StandIn):
-        return broadcast_to(values[0], x.shape)
+        size = x.shape if shape is None else shape
+        return x.tracer.copy(cast(broadcast_to(values[0], size), dtype or x.dtype))
+    if shape is not None:
+        make = functools.partial(
+            getattr(xp, name.removesuffix("_like")), shape, *values
+        )
+        return x.tracer.constant(name, x, lambda: make(dtype=dtype or x.dtype))
     options = {} if dtype is None else {"dtype": dtype}
     base = x.base
     while isinstance(base, StandIn):  # one tracer within another

@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import NONE, first_standin, named, require, tracer_of
-from xgrad._tracing.registry import handles
+from xgrad._tracing.arguments import (
+    NONE,
+    answers_numpy,
+    first_standin,
+    named,
+    require,
+    tracer_of,
+)
+from xgrad._tracing.registry import handles, write_into
 from xgrad._tracing.standin import StandIn
 
 ELEMENTWISE = (
@@ -25,7 +32,7 @@ ELEMENTWISE = (
 ALIASES = {"abs": ("abs", "absolute"), "conj": ("conj", "conjugate")}
 
 # NumPy's functions of entries that are no ufuncs.
-NUMPY_ELEMENTWISE = "angle fix i0 real_if_close sinc isclose".split()
+NUMPY_ELEMENTWISE = "angle fix i0 real_if_close sinc isreal iscomplex".split()
 
 
 def elementwise(function: Callable[..., Any], *operands: Any) -> Any:
@@ -51,41 +58,41 @@ def sqrt(x: StandIn) -> StandIn:
     return x.tracer.elementwise(named(x.tracer.xp, "sqrt"), x)
 
 
+def conjugate(x: StandIn) -> StandIn:
+    """Return complex conjugates."""
+    return x.tracer.elementwise(named(x.tracer.xp, "conj"), x)
+
+
 def absolute(x: StandIn) -> StandIn:
     """Return absolute values."""
     return x.tracer.elementwise(named(x.tracer.xp, "abs"), x)
 
 
 @handles("where")
-def where(condition: Any, a: Any = NONE, b: Any = NONE) -> StandIn:
+def where(condition: Any, a: Any = NONE, b: Any = NONE) -> Any:
     """Choose between two arrays, entry by entry."""
     tracer = tracer_of(condition, a, b)
-    # The number of results would differ from point to point.
+    # The number of results may differ from point to point.
     if a is NONE or b is NONE:
-        raise tracer.refuse(
-            "where(condition) or nonzero, whose size depends on values",
-            "give `where` both branches",
-        )
+        idiom = "where(condition) or nonzero, whose size depends on values"
+        known = tracer.known_values(condition, idiom, "give `where` both branches")
+        return tracer.xp.nonzero(known)
     return tracer.elementwise(tracer.xp.where, condition, a, b)
 
 
-@handles("nonzero")
-def nonzero(x: Any) -> StandIn:
-    """Refuse, as `where` with one argument does."""
-    return where(x)
+def either(condition: Any, a: Any, b: Any) -> Any:
+    """Choose between two arrays, one of which may depend on x."""
+    if first_standin((condition, a, b)) is None:
+        return np.where(condition, a, b)
+    return where(condition, a, b)
 
 
 @handles("select")
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Choose entry by entry, by the first of several conditions that holds."""
-    tracer, result = tracer_of(condlist, choicelist, default), default
-    pairs = list(zip(condlist, choicelist, strict=True))
-    for operands in reversed(pairs):
-        if first_standin((*operands, result)) is None:
-            condition, choice = operands
-            result = np.where(condition, choice, result)
-        else:
-            result = tracer.elementwise(tracer.xp.where, *operands, result)
+    result = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        result = either(condition, choice, result)
     return result
 
 
@@ -109,7 +116,7 @@ def clip(
 @functools.cache
 def _clip_to_bounds(xp: Any) -> Callable[..., Any]:
     """Return a function of an array and two bounds, which may be arrays."""
-    if is_numpy(xp):
+    if answers_numpy(xp):
         return np.clip
     return lambda x, low, high: xp.minimum(xp.maximum(x, low), high)
 
@@ -146,6 +153,7 @@ def _cast_to(xp: Any, dtype: Any) -> Callable[..., Any]:
     def cast_array(x: Any) -> Any:
         return xp.astype(xp.asarray(x), dtype)
 
+    # By this a tracer knows what it is, which has no name in any library.
     cast_array.operation = "astype"  # type: ignore[attr-defined]
     return cast_array
 
@@ -164,6 +172,6 @@ def nan_to_num(
     neginf: float | None = None,
 ) -> StandIn:
     """Replace nan and infinities by numbers."""
-    require(copy, x, "nan_to_num(copy=False)")
     options = (("nan", nan), ("posinf", posinf), ("neginf", neginf))
-    return x.tracer.elementwise(named(x.tracer.xp, "nan_to_num", *options), x)
+    result = x.tracer.elementwise(named(x.tracer.xp, "nan_to_num", *options), x)
+    return result if copy else write_into(x, result)

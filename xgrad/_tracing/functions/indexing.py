@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,8 @@ def _expand_key(x: Any, key: Any) -> tuple[Any, ...]:
         is_mask = hasattr(item, "dtype") and "bool" in str(item.dtype)
         used += item.ndim if is_mask else 1
     if used > x.ndim:
-        raise IndexError(f"too many indices for an array of {x.ndim} axes")
+        hint = "" if x.ndim else " (np.isscalar(x[0]) is False here: ask np.ndim(x[0]))"
+        raise IndexError(f"too many indices for an array of {x.ndim} axes{hint}")
     fill = (slice(None),) * (x.ndim - used)
     for i, item in enumerate(items):
         if item is Ellipsis:
@@ -87,6 +89,16 @@ def _is_basic(item: Any) -> bool:
 def part(x: StandIn, axis: int, start: int | None, stop: int | None) -> Any:
     """Return a range of an axis that is counted from the front."""
     return getitem(x, (*(slice(None),) * axis, slice(start, stop)))
+
+
+@handles("view")
+def view(x: StandIn, dtype: Any = None, type: Any = None) -> StandIn:
+    """Return an array that shares the memory of ``x``, in no other dtype."""
+    if isinstance(dtype, builtins.type) and issubclass(dtype, np.ndarray):
+        dtype, type = None, dtype
+    plain = (dtype is None or x.dtype == dtype) and type in (None, np.ndarray)
+    require(plain, x, "x.view() as another dtype or class", "use `astype`")
+    return getitem(x, ...)
 
 
 @handles("setitem")
@@ -160,12 +172,15 @@ def take(
     x: StandIn, indices: Any, axis: int | None = None, mode: str = "raise"
 ) -> StandIn:
     """Return the entries at some indices, of all entries or along an axis."""
-    xp = tracer_of(x, indices).xp
-    require(mode == "raise", x, "take(mode=)")
+    tracer = tracer_of(x, indices)
+    xp = tracer.xp
     if isinstance(indices, StandIn):
-        raise indices.tracer.refuse("an index computed from x", "use `where` or a mask")
+        raise tracer.refuse("an index computed from x", "use `where` or a mask")
     # Of the standard's functions only NumPy's takes None.
     options: Any = {"axis": axis} if axis is not None or is_numpy(xp) else {}
+    if mode != "raise":
+        require(is_numpy(xp), tracer, "take(mode=)", "give indices inside of the array")
+        options["mode"] = mode
     function = np.take if is_numpy(xp) else xp.take
     return x.tracer.gathered("take", lambda a: function(a, indices, **options), x)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from typing import Any
@@ -152,13 +153,31 @@ def split(x: StandIn, indices_or_sections: Any, axis: int = 0) -> Any:
     return [part(x, place, *ends) for ends in itertools.pairwise(starts)]
 
 
+for _name, _axis in (("vsplit", 0), ("dsplit", 2)):
+    handles(_name)(functools.partial(split, axis=_axis))
+
+
+@handles("hsplit")
+def hsplit(x: StandIn, indices_or_sections: Any) -> Any:
+    """Cut an array into pieces along the second axis, a vector along the first."""
+    return split(x, indices_or_sections, axis=0 if x.ndim == 1 else 1)
+
+
 @handles("pad")
 def pad(
-    x: StandIn, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0
+    x: StandIn,
+    pad_width: Any,
+    mode: str = "constant",
+    *,
+    constant_values: Any = 0,
+    reflect_type: str = "even",
 ) -> StandIn:
     """Put a frame around an array."""
     xp = x.tracer.xp
     copying = ("edge", "wrap", "reflect", "symmetric")
+    require(
+        reflect_type == "even", x, f"pad(reflect_type={reflect_type!r})", "use `concat`"
+    )
     require(mode == "constant" or mode in copying, x, f"pad(mode={mode!r})")
     # These repeat entries; a constant frame is no entry of the array.
     if mode in copying:

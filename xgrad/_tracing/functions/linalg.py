@@ -1,126 +1,109 @@
-"""Norms, linear algebra and Fourier transforms."""
+"""Linear algebra: functions of matrices, and of stacks of them."""
 
 from __future__ import annotations
 
 import functools
-import math
-import operator
 from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import axes_of, axis_of, first_standin, require, tracer_of
-from xgrad._tracing.functions.elements import absolute, sqrt
+from xgrad._arrays import Array
+from xgrad._tracing.arguments import (
+    NONE,
+    answers_numpy,
+    first_standin,
+    require,
+    tracer_of,
+)
+from xgrad._tracing.functions.elements import conjugate
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.products import align_axes, matmul
-from xgrad._tracing.functions.reductions import max_, min_, sum_
-from xgrad._tracing.functions.shapes import squeeze
+from xgrad._tracing.functions.rearranging import linalg_diagonal
+from xgrad._tracing.functions.reductions import sum_
+from xgrad._tracing.functions.shapes import matrix_transpose
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
-
-def _norm_of_vectors(
-    x: StandIn, order: Any, axes: tuple[int, ...], keepdims: bool
-) -> Any:
-    """Return the norms of vectors that lie along axes."""
-    if order in (None, 2, "fro"):
-        # Real numbers need no absolute value, as their squares have no sign.
-        size = absolute(x) if x.dtype.kind == "c" else x
-        squares = size.tracer.elementwise(operator.mul, size, size)
-        return sqrt(sum_(squares, axes, keepdims=keepdims))
-    size = absolute(x)
-    if order == math.inf:
-        return max_(size, axes, keepdims)
-    if order == -math.inf:
-        return min_(size, axes, keepdims)
-    if order == 0:
-        nonzero = x.tracer.elementwise(operator.ne, x, 0)
-        return sum_(nonzero, axes, size.dtype, keepdims)
-    if order == 1:
-        return sum_(size, axes, keepdims=keepdims)
-    powers = x.tracer.elementwise(operator.pow, size, order)
-    total = sum_(powers, axes, keepdims=keepdims)
-    return x.tracer.elementwise(operator.pow, total, 1 / order)
+NUMBERS = (int, float, str, type(None), np.number)
 
 
-def _norm_of_matrices(
-    x: StandIn, order: Any, axes: tuple[int, ...], keepdims: bool
-) -> Any:
-    """Return the norms of matrices that lie along two axes."""
-    rows, columns = axes
-    if order in (None, "fro"):
-        return _norm_of_vectors(x, None, axes, keepdims)
-    size = absolute(x)
-    # The largest or smallest sum of a column (order 1, -1) or a row (inf, -inf).
-    if order in (1, -1, math.inf, -math.inf):
-        summed, compared = (rows, columns) if abs(order) == 1 else (columns, rows)
-        sums = sum_(size, summed, keepdims=True)
-        norms = (max_ if order > 0 else min_)(sums, compared, keepdims=True)
-        return norms if keepdims else squeeze(norms, axes)
-    if order not in (2, -2, "nuc"):
-        raise ValueError(f"invalid norm order {order!r} for matrices")
-    # By singular values, for which NumPy takes stacks along any two axes.
-    require(is_numpy(x.tracer.xp), x, f"a matrix norm of order {order!r}")
-    return x.tracer.everywhere(
-        ("norm", order, axes, keepdims),
-        lambda a: np.linalg.norm(a, order, (rows, columns), keepdims),
-        lambda a: np.linalg.norm(a, order, (rows + 1, columns + 1), keepdims),
-        x,
-    )
-
-
-@handles("linalg.norm")
-def norm(x: StandIn, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the norms of vectors or matrices, as NumPy does."""
-    if axis is None:
-        if ord is None or x.ndim == 1:
-            # Without `axis`, NumPy's norm is that of all entries.
-            if x.ndim != 1 and not keepdims:
-                x = x.tracer.reshaped(x, (x.size,))
-            return _norm_of_vectors(x, ord, axes_of(x, None), keepdims)
-        axis = (0, 1)
-        if x.ndim != 2:
-            raise ValueError("improper number of dimensions to norm")
-    axes = axes_of(x, axis)
-    if len(axes) == 2:
-        return _norm_of_matrices(x, ord, axes, keepdims)
-    if ord == "fro":
-        raise ValueError("invalid norm order 'fro' for vectors")
-    return _norm_of_vectors(x, ord, axes, keepdims)
-
-
-@handles("linalg.vector_norm")
-def vector_norm(
-    x: StandIn, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
-) -> Any:
-    """Return the norms of vectors, along one axis or several."""
-    return _norm_of_vectors(x, ord, axes_of(x, axis), keepdims)
-
-
-@handles("linalg.matrix_norm")
-def matrix_norm(x: StandIn, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """Return the norms of matrices, which lie along the last two axes."""
-    return _norm_of_matrices(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
-
-
-def _stacked(name: str, x: StandIn, *args: Any) -> Any:
+def _stacked(name: str, x: StandIn, *args: Any, **options: Any) -> Any:
     """Apply a function of matrices, which takes stacks of them."""
     # (`matrix_power` has an exponent; what else is given may depend on points.)
-    require(all(isinstance(a, int) for a in args), x, f"these arguments of {name}")
+    plain = all(isinstance(a, NUMBERS) for a in (*args, *options.values()))
+    require(plain, x, f"these arguments of {name}")
     if x.ndim < 2:
         raise ValueError(f"{name} needs matrices")
-    function = getattr(x.tracer.xp.linalg, name)
-    apply = functools.partial(_with_arguments, function, args)
-    return x.tracer.everywhere((name, args), apply, apply, x)
+    # NumPy has options that the standard has not.
+    with_options = answers_numpy(x.tracer.xp) and (options or name == "lstsq")
+    module = np.linalg if with_options else x.tracer.xp.linalg
+    apply = functools.partial(_with_arguments, getattr(module, name), args, options)
+    operation = (name, args, tuple(options.items()))
+    return x.tracer.everywhere(operation, apply, apply, x)
 
 
-def _with_arguments(function: Any, args: tuple[Any, ...], x: Array) -> Any:
-    return function(x, *args)
+def _with_arguments(function: Any, args: Any, options: Any, x: Array) -> Any:
+    return function(x, *args, **options)
 
 
-for _name in "det inv pinv slogdet eigvalsh svdvals cholesky matrix_power eigh".split():
+for _name in "det inv slogdet svdvals matrix_power matrix_rank".split():
     handles(f"linalg.{_name}")(functools.partial(_stacked, _name))
+
+
+def _hermitian(name: str, x: StandIn, UPLO: str = "L") -> Any:  # noqa: N803 (NumPy's)
+    """Decompose Hermitian matrices, of which one triangle is read."""
+    return _stacked(name, x, **({} if UPLO == "L" else {"UPLO": UPLO}))
+
+
+for _name in ("eigh", "eigvalsh"):
+    handles(f"linalg.{_name}")(functools.partial(_hermitian, _name))
+
+
+@handles("linalg.cholesky")
+def cholesky(x: StandIn, /, *, upper: bool = False) -> Any:
+    """Return the triangular factor of positive definite matrices."""
+    # The upper factor, which reads the upper triangle, is the lower one turned over.
+    if upper:
+        return _turned(_stacked("cholesky", _turned(x)))
+    return _stacked("cholesky", x)
+
+
+def _turned(x: StandIn) -> StandIn:
+    """Return conjugate transposes."""
+    x = matrix_transpose(x)
+    return conjugate(x) if x.dtype.kind == "c" else x
+
+
+@handles("linalg.pinv")
+def pinv(
+    x: StandIn, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NONE
+) -> Any:
+    """Return pseudo-inverses."""
+    require(not hermitian, x, "pinv(hermitian=True)")
+    options = {} if rcond is None else {"rcond": rcond}
+    return _stacked("pinv", x, **options, **({} if rtol is NONE else {"rtol": rtol}))
+
+
+@handles("linalg.qr")
+def qr(x: StandIn, mode: str = "reduced") -> Any:
+    """Decompose matrices into orthogonal and triangular ones."""
+    require(mode in ("reduced", "complete", "r"), x, f"qr(mode={mode!r})")
+    return _stacked("qr", x, **({} if mode == "reduced" else {"mode": mode}))
+
+
+@handles("linalg.svd")
+def svd(
+    x: StandIn,
+    full_matrices: bool = True,
+    compute_uv: bool = True,
+    hermitian: bool = False,
+) -> Any:
+    """Return singular values, with or without their vectors."""
+    require(not hermitian, x, "svd(hermitian=True)")
+    if not compute_uv:
+        return _stacked("svdvals", x)
+    # By keyword in every library: it is the one argument that all of them have.
+    return _stacked("svd", x, full_matrices=bool(full_matrices))
 
 
 @handles("linalg.solve")
@@ -142,27 +125,31 @@ def solve(a: Any, b: Any) -> StandIn:
     return tracer.everywhere("solve", lambda x, y: xp.linalg.solve(x, y), many, a, b)
 
 
-def _transform(name: str, x: StandIn, n: int | None = None, axis: int = -1) -> StandIn:
-    """Apply a Fourier transform along one axis."""
-    require(n is None or n == x.shape[axis], x, f"fft.{name}(n=)")
-    place, function = axis_of(x, axis), getattr(x.tracer.xp.fft, name)
-    return x.tracer.everywhere(
-        (name, place),
-        lambda a: function(a, axis=place),
-        lambda a: function(a, axis=place + 1),
-        x,
-    )
+@handles("linalg.lstsq")
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Solve linear equations in the sense of least squares."""
+    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    tracer = tracer_of(a, b)
+    require(answers_numpy(tracer.xp), tracer, "lstsq", "use `pinv`")
+    require(isinstance(rcond, NUMBERS), tracer, "lstsq(rcond=) of an array")
+
+    def plain(x: Array, y: Array) -> Any:
+        return np.linalg.lstsq(x, y, rcond=rcond)
+
+    def many(x: Array, y: Array) -> Any:
+        return _point_by_point(plain, (x, a), (y, b))
+
+    return tracer.everywhere(("lstsq", rcond), plain, many, a, b)
 
 
-for _name in "fft ifft rfft".split():
-    handles(f"fft.{_name}")(functools.partial(_transform, _name))
-
-
-@handles("linalg.svd")
-def svd(x: StandIn, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """Return singular values."""
-    require(not compute_uv, x, "svd with its vectors, whose signs are arbitrary")
-    return _stacked("svdvals", x)
+def _point_by_point(function: Any, *pairs: tuple[Any, Any]) -> tuple[Array, ...]:
+    """Apply a function that takes no stacks to the values of operands at all points."""
+    points = next(len(v) for v, operand in pairs if isinstance(operand, StandIn))
+    results = [
+        function(*(v[i] if isinstance(operand, StandIn) else v for v, operand in pairs))
+        for i in range(points)
+    ]
+    return tuple(np.stack(parts) for parts in zip(*results, strict=True))
 
 
 @handles("linalg.multi_dot")
@@ -173,3 +160,9 @@ def multi_dot(arrays: Any) -> Any:
         traced = first_standin((result, array)) is not None
         result = matmul(result, array) if traced else result @ array
     return result
+
+
+@handles("linalg.trace")
+def trace(x: StandIn, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """Sum the diagonals of matrices, which lie along the last two axes."""
+    return sum_(linalg_diagonal(x, offset=offset), -1, dtype)

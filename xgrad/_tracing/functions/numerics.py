@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from xgrad._tracing.arguments import axes_of, axis_of, require, tracer_of
-from xgrad._tracing.functions.indexing import part
-from xgrad._tracing.functions.joining import concat
+from xgrad._tracing.arguments import axes_of, axis_of, first_standin, require, tracer_of
+from xgrad._tracing.functions.elements import cast
+from xgrad._tracing.functions.joining import array_like, concat, stack
 from xgrad._tracing.functions.products import matmul
 from xgrad._tracing.functions.reductions import sum_
+from xgrad._tracing.functions.shapes import moveaxis, reshape_any
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
@@ -18,104 +20,175 @@ from xgrad._tracing.standin import StandIn
 @handles("polyval")
 def polyval(p: Any, x: Any) -> Any:
     """Evaluate a polynomial by Horner's rule, as NumPy does."""
-    value: Any = None
+    x = array_like(x, (p, x))
+    value = np.zeros_like(x)
     for coefficient in p:
-        value = coefficient if value is None else value * x + coefficient
+        value = value * x + coefficient
     return value
 
 
-@handles("convolve")
-def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """Multiply by the Toeplitz matrix of the constant one: ``M[i, j] = c[i - j]``."""
-    tracer = tracer_of(a, v)
-    if isinstance(a, StandIn) and isinstance(v, StandIn):
-        raise tracer.refuse("convolve of two arrays computed from x", "use products")
-    x, c = (a, np.asarray(v)) if isinstance(a, StandIn) else (v, np.asarray(a))
-    size, count = x.shape[0], c.shape[0]
-    length = size + count - 1
-    # Row i of the full result is the sum of c[i - j] * x[j]; the other modes are rows
-    # from the middle of it.
-    shift = np.arange(length)[:, None] - np.arange(size)[None, :]
-    inside = (shift >= 0) & (shift < count)
-    matrix = np.where(inside, c[np.clip(shift, 0, count - 1)], 0)
-    if mode != "full":
-        rows = max(size, count) if mode == "same" else abs(size - count) + 1
-        require(mode in ("same", "valid"), x, f"convolve(mode={mode!r})")
-        start = (length - rows) // 2 if mode == "same" else min(size, count) - 1
-        matrix = matrix[start : start + rows]
-    return matmul(tracer.xp.asarray(matrix), x)
+@handles("vander")
+def vander(x: StandIn, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803
+    """Return the powers of entries along the second axis."""
+    count = x.shape[0] if N is None else N
+    powers: list[Any] = [np.ones(x.shape, x.dtype)]
+    for _ in range(count - 1):
+        powers.append(x * powers[-1])
+    require(count > 1, x, "np.vander of fewer than two columns", "use `np.ones`")
+    return stack(powers if increasing else powers[::-1], axis=1)
+
+
+@handles("polyfit")
+def polyfit(
+    x: Any,
+    y: Any,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: Any = None,
+    cov: bool = False,
+) -> Any:
+    """Fit a polynomial by least squares to values at constant places."""
+    tracer = tracer_of(x, y, w)
+    plain = first_standin((x, w)) is None and not full and not cov
+    require(
+        plain, tracer, "np.polyfit with these arguments", "solve the normal equations"
+    )
+    places = np.asarray(x) + 0.0
+    columns = np.vander(places, deg + 1)
+    weights = np.ones(places.shape) if w is None else np.asarray(w)
+    columns = columns * weights[:, None]
+    size = np.sqrt(np.sum(columns * columns, axis=0))
+    cutoff = places.size * np.finfo(places.dtype).eps if rcond is None else rcond
+    solve = np.linalg.pinv(columns / size, cutoff) / size[:, None]
+    return matmul(solve * weights, y)
 
 
 @handles("trapezoid")
-def trapezoid(y: StandIn, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Integrate along an axis by the trapezoidal rule."""
+    arguments = (y, x)
+    y = array_like(y, arguments)
     place, steps = axis_of(y, axis), dx
     if x is not None:
-        plain = not isinstance(x, StandIn) and np.ndim(x) == 1
-        require(plain, y, "trapezoid(x=) like this")
-        # Along the axis, and of length 1 along those behind it.
-        steps = np.diff(x).reshape((-1, *(1,) * (y.ndim - 1 - place)))
-    sums = part(y, place, 1, None) + part(y, place, None, -1)
+        x = array_like(x, arguments)
+        # One place for all rows lies along the axis, and has length 1 behind it.
+        steps = (
+            reshape_any(np.diff(x), (-1, *(1,) * (y.ndim - 1 - place)))
+            if x.ndim == 1
+            else np.diff(x, axis=place)
+        )
+    lead = (slice(None),) * place
+    sums = y[(*lead, slice(1, None))] + y[(*lead, slice(None, -1))]
     return sum_(sums * steps / 2, place)
 
 
-@handles("interp")
-def interp(x: Any, xp: Any, fp: Any) -> Any:
-    """Interpolate linearly in a table."""
-    if isinstance(xp, StandIn) or isinstance(fp, StandIn):
-        raise tracer_of(x, xp, fp).refuse("np.interp of a table computed from x")
-    return x.tracer.elementwise(_Interpolation(xp, fp), x)
-
-
-class _Interpolation:
-    """Linear interpolation in a table.
-
-    All of them are equal: at one operation of `f` it is the same table every time, in
-    an object of its own.
-    """
-
-    def __init__(self, xp: Any, fp: Any) -> None:
-        self.table = xp, fp
-
-    def __call__(self, x: Any) -> Any:
-        return np.interp(x, *self.table)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Interpolation)
-
-    def __hash__(self) -> int:
-        return hash(_Interpolation)
-
-
 @handles("gradient")
-def gradient(f: StandIn, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f: Any, *spacings: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Take central differences inside and one-sided ones at the ends of an axis."""
+    f = array_like(f, (f, *spacings))
     axes = axes_of(f, axis)
     steps = spacings or (1.0,)
     steps = steps * len(axes) if len(steps) == 1 else steps
-    # Unequal spacings have other weights at each entry, which are not implemented.
-    equal = edge_order == 1 and len(steps) == len(axes)
-    plain = equal and not any(getattr(h, "ndim", 0) for h in steps)
-    require(plain, f, "np.gradient with these arguments", "use numbers as spacings")
-    slopes = []
-    for place, h in zip(axes, steps, strict=True):
-        inside = (part(f, place, 2, None) - part(f, place, None, -2)) / (2 * h)
-        first = (part(f, place, 1, 2) - part(f, place, 0, 1)) / h
-        last = (part(f, place, -1, None) - part(f, place, -2, -1)) / h
-        slopes.append(concat([first, inside, last], axis=place))
+    if len(steps) != len(axes):
+        raise TypeError("invalid number of arguments")
+    slopes = [
+        _slopes(f, place, array_like(h, (f, *spacings)), edge_order)
+        for place, h in zip(axes, steps, strict=True)
+    ]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _slopes(f: Any, place: int, spacing: Any, edge_order: int) -> Any:
+    """Return the slopes along one axis, at equal distances or at given places."""
+
+    def at(start: int | None, stop: int | None) -> Any:
+        return f[(*(slice(None),) * place, slice(start, stop))]
+
+    if spacing.ndim:
+        steps = reshape_any(np.diff(spacing), (-1, *(1,) * (f.ndim - 1 - place)))
+        before, behind = steps[:-1], steps[1:]
+        inside = (
+            -behind / (before * (before + behind)) * at(None, -2)
+            + (behind - before) / (before * behind) * at(1, -1)
+            + before / (behind * (before + behind)) * at(2, None)
+        )
+        ends = (steps[0], steps[1]), (steps[-1], steps[-2])
+    else:
+        inside = (at(2, None) - at(None, -2)) / (2 * spacing)
+        ends = (spacing, spacing), (spacing, spacing)
+    if edge_order == 1:
+        first = (at(1, 2) - at(0, 1)) / ends[0][0]
+        last = (at(-1, None) - at(-2, -1)) / ends[1][0]
+    else:
+        first = _slope_at_end(*ends[0], at(0, 1), at(1, 2), at(2, 3))
+        last = -_slope_at_end(*ends[1], at(-1, None), at(-2, -1), at(-3, -2))
+    return concat([first, inside, last], axis=place)
+
+
+def _slope_at_end(h: Any, k: Any, first: Any, second: Any, third: Any) -> Any:
+    """Return the slope at the first of three places by the parabola through all."""
+    return (
+        -(2 * h + k) / (h * (h + k)) * first
+        + (h + k) / (h * k) * second
+        - h / (k * (h + k)) * third
+    )
 
 
 @handles("linspace")
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    *,
+    axis: int = 0,
 ) -> Any:
     """Return numbers at equal distances between two ends."""
-    xp = tracer_of(start, stop).xp
-    scalars = getattr(start, "ndim", 0) == getattr(stop, "ndim", 0) == axis == 0
-    like = start if isinstance(start, StandIn) else stop
-    require(scalars and num > 1, like, "linspace between these")
+    tracer = tracer_of(start, stop)
+    xp, like = tracer.xp, start if isinstance(start, StandIn) else stop
+    require(num > 1, tracer, "linspace of fewer than two numbers", "use `stack`")
+    start, stop = (array_like(o, (start, stop)) for o in (start, stop))
     # By shares of the whole way, so that both ends may be computed from x.
     shares = xp.arange(num, dtype=like.dtype, device=like.device)
     shares = shares / (num - 1 if endpoint else num)
-    return shares * (stop - start) + start
+    ndim = max(start.ndim, stop.ndim)
+    way = stop - start
+    numbers = xp.reshape(shares, (num, *(1,) * ndim)) * way + start
+    numbers = cast(numbers if axis == 0 else moveaxis(numbers, 0, axis), dtype)
+    return (numbers, way / (num - 1 if endpoint else num)) if retstep else numbers
+
+
+@handles("logspace")
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    *,
+    axis: int = 0,
+) -> Any:
+    """Return numbers whose logarithms lie at equal distances."""
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    return cast(exponents.tracer.elementwise(operator.pow, base, exponents), dtype)
+
+
+@handles("geomspace")
+def geomspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    *,
+    axis: int = 0,
+) -> Any:
+    """Return numbers at equal ratios between two ends."""
+    start, stop = (array_like(o, (start, stop)) for o in (start, stop))
+    ratio = stop / start
+    shares = linspace(0 * ratio, 0 * ratio + 1, num, endpoint, axis=axis)
+    return cast(start * shares.tracer.elementwise(operator.pow, ratio, shares), dtype)

@@ -75,13 +75,13 @@ def matmul(a: Any, b: Any) -> Any:
 
 @handles("dot", out=2)
 def dot(a: Any, b: Any) -> Any:
-    """Multiply two arrays of at most two axes, or an array by a number."""
+    """Multiply over the last axis of one array and the last but one of another."""
     a, b = array_like(a, (a, b)), array_like(b, (a, b))
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         return elementwise(operator.mul, a, b)
     # There `dot` and `matmul` pair axes in different ways.
     if a.ndim > 2 or b.ndim > 2:
-        raise tracer_of(a, b).refuse("dot of more than two axes", "use `matmul`")
+        return tensordot(a, b, axes=((-1,), (-2 if b.ndim > 1 else -1,)))
     return matmul(a, b)
 
 
@@ -111,6 +111,18 @@ def vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
         conj = named(tracer_of(a, b).xp, "conj")
         a = elementwise(conj, a) if isinstance(a, StandIn) else conj(a)
     return sum_(elementwise(operator.mul, a, b), axis=axis)
+
+
+def matvec(a: Any, b: Any) -> Any:
+    """Multiply matrices by vectors, which lie along the last axes."""
+    return matmul(a, reshape_any(b, (*b.shape, 1)))[..., 0]
+
+
+def vecmat(a: Any, b: Any) -> Any:
+    """Multiply vectors, conjugated, by matrices, which lie along the last axes."""
+    conj = named(tracer_of(a, b).xp, "conj")
+    a = elementwise(conj, a) if isinstance(a, StandIn) else conj(a)
+    return matmul(reshape_any(a, (*a.shape[:-1], 1, a.shape[-1])), b)[..., 0, :]
 
 
 @handles("outer", "linalg.outer")
@@ -168,13 +180,40 @@ def permute_any(x: Any, order: tuple[int, ...]) -> Any:
 
 
 @handles("cross", "linalg.cross")
-def cross(a: Any, b: Any, /, *, axis: int = -1) -> Any:
+def cross(
+    a: Any,
+    b: Any,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> Any:
     """Return the cross products of vectors of three entries."""
-    if tuple(a.shape) != tuple(b.shape) or a.shape[axis_of(a, axis)] != 3:
-        raise tracer_of(a, b).refuse("cross of these shapes", "give shapes (..., 3)")
-    lead = (slice(None),) * axis_of(a, axis)
+    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    # The vectors first, so that all other axes are repeated as in a product.
+    first, second = _axis_first(a, axisa), _axis_first(b, axisb)
+    if first.shape[0] != 3 or second.shape[0] != 3:
+        raise tracer_of(a, b).refuse(
+            "cross of vectors that have not three entries", "write out the product"
+        )
+    rest = max(first.ndim, second.ndim) - 1
+    first, second = _with_axes_behind(first, rest), _with_axes_behind(second, rest)
     components = []
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
-        components.append(a[(*lead, j)] * b[(*lead, k)] - a[(*lead, k)] * b[(*lead, j)])
-    return stack(components, axis=axis)
+        components.append(first[j] * second[k] - first[k] * second[j])
+    return stack(components, axis=axisc)
+
+
+def _axis_first(x: Any, axis: int) -> Any:
+    """Return ``x`` with an axis moved to the front."""
+    place = axis_of(x, axis)
+    return permute_any(x, (place, *(i for i in range(x.ndim) if i != place)))
+
+
+def _with_axes_behind(x: Any, count: int) -> Any:
+    """Return ``x`` with axes of length 1 behind the first, ``count`` in all behind."""
+    ones = (1,) * (count - x.ndim + 1)
+    return reshape_any(x, (x.shape[0], *ones, *x.shape[1:])) if ones else x

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, device_of
-from xgrad._tracing.arguments import axes_of, first_standin
+from xgrad._tracing.arguments import axes_of, first_standin, require
 from xgrad._tracing.functions.elements import where, zero_of
 from xgrad._tracing.functions.indexing import getitem
 from xgrad._tracing.functions.reductions import sum_
-from xgrad._tracing.registry import handles
+from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
 
 
@@ -25,8 +25,39 @@ def _gather(name: str, x: StandIn, *args: Any, **kwargs: Any) -> StandIn:
     return x.tracer.gathered(name, lambda a: function(a, *args, **kwargs), x)
 
 
-for _name in "roll repeat tile rot90 resize delete".split():
+for _name in "repeat tile rot90 resize delete diagflat".split():
     handles(_name)(functools.partial(_gather, _name))
+
+
+@handles("roll")
+def roll_any(x: StandIn, shift: Any, axis: Any = None) -> StandIn:
+    """Move entries along axes, from the end to the beginning."""
+    require(first_standin((shift,)) is None, x, "`roll` by a shift computed from x")
+    return roll(x, shift, axis)
+
+
+@overridable
+def roll(x: StandIn, shift: Any, axis: Any) -> StandIn:
+    """Move entries along axes by a constant."""
+    return _gather("roll", x, shift, axis=axis)
+
+
+@handles("lib.stride_tricks.sliding_window_view")
+def sliding_window_view(
+    x: StandIn,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
+) -> StandIn:
+    """Return all windows of an array, each along axes of its own."""
+    require(not writeable, x, "sliding_window_view(writeable=True)", "use slices")
+    return x.tracer.gathered(
+        "windows",
+        lambda a: np.lib.stride_tricks.sliding_window_view(a, window_shape, axis),
+        x,
+    )
 
 
 @handles("flip")
@@ -111,14 +142,9 @@ def diag(x: StandIn, k: int = 0) -> StandIn:
     return tracer.placed(("diag", k), x, sources)
 
 
-@handles("trace", "linalg.trace", out=5)
+@handles("trace", out=5)
 def trace(
     x: StandIn, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None
 ) -> Any:
-    """Sum the diagonal of a matrix."""
-    # By default NumPy takes the first two axes here, and the standard the last two.
-    if x.ndim > 2 and (axis1, axis2) == (0, 1):
-        raise x.tracer.refuse(
-            "trace of a stack of matrices", "take the diagonal and sum"
-        )
+    """Sum diagonals, of matrices that lie along the first two axes by default."""
     return sum_(diagonal(x, offset, axis1, axis2), -1, dtype)

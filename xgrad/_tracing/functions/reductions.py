@@ -13,7 +13,7 @@ from xgrad._tracing.arguments import axes_of, axis_of, named, require, tracer_of
 from xgrad._tracing.functions import elements
 from xgrad._tracing.functions.elements import cast, zero_of
 from xgrad._tracing.functions.joining import array_like
-from xgrad._tracing.functions.shapes import reshape_any
+from xgrad._tracing.functions.shapes import reshape_any, squeeze
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
@@ -89,6 +89,17 @@ def average(
     return total / sum_weights(weights, axis=axis, keepdims=keepdims)
 
 
+def count_of(mask: Any, x: StandIn, axis: Any, keepdims: bool) -> Any:
+    """Count the entries of ``x`` that a mask marks, in the dtype of ``x``.
+
+    The mask is computed from ``x``, and is a stand-in if its values are not known.
+    """
+    axes = axes_of(x, axis)
+    if isinstance(mask, StandIn):
+        return sum_(mask, axes, x.dtype, keepdims)
+    return x.tracer.xp.sum(mask, axis=axes, dtype=x.dtype, keepdims=keepdims)
+
+
 @handles("nansum")
 def nansum(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Sum what is not nan."""
@@ -99,15 +110,17 @@ def nansum(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
 @handles("nanmean")
 def nanmean(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Average what is not nan."""
-    present = cast(x.tracer.elementwise(operator.eq, x, x), x.dtype)
-    return nansum(x, axis, keepdims=keepdims) / sum_(present, axis, keepdims=keepdims)
+    count = count_of(x.tracer.elementwise(operator.eq, x, x), x, axis, keepdims)
+    return nansum(x, axis, keepdims=keepdims) / count
 
 
 @handles("count_nonzero")
 def count_nonzero(x: StandIn, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Count what is not 0."""
     nonzero = x.tracer.elementwise(operator.ne, x, 0)
-    return sum_(nonzero, axis, x.tracer.xp.int64, keepdims=keepdims)
+    if isinstance(nonzero, StandIn):
+        return sum_(nonzero, axis, x.tracer.xp.int64, keepdims=keepdims)
+    return x.tracer.xp.sum(nonzero, axis=axes_of(x, axis), keepdims=keepdims)
 
 
 def _product_of_others(xp: Any, base: Array) -> Array:
@@ -191,3 +204,15 @@ def prod(
 def ptp(x: StandIn, axis: Any = None, keepdims: bool = False) -> Any:
     """Subtract the smallest entry from the largest one, over axes."""
     return max_(x, axis, keepdims) - min_(x, axis, keepdims)
+
+
+def logsumexp(x: StandIn, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return logarithms of sums of exponentials, without overflow."""
+    tracer, xp = x.tracer, x.tracer.xp
+    largest = max_(x, axis, True)
+    # Infinite ones would make nan of themselves; so that nothing is subtracted there.
+    finite = tracer.elementwise(named(xp, "isfinite"), largest)
+    shift = elements.where(finite, largest, zero_of(x))
+    sums = sum_(tracer.elementwise(named(xp, "exp"), x - shift), axis, keepdims=True)
+    result = tracer.elementwise(named(xp, "log"), sums) + shift
+    return result if keepdims else squeeze(result, axes_of(x, axis))

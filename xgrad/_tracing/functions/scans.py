@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any
 
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing.arguments import axis_of, require, tracer_of
-from xgrad._tracing.functions.elements import cast
+from xgrad._tracing.arguments import axis_of, require
+from xgrad._tracing.functions.elements import cast, where
 from xgrad._tracing.functions.indexing import part
-from xgrad._tracing.functions.joining import concat
+from xgrad._tracing.functions.joining import array_like, concat
+from xgrad._tracing.functions.shapes import broadcast_any, ravel, reshape_any
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
 
@@ -35,12 +37,12 @@ def running_sum(x: StandIn, axis: int) -> StandIn:
     return x.tracer.along("cumulative_sum", run, x, (axis,), None)
 
 
-def _running_product(x: StandIn, axis: int) -> StandIn:
+def running_product(x: StandIn, axis: int) -> StandIn:
     run = _runner(x.tracer.xp, "cumulative_prod")
     return x.tracer.along("cumulative_prod", run, x, (axis,), None)
 
 
-def _cumulative(
+def cumulative(
     function: Any,
     x: StandIn,
     axis: int | None = None,
@@ -49,14 +51,21 @@ def _cumulative(
     include_initial: bool = False,
 ) -> StandIn:
     """Apply a cumulative function, to all entries in one row if there is no axis."""
-    require(not include_initial, x, "cumulative functions with include_initial=True")
     if axis is None and x.ndim != 1:
         x = x.tracer.reshaped(x, (x.size,))
-    return function(cast(x, dtype), axis_of(x, 0 if axis is None else axis))
+    x, place = cast(x, dtype), axis_of(x, 0 if axis is None else axis)
+    result = function(x, place)
+    if not include_initial:
+        return result
+    # Of nothing, the sum is 0 and the product 1.
+    shape = tuple(1 if i == place else n for i, n in enumerate(x.shape))
+    first = int(function is running_product)
+    start = x.tracer.xp.full(shape, first, dtype=result.dtype, device=x.device)
+    return concat([start, result], axis=place)
 
 
-for _name, _function in (("sum", running_sum), ("prod", _running_product)):
-    _run = functools.partial(_cumulative, _function)
+for _name, _function in (("sum", running_sum), ("prod", running_product)):
+    _run = functools.partial(cumulative, _function)
     handles(f"cumulative_{_name}", f"cum{_name}", out=3)(_run)
 
 
@@ -97,10 +106,8 @@ def diff(
 ) -> StandIn:
     """Return differences of neighbours along an axis."""
     if prepend is not None or append is not None:
-        ends = (prepend, append)
-        plain = isinstance(x, StandIn) and not any(isinstance(e, list) for e in ends)
-        tracer, idiom = tracer_of(x, *ends), "diff(prepend=, append=) of these"
-        require(plain, tracer, idiom, "use `concat`")
+        ends = (x, prepend, append)
+        x, prepend, append = (o if o is None else array_like(o, ends) for o in ends)
         arrays: list[Any] = [_as_end(prepend, x, axis), x, _as_end(append, x, axis)]
         x = concat([a for a in arrays if a is not None], axis=axis)
     place = axis_of(x, axis)
@@ -112,12 +119,68 @@ def diff(
     return x if n else x.tracer.copy(x)
 
 
-def _as_end(end: Any, x: StandIn, axis: int) -> Any:
+def _as_end(end: Any, x: Any, axis: int) -> Any:
     """Return a number as an array that can be concatenated with ``x`` along an axis."""
-    if getattr(end, "shape", ()) or end is None:
+    if end is None or end.ndim:
         return end
     place = axis_of(x, axis)
     shape = tuple(1 if i == place else n for i, n in enumerate(x.shape))
-    if isinstance(end, StandIn):
-        return end.tracer.broadcast(end, shape)
-    return x.tracer.xp.full(shape, end, dtype=x.dtype, device=x.device)
+    return broadcast_any(end, shape)
+
+
+@handles("ediff1d")
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Return differences of neighbours of all entries, between others at the ends."""
+    arguments = (ary, to_end, to_begin)
+    x, end, begin = (o if o is None else array_like(o, arguments) for o in arguments)
+    row = reshape_any(x, (-1,)) if not isinstance(x, StandIn) else ravel(x)
+    inside = row[1:] - row[:-1]
+    parts = [reshape_any(p, (p.size,)) for p in (begin, inside, end) if p is not None]
+    return concat(parts, axis=0)
+
+
+@handles("unwrap")
+def unwrap(
+    p: Any,
+    discont: float | None = None,
+    axis: int = -1,
+    *,
+    period: float = math.tau,
+) -> Any:
+    """Add periods to entries, so that no two neighbours are further apart than half."""
+    place, half = axis_of(p, axis), period / 2
+    steps: Any = diff(p, axis=place)
+    wrapped = (steps + half) % period - half
+    # Half a period upwards stays what it is, as in NumPy.
+    upwards = (wrapped == -half) & (steps > 0)
+    wrapped = where(upwards, half, wrapped)
+    correct = wrapped - steps
+    discont = half if discont is None else discont
+    correct = where(abs(steps) < discont, 0.0, correct)
+    rest = part(p, place, 1, None) + running_sum(correct, place)
+    return concat([part(p, place, 0, 1), rest], axis=place)
+
+
+def _partition(
+    name: str,
+    x: StandIn,
+    kth: Any,
+    axis: int | None = -1,
+    kind: str = "introselect",
+    order: None = None,
+) -> StandIn:
+    """Put entries into the places of some of their order, and the others around."""
+    require(order is None, x, f"{name}(order=)")
+    require(x.tracer.is_numpy, x, name, "use `sort`")
+    if axis is None:
+        x, axis = x.tracer.reshaped(x, (x.size,)), 0
+    function = getattr(np, name)
+
+    def split(array: Array, axes: tuple[int, ...], keepdims: None) -> Array:
+        return function(array, kth, axis=axes[0], kind=kind)
+
+    return x.tracer.along(name, split, x, (axis_of(x, axis),), None)
+
+
+for _name in ("partition", "argpartition"):
+    handles(_name)(functools.partial(_partition, _name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import Any
@@ -34,6 +35,13 @@ def reshape(
         sizes, order = sizes[:1], sizes[1]
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
+    if order == "A":
+        # Fortran's order for an array that lies in memory that way; NumPy alone has it.
+        require(x.tracer.is_numpy, x, "reshape(order='A')", "reshape in C order")
+        base: Any = x
+        while isinstance(base, StandIn):
+            base = base.base
+        order = "F" if np.isfortran(base) else "C"
     if order == "F":
         # In Fortran's order everything is as in C order with all axes reversed.
         new = reshape(_reverse(x), *reversed(sizes), copy=True)
@@ -47,7 +55,7 @@ def reshape(
     if math.prod(sizes) != x.size or min(sizes, default=0) < 0:
         raise ValueError(f"cannot reshape {x.shape} into {sizes}")
     new = x.tracer.reshaped(x, sizes)
-    return new if copy else new.as_view_of(x)
+    return x.tracer.copy(new) if copy else new.as_view_of(x)
 
 
 def _reverse(x: StandIn) -> StandIn:
@@ -149,6 +157,13 @@ def broadcast_to(x: StandIn, shape: Any) -> StandIn:
     return x.tracer.broadcast(x, shape).as_view_of(x)
 
 
+def broadcast_any(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return an array, a number or a stand-in repeated to another shape."""
+    if isinstance(x, StandIn):
+        return x if x.shape == shape else broadcast_to(x, shape)
+    return np.broadcast_to(x, shape)
+
+
 @handles("broadcast_arrays")
 def broadcast_arrays(*arrays: Any) -> Any:
     """Repeat arrays to a common shape."""
@@ -161,7 +176,9 @@ def broadcast_arrays(*arrays: Any) -> Any:
 
 
 @handles("meshgrid")
-def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
+def meshgrid(
+    *arrays: Any, indexing: str = "xy", sparse: bool = False, copy: bool = True
+) -> Any:
     """Repeat vectors along the axes of a grid."""
     require(indexing in ("xy", "ij"), tracer_of(*arrays), "this indexing of meshgrid")
     count = len(arrays)
@@ -173,16 +190,38 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
         reshape_any(a, tuple(a.shape[0] if order[i] == j else 1 for j in range(count)))
         for i, a in enumerate(arrays)
     ]
-    return list(broadcast_arrays(*shaped))
+    results = shaped if sparse else broadcast_arrays(*shaped)
+    # (Views of constants stay what NumPy makes of them.)
+    owned = [r.tracer.copy(r) if isinstance(r, StandIn) else r for r in results]
+    return owned if copy else list(results)
 
 
-@handles("atleast_1d")
-def atleast_1d(x: StandIn) -> StandIn:
-    """Return ``x`` with an axis at least."""
-    return x if x.ndim else x.tracer.reshaped(x, (1,))
+@handles("rollaxis")
+def rollaxis(a: StandIn, axis: int, start: int = 0) -> StandIn:
+    """Move an axis in front of another one."""
+    place = axis_of(a, axis)
+    before = start + a.ndim if start < 0 else start
+    return moveaxis(a, place, before - (place < before))
 
 
-@handles("atleast_2d")
-def atleast_2d(x: StandIn) -> StandIn:
-    """Return ``x`` with two axes at least."""
-    return x if x.ndim > 1 else x.tracer.reshaped(x, (1, x.size))
+def _with_axes(count: int, x: Any) -> Any:
+    """Return an array with a number of axes at least, as NumPy adds them."""
+    shape = tuple(np.shape(x))
+    if len(shape) >= count:
+        return x
+    if count == 3:
+        # A vector lies along the second axis, a matrix along the first two.
+        return reshape_any(
+            x, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)]
+        )
+    return reshape_any(x, (*(1,) * (count - len(shape)), *shape))
+
+
+def _at_least(count: int, *arrays: Any) -> Any:
+    """Return arrays with a number of axes at least."""
+    results = tuple(_with_axes(count, a) for a in arrays)
+    return results[0] if len(arrays) == 1 else results
+
+
+for _count in (1, 2, 3):
+    handles(f"atleast_{_count}d")(functools.partial(_at_least, _count))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import axes_of, axis_of, require
-from xgrad._tracing.functions.elements import cast, sqrt
+from xgrad._arrays import Array
+from xgrad._tracing.arguments import answers_numpy, axes_of, axis_of, require
+from xgrad._tracing.functions.elements import absolute, cast, sqrt
+from xgrad._tracing.functions.joining import stack
+from xgrad._tracing.functions.reductions import count_of, sum_
+from xgrad._tracing.functions.reductions import mean as average
+from xgrad._tracing.functions.shapes import broadcast_any, reshape_any
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
 
@@ -26,52 +31,97 @@ def variance(x: StandIn, axes: tuple[int, ...], keepdims: bool, lost: float) -> 
     return x.tracer.along(("var", lost), reduce, x, axes, keepdims)
 
 
+@overridable
+def deviation(x: StandIn, axes: tuple[int, ...], keepdims: bool, lost: float) -> Any:
+    """Return standard deviations, the roots of variances."""
+    return sqrt(variance(x, axes, keepdims, lost))
+
+
 def _spread(
-    finish: Callable[[StandIn], StandIn],
+    function: Callable[..., StandIn],
     x: StandIn,
     axis: Any = None,
     dtype: Any = None,
     ddof: float = 0.0,
     keepdims: bool = False,
     *,
+    where: Any = None,
+    mean: Any = None,
     correction: float = 0.0,
 ) -> StandIn:
-    """Return variances over axes, or what is made of them at the end."""
+    """Return variances or standard deviations over axes."""
     lost = ddof or correction  # degrees of freedom
-    return finish(variance(cast(x, dtype), axes_of(x, axis), bool(keepdims), lost))
+    x, axes = cast(x, dtype), axes_of(x, axis)
+    if where is None and mean is None:
+        return function(x, axes, bool(keepdims), lost)
+    if mean is None:
+        mean = average(x, axes, None, keepdims=True, where=where)
+    size: Any = x.tracer.elementwise(operator.sub, x, mean)
+    size = absolute(size) if size.dtype.kind == "c" else size
+    total = sum_(size * size, axes, keepdims=keepdims, where=where)
+    mask = True if where is None else where
+    count = count_of(broadcast_any(mask, x.shape), x, axes, keepdims)
+    variances = total / x.tracer.xp.maximum(count - lost, 0)
+    return sqrt(variances) if function is deviation else variances
 
 
-handles("var", out=3)(functools.partial(_spread, lambda variances: variances))
-handles("std", out=3)(functools.partial(_spread, sqrt))
+handles("var", out=3)(functools.partial(_spread, variance))
+handles("std", out=3)(functools.partial(_spread, deviation))
 
 
-def _statistic(
-    name: str,
-    count: int,
-    x: StandIn,
-    *args: Any,
-    axis: Any = None,
-    keepdims: bool = False,
+def _order_statistic(
+    name: str, x: StandIn, axis: Any, keepdims: Any, *values: float, **options: Any
 ) -> StandIn:
-    """Apply an order statistic of NumPy, which takes ``count`` numbers."""
-    # NumPy takes the axis by position, too.
-    if len(args) == count + 1:
-        *args, axis = args  # type: ignore[assignment]
-    plain = len(args) == count and not any(np.ndim(a) for a in args)
-    require(plain, x, f"these arguments of np.{name}")
-    # Numbers, not arrays: they are part of the key, which is compared.
-    values = tuple(float(a) for a in args)
-    require(is_numpy(x.tracer.xp), x, f"np.{name}", "sort, and pick")
-    function = getattr(np, name)
+    """Apply an order statistic of NumPy, which takes numbers."""
+    require(answers_numpy(x.tracer.xp), x, f"np.{name}", "sort, and pick")
+    function = functools.partial(getattr(np, name), **options)
 
     def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         return function(array, *values, axis=axes, keepdims=keepdims)
 
-    return x.tracer.along((name, values), reduce, x, axes_of(x, axis), bool(keepdims))
+    key = name, values, tuple(options.items())
+    return x.tracer.along(key, reduce, x, axes_of(x, axis), bool(keepdims))
 
 
-for _name, _count in (("median", 0), ("quantile", 1), ("percentile", 1)):
-    handles(_name)(functools.partial(_statistic, _name, _count))
+def _median(
+    name: str, x: StandIn, axis: Any = None, *, keepdims: bool = False
+) -> StandIn:
+    """Return medians over axes."""
+    return _order_statistic(name, x, axis, keepdims)
+
+
+def _quantile(
+    name: str,
+    x: StandIn,
+    q: Any,
+    axis: Any = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """Return one quantile over axes, or several of them along new axes in front."""
+    require(isinstance(x, StandIn) and not isinstance(q, StandIn), x, f"{name}(q=)")
+    # Numbers, not arrays: they are part of the key, which is compared.
+    shares, options = np.asarray(q, dtype=float), {}
+    if method != "linear":
+        options["method"] = method
+    results = [
+        _order_statistic(name, x, axis, keepdims, share, **options)
+        for share in shares.reshape(-1).tolist()
+    ]
+    if not shares.ndim:
+        return results[0]
+    return reshape_any(stack(results), (*shares.shape, *results[0].shape))
+
+
+for _prefix in ("", "nan"):
+    for _name, _function in (
+        ("median", _median),
+        ("quantile", _quantile),
+        ("percentile", _quantile),
+    ):
+        _full = f"{_prefix}{_name}"
+        handles(_full)(functools.partial(_function, _full))
 
 
 def _position(

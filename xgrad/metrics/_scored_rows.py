@@ -1,0 +1,125 @@
+"""Scores and true labels of one call, after their checks, for metrics of all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xgrad._arrays import (
+    Array,
+    as_float,
+    as_index,
+    cast,
+    common_namespace,
+    drop_none,
+    integer,
+    is_boolean,
+    is_floating,
+    is_integral,
+    require_known_shapes,
+    wide_dtype,
+)
+from xgrad._rules import (
+    ValueCheck,
+    enforce,
+    equals_number,
+    range_checks,
+    require_labels,
+)
+from xgrad.metrics._arguments import (
+    as_labels,
+    as_weight,
+    nan_check,
+    one_hot_labels,
+    refuse_columns,
+    refuse_lazy,
+    weight_checks,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """Scores ``(N,)`` of one class or ``(N, C)`` of all, labels, weights, or None.
+
+    Rows that are ignored are left out. Integer scores stay integers: floats would lose
+    the order of large ones.
+    """
+
+    xp: Any
+    scores: Array
+    target: Array
+    weight: Array | None
+    sum_dtype: Any  # float64 where the device has it
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: that of the columns, or 2."""
+        return int(self.scores.shape[1]) if self.scores.ndim == 2 else 2
+
+    def scores_of(self, label: int) -> Array:
+        """Return the scores of a class, ``(N,)``; those of one column are of both."""
+        return self.scores if self.scores.ndim == 1 else self.scores[:, label]
+
+
+def as_scored_rows(
+    name: str, prediction: Any, target: Any, weight: Any, ignore_index: int | None
+) -> ScoredRows:
+    """Return the arguments of a metric of scores after all of their checks."""
+    optional = drop_none(weight=weight)
+    xp = common_namespace(prediction=prediction, target=target, **optional)
+    refuse_lazy(xp, name)
+    require_known_shapes(prediction=prediction, target=target)
+    # Labels first would otherwise be ranked as scores, and the scores be refused as
+    # labels, which hides the mistake.
+    if target.ndim == 1 and is_integral(xp, prediction) and is_floating(xp, target):
+        raise ValueError(
+            "the arguments look swapped: `prediction` holds integers and `target` "
+            f"floats; predictions come first: {name}(scores, labels)"
+        )
+    scores, target = _as_scores(xp, prediction), as_labels(xp, target)
+    _require_shapes(scores, target)
+    checks: list[ValueCheck] = []
+    if target.ndim == 2:
+        target, check = one_hot_labels(xp, "target", target)
+        checks.append(check)
+    require_labels(xp, "target", target)
+    ignored = None
+    if ignore_index is not None:
+        number = integer("ignore_index", ignore_index, least=None)
+        ignored = equals_number(xp, target, number)
+    num_classes = int(scores.shape[1]) if scores.ndim == 2 else 2
+    checks += range_checks(xp, "target", target, num_classes, ignored)
+    checks.append(nan_check(scores, "nan has no rank among the scores", ignored))
+    wide = wide_dtype(xp, target, as_float(xp, "prediction", scores[:0, ...]).dtype)
+    if weight is not None:
+        weight = cast(xp, as_weight(xp, weight, target), wide)
+        if ignored is not None:
+            weight = xp.where(ignored, 0.0, weight)
+        checks += weight_checks(xp, weight)
+    enforce(xp, checks)
+    target = as_index(xp, target)
+    if ignored is not None:
+        (counted,) = xp.nonzero(~ignored)
+        scores, target = xp.take(scores, counted, axis=0), xp.take(target, counted)
+        weight = None if weight is None else xp.take(weight, counted)
+    return ScoredRows(xp, scores, target, weight, wide)
+
+
+def _as_scores(xp: Any, prediction: Array) -> Array:
+    if is_boolean(xp, prediction):
+        return xp.astype(prediction, xp.uint8)
+    if is_integral(xp, prediction):
+        return prediction
+    return as_float(xp, "prediction", prediction)
+
+
+def _require_shapes(scores: Array, target: Array) -> None:
+    shape, target_shape = tuple(scores.shape), tuple(target.shape)
+    refuse_columns(shape, target_shape)
+    has_scores = len(shape) in (1, 2) and 0 not in shape[1:]
+    classes = shape[1:] or (2,)
+    if not (has_scores and target_shape in (shape[:1], (*shape[:1], *classes))):
+        raise ValueError(
+            f"`prediction` has shape {shape} and `target` {target_shape}, but they "
+            "must be scores (N,) or (N, C), and labels (N,) or one-hot rows (N, C)"
+        )
