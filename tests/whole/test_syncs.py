@@ -37,7 +37,8 @@ def test_losses_without_checks_never_wait_for_the_device(rng, name, options):
     settings = _options(options(LOSSES[name]))
     with counting(forbid_syncs=True) as count:
         LOSSES[name].value_and_grad(p, t, check=False, **settings)
-    assert 0 < count.launches <= 60
+    # Those of `focal` with weights of classes and rows that are ignored are 63.
+    assert 0 < count.launches <= 63
     assert count.uploads == []
 
 
@@ -70,6 +71,7 @@ LAUNCHES = {
     "softmax_cross_entropy": (14, 12, 19),
     "kl_divergence": (18, 7, 25),
     "focal": (29, 39, 47),
+    "dice": (16, 20, 36),
     "cosine_distance": (51, 50, 52),
     "binary_cross_entropy": (14, 12, 26),
     "sigmoid_binary_cross_entropy": (20, 15, 32),

@@ -18,6 +18,7 @@ from xgrad._rules.domains import BINARY_TARGET as BINARY_TARGET
 from xgrad._rules.domains import CLASS_WEIGHT as CLASS_WEIGHT
 from xgrad._rules.domains import COUNTS as COUNTS
 from xgrad._rules.domains import DISTRIBUTION as DISTRIBUTION
+from xgrad._rules.domains import POSITIVE_WEIGHT as POSITIVE_WEIGHT
 from xgrad._rules.domains import REAL as REAL
 from xgrad._rules.domains import SIGNS as SIGNS
 from xgrad._rules.domains import SOFT_TARGET as SOFT_TARGET
