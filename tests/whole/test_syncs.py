@@ -137,6 +137,7 @@ def test_metrics_of_scores_wait_once(rng):
         lambda: metrics.accuracy(scores, target, weight=weight, ignore_index=1),
         lambda: metrics.f1(scores, target, ignore_index=-1, labels=[0, 2]),
         lambda: metrics.f1(scores, one_hot, weight=weight),
+        lambda: metrics.Probabilities().update(scores[:, 0] * 0 + 0.5, both),
         lambda: metrics.r2_score(scores, scores**2, weight=scores[:, 0]),
     ):
         with counting() as count:

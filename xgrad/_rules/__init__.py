@@ -27,6 +27,7 @@ from xgrad._rules.domains import VARIANCE as VARIANCE
 from xgrad._rules.domains import Domain as Domain
 from xgrad._rules.labels import all_in_range as all_in_range
 from xgrad._rules.labels import confusion_counts as confusion_counts
+from xgrad._rules.labels import count_pairs as count_pairs
 from xgrad._rules.labels import equals_number as equals_number
 from xgrad._rules.labels import gather_labels as gather_labels
 from xgrad._rules.labels import in_range as in_range

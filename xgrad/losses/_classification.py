@@ -259,11 +259,11 @@ def dice(xp: Any, prediction: Array, target: Array, /, *, smooth: float = 1.0) -
 
     A row holds all pixels of one mask: the prediction has shape ``(..., K)`` and holds
     probabilities in [0, 1]; the target has its shape and holds labels 0 and 1, or
-    probabilities. ``|p|`` is the sum of a row, and s is ``smooth``. The loss is 0 for masks that are equal
-    and hold only 0 and 1, and less than 1 for disjoint ones by the share of ``smooth``;
-    with ``smooth=0`` two empty masks cost 0 (Sudre et al., Generalised Dice Overlap,
-    DLMIA 2017). It is computed from what differs, ``p (1 - t) + t (1 - p)``, so that
-    small losses are accurate.
+    probabilities. ``|p|`` is the sum of a row, and s is ``smooth``. The loss is 0 for
+    masks that are equal and hold only 0 and 1; with ``smooth=0`` it is 1 for disjoint
+    masks, and 0 for two empty ones (Sudre et al., Generalised Dice Overlap, DLMIA
+    2017). It is computed from what differs, ``p (1 - t) + t (1 - p)``, so that small
+    losses are accurate.
 
     Parameters
     ----------
