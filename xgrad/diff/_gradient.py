@@ -12,6 +12,7 @@ from xgrad._arrays import (
     Array,
     ArrayT,
     cast,
+    public,
     quiet,
     rebuild,
     wide_sum,
@@ -54,6 +55,7 @@ from xgrad._quick import quick_gradient
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
 
 
+@public
 def gradient(
     f: Callable[[Any], Any],
     x: Any,
@@ -194,7 +196,7 @@ def gradient(
     >>> x = np.array(1e-8)
     >>> value, estimate = gradient(np.log, x, method="auto", full_output=True)
     >>> value, estimate.status
-    (array(1.e+08), array(0, dtype=int8))
+    (np.float64(1.e+08), array(0, dtype=int8))
     """
     plan = plan_for(
         method=method,
@@ -218,6 +220,7 @@ def gradient(
     return (slopes, estimate) if full_output else slopes
 
 
+@public
 def value_and_gradient(
     f: Callable[[Any], Any],
     x: ArrayT,
@@ -258,7 +261,7 @@ max_bytes, workers, progress
     --------
     >>> import numpy as np
     >>> value_and_gradient(lambda x: np.sum(x**2), np.array([3.0, 4.0]))
-    (array(25.), array([6., 8.]))
+    (np.float64(25.0), array([6., 8.]))
     """
     plan = plan_for(
         method=method,

@@ -31,8 +31,9 @@ In regression prediction and target hold numbers, ``(N,)`` or ``(N, K)``. Metric
 outputs are averaged (``average="uniform"``), or given for each (``average=None``). The
 regression losses can be imported from here, too.
 
-Results are 0-d arrays of the same library and device. They have the dtype of the
-prediction (float32 for half precision), or the default float dtype for labels.
+Results are 0-d arrays of the same library and device (of NumPy scalars). They have the
+dtype of the prediction (float32 for half precision), or the default float dtype for
+labels.
 ``TypeError`` is raised for a wrong dtype and for arrays of different libraries,
 ``ValueError`` for a wrong shape, a label out of range or a ``nan`` score. Dask arrays
 give lazy results and need ``num_classes=``; wrong values then raise when the result is
