@@ -59,6 +59,7 @@ def _zero() -> int:
 ONE = Partial("", _one)
 MINUS = Partial("", _minus_one)
 ZERO = Partial("", _zero)  # of steps, which are constant but for their jumps
+UNKNOWN = Partial("", _zero)  # of arguments whose derivative has no closed form
 
 
 def _of(needs: str, function: Function, **options: Any) -> tuple[Partial]:

@@ -158,13 +158,13 @@ class Tape(Tracer):
         tapes = [o.tracer for o in operands if type(o) is Taped]
         return max([self, *tapes], key=lambda tape: tape.level)
 
-    def refuse_function(self, function: Any) -> NotTraceableError:
-        """Return the error for a function that has no rule."""
+    def refuse_function(self, function: Any, where: str = "") -> NotTraceableError:
+        """Return the error for a function that has no rule, or none in an argument."""
         name = getattr(function, "__name__", None) or getattr(
             function, "name", function
         )
         return self.refuse(
-            f"`{name}`, which has no rule of differentiation",
+            f"`{name}`, which has no rule of differentiation{where}",
             "give it one by `custom_vjp`, or write it with other functions",
         )
 
@@ -211,6 +211,8 @@ class Tape(Tracer):
             pull = argument.pull
             if kind == "c" or values[i].dtype.kind == "c":
                 argument, pull = complex_rule(argument, values[i])
+            if pull is None:
+                raise self.refuse_function(function, f" in its argument {i}")
             saved: tuple[Any, ...] = ()
             for place in argument.needs:
                 if place < 0:
