@@ -50,7 +50,7 @@ def _of_first_orders(sp: Any) -> Partials:
 
 
 def _of_any_order(sp: Any) -> Partials:
-    """By the two orders beside it: half of their difference, or of their sum."""
+    """Return half of the difference, or of the sum, of the two orders beside it."""
 
     def difference(name: str) -> tuple[Partial, Partial]:
         def slope(a: Any, b: Any) -> Any:
@@ -80,7 +80,7 @@ def _of_any_order(sp: Any) -> Partials:
 
 
 def _scaled(sp: Any) -> Partials:
-    """Those of functions times an exponential, of real variables."""
+    """Return those of functions times an exponential, of real variables."""
 
     def modified(a: Any, b: Any, y: Any) -> Any:
         return (sp.ive(a - 1, b) + sp.ive(a + 1, b)) / 2 - np.sign(b) * y
@@ -111,7 +111,7 @@ def _scaled(sp: Any) -> Partials:
 
 
 def _related(sp: Any) -> Partials:
-    """Those of Struve, Airy and Kelvin functions, and of integrals of Bessel ones."""
+    """Return those of Struve, Airy, Kelvin functions, and of integrals of Bessel ones."""
 
     def struve(name: str, sign: int) -> tuple[Partial, Partial]:
         def slope(a: Any, b: Any) -> Any:
