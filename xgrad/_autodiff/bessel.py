@@ -111,7 +111,7 @@ def _scaled(sp: Any) -> Partials:
 
 
 def _related(sp: Any) -> Partials:
-    """Return those of Struve, Airy, Kelvin functions, and of integrals of Bessel ones."""
+    """Return those of Struve, Airy and Kelvin functions, and of integrals."""
 
     def struve(name: str, sign: int) -> tuple[Partial, Partial]:
         def slope(a: Any, b: Any) -> Any:
