@@ -39,7 +39,7 @@ NESTED = {"add at": "add_at_places"}
 # What 53 and 24 bits leave of functions whose condition is of the order of 10.
 ERROR, ERROR_OF_SECOND_ORDER, ERROR32 = 3e-9, 1e-6, 2e-5
 
-# JAX compiles each of them, which takes long: every function once, and every third case.
+# JAX compiles each of them, which takes long: every function, and every third case.
 IN_JAX = [
     *(c for c in ENTRY_CASES if c.label.startswith(("vectors", "complex"))),
     *OTHER_CASES[::3],
