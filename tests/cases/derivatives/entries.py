@@ -22,9 +22,14 @@ DOMAINS: dict[str, tuple[Any, ...]] = {
     ),
     **dict.fromkeys("sqrt cbrt log log2 log10 reciprocal".split(), (POSITIVE,)),
     **dict.fromkeys("arcsin arccos arctanh".split(), (INSIDE,)),
-    **dict.fromkeys("remainder fmod floor_divide".split(), (POSITIVE, (0.9, 1.7))),
+    **dict.fromkeys(
+        ("remainder", "fmod", "floor_divide", "divmod 0", "divmod 1"),
+        (POSITIVE, (0.9, 1.7)),
+    ),
     "divide": (ANY, POSITIVE),
     "power": (POSITIVE, ANY),
+    "float_power": (POSITIVE, ANY),
+    "nextafter": (ANY, ANY),
     "log1p": ((-0.6, 2.0),),
     "tan": ((-1.2, 1.2),),
     "arccosh": ((1.3, 3.0),),
@@ -37,6 +42,11 @@ DOMAINS: dict[str, tuple[Any, ...]] = {
 CALLS: dict[str, Any] = {
     "astype": lambda xp, x: x.astype(complex).real,
     "conjugate": lambda xp, x: xp.conj(x),
+    "modf 0": lambda xp, x: xp.modf(x)[0],
+    "modf 1": lambda xp, x: xp.modf(x)[1],
+    "frexp 0": lambda xp, x: xp.frexp(x)[0],
+    "divmod 0": lambda xp, a, b: xp.divmod(a, b)[0],
+    "divmod 1": lambda xp, a, b: xp.divmod(a, b)[1],
 }
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "vectors": ((5,), (5,), (5,)),
@@ -80,7 +90,7 @@ def _of_one_argument(name: str, operands: list[Any], i: int) -> Any:
 
     def function(xp: Any, x: Any) -> Any:
         if name in CALLS:
-            return CALLS[name](xp, x)
+            return CALLS[name](xp, *operands[:i], x, *operands[i + 1 :])
         # In the dtype of x, as weak numbers of Python would be.
         others = [o.astype(x.dtype) if o.dtype.kind == "f" else o for o in operands]
         return getattr(xp, name)(*others[:i], x, *others[i + 1 :])

@@ -248,10 +248,19 @@ COMPLEX_CASES = tuple(
     Case(name, "complex", _of_parts(function), numbers(2, 3, 4), name != "max", 10.0)
     for name, function in COMPLEX.items()
 )
+PARTITIONS = cases(
+    "partition",
+    {
+        "last axis": (lambda xp, x: xp.partition(x, 2), M),
+        "axis": (lambda xp, x: xp.partition(x, (0, 2), axis=0) ** 2, M),
+    },
+    is_portable=False,
+)
 FIBRE_CASES: tuple[Case, ...] = (
     *PLAIN,
     *SPREADS,
     *MISSING,
+    *PARTITIONS,
     *QUANTILES,
     *SCANS,
     *OTHERS,

@@ -55,7 +55,7 @@ def second_on_tape(f: Callable[[Any], Any], x: Any, direction: Any) -> Any:
     if not isinstance(y, Taped) or y.at < 0:
         return np.zeros_like(x)
     y.ensure_current()
-    (gradient,) = pull_back(inner, y.at, weights_of(y), [0])
+    (gradient,) = pull_back(inner, y.at, Taped(outer, weights_of(y)), [0])
     if not isinstance(gradient, Taped) or gradient.ensure_current().at < 0:
         return np.zeros_like(x)
     (second,) = pull_back(outer, gradient.at, direction, [0])
