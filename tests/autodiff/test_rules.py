@@ -76,7 +76,7 @@ def assert_close(found, expected, error):
 
 def test_every_rule_has_a_case():
     required = names_of_pulls() | set(FIBRES) | set(EVERYWHERE) - set(NESTED)
-    # The one has cases under its name in a table, the other beside all of sparse arrays.
+    # One has cases under its name in a table, the other beside all of sparse arrays.
     required -= {"pull_norm_of_matrices", "pull_sparse"}
     assert required - {case.rule for case in OTHER_CASES} == set()
     assert set(PARTIALS) - {case.rule for case in ENTRY_CASES} == set()
