@@ -44,7 +44,8 @@ class Cotangents:
                 if pull in ADDING:
                     pull(self.buffer(parent), g, *saved)
                 elif pull is erase_chain:
-                    g = g if self.owned[at] else g.copy()
+                    arrays[at] = g
+                    g, arrays[at] = self.buffer(at), None
                     erase_chain(g, *saved)
                     self.add(parent, g, is_owned=True)
                 else:
@@ -72,9 +73,9 @@ class Cotangents:
         g = self.arrays[at]
         if g is None or not self.owned[at]:
             g = self.tape.zeros(at) if g is None else g.copy()
-            # A copy of a scalar of NumPy is one again.
-            g = np.asarray(g) if isinstance(g, np.generic) else g
-            self.arrays[at], self.owned[at] = g, True
+        # Sums and copies of scalars of NumPy are scalars again.
+        g = np.asarray(g) if isinstance(g, np.generic) else g
+        self.arrays[at], self.owned[at] = g, True
         return g
 
 
@@ -88,6 +89,9 @@ def pull_back(tape: Any, at: int, cotangent: Any, leaves: list[int]) -> list[Any
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a cotangent to a shape that was broadcast, or repeat it to that shape."""
     extra = len(g.shape) - len(shape)
+    # A value may have more axes of length 1 than the place that it was assigned to.
+    if extra < 0 and all(n == 1 for n in shape[:-extra]):
+        return sum_to(g, shape[-extra:]).reshape(shape)
     if extra > 0:
         g = np.sum(g, axis=tuple(range(extra)))
     pairs = enumerate(zip(g.shape[-len(shape) :] if shape else (), shape, strict=False))

@@ -387,7 +387,7 @@ class Tape(Tracer):
         """Return a view of an array, which follows the assignments to it."""
         at = self.push(base, ((x.at, pull, saved),)) if x.at >= 0 else -1
         new = Taped(self, base, at)
-        if isinstance(base, np.generic):
+        if isinstance(base, np.generic) or isinstance(x.base, np.generic):
             return new  # a scalar of NumPy shares no memory
         view = x.origin
         if view is None:
@@ -411,7 +411,10 @@ class Tape(Tracer):
         if x.origin is not None:
             self.write(x, Ellipsis, new)
             return
-        x.base, x.at, x.kept = new.base, new.at, new.kept
+        # NumPy computes scalars of arrays without axes, which stay arrays.
+        scalar = isinstance(new.base, np.generic)
+        x.base = np.asarray(new.base) if scalar else new.base
+        x.at, x.kept = new.at, new.kept
         x.version += 1
 
     def write(self, x: Taped, key: Any, value: Any) -> None:
@@ -430,7 +433,7 @@ class Tape(Tracer):
         if view is not None and view[0] is owner and is_same_chain(view[1], steps):
             return
         if owner.kept:
-            owner.base, owner.kept = owner.base.copy(), False
+            owner.base, owner.kept = owner.base.copy("K"), False
         part = follow(owner.base, steps[:-1])
         part[key] = number
         edges: list[Edge] = []
