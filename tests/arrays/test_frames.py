@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import xgrad
 from xgrad import losses, metrics
 
 pd = pytest.importorskip("pandas")
@@ -66,3 +67,24 @@ def test_columns_that_hold_no_numbers_are_named(values, dtype):
         TypeError, match=r"`prediction` is a .*DataFrame whose column 'name'"
     ):
         losses.mean_squared_error(frame, np.ones((2, 2)))
+
+
+def test_derivatives_take_series_and_frames():
+    series = pd.Series([1.0, 2.0])
+    slopes = xgrad.gradient(lambda x: np.sum(x**2), series)
+    assert type(slopes) is np.ndarray
+    np.testing.assert_allclose(slopes, [2.0, 4.0])
+    nested = xgrad.gradient(lambda p: np.sum(p["w"] ** 2), {"w": FRAME})
+    np.testing.assert_allclose(nested["w"], 2 * P)
+    assert xgrad.check_gradient(lambda x: np.sum(x**2), 2 * series, series)
+    assert xgrad.check_gradient(lambda x: np.sum(x**2), lambda x: 2 * x, series)
+
+
+def test_softmax_takes_a_frame():
+    expected = xgrad.special.softmax(P)
+    np.testing.assert_array_equal(xgrad.special.softmax(FRAME), expected)
+
+
+@pytest.mark.parametrize("labels", [SERIES > 0, (SERIES > 0).astype("boolean")])
+def test_booleans_are_labels(labels):
+    assert metrics.accuracy(FRAME, labels) == 0.75

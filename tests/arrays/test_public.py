@@ -1,6 +1,9 @@
 """Calls as people write them: arguments by name, and the words of other libraries."""
 
+import contextlib
 import inspect
+import itertools
+import json
 import subprocess
 import sys
 from types import FunctionType
@@ -170,3 +173,78 @@ def test_names_with_underscores_load_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+X = np.array([1.0, 2.0, 4.0])
+LABELS = np.array([0, 1, 1])
+
+
+def numbers():
+    """Every result of NumPy that is a single number, with the name of its function."""
+    for name, loss in LOSSES.items():
+        p, t = sample(loss, np.random.default_rng(0))
+        for reduction in loss.reductions[:2]:
+            yield name, loss(p, t, reduction=reduction, **needed(loss))
+    for name, metric in COMPARING.items():
+        parameters = inspect.signature(metric).parameters
+        options = {n: v for n, v in REQUIRED.items() if n in parameters}
+        averages = (
+            ("macro", "micro", "weighted") if "average" in parameters else (None,)
+        )
+        for p, t, average in itertools.product(
+            (P, LABELS, X, P[:, 1]), (LABELS, X), averages
+        ):
+            own = options | ({} if average is None else {"average": average})
+            with contextlib.suppress(TypeError, ValueError):
+                yield name, metric(p, t, **own)
+    states = (
+        metrics.Classification(2).update(P, LABELS),
+        metrics.Regression().update(X, X + 1),
+        metrics.Mean().update(X),
+    )
+    for state in states:
+        for name, method in inspect.getmembers(state, inspect.ismethod):
+            with contextlib.suppress(TypeError):
+                if name not in ("update", "report") and not name.startswith("_"):
+                    yield name, method()
+    yield "batch_mean", xgrad.batch_mean(X)
+    yield "batch_mean", xgrad.batch_mean(X, population=3)
+    yield "logsumexp", xgrad.special.logsumexp(X)
+    yield "sigmoid", xgrad.special.sigmoid(np.asarray(1.0))
+    for method in ("central", "ladder", "auto"):
+        yield "derivative", xgrad.derivative(np.sin, 1.0, method=method)
+    yield "gradient", xgrad.gradient(np.sin, np.asarray(1.0))
+    yield "value_and_gradient", xgrad.value_and_gradient(np.sin, np.asarray(1.0))
+    yield "jvp", xgrad.jvp(lambda x: np.sum(x**2), X, X)
+
+
+def test_single_numbers_of_numpy_are_scalars():
+    seen = list(numbers())
+    assert len({name for name, _ in seen}) > 50
+    for name, value in seen:
+        for number in value if isinstance(value, tuple) else (value,):
+            if getattr(number, "ndim", None) == 0:
+                assert isinstance(number, np.generic), name
+                assert isinstance(round(number, 2), float | np.generic), name
+
+
+def test_numbers_of_metrics_can_be_written_as_json():
+    state = metrics.Classification(2).update(P, T)
+    for value in (metrics.matthews(T, T), state.f1(), metrics.roc_auc(P[:, 1], T)):
+        assert json.loads(json.dumps(value)) == value
+
+
+def test_derivatives_name_their_own_options():
+    with pytest.raises(TypeError, match="`h` is called `step` by xgrad"):
+        xgrad.gradient(np.sum, X, h=1e-3)
+    with pytest.raises(TypeError, match="`n` is called `order` by xgrad"):
+        xgrad.derivative(np.sin, X, n=2)
+    with pytest.raises(TypeError, match="`tol` is called `rtol` by xgrad"):
+        xgrad.check_gradient(np.sum, np.ones(3), X, tol=1e-3)
+    with pytest.raises(TypeError, match=r"2 positional arguments.* got 3.*sparsity="):
+        xgrad.jacobian(np.sin, X, X)
+
+
+def test_errors_of_the_function_stay_as_they_are():
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'b'"):
+        xgrad.gradient(lambda a, b: np.sum(a), X)

@@ -519,6 +519,45 @@ def test_called_functions_that_write_globals_are_called_as_they_are():
     assert found.value.tolist() == [1.0, X[0]]
 
 
+def of_constants(x):
+    y = np.zeros(3)
+    y[0] = 2.0
+    number = int(y[0]) * [1.0, 2.0, 3.0][y.size - 1]
+    return x * float(y.sum()) * len(y.tolist()) * number
+
+
+def test_constants_on_the_tape_are_converted_as_arrays_are():
+    assert_exact(of_constants)
+
+
+def one_entry(x):
+    y = np.zeros(5)
+    y[0] = x[0]
+    return y
+
+
+def one_integer(x):
+    y = np.zeros(5, dtype=int)
+    y[0] = x[0]
+    return y
+
+
+@pytest.mark.parametrize(
+    ("f", "idiom", "remedy"),
+    [
+        (one_entry, "an assignment of an entry of x", "np.zeros(n, like=x)"),
+        (one_integer, "an array of integers", "arrays of floats"),
+        (lambda x: np.array([x[0], 1.0]), "np.array([x[0], ...])", "stack"),
+    ],
+)
+def test_first_refusals_name_the_cure(f, idiom, remedy):
+    with pytest.raises(NotTraceableError) as caught:
+        slope_on_tape(f, X)
+    assert idiom in caught.value.idiom
+    assert remedy in caught.value.remedy
+    assert "test_second_attempt.py" in caught.value.place
+
+
 # Nothing of the user is changed, and all of it is seen.
 
 

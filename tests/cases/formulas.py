@@ -51,17 +51,28 @@ def _softmax_cross_entropy(
     count = len(t)
     weights = [1] * count if class_weight is None else class_weight
     spread = [(1 - label_smoothing) * b + label_smoothing / count for b in t]
-    if ignore_index is not None and list(t) == [
-        k == ignore_index for k in range(count)
-    ]:
+    if _is_ignored(t, ignore_index):
         return 0
     terms = zip(weights, spread, _softmax(x), strict=True)
     return -_sum(_term(w * b, _log(q)) for w, b, q in terms)
 
 
-def _focal(x, t, *, gamma=2):
-    pairs = zip(t, _softmax(x), strict=True)
-    return -_sum(_term(b, (1 - q) ** gamma * _log(q)) for b, q in pairs)
+def _is_ignored(t, ignore_index):
+    one_hot = [k == ignore_index for k in range(len(t))]
+    return ignore_index is not None and list(t) == one_hot
+
+
+def _focal(x, t, *, gamma=2, class_weight=None, ignore_index=None):
+    if _is_ignored(t, ignore_index):
+        return 0
+    weights = [1] * len(t) if class_weight is None else class_weight
+    terms = zip(weights, t, _softmax(x), strict=True)
+    return -_sum(_term(w * b, (1 - q) ** gamma * _log(q)) for w, b, q in terms)
+
+
+def _dice(p, t, *, smooth=1):
+    shared = _sum(a * b for a, b in zip(p, t, strict=True))
+    return 1 - (2 * shared + smooth) / (_sum(p) + _sum(t) + smooth)
 
 
 def _kl_divergence(p, t):
@@ -116,6 +127,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,
     "kl_divergence": _kl_divergence,
     "focal": _focal,
+    "dice": _dice,
     "cosine_distance": _cosine_distance,
     "binary_cross_entropy": _binary_cross_entropy,
     "sigmoid_binary_cross_entropy": _sigmoid_binary_cross_entropy,
@@ -130,7 +142,7 @@ def exact(
     """Losses and slopes of all elements or rows, rounded once to float64.
 
     Labels become rows with a one; an option in the prediction's shape goes element by
-    element.
+    element, and one with a number for each column by columns.
     """
     loss = LOSSES[name]
     if isinstance(loss, ClassLoss) and target.ndim < prediction.ndim:
@@ -142,7 +154,7 @@ def exact(
         slopes = np.empty(prediction.shape)
         for index in np.ndindex(values.shape):
             chosen = {
-                name: _big(o[index] if np.shape(o) == prediction.shape else o)
+                name: _big(_at(o, index, prediction.shape))
                 for name, o in options.items()
             }
             p, t = _big(prediction[index]), _big(target[index])
@@ -156,6 +168,14 @@ def exact(
                     p[k],
                 )
     return values, slopes
+
+
+def _at(option: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The option of one element; of a row all of it."""
+    if np.shape(option) == shape:
+        return option[index]
+    is_column = np.shape(option) == shape[-1:] and len(index) == len(shape)
+    return option[index[-1]] if is_column else option
 
 
 def _slope(f: Callable[[Any], Any], x: Any) -> float:

@@ -65,13 +65,19 @@ def chosen(loss: Loss, shape: tuple[int, int] = (5, 4)) -> dict[str, Any]:
         if isinstance(rule, Number):
             options[name] = next(v for v in (0.75, 1.5, -0.75) if rule.holds(v))
         elif isinstance(rule, NumberOrArray):
-            varied = np.random.default_rng(1).uniform(0.5, 2.0, shape)
+            size = shape[-1:] if rule.by_columns else shape
+            varied = np.random.default_rng(1).uniform(0.5, 2.0, size)
             assert all(rule.number.holds(v) for v in varied.flat)
             options[name] = varied
-    if isinstance(loss, ClassLoss) and loss.adjustable:
-        weights = np.random.default_rng(2).uniform(0.5, 2.0, shape[1])
-        options |= {"class_weight": weights, "label_smoothing": 0.25, "ignore_index": 1}
-    return options
+    weights = np.random.default_rng(2).uniform(0.5, 2.0, shape[1])
+    of_target = {"class_weight": weights, "label_smoothing": 0.25, "ignore_index": 1}
+    return options | adjusting(loss, of_target)
+
+
+def adjusting(loss: Loss, options: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options of targets that a loss takes."""
+    names = loss.adjustable if isinstance(loss, ClassLoss) else ()
+    return {name: value for name, value in options.items() if name in names}
 
 
 def on(xp: Any, options: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def slope_on_tape(f: Callable[[Any], Any], x: Any) -> Slope:
     return Slope(value, np.zeros_like(x) if gradient is None else gradient)
 
 
-def slope_by_differences(f: Callable[[Any], Any], x: np.ndarray) -> Slope:
+def slope_by_differences(
+    f: Callable[[Any], Any], x: np.ndarray, step: float = STEP
+) -> Slope:
     """Return the value and the gradient by differences of the plain function."""
     value = np.asarray(f(x.copy()))
     weights = weights_of(value)
@@ -59,13 +61,13 @@ def slope_by_differences(f: Callable[[Any], Any], x: np.ndarray) -> Slope:
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
 
-        def quotient(step: float, index: Any = index) -> float:
+        def quotient(h: float, index: Any = index) -> float:
             above, below = x.copy(), x.copy()
-            above[index] += step
-            below[index] -= step
-            return (total(above) - total(below)) / (2 * step)
+            above[index] += h
+            below[index] -= h
+            return (total(above) - total(below)) / (2 * h)
 
-        first, second, third = (quotient(STEP / n) for n in (1, 2, 4))
+        first, second, third = (quotient(step / n) for n in (1, 2, 4))
         coarse, fine = (4 * second - first) / 3, (4 * third - second) / 3
         gradient[index] = (16 * fine - coarse) / 15
     return Slope(value, gradient)

@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 from cases.compare import assert_close
+from cases.differences import AUTO, gradient
 from cases.functions import FAMILIES
 
-from xgrad import Estimate, Status, derivative, gradient, to_numpy
+from xgrad import Estimate, Status, derivative, to_numpy
 
 ROBUST = ["ladder", "auto"]
+METHODS = ["central", "forward", "complex", "ladder"]
 
 
 def test_statuses_are_int8_in_the_callers_namespace(xp):
@@ -90,7 +92,7 @@ def test_estimates_are_frozen_and_shaped_like_the_parameters(xp):
 
 
 def test_evaluations_are_those_of_f():
-    for method in ("central", "forward", "complex", "ladder", "auto"):
+    for options in (*({"method": m} for m in METHODS), AUTO):
         calls = 0
 
         def f(v):
@@ -98,7 +100,7 @@ def test_evaluations_are_those_of_f():
             calls += 1
             return np.sum(np.exp(v))
 
-        options = {"method": method, "full_output": True}
+        options = options | {"full_output": True}
         _, estimate = gradient(f, np.ones(3), vectorized=False, **options)
         assert estimate.evaluations == calls
         _, together = gradient(f, np.ones(3), **options)
@@ -108,10 +110,10 @@ def test_evaluations_are_those_of_f():
 def test_auto_climbs_the_ladder_for_the_bad_components_alone():
     x = np.array([1.0, 1e-6, 2.0, -3.0])
     _, central = gradient(
-        lambda v: np.sum(np.exp(v)), x, method="auto", full_output=True
+        lambda v: np.sum(np.exp(v)), x, full_output=True, **AUTO
     )
     value, climbed = gradient(
-        lambda v: np.sum(np.exp(v)) + np.log(v[1]), x, method="auto", full_output=True
+        lambda v: np.sum(np.exp(v)) + np.log(v[1]), x, full_output=True, **AUTO
     )
     assert climbed.evaluations == central.evaluations + 24
     assert_close(value[1], 1e6 + math.exp(1e-6), rtol=1e-9)
@@ -146,7 +148,7 @@ WAVES = {
 @pytest.mark.parametrize("name", WAVES)
 def test_auto_is_not_misled_by(name):
     x, f, slope = WAVES[name]
-    value, estimate = gradient(f, x, method="auto", full_output=True)
+    value, estimate = gradient(f, x, full_output=True, **AUTO)
     error = np.abs(value - slope(x.astype(np.float64)))
     assert (error <= estimate.error).all()
     assert error.max() <= 1e-3
@@ -165,11 +167,11 @@ def test_rounding_inside_a_function_widens_the_bound():
 # Lazy arrays
 
 
-@pytest.mark.parametrize("method", ROBUST)
-def test_lazy_arrays_have_no_values_to_choose_by(method):
+@pytest.mark.parametrize("options", [{"method": "ladder"}, AUTO])
+def test_lazy_arrays_have_no_values_to_choose_by(options):
     da = pytest.importorskip("dask.array", reason="dask is not installed")
     with pytest.raises(TypeError, match="chooses steps by looking at values"):
-        gradient(lambda v: v.sum(), da.ones(3), method=method)
+        gradient(lambda v: v.sum(), da.ones(3), **options)
 
 
 def test_a_status_takes_codes_of_any_library(xp):

@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
+from cases.differences import gradient
 
-from xgrad import gradient
 from xgrad._evaluation.execution import Execution
 
 X = np.linspace(0.5, 2.0, 30)

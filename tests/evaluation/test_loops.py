@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+from cases.differences import AUTO, gradient
 
-from xgrad import gradient, hessian, jacobian
+from xgrad import hessian, jacobian
 from xgrad._evaluation import loop_warning
 from xgrad._evaluation.loop_warning import Reason, is_fault
 from xgrad._tracing import FUNCTIONS, PACKAGE
@@ -64,7 +65,7 @@ def record(call):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"max_bytes": 4000}, {"workers": 2}, {"method": "ladder"}, {"method": "auto"}],
+    [{}, {"max_bytes": 4000}, {"workers": 2}, {"method": "ladder"}, AUTO],
     ids=str,
 )
 def test_an_error_inside_of_xgrad_warns_in_use(monkeypatch, in_use, options):

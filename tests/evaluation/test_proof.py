@@ -12,10 +12,11 @@ import weakref
 import numpy as np
 import pytest
 from cases.compare import assert_close
+from cases.differences import AUTO, gradient
 from cases.statuses import warns_of
 
 import xgrad
-from xgrad import gradient, hessian, hvp, jacobian
+from xgrad import hessian, hvp, jacobian
 from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.3, 1.7, 40)
@@ -105,7 +106,7 @@ def test_rows_too_large_to_gain_are_evaluated_one_by_one_in_silence():
         {"method": "backward", "accuracy": 3},
         {"accuracy": 8},
         {"method": "ladder"},
-        {"method": "auto"},
+        AUTO,
         {"method": "complex"},
         {"bounds": (0.3, 1.7)},
         {"dtype": np.float32},

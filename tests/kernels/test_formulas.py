@@ -5,11 +5,10 @@ import os
 import numpy as np
 import pytest
 from cases.kernels import assert_same, formulas
-from cases.losses import LOSSES, sample
+from cases.losses import LOSSES, adjusting, sample
 
 from xgrad import losses, metrics
 from xgrad.losses import _formulas, _loss
-from xgrad.losses._class_loss import ClassLoss
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("XGRAD_KERNELS") == "0", reason="XGRAD_KERNELS=0: there are none"
@@ -103,8 +102,10 @@ def test_large_arrays_are_taken_in_parts(monkeypatch, rng):
         p, t = sample(loss, rng, (50, 4))
         weight = rng.uniform(0.5, 2.0, (50,) if loss.rows else (50, 4))
         own = {"variance": rng.uniform(0.5, 2.0, (50, 4))} if name[:2] == "ga" else {}
-        if isinstance(loss, ClassLoss) and loss.adjustable:
-            own = {"class_weight": np.arange(1.0, 5.0), "label_smoothing": 0.1}
+        of_target = {"class_weight": np.arange(1.0, 5.0), "label_smoothing": 0.1}
+        own |= adjusting(loss, of_target)
+        if name == "sigmoid_binary_cross_entropy":
+            own["positive_weight"] = np.arange(1.0, 5.0)
         whole = loss.value_and_grad(p, t, weight=weight, **own)
         monkeypatch.setattr(_formulas, "CACHED_ENTRIES", 24)
         parts = loss.value_and_grad(p, t, weight=weight, **own)
@@ -117,8 +118,7 @@ def test_one_row_is_never_taken_apart(monkeypatch, rng, name):
     loss = LOSSES[name]
     p, t = sample(loss, rng, (2, 60))
     options = {"weight": np.asarray(0.5)}
-    if isinstance(loss, ClassLoss) and loss.adjustable:
-        options |= {"label_smoothing": 0.1, "ignore_index": -1}
+    options |= adjusting(loss, {"label_smoothing": 0.1, "ignore_index": -1})
     whole = loss.value_and_grad(p[0], np.asarray(t[0]), **options)
     monkeypatch.setattr(_formulas, "CACHED_ENTRIES", 24)
     parts = loss.value_and_grad(p[0], np.asarray(t[0]), **options)

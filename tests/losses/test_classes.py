@@ -9,7 +9,7 @@ import pytest
 from cases.compare import assert_close
 from cases.formulas import exact
 from cases.libraries import WITH_LAZY
-from cases.losses import LOSSES, needed, on, sample
+from cases.losses import LOSSES, adjusting, needed, on, sample
 
 from xgrad import losses, special, to_numpy
 from xgrad.losses._class_loss import ClassLoss
@@ -164,9 +164,14 @@ def _rows(name, kind, weighted, label_smoothing, ignore_index):
         name,
         LOGITS,
         TARGETS[kind],
-        class_weight=classes,
-        label_smoothing=label_smoothing,
-        ignore_index=ignore_index,
+        **adjusting(
+            LOSSES[name],
+            {
+                "class_weight": classes,
+                "label_smoothing": label_smoothing,
+                "ignore_index": ignore_index,
+            },
+        ),
     )
 
 
@@ -192,14 +197,17 @@ def _expected(name, kind, options):
 def test_every_combination_of_options(xp, name, kind):
     arrays = xp.asarray(LOGITS), xp.asarray(TARGETS[kind])
     every = COMBINATIONS[::7] if xp.name == "dask" else COMBINATIONS
+    loss = LOSSES[name]
+    if "label_smoothing" not in loss.adjustable:
+        every = [options for options in every if not options["label_smoothing"]]
     for i, options in enumerate(every):
         expected = _expected(name, kind, options)
-        found = LOSSES[name].value_and_grad(
-            *arrays, check=i % 2 == 0, **on(xp, options)
-        )
+        taken = {n: options[n] for n in ("reduction", "weight")}
+        taken |= adjusting(loss, options)
+        found = loss.value_and_grad(*arrays, check=i % 2 == 0, **on(xp, taken))
         for actual, right in zip(found, expected, strict=True):
             assert_close(actual, right, rtol=32 * EPS, atol=8 * EPS)
-    assert len(every) > 10
+    assert len(every) > 4
 
 
 @pytest.mark.parametrize("name", ADJUSTABLE)
@@ -269,7 +277,9 @@ def test_a_number_that_labels_cannot_hold_ignores_nothing(xp, rng, name):
 def test_a_mean_over_nothing_is_refused_or_nan(xp, rng, name, options, message):
     loss = LOSSES[name]
     p, t = xp.asarray(rng.normal(size=(2, 3))), xp.asarray([1, 1])
-    options = on(xp, options)
+    options = on(
+        xp, {n: options[n] for n in options if n in (*loss.adjustable, "weight")}
+    )
     with pytest.raises(ValueError, match=f'{message}.*reduction="sum"'):
         to_numpy(loss(p, t, **options))
     value, slope = loss.value_and_grad(p, t, check=False, **options)
@@ -279,7 +289,9 @@ def test_a_mean_over_nothing_is_refused_or_nan(xp, rng, name, options, message):
         assert to_numpy(loss(p, t, reduction="sum", **options)) == 0
 
 
-@pytest.mark.parametrize("name", ADJUSTABLE)
+@pytest.mark.parametrize(
+    "name", [n for n in ADJUSTABLE if "label_smoothing" in LOSSES[n].adjustable]
+)
 def test_masked_logits_keep_the_options_right(xp, name):
     """A class of weight 0 may be masked by -inf, smoothing or not."""
     p = xp.asarray([[1.0, -math.inf, 0.5], [0.0, -math.inf, 2.0]])
@@ -345,3 +357,31 @@ def test_values_of_the_textbook(xp, row, half, entropy):
     assert_close(losses.cross_entropy(p, t, delta=1e-7), entropy, rtol=4 * EPS)
     assert_close(losses.cross_entropy(p, hot, delta=1e-7), entropy, rtol=4 * EPS)
     assert needed(losses.cross_entropy) == {}
+
+
+@pytest.mark.parametrize("gamma", [0, 0.25, 0.5, 1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_slopes_of_focal_are_finite_where_the_rest_of_a_row_is_subnormal(
+    xp, gamma, dtype
+):
+    first, last = (85.0, 120.0) if dtype == "float32" else (700.0, 760.0)
+    gaps = np.linspace(first, last, 36)
+    logits = np.stack([gaps, 0 * gaps], axis=1).astype(dtype)
+    for target in (np.zeros(36, int), np.eye(2)[np.zeros(36, int)]):
+        p, t = xp.asarray(logits), xp.asarray(target)
+        slope = to_numpy(losses.focal.grad(p, t, gamma=gamma, reduction="sum"))
+        assert np.isfinite(slope).all()
+        assert (np.abs(slope) <= 1e-30).all()
+
+
+def test_weights_of_classes_and_ignored_rows_of_focal():
+    z = np.array([[1.0, 2.0]])
+    weights = np.array([0.25, 0.75])
+    # One row: its weight cancels in the mean.
+    found = losses.focal(z, np.array([0]), class_weight=weights)
+    assert_close(found, 0.70187, rtol=1e-5)
+    two = losses.focal(np.tile(z, (2, 1)), np.array([0, 1]), class_weight=weights)
+    each = losses.focal(np.tile(z, (2, 1)), np.array([0, 1]), reduction="none")
+    assert_close(two, each @ weights, rtol=1e-15)
+    with pytest.raises(ValueError, match="a row that is not ignored"):
+        losses.focal(z, np.array([-1]), ignore_index=-1)

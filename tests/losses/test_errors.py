@@ -19,6 +19,14 @@ def softmax(p=A, t=L, **options):
 
 
 BAD = [
+    (
+        lambda: losses.sigmoid_binary_cross_entropy(A, A > 0, positive_weight=A),
+        "`positive_weight` has shape .* one for each column",
+    ),
+    (
+        lambda: losses.sigmoid_binary_cross_entropy(A, A > 0, positive_weight=-A[0]),
+        r"`positive_weight` must be finite and not negative",
+    ),
     (lambda: losses.mean_squared_error(A[:, :1], A[:, 0]), r"\(2, 1\).*\(2,\).*resh"),
     (lambda: losses.mean_squared_error(A[:, 0], A[:, :1]), r"target.reshape\(\(2,\)\)"),
     (lambda: losses.half_squared_error(A, A[0]), r"pass two arrays of one shape"),
@@ -121,7 +129,7 @@ WRONG_KIND = [
     (lambda: softmax(ignore_index=1.0), "`ignore_index` must be an integer"),
     (lambda: softmax(ignore_index=True), "`ignore_index` must be an integer"),
     (lambda: softmax(label_smoothing="0.1"), "`label_smoothing` must be a number"),
-    (lambda: losses.focal(A, L, class_weight=A[0]), "unexpected .*'class_weight'"),
+    (lambda: losses.focal(A, L, label_smoothing=0.1), "unexpected .*'label_"),
 ]
 
 

@@ -38,3 +38,25 @@ def test_weights_that_sum_to_zero_are_refused_or_give_nan(xp):
         to_numpy(losses.mean_squared_error(p, p, weight=weight))
     unchecked = losses.mean_squared_error(p, p, weight=weight, check=False)
     assert np.isnan(to_numpy(unchecked))
+
+
+def test_each_column_has_a_positive_weight_of_its_own(xp, rng):
+    x, t = rng.normal(size=(7, 3)), rng.integers(0, 2, (7, 3))
+    weights = np.array([1.0, 2.0, 0.0])
+    loss = losses.sigmoid_binary_cross_entropy
+    arrays = xp.asarray(x), xp.asarray(t)
+    found = loss.value_and_grad(*arrays, positive_weight=xp.asarray(weights))
+    columns = [
+        loss.value_and_grad(x[:, k], t[:, k], positive_weight=float(weights[k]))
+        for k in range(3)
+    ]
+    assert_close(found[0], np.mean([value for value, _ in columns]), rtol=8 * EPS)
+    slopes = np.stack([slope for _, slope in columns], axis=1) / 3
+    assert_close(found[1], slopes, rtol=8 * EPS)
+
+
+def test_a_positive_weight_of_each_label():
+    found = losses.sigmoid_binary_cross_entropy(
+        np.array([[1.0, 2.0]]), np.array([[0, 1]]), positive_weight=np.array([1.0, 2.0])
+    )
+    assert_close(found, 0.78356, rtol=1e-5)

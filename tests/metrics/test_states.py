@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xgrad import batch_mean, metrics, to_numpy
-from xgrad.metrics import Classification, Mean, Regression
+from xgrad.metrics import Classification, Mean, Probabilities, Regression
 
 
 @pytest.fixture(params=WITH_LAZY)
@@ -133,7 +133,7 @@ def test_nothing_seen_is_a_state_too():
 
 UNSEEN = [
     (state, name, {"beta": 1.0} if name == "f_beta" else {})
-    for state in (Classification(3), Regression(), Mean())
+    for state in (Classification(3), Regression(), Mean(), Probabilities())
     for name, method in vars(type(state)).items()
     if callable(method) and not name.startswith("_") and name != "update"
 ]

@@ -8,9 +8,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from cases.compare import assert_close
+from cases.differences import gradient
 
 import xgrad
-from xgrad import gradient, hessian, jacobian, losses, metrics, special
+from xgrad import hessian, jacobian, losses, metrics, special
 from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.3, 1.7, 40)

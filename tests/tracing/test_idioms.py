@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
+from cases.differences import gradient
 from cases.idioms import FILES, IDIOMS, C, Idiom, point
 from cases.libraries import LIBRARIES
 
@@ -127,7 +128,7 @@ def outcome(idiom: Idiom, name: str, dense: bool) -> Outcome:
         return library.asarray(point(idiom.shape))
 
     value = idiom.function()(x())
-    derivative = xgrad.jacobian if getattr(value, "ndim", 0) else xgrad.gradient
+    derivative = xgrad.jacobian if getattr(value, "ndim", 0) else gradient
     expected = derivative(idiom.function(), x(), vectorized=False)
     f = idiom.function()
     with pytest.MonkeyPatch.context() as patch:
@@ -224,7 +225,7 @@ def test_no_chunk_of_a_batched_idiom_loops(dense, every, monkeypatch):
         if idiom.theme == "SciPy" or idiom.name in EXPECTED_TO_LOOP:
             continue
         f, x = idiom.function(), point(idiom.shape)
-        derivative = xgrad.jacobian if getattr(f(x), "ndim", 0) else xgrad.gradient
+        derivative = xgrad.jacobian if getattr(f(x), "ndim", 0) else gradient
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             derivative(f, x)
@@ -290,6 +291,6 @@ def test_functions_that_are_not_deterministic_are_refused(make, dense, monkeypat
         monkeypatch.setenv("XGRAD_DENSE", "1")
     else:
         monkeypatch.setenv("XGRAD_DENSE", "0")
-    derivative = xgrad.jacobian if make is noisy_array else xgrad.gradient
+    derivative = xgrad.jacobian if make is noisy_array else gradient
     with pytest.raises(ValueError, match=r"not deterministic"):
         derivative(make(), point((5,)), vectorized="auto")

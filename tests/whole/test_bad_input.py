@@ -104,7 +104,16 @@ OTHERWISE: dict[str, dict[str, Any]] = {
         for name in ("roc_auc", "average_precision", "roc_curve")
     },
     "precision_recall_curve": {"prediction": WEIGHT, "target": LABELS % 2},
-    "top_k_accuracy": {"prediction": SCORES},
+    **{
+        name: {"prediction": SCORES}
+        for name in (
+            "top_k_accuracy",
+            "log_loss",
+            "brier_score",
+            "expected_calibration_error",
+            "Probabilities.update",
+        )
+    },
     "Regression.update": NUMERIC,
     **dict.fromkeys(
         "r2_score explained_variance mean_absolute_percentage_error max_error "
@@ -170,6 +179,7 @@ def of_metrics() -> Iterator[tuple[str, Target]]:
         metrics.Classification(3).update(SCORES, LABELS),
         metrics.Regression().update(*NUMERIC.values()),
         metrics.Mean().update(WEIGHT),
+        metrics.Probabilities().update(SCORES, LABELS),
     ]
     for state in states:
         kind = type(state).__name__

@@ -2,19 +2,11 @@
 
 import numpy as np
 import pytest
+from cases.differences import gradient
 from cases.losses import LOSSES, chosen, needed, sample
 from tools.counting import counting
 
-from xgrad import (
-    derivative,
-    gradient,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    losses,
-    metrics,
-)
+from xgrad import derivative, hessian, hvp, jacobian, jvp, losses, metrics
 
 strict = pytest.importorskip("array_api_strict", reason="array-api-strict is missing")
 DEVICE = strict.Device("device1")
@@ -37,7 +29,8 @@ def test_losses_without_checks_never_wait_for_the_device(rng, name, options):
     settings = _options(options(LOSSES[name]))
     with counting(forbid_syncs=True) as count:
         LOSSES[name].value_and_grad(p, t, check=False, **settings)
-    assert 0 < count.launches <= 60
+    # Those of `focal` with weights of classes and rows that are ignored are 63.
+    assert 0 < count.launches <= 63
     assert count.uploads == []
 
 
@@ -70,6 +63,7 @@ LAUNCHES = {
     "softmax_cross_entropy": (14, 12, 19),
     "kl_divergence": (18, 7, 25),
     "focal": (29, 39, 47),
+    "dice": (16, 20, 36),
     "cosine_distance": (51, 50, 52),
     "binary_cross_entropy": (14, 12, 26),
     "sigmoid_binary_cross_entropy": (20, 15, 32),
@@ -135,6 +129,7 @@ def test_metrics_of_scores_wait_once(rng):
         lambda: metrics.accuracy(scores, target, weight=weight, ignore_index=1),
         lambda: metrics.f1(scores, target, ignore_index=-1, labels=[0, 2]),
         lambda: metrics.f1(scores, one_hot, weight=weight),
+        lambda: metrics.Probabilities().update(scores[:, 0] * 0 + 0.5, both),
         lambda: metrics.r2_score(scores, scores**2, weight=scores[:, 0]),
     ):
         with counting() as count:

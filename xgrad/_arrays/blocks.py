@@ -76,8 +76,8 @@ def _align_blocks(
         thin.append(is_thin)
         if is_thin:
             aligned.append(array.rechunk(prediction.chunks[:-1])[..., None])
-        elif array.shape == prediction.shape:
-            aligned.append(array.rechunk(prediction.chunks))
+        elif array.ndim and array.shape == prediction.shape[-array.ndim :]:
+            aligned.append(array.rechunk(prediction.chunks[-array.ndim :]))
         else:  # the same option for every block
             aligned.append(array.rechunk(-1))
     return prediction, aligned, thin

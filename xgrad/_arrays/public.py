@@ -1,4 +1,4 @@
-"""Calls of public functions as people write them, with pandas and wrong names."""
+"""Calls of public functions as people write them, and results of one kind."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 from xgrad._arrays.foreign import explain_arguments
 from xgrad._arrays.frames import has_frames, without_frames
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
     """Return a public function that takes pandas objects, and explains its arguments.
 
     Series and DataFrames reach it as NumPy arrays. An argument of another name, or one
-    too many, is answered with the names that the function has.
+    too many, is answered with the names that the function has. A single number comes
+    back as a NumPy scalar, never as an array without axes.
     """
 
     @functools.wraps(function)
@@ -29,7 +33,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
         if "pandas" in sys.modules:
             arguments = _without_frames(function, args, kwargs)
         try:
-            return function(*arguments[0], **arguments[1])
+            return _as_scalars(function(*arguments[0], **arguments[1]))
         except TypeError as error:
             entry = error.__traceback__
             # A call that fits has a frame of its own, in which its errors are raised.
@@ -38,6 +42,27 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             raise explain_arguments(function, args, kwargs, error) from None
 
     return call
+
+
+def public_methods(cls: type[C]) -> type[C]:
+    """Return a class whose public methods are `public` functions."""
+    for name, method in list(vars(cls).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(cls, name, public(method))
+    return cls
+
+
+def _as_scalars(result: Any) -> Any:
+    """Return a 0-d array of NumPy, or a tuple of some, as scalars of NumPy.
+
+    Functions of NumPy return now the one, now the other. Scalars can be rounded,
+    formatted, and written as JSON.
+    """
+    if type(result) is np.ndarray:
+        return result[()] if result.ndim == 0 else result
+    if type(result) is tuple:
+        return tuple(map(_as_scalars, result))
+    return result
 
 
 def _without_frames(

@@ -55,7 +55,7 @@ class Cotangents:
         if pull in ADDING:
             pull(self.buffer(parent), g, *saved)
         elif pull is erase_chain:
-            g = g if is_owned else g.copy()
+            g = g if is_owned and not isinstance(g, np.generic) else np.array(g)
             erase_chain(g, *saved)
             self.add(parent, g, is_owned=True)
         else:
@@ -114,15 +114,18 @@ class Cotangents:
             tape = self.tape
             blank = tape.blank(tape.shapes[at], tape.dtypes[at]) if g is None else None
             g = blank if g is None else g.copy()
-            # A copy of a scalar of NumPy is one again.
-            g = np.asarray(g) if isinstance(g, np.generic) else g
-            self.arrays[at], self.owned[at] = g, True
+        # Sums and copies of scalars of NumPy are scalars again.
+        g = np.asarray(g) if isinstance(g, np.generic) else g
+        self.arrays[at], self.owned[at] = g, True
         return g
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a cotangent to a shape that was broadcast, or repeat it to that shape."""
     extra = len(g.shape) - len(shape)
+    # A value may have more axes of length 1 than the place that it was assigned to.
+    if extra < 0 and all(n == 1 for n in shape[:-extra]):
+        return sum_to(g, shape[-extra:]).reshape(shape)
     if extra > 0:
         g = np.sum(g, axis=tuple(range(extra)))
     pairs = enumerate(zip(g.shape[-len(shape) :] if shape else (), shape, strict=False))

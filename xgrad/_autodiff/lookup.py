@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 import numpy as np
 
-from xgrad._autodiff.rules import OPERATORS, Rule, rule_named
+from xgrad._autodiff.rules import OPERATORS, Rule, rule_named, rule_of
+from xgrad._autodiff.special import special_partials
 
 # Names of the array API standard and of CuPy's kernels that NumPy has others for.
 NAMES_IN_NUMPY = {
@@ -32,7 +34,21 @@ CUPY = "cupy_"
 def find_rule(function: Any, xp: Any) -> Rule | None:
     """Return the rule of a function of entries; None if there is none."""
     name = name_in_numpy(function, xp)
-    return None if name is None else rule_named(NAMES_IN_NUMPY.get(name, name))
+    if name == "i0":
+        # NumPy has it, but not its derivative, which SciPy has.
+        function = bessel_i0()
+    elif name is not None:
+        return rule_named(NAMES_IN_NUMPY.get(name, name))
+    partials = special_partials(function)
+    return None if partials is None else rule_of(partials)
+
+
+def bessel_i0() -> Any:
+    """Return SciPy's function of that name; None where there is no SciPy."""
+    try:
+        return importlib.import_module("scipy.special").i0
+    except ImportError:
+        return None
 
 
 def name_in_numpy(function: Any, xp: Any) -> str | None:

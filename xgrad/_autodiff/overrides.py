@@ -16,6 +16,7 @@ from xgrad._tracing import (
     norm_of_vectors,
     roll,
     scatter_add,
+    sparse_product,
     tracer_of,
 )
 
@@ -79,3 +80,23 @@ def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
 
 
 OVERRIDES[scatter_add] = scatter_add_with_edges
+
+
+def sparse_product_with_edge(arrays: list[Any], matrix: Any) -> Any:
+    """Multiply a constant sparse matrix by an array."""
+    tape, (x,) = arrays[0].tracer, arrays
+    # Small ones are copied, in case the function changes them later.
+    if tape.copies_constants or getattr(matrix, "nnz", 0) <= SMALL_COUNT:
+        matrix = matrix.copy()
+    return tape.result(matrix @ tape.value_of(x), tape.edge(x, pull_sparse, matrix))
+
+
+SMALL_COUNT = 512  # of the entries that a sparse matrix stores: 4 KiB in doubles
+
+
+def pull_sparse(g: Any, matrix: Any) -> Any:
+    """Return the cotangent of an array that a sparse matrix was multiplied by."""
+    return matrix.conj().T @ g
+
+
+OVERRIDES[sparse_product] = sparse_product_with_edge

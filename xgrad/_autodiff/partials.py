@@ -59,6 +59,7 @@ def _zero() -> int:
 ONE = Partial("", _one)
 MINUS = Partial("", _minus_one)
 ZERO = Partial("", _zero)  # of steps, which are constant but for their jumps
+UNKNOWN = Partial("", _zero)  # of arguments whose derivative has no closed form
 
 
 def _of(needs: str, function: Function, **options: Any) -> tuple[Partial]:
@@ -132,8 +133,9 @@ def _logistic(x: Any) -> Any:
 
 def _share_of_logaddexp(base: float) -> Function:
     def share(a: Any, b: Any) -> Any:
-        # Equal arguments, also infinite ones, have equal shares.
-        return np.where(a == b, 0.5, _logistic((a - b) * math.log(base)))
+        # Equal infinite arguments have equal shares, as equal finite ones have anyway.
+        distance = np.where((a == b) & np.isinf(a), 0, a - b)
+        return _logistic(distance * math.log(base))
 
     return share
 

@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._autodiff.partials import MINUS, ONE, PARTIALS, ZERO, Partial, itself
+from xgrad._autodiff.partials import (
+    MINUS,
+    ONE,
+    PARTIALS,
+    UNKNOWN,
+    ZERO,
+    Partial,
+    itself,
+)
 
 Pull = Callable[..., Any]
 
@@ -30,7 +38,7 @@ OPERATORS: dict[Any, str] = {
     operator.pos: "positive",
     operator.abs: "absolute",
 }
-LETTERS = {"a": 0, "b": 1, "c": 2, "y": -1}
+LETTERS = {"a": 0, "b": 1, "c": 2, "d": 3, "y": -1}
 
 
 # The pulls of functions of entries; and for those with corners, the function that
@@ -46,13 +54,13 @@ class Argument:
 
     def __init__(self, partial: Partial) -> None:
         self.needs = tuple(LETTERS[letter] for letter in partial.needs)
-        self.pull = pull_of(partial)
+        self.pull: Pull = pull_of(partial)
         ENTRYWISE.add(self.pull)
         if partial.kink is not None:
             KINKS[self.pull] = partial.kink
         other = partial.for_complex
         # Of an analytic function, whose derivative is conjugated.
-        self.complex: Argument | Pull = (
+        self.complex: Argument | Pull | None = (
             conjugate_pull_of(partial) if other is None else Argument(other)
         )
 
@@ -60,8 +68,10 @@ class Argument:
 Rule = tuple[Argument | None, ...]  # None: the function is constant but for jumps
 
 
-def pull_of(partial: Partial) -> Pull:
-    """Return the function that takes a cotangent to that of the argument."""
+def pull_of(partial: Partial) -> Pull | None:
+    """Return what takes a cotangent to that of the argument; None if nothing does."""
+    if partial is UNKNOWN:
+        return None
     derivative = partial.function
     if partial is ONE or partial is MINUS:
         return itself if partial is ONE else operator.neg
@@ -74,17 +84,18 @@ def pull_of(partial: Partial) -> Pull:
     return lambda g, *saved: g * derivative(*saved)
 
 
-def conjugate_pull_of(partial: Partial) -> Pull:
+def conjugate_pull_of(partial: Partial) -> Pull | None:
     """Return the same for complex numbers, by the conjugate of the derivative."""
     derivative = partial.function
-    if partial is ONE or partial is MINUS or partial.pull is not None:
+    known = partial.pull is not None
+    if partial is ONE or partial is MINUS or partial is UNKNOWN or known:
         return pull_of(partial)
     if partial.divides:
         return lambda g, *saved: g / np.conj(derivative(*saved))
     return lambda g, *saved: g * np.conj(derivative(*saved))
 
 
-def complex_rule(argument: Argument, value: Any) -> tuple[Argument, Pull]:
+def complex_rule(argument: Argument, value: Any) -> tuple[Argument, Pull | None]:
     """Return the argument of a rule and its pull, where numbers are complex."""
     other = argument.complex
     if not isinstance(other, Argument):
@@ -98,6 +109,9 @@ def complex_rule(argument: Argument, value: Any) -> tuple[Argument, Pull]:
 def rule_named(name: str) -> Rule | None:
     """Return the rule of a function of NumPy; None if there is none."""
     partials = PARTIALS.get(name)
-    if partials is None:
-        return None
+    return None if partials is None else rule_of(partials)
+
+
+def rule_of(partials: tuple[Partial, ...]) -> Rule:
+    """Return the rule of a function from its partial derivatives."""
     return tuple(None if p is ZERO else Argument(p) for p in partials)

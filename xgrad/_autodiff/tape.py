@@ -176,13 +176,13 @@ class Tape(Tracer):
         tapes = [o.tracer for o in operands if type(o) is Taped and o.tracer.is_open]
         return max([self, *tapes], key=lambda tape: tape.level)
 
-    def refuse_function(self, function: Any) -> NotTraceableError:
-        """Return the error for a function that has no rule."""
+    def refuse_function(self, function: Any, where: str = "") -> NotTraceableError:
+        """Return the error for a function that has no rule, or none in an argument."""
         name = getattr(function, "__name__", None) or getattr(
             function, "name", function
         )
         return self.refuse(
-            f"`{name}`, which has no rule of differentiation",
+            f"`{name}`, which has no rule of differentiation{where}",
             "give it one by `custom_vjp`, or write it with other functions",
         )
 
@@ -229,6 +229,8 @@ class Tape(Tracer):
             pull = argument.pull
             if kind == "c" or values[i].dtype.kind == "c":
                 argument, pull = complex_rule(argument, values[i])
+            if pull is None:
+                raise self.refuse_function(function, f" in its argument {i}")
             saved: tuple[Any, ...] = ()
             for place in argument.needs:
                 if place < 0:
@@ -403,7 +405,7 @@ class Tape(Tracer):
         """Return a view of an array, which follows the assignments to it."""
         at = self.push(base, ((x.at, pull, saved),)) if x.at >= 0 else -1
         new = Taped(self, base, at)
-        if isinstance(base, np.generic):
+        if isinstance(base, np.generic) or isinstance(x.base, np.generic):
             return new  # a scalar of NumPy shares no memory
         view = x.origin
         if view is None:
@@ -427,7 +429,10 @@ class Tape(Tracer):
         if x.origin is not None:
             self.write(x, Ellipsis, new)
             return
-        x.base, x.at, x.kept = new.base, new.at, new.kept
+        # NumPy computes scalars of arrays without axes, which stay arrays.
+        scalar = isinstance(new.base, np.generic)
+        x.base = np.asarray(new.base) if scalar else new.base
+        x.at, x.kept = new.at, new.kept
         x.version += 1
 
     def write(self, x: Taped, key: Any, value: Any) -> None:
@@ -446,7 +451,7 @@ class Tape(Tracer):
         if view is not None and view[0] is owner and is_same_chain(view[1], steps):
             return
         if owner.kept:
-            owner.base, owner.kept = owner.base.copy(), False
+            owner.base, owner.kept = owner.base.copy("K"), False
         part = follow(owner.base, steps[:-1])
         part[key] = number
         edges: list[Edge] = []

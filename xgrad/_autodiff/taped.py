@@ -134,7 +134,10 @@ REFUSED = {
         f"{ARRAYS}, and `np.zeros(n, like=x)`, `np.zeros_like(x)` or `np.stack`",
     ),
     "__complex__": ("complex(x)", "use `astype`"),
-    "__int__": ("int(x)", "use `astype` or `np.floor`"),
+    "__int__": (
+        "int(x), or an assignment of an entry of x into an array of integers",
+        "use `astype` or `np.floor`, and arrays of floats",
+    ),
     "__index__": ("an index that is a float computed from x", "use `astype(int)`"),
     "item": ("x.item()", ARRAYS),
     "tolist": ("x.tolist()", ARRAYS),

@@ -18,6 +18,7 @@ from xgrad._rules.domains import BINARY_TARGET as BINARY_TARGET
 from xgrad._rules.domains import CLASS_WEIGHT as CLASS_WEIGHT
 from xgrad._rules.domains import COUNTS as COUNTS
 from xgrad._rules.domains import DISTRIBUTION as DISTRIBUTION
+from xgrad._rules.domains import POSITIVE_WEIGHT as POSITIVE_WEIGHT
 from xgrad._rules.domains import REAL as REAL
 from xgrad._rules.domains import SIGNS as SIGNS
 from xgrad._rules.domains import SOFT_TARGET as SOFT_TARGET
@@ -26,6 +27,7 @@ from xgrad._rules.domains import VARIANCE as VARIANCE
 from xgrad._rules.domains import Domain as Domain
 from xgrad._rules.labels import all_in_range as all_in_range
 from xgrad._rules.labels import confusion_counts as confusion_counts
+from xgrad._rules.labels import count_pairs as count_pairs
 from xgrad._rules.labels import equals_number as equals_number
 from xgrad._rules.labels import gather_labels as gather_labels
 from xgrad._rules.labels import in_range as in_range

@@ -95,6 +95,7 @@ DISTRIBUTION = Domain(
 )
 SOFT_TARGET = Domain(_no_weight, "a soft target holds the weights of the classes")
 CLASS_WEIGHT = Domain(_no_weight, "give each class a weight of 0 or more")
+POSITIVE_WEIGHT = Domain(_no_weight, "give each column a weight of 0 or more")
 ABOVE_MINUS_ONE = Domain(
     _not_above_minus_one, "the loss takes the logarithm of 1 + value"
 )

@@ -146,15 +146,18 @@ def confusion_counts(
     if ignored is not None and weight is None:
         # Pairs that do not count are those of a class more, which is left out below.
         rows = xp.where(ignored, num_classes, rows)
-        counts = _count_pairs(xp, rows, columns, num_classes + 1, num_classes, weight)
+        counts = count_pairs(xp, rows, columns, num_classes + 1, num_classes, weight)
         return counts[:num_classes, :]
-    return _count_pairs(xp, rows, columns, num_classes, num_classes, weight)
+    return count_pairs(xp, rows, columns, num_classes, num_classes, weight)
 
 
-def _count_pairs(
+def count_pairs(
     xp: Any, rows: Array, columns: Array, height: int, width: int, weight: Array | None
 ) -> Array:
-    """Count pairs of numbers below ``height`` and ``width``, ``(height, width)``."""
+    """Count pairs of numbers below ``height`` and ``width``, or add up their weights.
+
+    The result has shape ``(height, width)``.
+    """
     size, shape = height * width, (height, width)
     pairs = rows * width + columns
     if is_cupy(xp):

@@ -64,10 +64,14 @@ FRACTION = Number("lie in [0, 1]", lambda v: 0 <= v <= 1)
 
 @dataclass(frozen=True)
 class NumberOrArray:
-    """A rule for an option that is a number, or an array with one for each entry."""
+    """A rule for an option that is a number, or an array with one for each entry.
+
+    With ``by_columns`` the array has one for each entry of the last axis.
+    """
 
     domain: Domain
     number: Number
+    by_columns: bool = False
 
     def validate(
         self, xp: Any, name: str, value: Any, prediction: Array, guard: Guard
@@ -78,7 +82,21 @@ class NumberOrArray:
         """
         if isinstance(value, Real):
             return self.number.validate_as(xp, name, value, prediction.dtype)
-        if value.ndim:
+        if self.by_columns:
+            _require_columns(name, value, prediction)
+        elif value.ndim:
             require_same_shape("prediction", prediction, name, value)
         values = as_real(xp, name, value, prediction.dtype)
-        return guard.domain(values, self.domain.checks(xp, name, values, value))
+        values = guard.domain(values, self.domain.checks(xp, name, values, value))
+        # Like every other option it is then cut along with the rows.
+        return xp.broadcast_to(values, prediction.shape) if self.by_columns else values
+
+
+def _require_columns(name: str, value: Array, prediction: Array) -> None:
+    """Raise unless an option has one number for each column of a prediction."""
+    if value.ndim and (prediction.ndim < 2 or value.shape != prediction.shape[-1:]):
+        raise ValueError(
+            f"`{name}` has shape {tuple(value.shape)} and `prediction` "
+            f"{tuple(prediction.shape)}, but must be a number, or have one for each "
+            "column, the last of at least two axes"
+        )

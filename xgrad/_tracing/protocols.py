@@ -21,7 +21,9 @@ def _apply_kernel(
     # More arguments than inputs: the others are the arrays to write into.
     if len(args) > getattr(kernel, "nin", len(args)):
         raise tracer.refuse(
-            "an assignment into another array", "use `zeros_like(x)` or `stack`"
+            "an assignment of an entry of x into another array (`y[i] = x[i]`)",
+            "make that array by `np.zeros(n, like=x)` or `zeros_like(x)`, or use "
+            "`stack`",
         )
     if kwargs:
         raise tracer.refuse(f"`{name}` with {sorted(kwargs)}", "make a new array")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -123,11 +124,6 @@ class StandIn:
     def __str__(self) -> str:
         return str(self.base) if self.tracer.closed else repr(self)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if self.tracer.closed:
-            return self.base.__reduce_ex__(protocol)
-        return super().__reduce_ex__(protocol)
-
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of an array without axes")
@@ -159,6 +155,24 @@ class StandIn:
             return
         self.ensure_writable(None)
         self.assign(self._call(name, *args))
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.tracer.closed:
+            return self.base.__array__(*args, **kwargs)
+        # SciPy's sparse matrices leave a product to the other operand, if that makes an
+        # array of one object: they ask for it first.
+        caller = sys._getframe(1)
+        module = str(caller.f_globals.get("__name__", ""))
+        if module.startswith("scipy.sparse") and caller.f_code.co_name in LEAVING:
+            holder = np.empty((), dtype=object)
+            holder[()] = self
+            return holder
+        raise self.tracer.refuse(
+            "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
+            "or a library that converts x to NumPy",
+            "use `stack` or `concat`, `zeros_like(x)`, `a @ x` for a.dot(x), and array "
+            "functions",
+        )
 
     def __copy__(self) -> Any:
         if self.tracer.closed:
@@ -312,6 +326,8 @@ PROPERTIES: dict[str, Any] = {
     "real": operator.attrgetter("real"),
     "imag": operator.attrgetter("imag"),
 }
+# The functions of SciPy's sparse matrices that do so.
+LEAVING = ("_matmul_dispatch", "_mul_dispatch")
 OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
 
@@ -329,12 +345,6 @@ REFUSED = {
     "__complex__": ("complex(x)", "use `astype`"),
     "__int__": ("int(x)", "use `astype`"),
     "__index__": ("an index computed from x", "use `where` or a sum over a mask"),
-    "__array__": (
-        "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
-        "or a library that converts x to NumPy",
-        "use `stack` or `concat`, `zeros_like(x)`, `a @ x` for a.dot(x), and array "
-        "functions",
-    ),
     "__dlpack__": ("an export through DLPack", "use array functions"),
     "__reduce_ex__": ("a copy by pickle", "copy by `x.copy()`"),
     "item": ("x.item()", "use the array"),
@@ -368,6 +378,14 @@ def apply(x: StandIn, function: Function, *operands: Any) -> Any:
         raise
 
 
+def is_sparse(x: Any) -> bool:
+    """Whether an object is a sparse matrix of SciPy or of CuPy."""
+    module = type(x).__module__
+    return module.startswith(("scipy.sparse", "cupyx.scipy.sparse")) and hasattr(
+        x, "toarray"
+    )
+
+
 def _as_operand(x: Any) -> Any:
     """Return lists as arrays, since NumPy's operators take both."""
     if isinstance(x, (list, tuple)):
@@ -382,6 +400,13 @@ def _add_operators() -> None:
     def forward(function: Function, is_reflected: bool = False) -> Any:
         def method(self: StandIn, other: Any) -> Any:
             if not isinstance(other, OPERANDS):
+                if is_sparse(other):
+                    pair = (other, self) if is_reflected else (self, other)
+                    if self.tracer.closed:
+                        return function(*released(pair))
+                    sparse = FUNCTIONS["sparse operator"]
+                    args = (function, *pair)
+                    return call(self.tracer, "a sparse matrix", sparse, args, {})
                 other = _as_operand(other)
                 if other is NotImplemented:
                     return other

@@ -217,4 +217,6 @@ def _one_output(ufunc: Any, number: int) -> Callable[..., Any]:
     name: str = ufunc.__name__
     if getattr(np, name, None) is ufunc:
         output.__dict__["operation"] = f"{name} {number}"
+    output.__dict__["output_of"] = ufunc, number
+    output.__name__ = name
     return output

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from xgrad._arrays import from_host, paths, wide_dtype
+from xgrad._arrays import from_host, paths, public, wide_dtype
 from xgrad._differences import Problem, prepare, require_scalar
 from xgrad._evaluation import (
     Progress,
@@ -24,6 +24,7 @@ from xgrad.check._report import GradientReport, failure_message
 from xgrad.check._slopes import PLAN, CheckedFunction
 
 
+@public
 def check_gradient(
     f: Callable[[Any], Any],
     grad: Any,
@@ -140,6 +141,7 @@ the 1/3 of a mean?
         return run_check(checked, options, analytic_eps, arguments, started)
 
 
+@public
 def assert_gradient(
     f: Callable[[Any], Any],
     grad: Any,

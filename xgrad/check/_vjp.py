@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import float_info
+from xgrad._arrays import float_info, public
 from xgrad._differences import Problem
 from xgrad._evaluation import (
     Progress,
@@ -23,6 +23,7 @@ from xgrad.check._report import GradientReport
 from xgrad.check._slopes import PLAN, CheckedFunction
 
 
+@public
 def check_vjp(
     f: Callable[..., Any],
     vjp: Callable[..., Any],

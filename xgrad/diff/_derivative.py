@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import as_array
+from xgrad._arrays import as_array, public
 from xgrad._differences import (
     EachOutput,
     Method,
@@ -27,6 +27,7 @@ from xgrad._evaluation import (
 )
 
 
+@public
 def derivative(
     f: Callable[[Any], Any],
     x: Any,
@@ -85,7 +86,7 @@ full_output
     >>> derivative(lambda x: 0.01 * x**2 + 0.1 * x, np.array([5.0, 10.0]))
     array([0.2, 0.3])
     >>> derivative(np.sin, 0.0, order=3)
-    array(-1.)
+    np.float64(-1.0)
     """
     x = as_array(x)
     plan = plan_for(

@@ -46,6 +46,8 @@ MOST_REPAIRS = 64
 # Roundings of a gradient that are no part of its condition: a few by each rule on the
 # way back to an entry.
 ROUNDINGS = 8
+# All entries of x move by a rounding, and once more the other way.
+SIGNS = (1.0, -1.0)
 
 
 def exact_gradient(
@@ -75,6 +77,7 @@ def exact_gradient(
         ]
         if plan.full_output:
             results = _with_estimates(function, exact, cotangent, results)
+            evaluations += len(SIGNS)
         else:
             results = [_with_status(function.xp, result) for result in results]
         dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
@@ -206,7 +209,7 @@ def _rounding_moves(function: Function, results: Sequence[Result]) -> list[Array
     """Return how far each slope moves when all entries of x move by a rounding."""
     xp, random = function.xp, np.random.default_rng(0)
     moves = [xp.zeros_like(result.value) for result in results]
-    for sign in (1.0, -1.0):
+    for sign in SIGNS:
         rounded = []
         for x in function.leaves:
             signs = sign * random.choice([-1.0, 1.0], tuple(x.shape))

@@ -14,6 +14,7 @@ from xgrad._arrays import (
     cast,
     leaves,
     one_of,
+    public,
     quiet,
     rebuild,
     wide_sum,
@@ -59,6 +60,7 @@ from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
 
 
+@public
 def gradient(
     f: Callable[[Any], Any],
     x: Any,
@@ -206,7 +208,7 @@ def gradient(
     >>> x = np.array(1e-8)
     >>> value, estimate = gradient(np.log, x, method="auto", full_output=True)
     >>> value, estimate.status
-    (array(1.e+08), array(0, dtype=int8))
+    (np.float64(1.e+08), array(0, dtype=int8))
     """
     plan = plan_for(
         method=method,
@@ -236,6 +238,7 @@ def gradient(
     return (slopes, estimate, aux_at_x) if full_output else (slopes, aux_at_x)
 
 
+@public
 def value_and_gradient(
     f: Callable[[Any], Any],
     x: ArrayT,
@@ -278,7 +281,7 @@ max_bytes, workers, progress
     --------
     >>> import numpy as np
     >>> value_and_gradient(lambda x: np.sum(x**2), np.array([3.0, 4.0]))
-    (array(25.), array([6., 8.]))
+    (np.float64(25.0), array([6., 8.]))
     """
     plan = plan_for(
         method=method,

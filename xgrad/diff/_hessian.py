@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import Array, quiet
+from xgrad._arrays import Array, public, quiet
 from xgrad._differences import (
     Method,
     Plan,
@@ -32,6 +32,7 @@ from xgrad._evaluation import (
 from xgrad.diff._jacobian import dense_jacobian
 
 
+@public
 def hessian(
     f: Callable[[Any], Any],
     x: Any,

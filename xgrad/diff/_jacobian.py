@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, rebuild, require_sparse, sparse_matrix
+from xgrad._arrays import Array, public, rebuild, require_sparse, sparse_matrix
 from xgrad._differences import (
     Coloring,
     ComponentName,
@@ -38,6 +38,7 @@ from xgrad._evaluation import (
 )
 
 
+@public
 def jacobian(
     f: Callable[[Any], Any],
     x: Any,

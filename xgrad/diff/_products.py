@@ -14,6 +14,7 @@ from xgrad._arrays import (
     cast,
     float_info,
     leaves,
+    public,
     rebuild,
     require_array,
     result_dtype,
@@ -42,6 +43,7 @@ from xgrad._evaluation import (
 )
 
 
+@public
 def jvp(
     f: Callable[[Any], Any],
     x: Any,
@@ -112,6 +114,7 @@ def jvp(
     return result.value, estimate
 
 
+@public
 def hvp(
     f: Callable[[Any], Any],
     x: ArrayT,

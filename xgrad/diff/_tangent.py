@@ -12,6 +12,7 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     from_host,
+    public,
     python_float,
     quiet,
 )
@@ -69,6 +70,7 @@ class Tangent:
             return self.value + rise
 
 
+@public
 def tangent_line(
     f: Callable[[Any], Any],
     x: Any,

@@ -15,6 +15,7 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     from_host,
+    public,
     quiet,
     rebuild,
     require_array,
@@ -60,6 +61,7 @@ class Pullback:
             return rebuild(self.x, [cast(xp, g, dtype) for g, dtype in pairs])
 
 
+@public
 def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     """Return ``f(x)`` and a function of cotangents, the vector-Jacobian product.
 

@@ -33,6 +33,7 @@ from xgrad.losses._binary import (
 from xgrad.losses._binary import squared_hinge as squared_hinge
 from xgrad.losses._classification import cosine_distance as cosine_distance
 from xgrad.losses._classification import cross_entropy as cross_entropy
+from xgrad.losses._classification import dice as dice
 from xgrad.losses._classification import focal as focal
 from xgrad.losses._classification import kl_divergence as kl_divergence
 from xgrad.losses._classification import softmax_cross_entropy as softmax_cross_entropy
@@ -54,6 +55,7 @@ __all__ = [
     "binary_cross_entropy",
     "cosine_distance",
     "cross_entropy",
+    "dice",
     "focal",
     "gaussian_nll",
     "half_squared_error",

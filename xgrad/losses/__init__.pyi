@@ -44,7 +44,7 @@ class _SigmoidBinaryCrossEntropy(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        positive_weight: float = 1.0,
+        positive_weight: Any = 1.0,
     ) -> ArrayT: ...
     def grad(  # type: ignore[override]
         self,
@@ -54,7 +54,7 @@ class _SigmoidBinaryCrossEntropy(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        positive_weight: float = 1.0,
+        positive_weight: Any = 1.0,
     ) -> ArrayT: ...
     def value_and_grad(  # type: ignore[override]
         self,
@@ -64,7 +64,7 @@ class _SigmoidBinaryCrossEntropy(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-        positive_weight: float = 1.0,
+        positive_weight: Any = 1.0,
     ) -> tuple[ArrayT, ArrayT]: ...
 
 class _CrossEntropy(Loss):
@@ -99,6 +99,38 @@ class _CrossEntropy(Loss):
         delta: float = 0.0,
     ) -> tuple[ArrayT, ArrayT]: ...
 
+class _Dice(Loss):
+    def __call__(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        smooth: float = 1.0,
+    ) -> ArrayT: ...
+    def grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        smooth: float = 1.0,
+    ) -> ArrayT: ...
+    def value_and_grad(  # type: ignore[override]
+        self,
+        prediction: ArrayT,
+        target: Any,
+        *,
+        reduction: Reduction = "mean",
+        weight: Any = None,
+        check: bool = True,
+        smooth: float = 1.0,
+    ) -> tuple[ArrayT, ArrayT]: ...
+
 class _Focal(Loss):
     def __call__(  # type: ignore[override]
         self,
@@ -109,6 +141,8 @@ class _Focal(Loss):
         weight: Any = None,
         check: bool = True,
         gamma: float = 2.0,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
     ) -> ArrayT: ...
     def grad(  # type: ignore[override]
         self,
@@ -119,6 +153,8 @@ class _Focal(Loss):
         weight: Any = None,
         check: bool = True,
         gamma: float = 2.0,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
     ) -> ArrayT: ...
     def value_and_grad(  # type: ignore[override]
         self,
@@ -129,6 +165,8 @@ class _Focal(Loss):
         weight: Any = None,
         check: bool = True,
         gamma: float = 2.0,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
     ) -> tuple[ArrayT, ArrayT]: ...
 
 class _SoftmaxCrossEntropy(Loss):
@@ -332,6 +370,7 @@ sigmoid_binary_cross_entropy: _SigmoidBinaryCrossEntropy
 squared_hinge: _Plain
 cosine_distance: _Plain
 cross_entropy: _CrossEntropy
+dice: _Dice
 focal: _Focal
 kl_divergence: _Plain
 softmax_cross_entropy: _SoftmaxCrossEntropy

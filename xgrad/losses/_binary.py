@@ -6,7 +6,14 @@ from functools import partial
 from typing import Any
 
 from xgrad._arrays import Array, stable
-from xgrad._rules import BINARY_TARGET, NOT_NEGATIVE, SIGNS, UNIT_INTERVAL
+from xgrad._rules import (
+    BINARY_TARGET,
+    NOT_NEGATIVE,
+    POSITIVE_WEIGHT,
+    SIGNS,
+    UNIT_INTERVAL,
+    NumberOrArray,
+)
 from xgrad.losses._loss import Loss
 
 
@@ -38,9 +45,15 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     return negative - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
 
-@partial(Loss, target=BINARY_TARGET, options={"positive_weight": NOT_NEGATIVE})
+@partial(
+    Loss,
+    target=BINARY_TARGET,
+    options={
+        "positive_weight": NumberOrArray(POSITIVE_WEIGHT, NOT_NEGATIVE, by_columns=True)
+    },
+)
 def sigmoid_binary_cross_entropy(
-    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: Any = 1.0
 ) -> Array:
     """Cross entropy of two classes from logits, computed without overflow.
 
@@ -48,6 +61,12 @@ def sigmoid_binary_cross_entropy(
     accurate for any logit, and 0 for an infinite one whose target agrees. The target
     has the prediction's shape and holds labels 0 and 1, or probabilities. The slope is
     ``(1 - t) sigmoid(x) - positive_weight t sigmoid(-x)``.
+
+    Parameters
+    ----------
+    positive_weight : float, or array of shape (K,)
+        Weight of the positive part: one number, or one for each column of a prediction
+        ``(..., K)`` with several labels a row; finite and not negative.
 
     Examples
     --------
@@ -62,7 +81,7 @@ def sigmoid_binary_cross_entropy(
 
 @sigmoid_binary_cross_entropy.slope
 def _(
-    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: Any = 1.0
 ) -> Array:
     decay = stable.exp_minus_abs(xp, prediction)
     return _logistic_slope(xp, prediction, decay, target, positive_weight)
@@ -70,7 +89,7 @@ def _(
 
 @sigmoid_binary_cross_entropy.value_and_slope
 def _(
-    xp: Any, prediction: Array, target: Array, /, *, positive_weight: float = 1.0
+    xp: Any, prediction: Array, target: Array, /, *, positive_weight: Any = 1.0
 ) -> tuple[Array, Array]:
     decay = stable.exp_minus_abs(xp, prediction)
     arguments = (prediction, decay, target, positive_weight)
@@ -78,7 +97,7 @@ def _(
 
 
 def _logistic_loss(
-    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
+    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: Any
 ) -> Array:
     # A softplus is infinite for an infinite logit: a target of 0 leaves it out.
     if_positive, if_negative = stable.softplus_pair(xp, logits, decay)
@@ -87,7 +106,7 @@ def _logistic_loss(
 
 
 def _logistic_slope(
-    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: float
+    xp: Any, logits: Array, decay: Array, target: Array, positive_weight: Any
 ) -> Array:
     # 1 - sigmoid(x) would have no digits left for a large logit.
     of_minus, of_plus = stable.sigmoid_pair(xp, logits, decay)

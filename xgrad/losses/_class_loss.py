@@ -21,9 +21,9 @@ from xgrad.losses._target import TargetOptions, as_class_target
 class ClassLoss(Loss):
     """A loss of rows whose target is a label, or a weight for each class.
 
-    The formulas get the target as a `ClassTarget`. An ``adjustable`` loss also takes
-    the options ``class_weight``, ``label_smoothing`` and ``ignore_index``, which its
-    formulas do not see.
+    The formulas get the target as a `ClassTarget`. ``adjustable`` names the options
+    that a loss also takes, of ``class_weight``, ``label_smoothing`` and
+    ``ignore_index``, which its formulas do not see.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class ClassLoss(Loss):
         value: Formula,
         /,
         *,
-        adjustable: bool = False,
+        adjustable: tuple[str, ...] = (),
         prediction: Domain = REAL,
         options: Mapping[str, Rule] = MappingProxyType({}),
         kernel: str | None = None,
@@ -47,7 +47,7 @@ class ClassLoss(Loss):
         )
 
     def _target_parameters(self) -> list[inspect.Parameter]:
-        return TargetOptions.parameters() if self.adjustable else []
+        return [p for p in TargetOptions.parameters() if p.name in self.adjustable]
 
     def _arrays(self, raw: RawCall) -> dict[str, Any]:
         class_weight = raw.options.get("class_weight")

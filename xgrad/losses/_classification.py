@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from xgrad._arrays import Array, stable
-from xgrad._rules import DISTRIBUTION, NOT_NEGATIVE
+from xgrad._rules import BINARY_TARGET, DISTRIBUTION, NOT_NEGATIVE, UNIT_INTERVAL
 from xgrad.losses._class_loss import ClassLoss
 from xgrad.losses._loss import Loss
 from xgrad.losses._target import ClassTarget
@@ -51,7 +51,11 @@ def _(
     return 0 * prediction - target.multiply(1 / (prediction + delta))
 
 
-@partial(ClassLoss, adjustable=True, kernel="softmax_cross_entropy")
+@partial(
+    ClassLoss,
+    adjustable=("class_weight", "label_smoothing", "ignore_index"),
+    kernel="softmax_cross_entropy",
+)
 def softmax_cross_entropy(xp: Any, prediction: Array, target: ClassTarget, /) -> Array:
     """Cross entropy of each row of logits, ``-sum_k t_k log softmax(x)_k``.
 
@@ -148,7 +152,11 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     return 0 * prediction - stable.product_keeping_zeros(xp, target, 1 / prediction)
 
 
-@partial(ClassLoss, options={"gamma": NOT_NEGATIVE})
+@partial(
+    ClassLoss,
+    adjustable=("class_weight", "ignore_index"),
+    options={"gamma": NOT_NEGATIVE},
+)
 def focal(
     xp: Any, prediction: Array, target: ClassTarget, /, *, gamma: float = 2.0
 ) -> Array:
@@ -159,6 +167,16 @@ def focal(
     2017, eq. 4). The prediction has shape ``(..., C)`` and holds logits; ``-inf`` masks
     a class. The target holds labels ``(...)`` of any integer dtype, or weights of the
     classes ``(..., C)``: the loss is then the weighted sum over the classes.
+
+    Parameters
+    ----------
+    gamma : float
+        How much less an easy row counts; not negative.
+    class_weight : array of shape (C,), optional
+        Weights of the classes, the paper's alpha. A mean divides by the sum of the
+        weights of the targets.
+    ignore_index : int, optional
+        Label of rows that are ignored; it need not be the number of a class.
 
     Examples
     --------
@@ -217,14 +235,62 @@ def _focal_slope(
     miss: Array,
     gamma: float,
 ) -> Array:
-    # q times the derivative with respect to q, in two terms. Where q rounds to 0 or 1,
-    # a factor of 0 meets an infinite one, and the limit is 0.
-    bend = stable.product_keeping_zeros(xp, probability, logarithm)
-    bend = stable.product_keeping_zeros(xp, bend, miss ** (gamma - 1))
-    steepness = target.multiply(gamma * bend - miss**gamma)
+    # q times the derivative with respect to q, in two terms. A power below 0 of a miss
+    # that vanishes would be infinite: log(q) / (1 - q) has the limit -1.
+    relative = xp.where(miss == 0, -1.0, logarithm / miss)
+    # Where q rounds to 0, its logarithm is infinite, and the limit is 0.
+    bend = stable.product_keeping_zeros(xp, probability, relative)
+    power = miss**gamma
+    steepness = target.multiply(gamma * bend * power - power)
     # The derivative of q_k with respect to logit j is q_k ((j == k) - q_j).
     others = stable.sum_along(xp, steepness) - steepness
     return steepness * miss - probability * others
+
+
+@partial(
+    Loss,
+    rows=True,
+    prediction=UNIT_INTERVAL,
+    target=BINARY_TARGET,
+    options={"smooth": NOT_NEGATIVE},
+)
+def dice(xp: Any, prediction: Array, target: Array, /, *, smooth: float = 1.0) -> Array:
+    """Part of two masks that they do not share, ``1 - (2 p.t + s) / (|p| + |t| + s)``.
+
+    A row holds all pixels of one mask: the prediction has shape ``(..., K)`` and holds
+    probabilities in [0, 1]; the target has its shape and holds labels 0 and 1, or
+    probabilities. ``|p|`` is the sum of a row, and s is ``smooth``. The loss is 0 for
+    masks that are equal and hold only 0 and 1; with ``smooth=0`` it is 1 for disjoint
+    masks, and 0 for two empty ones (Sudre et al., Generalised Dice Overlap, DLMIA
+    2017). It is computed from what differs, ``p (1 - t) + t (1 - p)``, so that small
+    losses are accurate.
+
+    Parameters
+    ----------
+    smooth : float
+        Number added above and below the fraction, not negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dice(np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([[1, 0, 0, 0]]), smooth=0)
+    np.float64(0.333)
+    """
+    different = prediction * (1 - target) + target * (1 - prediction)
+    return stable.divide_or_zero(
+        xp,
+        stable.row_sum(xp, different),
+        stable.row_sum(xp, prediction + target) + smooth,
+    )
+
+
+@dice.slope
+def _(xp: Any, prediction: Array, target: Array, /, *, smooth: float = 1.0) -> Array:
+    size = stable.sum_along(xp, prediction + target) + smooth
+    shared = 2 * stable.sum_along(xp, prediction * target) + smooth
+    return stable.divide_or_zero(
+        xp, stable.divide_or_zero(xp, shared, size) - 2 * target, size
+    )
 
 
 @partial(Loss, rows=True)

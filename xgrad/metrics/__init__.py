@@ -31,15 +31,16 @@ In regression prediction and target hold numbers, ``(N,)`` or ``(N, K)``. Metric
 outputs are averaged (``average="uniform"``), or given for each (``average=None``). The
 regression losses can be imported from here, too.
 
-Results are 0-d arrays of the same library and device. They have the dtype of the
-prediction (float32 for half precision), or the default float dtype for labels.
+Results are 0-d arrays of the same library and device (of NumPy scalars). They have the
+dtype of the prediction (float32 for half precision), or the default float dtype for
+labels.
 ``TypeError`` is raised for a wrong dtype and for arrays of different libraries,
 ``ValueError`` for a wrong shape, a label out of range or a ``nan`` score. Dask arrays
 give lazy results and need ``num_classes=``; wrong values then raise when the result is
 computed.
 
-`Classification`, `Regression` and `Mean` compute the same for rows that come in
-batches: write ``state = state.update(...)``.
+`Classification`, `Probabilities`, `Regression` and `Mean` compute the same for rows
+that come in batches: write ``state = state.update(...)``.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -76,6 +77,12 @@ from xgrad.metrics._classification import matthews as matthews
 from xgrad.metrics._classification import top_k_accuracy as top_k_accuracy
 from xgrad.metrics._classification_state import Classification as Classification
 from xgrad.metrics._medians import median_absolute_error as median_absolute_error
+from xgrad.metrics._probabilities import Probabilities as Probabilities
+from xgrad.metrics._probabilities import brier_score as brier_score
+from xgrad.metrics._probabilities import (
+    expected_calibration_error as expected_calibration_error,
+)
+from xgrad.metrics._probabilities import log_loss as log_loss
 from xgrad.metrics._ranking import PrecisionRecallCurve as PrecisionRecallCurve
 from xgrad.metrics._ranking import RocCurve as RocCurve
 from xgrad.metrics._ranking import average_precision as average_precision
@@ -97,15 +104,18 @@ __all__ = [
     "ClassificationReport",
     "Mean",
     "PrecisionRecallCurve",
+    "Probabilities",
     "Regression",
     "RocCurve",
     "accuracy",
     "accuracy_interval",
     "average_precision",
     "balanced_accuracy",
+    "brier_score",
     "classification_report",
     "cohen_kappa",
     "confusion_matrix",
+    "expected_calibration_error",
     "explained_variance",
     "f1",
     "f_beta",
@@ -114,6 +124,7 @@ __all__ = [
     "huber",
     "jaccard",
     "log_cosh",
+    "log_loss",
     "matthews",
     "max_error",
     "mean_absolute_error",

@@ -249,7 +249,7 @@ def balanced_accuracy(
     --------
     >>> import numpy as np
     >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
-    array(0.75)
+    np.float64(0.75)
     """
     rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
     state = state_of_rows(rows)

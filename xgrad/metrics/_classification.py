@@ -162,7 +162,7 @@ def matthews(
     --------
     >>> import numpy as np
     >>> matthews(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
-    array(0.577)
+    np.float64(0.577)
     """
     rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
     value = state_of_rows(rows).matthews(zero_division=zero_division)
@@ -192,7 +192,7 @@ def cohen_kappa(
     --------
     >>> import numpy as np
     >>> cohen_kappa(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
-    array(0.5)
+    np.float64(0.5)
     """
     rows = as_labelled_rows(prediction, target, weight, num_classes, ignore_index)
     state = state_of_rows(rows)

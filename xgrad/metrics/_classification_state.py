@@ -13,7 +13,7 @@ from xgrad._arrays import (
     common_namespace,
     drop_none,
     integer,
-    public,
+    public_methods,
     quiet,
     to_numpy,
     wide_dtype,
@@ -37,6 +37,7 @@ from xgrad.metrics._report import (
 )
 
 
+@public_methods
 @dataclass(frozen=True, eq=False)
 class Classification:
     """Counts of true and predicted classes, over any number of batches.
@@ -64,7 +65,7 @@ class Classification:
     >>> state = state.update(np.array([0, 1]), np.array([0, 1]))
     >>> state = state.update(np.array([1]), np.array([0]))
     >>> state.accuracy()
-    array(0.666)
+    np.float64(0.666)
     """
 
     num_classes: int
@@ -74,7 +75,6 @@ class Classification:
         """Check the number of classes."""
         integer("num_classes", self.num_classes, least=1)
 
-    @public
     def update(
         self,
         prediction: Any,

@@ -88,7 +88,7 @@ def roc_auc(
     --------
     >>> import numpy as np
     >>> roc_auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
-    array(0.75)
+    np.float64(0.75)
     """
     rows = as_scored_rows("roc_auc", prediction, target, weight, ignore_index)
     area = _average(rows, _roc_area, positive, average, zero_division, labels)
@@ -117,7 +117,7 @@ def average_precision(
     --------
     >>> import numpy as np
     >>> average_precision(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
-    array(0.833)
+    np.float64(0.833)
     """
     rows = as_scored_rows("average_precision", prediction, target, weight, ignore_index)
     area = _average(rows, _precision_area, positive, average, zero_division, labels)

@@ -21,7 +21,7 @@ from xgrad._arrays import (
     is_dask,
     map_blocks,
     one_of,
-    public,
+    public_methods,
     python_float,
     quiet,
     require_known_shapes,
@@ -92,6 +92,7 @@ def _merge(xp: Any, groups: Array) -> Array:
     return map_blocks(_moments.merge, one_block, dtype=groups.dtype, drop_axis=0)
 
 
+@public_methods
 @dataclass(frozen=True, eq=False)
 class Mean(_Mergeable):
     """Mean, variance and standard error of numbers, over any number of batches.
@@ -104,12 +105,11 @@ class Mean(_Mergeable):
     >>> import numpy as np
     >>> state = Mean().update(np.array([1.0, 2.0])).update(np.array([6.0]))
     >>> state.mean()
-    array(3.)
+    np.float64(3.0)
     """
 
     moments: Any = None
 
-    @public
     def update(self, values: Any, *, weight: Any = None) -> Mean:
         """Return the state after more numbers ``(n,)`` with weights ``(n,)``.
 
@@ -153,6 +153,7 @@ class Mean(_Mergeable):
         return self._apply(_moments.standard_error, population=size)
 
 
+@public_methods
 @dataclass(frozen=True, eq=False)
 class Regression(_Mergeable):
     """Errors of predicted numbers, over any number of batches.
@@ -172,7 +173,6 @@ class Regression(_Mergeable):
 
     moments: Any = None
 
-    @public
     def update(self, prediction: Any, target: Any, *, weight: Any = None) -> Regression:
         """Return the state after more rows ``(N,)`` or ``(N, K)``, weights ``(N,)``."""
         xp = common_namespace(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xgrad._arrays import (
     Array,
+    BlockStarts,
     as_float,
     as_index,
     cast,
@@ -20,6 +22,9 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._rules import (
+    DISTRIBUTION,
+    NO_STARTS,
+    UNIT_INTERVAL,
     ValueCheck,
     enforce,
     equals_number,
@@ -62,7 +67,14 @@ class ScoredRows:
 
 
 def as_scored_rows(
-    name: str, prediction: Any, target: Any, weight: Any, ignore_index: int | None
+    name: str,
+    prediction: Any,
+    target: Any,
+    weight: Any,
+    ignore_index: int | None,
+    *,
+    are_probabilities: bool = False,
+    starts: BlockStarts = NO_STARTS,
 ) -> ScoredRows:
     """Return the arguments of a metric of scores after all of their checks."""
     optional = drop_none(weight=weight)
@@ -90,19 +102,35 @@ def as_scored_rows(
     num_classes = int(scores.shape[1]) if scores.ndim == 2 else 2
     checks += range_checks(xp, "target", target, num_classes, ignored)
     checks.append(nan_check(scores, "nan has no rank among the scores", ignored))
+    if are_probabilities:
+        scores = as_float(xp, "prediction", scores)
+        checks += _probability_checks(xp, scores, prediction, ignored)
     wide = wide_dtype(xp, target, as_float(xp, "prediction", scores[:0, ...]).dtype)
     if weight is not None:
         weight = cast(xp, as_weight(xp, weight, target), wide)
         if ignored is not None:
             weight = xp.where(ignored, 0.0, weight)
         checks += weight_checks(xp, weight)
-    enforce(xp, checks)
+    enforce(xp, checks, starts)
     target = as_index(xp, target)
     if ignored is not None:
         (counted,) = xp.nonzero(~ignored)
         scores, target = xp.take(scores, counted, axis=0), xp.take(target, counted)
         weight = None if weight is None else xp.take(weight, counted)
     return ScoredRows(xp, scores, target, weight, wide)
+
+
+def _probability_checks(
+    xp: Any, scores: Array, original: Array, ignored: Array | None
+) -> Iterator[ValueCheck]:
+    """Yield the checks of probabilities: of one class, or rows that sum to 1."""
+    domain = UNIT_INTERVAL if scores.ndim == 1 else DISTRIBUTION
+    for check in domain.checks(xp, "prediction", scores, original):
+        if ignored is None:
+            yield check
+        else:
+            counted = ~ignored if check.bad.ndim == 1 else ~ignored[:, None]
+            yield replace(check, bad=check.bad & counted)
 
 
 def _as_scores(xp: Any, prediction: Array) -> Array:

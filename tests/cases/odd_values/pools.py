@@ -36,6 +36,7 @@ POOLS: dict[str, Pool] = {
     "average": fixed("micro", "macro", "weighted", "binary", "all", "uniform"),
     "axis": fixed(0, -1, -2, 5, -7, (0, 1), 1.0),
     "beta": NUMBER,
+    "bins": SIZES,
     "bounds": (
         *fixed((-3, 3), (3, -3), (0, None), (None, None), (math.nan, 1.0), "ab"),
         *fixed((-math.inf, math.inf), (0,), (-3, 3, 3), ("a", "b"), (False, True)),
@@ -114,6 +115,7 @@ POOLS: dict[str, Pool] = {
     "seed": fixed(7, "a", 1.0, np.int64(3), (1, 2)),
     "shuffle": FLAGS,
     "size": SIZES,
+    "smooth": NUMBER,
     "sparsity": (
         lambda: pattern(3, 3),
         lambda: pattern(1, 3),

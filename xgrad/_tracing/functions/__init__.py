@@ -2,7 +2,7 @@
 
 Each module registers its functions when it is imported. In reading order: `elements`,
 `shapes`, `indexing`, `joining`, `reductions`, `rearranging`, `scans`, `statistics`,
-`missing`, `products`, `subscripts`, `einsum`, `norms`, `linalg`, `fourier`,
+`missing`, `products`, `sparse`, `subscripts`, `einsum`, `norms`, `linalg`, `fourier`,
 `covariance`, `filters`, `numerics`, `writing`, `choosing`, `searching` and `creation`.
 """
 
@@ -27,6 +27,7 @@ from xgrad._tracing.functions import reductions as reductions
 from xgrad._tracing.functions import scans as scans
 from xgrad._tracing.functions import searching as searching
 from xgrad._tracing.functions import shapes as shapes
+from xgrad._tracing.functions import sparse as sparse
 from xgrad._tracing.functions import statistics as statistics
 from xgrad._tracing.functions import subscripts as subscripts
 from xgrad._tracing.functions import writing as writing

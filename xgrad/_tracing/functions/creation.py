@@ -10,7 +10,7 @@ import numpy as np
 
 from xgrad._arrays import is_numpy
 from xgrad._tracing.arguments import first_standin, require, tracer_of
-from xgrad._tracing.functions.elements import astype, cast
+from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.shapes import broadcast_to, reshape_any
 from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, handles
@@ -23,6 +23,12 @@ def copy(x: StandIn, order: str = "K", subok: bool = False) -> StandIn:
     return x.tracer.copy(x)
 
 
+@handles("numpy.copy")
+def copy_to_array(x: StandIn, order: str = "K", subok: bool = False) -> StandIn:
+    """Return ``x`` in memory of its own, numbers as arrays without axes."""
+    return x.tracer.copy(x if x.ndim else x[...])
+
+
 @handles("asarray")
 def asarray(
     x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
@@ -33,7 +39,8 @@ def asarray(
             "asarray of a list of entries of x", "use `stack` or `concat`"
         )
     require(device is None or device == x.device, x, "a move to another device")
-    return astype(x, x.dtype if dtype is None else dtype, copy=bool(copy))
+    dtype = x.dtype if dtype is None else dtype
+    return copy_to_array(cast(x, dtype)) if copy else cast(x, dtype)
 
 
 def _make_like(
@@ -120,7 +127,7 @@ def _array_of_entries(
     if array.ndim < ndmin:
         array = reshape_any(array, (1,) * (ndmin - array.ndim) + tuple(array.shape))
     is_copy = copy if copy is not None else name == "array"
-    return like.tracer.copy(array) if is_copy and array is entries else array
+    return copy_to_array(array) if is_copy and array is entries else array
 
 
 ARRAYS_OF = "array asanyarray asarray ascontiguousarray asfortranarray".split()

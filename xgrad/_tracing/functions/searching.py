@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -217,6 +217,49 @@ def unique(
 def unique_values(x: StandIn, /) -> Any:
     """Return the unique entries, in order."""
     return unique(x, equal_nan=False)
+
+
+class UniqueAll(NamedTuple):
+    """The unique entries, where each stands first, the way back, and how often."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCounts(NamedTuple):
+    """The unique entries, and how often each stands there."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverse(NamedTuple):
+    """The unique entries, and which of them stands at each place."""
+
+    values: Any
+    inverse_indices: Any
+
+
+@handles("unique_all")
+def unique_all(x: StandIn, /) -> UniqueAll:
+    """Return the unique entries, in order, and all that is known of them."""
+    values, indices, inverse, counts = unique(x, True, True, True, equal_nan=False)
+    return UniqueAll(values, indices, inverse.reshape(x.shape), counts)
+
+
+@handles("unique_counts")
+def unique_counts(x: StandIn, /) -> UniqueCounts:
+    """Return the unique entries, in order, and their counts."""
+    return UniqueCounts(*unique(x, return_counts=True, equal_nan=False))
+
+
+@handles("unique_inverse")
+def unique_inverse(x: StandIn, /) -> UniqueInverse:
+    """Return the unique entries, in order, and which of them stands where."""
+    values, inverse = unique(x, return_inverse=True, equal_nan=False)
+    return UniqueInverse(values, inverse.reshape(x.shape))
 
 
 @handles("lexsort")

@@ -38,10 +38,7 @@ def reshape(
     if order == "A":
         # Fortran's order for an array that lies in memory that way; NumPy alone has it.
         require(x.tracer.is_numpy, x, "reshape(order='A')", "reshape in C order")
-        base: Any = x
-        while isinstance(base, StandIn):
-            base = base.base
-        order = "F" if np.isfortran(base) else "C"
+        order = "F" if np.isfortran(_plain_base(x)) else "C"
     if order == "F":
         # In Fortran's order everything is as in C order with all axes reversed.
         new = reshape(_reverse(x), *reversed(sizes), copy=True)
@@ -56,6 +53,19 @@ def reshape(
         raise ValueError(f"cannot reshape {x.shape} into {sizes}")
     new = x.tracer.reshaped(x, sizes)
     return x.tracer.copy(new) if copy else new.as_view_of(x)
+
+
+def _plain_base(x: Any) -> Any:
+    """Return the plain array that a stand-in stands for, by its memory."""
+    while isinstance(x, StandIn):
+        x = x.base
+    return x
+
+
+def _is_contiguous(x: StandIn) -> bool:
+    """Whether entries lie in memory one behind the other, as far as that is known."""
+    flags = getattr(_plain_base(x), "flags", None)
+    return flags is None or bool(flags.c_contiguous)
 
 
 def _reverse(x: StandIn) -> StandIn:
@@ -73,7 +83,9 @@ def reshape_any(x: Any, shape: Any) -> Any:
 @handles("ravel")
 def ravel(x: StandIn, order: str = "C") -> StandIn:
     """Return all entries along one axis."""
-    return reshape(x, (-1,), order=order)
+    new = reshape(x, (-1,), order=order)
+    # Unlike `reshape`, it copies what is not contiguous, even if a view could show it.
+    return new if _is_contiguous(x) else x.tracer.copy(new)
 
 
 @handles("flatten")
