@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
+from xgrad._tracing.arguments import axis_of, first_standin, named, require, tracer_of
 from xgrad._tracing.functions.elements import cast, where
 from xgrad._tracing.functions.shapes import broadcast_to
 from xgrad._tracing.registry import handles
@@ -99,6 +99,28 @@ def view(x: StandIn, dtype: Any = None, type: Any = None) -> StandIn:
     plain = (dtype is None or x.dtype == dtype) and type in (None, np.ndarray)
     require(plain, x, "x.view() as another dtype or class", "use `astype`")
     return getitem(x, ...)
+
+
+@handles("real")
+def real(x: StandIn) -> StandIn:
+    """Return real parts; those of a real array are itself, in the same memory."""
+    if x.dtype.kind != "c":
+        return getitem(x, ...)
+    return x.tracer.copy(x.tracer.elementwise(named(x.tracer.xp, "real"), x))
+
+
+@handles("real_if_close")
+def real_if_close(x: StandIn, tol: float = 100) -> StandIn:
+    """Return the array itself, since only complex numbers may lose a part."""
+    remedy = "use `np.real`"
+    require(x.dtype.kind != "c", x, "real_if_close of complex numbers", remedy)
+    return x.ensure_current()
+
+
+@handles("imag")
+def imag(x: StandIn) -> StandIn:
+    """Return imaginary parts, in memory of their own."""
+    return x.tracer.copy(x.tracer.elementwise(named(x.tracer.xp, "imag"), x))
 
 
 @handles("setitem")
