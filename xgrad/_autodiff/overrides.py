@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.convolutions import convolve_with_edges
 from xgrad._autodiff.norms import norm_with_edge
 from xgrad._autodiff.structural import as_before, held_key, read_key
 from xgrad._tracing import (
     concat_arrays,
     contract,
+    convolve_vectors,
     deviation,
     einsum_everywhere,
     norm_of_vectors,
@@ -62,6 +64,7 @@ def roll_back(g: Any, shift: Any, axis: Any) -> Any:
 
 
 OVERRIDES[concat_arrays] = concat_with_edges
+OVERRIDES[convolve_vectors] = convolve_with_edges
 OVERRIDES[contract] = einsum_everywhere
 OVERRIDES[deviation] = deviation_of_fibres
 OVERRIDES[norm_of_vectors] = norm_with_edge
