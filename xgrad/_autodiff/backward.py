@@ -75,6 +75,7 @@ class Cotangents:
             g = self.tape.zeros(at) if g is None else g.copy()
         # Sums and copies of scalars of NumPy are scalars again.
         g = np.asarray(g) if isinstance(g, np.generic) else g
+        g = self.tape.lifted(g)
         self.arrays[at], self.owned[at] = g, True
         return g
 

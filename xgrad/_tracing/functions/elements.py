@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array
 from xgrad._tracing.arguments import (
     NONE,
     answers_numpy,
@@ -134,7 +134,7 @@ def astype(x: StandIn, dtype: Any, *, copy: bool = True, device: Any = None) -> 
     """Cast entries to another dtype."""
     require(device is None or device == x.device, x, "a move to another device")
     # `float` and "float64" name dtypes for NumPy alone.
-    if isinstance(dtype, (type, str)) and is_numpy(x.tracer.xp):
+    if isinstance(dtype, (type, str)) and x.tracer.is_numpy:
         dtype = np.dtype(dtype)
     if x.dtype == dtype:
         return x.tracer.copy(x) if copy else x.ensure_current()

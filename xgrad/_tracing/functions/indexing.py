@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array
 from xgrad._tracing.arguments import axis_of, first_standin, named, require, tracer_of
 from xgrad._tracing.functions.elements import cast, where
 from xgrad._tracing.functions.shapes import broadcast_to
@@ -199,11 +199,13 @@ def take(
     if isinstance(indices, StandIn):
         raise tracer.refuse("an index computed from x", "use `where` or a mask")
     # Of the standard's functions only NumPy's takes None.
-    options: Any = {"axis": axis} if axis is not None or is_numpy(xp) else {}
+    options: Any = {"axis": axis} if axis is not None or tracer.is_numpy else {}
     if mode != "raise":
-        require(is_numpy(xp), tracer, "take(mode=)", "give indices inside of the array")
+        require(
+            tracer.is_numpy, tracer, "take(mode=)", "give indices inside of the array"
+        )
         options["mode"] = mode
-    function = np.take if is_numpy(xp) else xp.take
+    function = np.take if tracer.is_numpy else xp.take
     return x.tracer.gathered("take", lambda a: function(a, indices, **options), x)
 
 
