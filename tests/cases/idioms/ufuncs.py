@@ -23,19 +23,19 @@ METHODS = expressions(
     "ufuncs",
     SIX,
     {
-        "multiply.accumulate": np.multiply.accumulate,
-        "maximum.accumulate": lambda x: np.maximum.accumulate(x) ** 2,
+        "products so far": np.multiply.accumulate,
+        "largest so far": lambda x: np.maximum.accumulate(x) ** 2,
         "minimum.accumulate backwards": lambda x: np.minimum.accumulate(x[::-1]),
-        "logaddexp.reduce": lambda x: np.logaddexp.reduce(x),
+        "logaddexp of all": lambda x: np.logaddexp.reduce(x),
         "logaddexp.accumulate": np.logaddexp.accumulate,
         "logaddexp2.reduce": lambda x: np.logaddexp2.reduce(x),
         "hypot.reduce": lambda x: np.hypot.reduce(x),
         "subtract.reduce": lambda x: np.subtract.reduce(x),
-        "add.reduceat": lambda x: np.add.reduceat(x**2, [0, 2, 5]),
+        "sums of segments": lambda x: np.add.reduceat(x**2, [0, 2, 5]),
         "multiply.reduceat": lambda x: np.multiply.reduceat(x, [3, 1, 4]),
         "power.outer": lambda x: np.power.outer(x, [1.0, 2.0]),
         "add.outer of a number": lambda x: np.add.outer(x, 2.0),
-        "divmod": lambda x: np.divmod(x, 0.3)[1] * x,
+        "remainder of divmod": lambda x: np.divmod(x, 0.3)[1] * x,
         "builtin divmod": lambda x: divmod(x, 0.3)[0] * x,
         "casting": lambda x: np.add(x, 1, casting="unsafe"),
         "dtype of a ufunc": lambda x: np.multiply(x, 2, dtype=np.float64),
@@ -146,7 +146,7 @@ def copyto_everything(x):
 
 
 @written("memory", FIVE)
-def putmask(x):
+def putmask_of_numbers(x):
     y = x**2
     np.putmask(y, MASK, [1.0, 2.0, 3.0])
     return y * x
