@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ import pytest
 from cases.libraries import LIBRARIES, Library
 
 import xgrad
-from xgrad._evaluation import loop_warning
+from xgrad._evaluation import loop_warning, pace
 
 # Samples for type checkers: one of them is wrong on purpose.
 collect_ignore = ["project/user_code"]
@@ -41,6 +42,14 @@ def faults_of_xgrad_are_raised() -> Iterator[None]:
     """Raise what fails inside of xgrad, which in use warns and goes a slower way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop_warning, "reason_of_fault", _raise_fault)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ways_are_not_given_up_for_their_pace() -> Iterator[None]:
+    """Let no way depend on the time that it takes on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "SLOWER", math.inf)
         yield
 
 

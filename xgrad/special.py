@@ -28,6 +28,7 @@ from xgrad._arrays import (
     quiet,
     stable,
 )
+from xgrad._kernels import find_kernel
 from xgrad._rules import Guard, in_range, label_mask, range_checks, require_labels
 
 __all__ = ["log_softmax", "logsumexp", "one_hot", "sigmoid", "softmax"]
@@ -206,7 +207,13 @@ def _along_axis(function: Any, x: Any, axis: int, *, drop: bool = False) -> Any:
         raise ValueError(
             f"`x` has shape {tuple(x.shape)}: axis {axis} must hold at least one entry"
         )
-    return _apply(partial(function, axis=axis), x, axis % x.ndim, drop=drop)
+    axis %= x.ndim
+    if type(x) is np.ndarray and axis == x.ndim - 1:
+        kernel = find_kernel(function.__name__, common_namespace(x=x), x.dtype)
+        values = None if kernel is None else kernel(x)
+        if values is not None:
+            return values
+    return _apply(partial(function, axis=axis), x, axis, drop=drop)
 
 
 def _apply(

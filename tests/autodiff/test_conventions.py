@@ -130,6 +130,7 @@ CORNERS = [
     ("det of one number 0", np.linalg.det, [[0.0]], [[1]]),
     ("eigenvalues of the unit matrix", np.linalg.eigvalsh, np.eye(2), np.eye(2)),
     ("singular values of the unit matrix", np.linalg.svdvals, np.eye(2), np.eye(2)),
+    ("copysign at 0", lambda x: np.copysign(x, -1.0), [0.0, 2.0], [0, -1]),
     ("heaviside", lambda x: np.heaviside(x, 0.5), [-1.0, 0.0], [0, 0]),
     (
         "where in one dimension more",
@@ -201,6 +202,62 @@ def test_values_that_are_equal_do_not_stop_functions_of_values_alone():
     np.testing.assert_allclose(found, np.diag([4.0, 4.0, 10.0]))
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        np.prod,
+        np.max,
+        np.std,
+        np.cumprod,
+        np.linalg.norm,
+        lambda x: np.linalg.norm(x, 3),
+        lambda x: np.linalg.det(x[:, None] * np.arange(1.0, 3) + np.eye(2)),
+        lambda x: np.linalg.inv(x[:, None] * np.arange(1.0, 3) + np.eye(2)),
+    ],
+)
+def test_what_a_rule_keeps_is_not_changed_by_later_assignments(use):
+    def f(x):
+        table = np.zeros((5, 2), like=x)
+        table[0] = x
+        result = np.sum(use(table[0])) * 1.0
+        table[0] = 7.0
+        y = use(x)
+        result = result + np.sum(y)
+        if y.ndim:
+            y[0] = 9.0
+        return result
+
+    x = np.array([1.5, 0.4])
+    np.testing.assert_allclose(slope(f, x), 2 * slope(use, x))
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_results_of_a_decomposition_may_be_written_into(part):
+    def written(x):
+        results = np.linalg.eigh(x)
+        both = np.sum(results[0]) + np.sum(results[1])
+        results[part][0] = 5.0
+        return both
+
+    def plain(x):
+        return np.sum(np.linalg.eigh(x)[0]) + np.sum(np.linalg.eigh(x)[1])
+
+    x = np.array([[2.0, 0.5], [0.5, 1.0]])
+    np.testing.assert_allclose(slope(written, x), slope(plain, x))
+
+
+def test_the_curvature_of_sinc_at_and_near_0():
+    x = np.array([0.0, 1e-9, 1e-3, 0.0999, 0.1001, 2.0])
+    found = second_on_tape(lambda x: np.sum(np.sinc(x)), x, np.ones(6)) / WEIGHT
+    # By the series -pi**2 / 3 * (1 - 3 * (pi * x)**2 / 10 + ...), and from 0.1 on by
+    # sinc''(x) = -pi**2 * sinc(x) - 2 * sinc'(x) / x.
+    near, far = x[:3], x[3:]
+    expected = -(math.pi**2) / 3 * (1 - 3 * (math.pi * near) ** 2 / 10)
+    slopes = (np.cos(math.pi * far) - np.sinc(far)) / far
+    others = -(math.pi**2) * np.sinc(far) - 2 * slopes / far
+    np.testing.assert_allclose(found, [*expected, *others], rtol=1e-10)
+
+
 def test_the_curvature_of_a_smooth_function_at_a_tie():
     x, one = np.array([0.3]), np.ones(1)
     found = second_on_tape(lambda x: np.sum(np.logaddexp(x, 0.3)), x, one)
@@ -212,3 +269,8 @@ def test_nan_in_one_row_stays_there(f):
     x = np.array([[1.0, 2.0, 4.0], [1.0, NAN, 3.0]])
     found = slope(lambda x: f(x, axis=1)[0], x)
     assert np.all(np.isfinite(found[0]))
+
+
+@pytest.mark.parametrize("f", [np.fmax, np.fmin])
+def test_a_nan_that_is_left_out_has_no_slope(f):
+    np.testing.assert_array_equal(slope(lambda x: f(x[0], x[1]), [NAN, 2.0]), [0, 1])

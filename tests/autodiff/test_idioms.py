@@ -7,7 +7,11 @@ import re
 import numpy as np
 import pytest
 from cases.idioms import IDIOMS, Idiom, point
-from cases.tape import slope_by_differences, slope_on_tape
+from cases.tape import (
+    slope_by_differences,
+    slope_of_slope_on_tape,
+    slope_on_tape,
+)
 
 from xgrad._tracing import NotTraceableError
 
@@ -85,6 +89,8 @@ WITHOUT_RULES = {"cond"}
 # Functions that ask for the class of their argument: their values differ from those of
 # the plain call, by which the proof finds them.
 SEES_ITS_CLASS = {"isinstance", "isinstance of an entry", "isscalar", "type"}
+# Functions that do something else in single precision.
+SEES_ITS_DTYPE = {"astype without copy", "dtype"}
 REMEDY = r"\b(use|write|choose|make|give|compute|copy|take)\b"
 
 
@@ -107,7 +113,9 @@ def test_idioms_are_exact_or_refused(idiom):
             assert re.search(REFUSED[idiom.name], refusal.value.idiom)
             assert re.search(REMEDY, refusal.value.remedy)
             return
-        found = slope_on_tape(idiom.function(), x.copy())
+        before = x.copy()
+        found = slope_on_tape(idiom.function(), x)
+        np.testing.assert_array_equal(x, before, "the caller's array is left alone")
         expected = slope_by_differences(idiom.function(), x)
     if idiom.name in SEES_ITS_CLASS:
         assert not np.allclose(found.value, expected.value)
@@ -116,7 +124,43 @@ def test_idioms_are_exact_or_refused(idiom):
     np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("idiom", IDIOMS, ids=str)
+def test_single_precision_stays(idiom):
+    require(idiom)
+    if idiom.name in REFUSED or idiom.name in WITHOUT_RULES | SEES_ITS_DTYPE:
+        pytest.skip("it is refused, or another function")
+    x = point(idiom.shape)
+    with np.errstate(all="ignore"):
+        double = slope_on_tape(idiom.function(), x.copy())
+        single = slope_on_tape(idiom.function(), x.astype(np.float32))
+    assert single.gradient.dtype == np.float32
+    size = np.abs(double.gradient).max()
+    # Of some hundred roundings, which a singular matrix or a cancellation makes larger.
+    np.testing.assert_allclose(single.gradient, double.gradient, atol=2e-3 * size)
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("idiom", IDIOMS, ids=str)
+def test_the_slope_of_a_slope_is_exact(idiom):
+    require(idiom)
+    if idiom.name in REFUSED or idiom.name in WITHOUT_RULES:
+        pytest.skip("it is refused")
+    x = point(idiom.shape)
+
+    def slope(z):
+        return slope_on_tape(idiom.function(), z.copy()).gradient
+
+    with np.errstate(all="ignore"):
+        found = slope_of_slope_on_tape(idiom.function(), x)
+        expected = slope_by_differences(slope, x)
+    np.testing.assert_allclose(found.value, slope(x), rtol=1e-10, atol=1e-12)
+    size = np.abs(expected.gradient).max()
+    np.testing.assert_allclose(
+        found.gradient, expected.gradient, rtol=1e-6, atol=1e-7 * (1 + size)
+    )
+
+
 def test_the_lists_name_idioms():
     names = {idiom.name for idiom in IDIOMS}
     assert names >= REFUSED.keys()
-    assert names >= SEES_ITS_CLASS
+    assert names >= SEES_ITS_CLASS | SEES_ITS_DTYPE

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import gc
 import math
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from math import exp, sqrt
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -227,17 +229,31 @@ def mutable_closure():
 
 
 def closures():
-    numbers, own, made = np, filled, zeros
+    numbers, own, made, ones = np, filled, zeros, np.ones
 
     def recursive(x, n):
         return own(x)[0] if n == 0 else numbers.array([recursive(x, n - 1), x[n]])[0]
 
     def f(x):
-        y = made(2)
-        y[0] = recursive(x, 2)
-        return y
+        y, z = made(2), ones(2)
+        y[0], z[1] = recursive(x, 2), x[1]
+        return y * z
 
     return f
+
+
+def in_its_own_closure():
+    table = {}
+
+    def even(x, n):
+        return x[0] if n == 0 else table["odd"](x, n - 1)
+
+    def odd(x, n):
+        return math.sin(even(x, n - 1)) + again(x)
+
+    table["odd"] = odd
+    again = functools.partial(lambda f, x: np.array([x[1], f is odd])[0], odd)
+    return functools.partial(lambda n, x: np.array([even(x, n)]), 4)
 
 
 class Model:
@@ -295,6 +311,7 @@ WRITTEN = [
     constants_stay_constants,
     mutable_closure(),
     closures(),
+    in_its_own_closure(),
     lambda x: np.array([math.sin(v) for v in x]),
     lambda x: (np.zeros(2) + x[0]) * np.array([x[1], 1.0]),
     functools.partial(default_arguments, make=np.ones),
@@ -415,6 +432,56 @@ def test_single_precision_stays():
     expected = [math.cos(x[0]), 1, 0, 0, 0]
     weights = slope_by_differences(lambda x: x[:2], X).gradient
     np.testing.assert_allclose(found.gradient, expected * weights, rtol=1e-6)
+
+
+# Other libraries
+
+
+def sums_of_exponentials(x):
+    import scipy.special as special
+
+    rows = x[:4].reshape(2, 2)
+    total = special.logsumexp(rows) * special.softmax(x) + special.log_softmax(x)
+    return total[:2] * special.logsumexp([x[0], 1000.0]) + special.logsumexp(
+        rows, axis=1, keepdims=True
+    )
+
+
+def test_sums_of_exponentials_of_scipy():
+    pytest.importorskip("scipy")
+    assert_exact(sums_of_exponentials)
+    from scipy.special import log_softmax, logsumexp, softmax
+
+    assert_exact(lambda x: logsumexp(x, axis=0) * softmax(x, axis=-1))
+    assert_exact(lambda x: log_softmax(x.reshape(5, 1) * x, axis=1))
+    with pytest.raises(NotTraceableError, match="asarray"):
+        slope_on_tape(second(lambda x: logsumexp(x, b=2.0)), X)
+
+
+def with_cupy(x):
+    import cupy as cp
+    from cupy import empty_like
+
+    y, z = cp.zeros(3), empty_like(STORE)
+    y[0], z[:] = x[0], x[1]
+    return cp.concatenate([y, cp.sum(x, keepdims=True), cp.asarray(x)]) * z[0]
+
+
+def test_functions_of_cupy_take_stand_ins(monkeypatch):
+    """By a module of that name with functions of NumPy, which dispatches nothing."""
+    module = ModuleType("cupy")
+    for name in ("zeros", "concatenate", "sum", "asarray", "empty_like"):
+        function = functools.partial(lambda f, *a, **k: f(*map(plain, a), **k))
+        function = functools.partial(function, getattr(np, name))
+        function.__name__, function.__module__ = name, "cupy"
+        monkeypatch.setattr(module, name, function, raising=False)
+
+    def plain(a):
+        assert not hasattr(type(a), "hides_points")
+        return a
+
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    assert_exact(with_cupy)
 
 
 # What is refused.

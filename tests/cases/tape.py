@@ -48,6 +48,28 @@ def slope_on_tape(f: Callable[[Any], Any], x: Any) -> Slope:
     return Slope(value, np.zeros_like(x) if gradient is None else gradient)
 
 
+def slope_of_slope_on_tape(f: Callable[[Any], Any], x: Any) -> Slope:
+    """Return the gradient, and that of its weighted sum, by a tape within a tape."""
+    outer = Tape(array_api_compat.array_namespace(x), x)
+    argument = outer.leaf(x)
+    inner = Tape(argument.__array_namespace__(), argument, level=1)
+    y = f(inner.leaf(argument))
+    if not isinstance(y, Taped) or y.at < 0:
+        return Slope(np.zeros_like(x), np.zeros_like(x))
+    weights = weights_of(y.ensure_current().base).astype(y.dtype)
+    (slope,) = pull_back(inner, y.at, weights, [0])
+    if not isinstance(slope, Taped):
+        constant = np.zeros_like(x) if slope is None else slope
+        return Slope(constant, np.zeros_like(x))
+    total: Any = np.sum(slope * weights_of(x))
+    if total.at < 0:
+        return Slope(slope.ensure_current().base, np.zeros_like(x))
+    (second,) = pull_back(outer, total.at, np.ones(()), [0])
+    return Slope(
+        slope.ensure_current().base, np.zeros_like(x) if second is None else second
+    )
+
+
 def slope_by_differences(
     f: Callable[[Any], Any], x: np.ndarray, step: float = STEP
 ) -> Slope:

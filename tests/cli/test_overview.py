@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from xgrad.__main__ import main
+from xgrad._cli import overview
 
 
 def test_versions_are_printed(capsys):
@@ -24,6 +25,19 @@ def test_help_names_the_program_as_it_was_called(program, name, monkeypatch, cap
     with pytest.raises(SystemExit):
         main(["--help"])
     assert capsys.readouterr().out.startswith(f"usage: {name} ")
+
+
+@pytest.mark.parametrize("reason", ["", "numba cannot be imported: why"])
+def test_it_says_whether_losses_are_compiled(reason, monkeypatch, capsys):
+    monkeypatch.setattr(overview, "why_not_compiled", lambda: reason)
+    monkeypatch.setattr(overview, "version", lambda name: "1.2")
+    assert main([]) == 0
+    expected = (
+        f"Losses of NumPy arrays are not compiled: {reason}.\n"
+        if reason
+        else "Losses of large NumPy arrays are compiled by numba 1.2.\n"
+    )
+    assert expected in capsys.readouterr().out
 
 
 def test_a_reader_may_stop_reading():

@@ -109,9 +109,7 @@ def test_evaluations_are_those_of_f():
 
 def test_auto_climbs_the_ladder_for_the_bad_components_alone():
     x = np.array([1.0, 1e-6, 2.0, -3.0])
-    _, central = gradient(
-        lambda v: np.sum(np.exp(v)), x, full_output=True, **AUTO
-    )
+    _, central = gradient(lambda v: np.sum(np.exp(v)), x, full_output=True, **AUTO)
     value, climbed = gradient(
         lambda v: np.sum(np.exp(v)) + np.log(v[1]), x, full_output=True, **AUTO
     )

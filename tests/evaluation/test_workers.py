@@ -93,7 +93,8 @@ if __name__ == "__main__":
     with MPIPoolExecutor(2) as pool:
         found = xgrad.gradient(f, x, method="central", vectorized=False, workers=pool)
         print("workers", Execution(workers=pool).worker_count)
-    print("same", np.array_equal(found, xgrad.gradient(f, x, method="central", vectorized=False)))
+    alone = xgrad.gradient(f, x, method="central", vectorized=False)
+    print("same", np.array_equal(found, alone))
 """
 
 

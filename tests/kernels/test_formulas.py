@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 DTYPES = ["float32", "float64"]
 
 
+@pytest.mark.parametrize("module", ["numpy"], indirect=True)
 def test_what_a_kernel_cannot_do_is_left_to_the_formulas(rng, spy):
     x, y = rng.normal(size=(6, 3)), rng.integers(0, 3, 6)
     loss = losses.softmax_cross_entropy

@@ -216,9 +216,10 @@ def test_half_precision_gives_a_float32_loss_and_a_half_gradient(
     assert gradient.dtype == half.dtype
     single = xp.asarray(p.astype(np.float16).astype(np.float32))
     expected, slopes = loss.value_and_grad(single, target, check=False, **options)
-    assert to_numpy(value) == to_numpy(expected)
-    np.testing.assert_array_equal(
-        to_numpy(gradient), to_numpy(slopes).astype(np.float16)
+    # A kernel computes the float32 loss, and rounds elsewhere than the formulas.
+    assert_close(value, to_numpy(expected), rtol=4 * float(np.finfo("f4").eps))
+    np.testing.assert_array_max_ulp(
+        to_numpy(gradient), to_numpy(slopes).astype(np.float16), maxulp=1
     )
 
 

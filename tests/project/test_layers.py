@@ -123,7 +123,8 @@ def test_values_that_hold_arrays_are_not_compared():
     """The `__eq__` that a data class makes would raise on its arrays."""
     wrong = []
     for name, path in modules():
-        if name.endswith(("__main__", "_kernels.cupy")):
+        # Kernels of libraries that may be missing hold no data.
+        if name.endswith(("__main__", "_kernels.cupy")) or "_kernels.numba_" in name:
             continue
         module = importlib.import_module(name)
         wrong += {

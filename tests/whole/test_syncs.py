@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import AUTO, gradient
 from cases.losses import LOSSES, chosen, needed, sample
 from tools.counting import counting
 
@@ -201,7 +201,7 @@ WAITS = {
     "bounds": (lambda x: gradient(_f, x, vectorized=True, bounds=(-9, 9)), 1),
     "complex": (lambda x: gradient(_f, x, method="complex", vectorized=False), 2),
     "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 1),
-    "auto": (lambda x: gradient(_f, x, vectorized=True, method="auto"), 5),
+    "auto": (lambda x: gradient(_f, x, vectorized=True, **AUTO), 5),
 }
 
 

@@ -116,6 +116,7 @@ class Cotangents:
             g = blank if g is None else g.copy()
         # Sums and copies of scalars of NumPy are scalars again.
         g = np.asarray(g) if isinstance(g, np.generic) else g
+        g = self.tape.lift(g)
         self.arrays[at], self.owned[at] = g, True
         return g
 

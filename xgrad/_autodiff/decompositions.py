@@ -58,7 +58,7 @@ def _eigen(tape: Any, operation: Any, plain: Any, x: Any) -> Any:
     values, vectors = both
     upper = ("UPLO", "U") in operation[2]
     # Values alone need no distances between them, and may be equal.
-    first = tape.result(values, tape.edge(x, pull_eigenvalues, vectors, upper))
+    first = keep(tape, values, tape.edge(x, pull_eigenvalues, vectors, upper))
     second = tape.edge(x, pull_eigenvectors, values, vectors, upper)
     return like_plain(both, (first, keep(tape, vectors, second)))
 
@@ -100,7 +100,7 @@ def require_distinct(distances: Any, values: Any, idiom: str, name: str) -> None
     count = values.shape[-1]
     # Errors of values are some eps of the largest one.
     noise = 8 * np.finfo(values.dtype).eps * max(count, 1)
-    largest = np.max(np.abs(values), axis=-1, initial=0)[..., None, None]
+    largest = _largest(values, -1)[..., None, None]
     equal = (np.abs(distances) <= noise * largest) & ~unit_like(distances)
     if bool(np.any(equal)):
         i, j = (int(n[0]) for n in np.nonzero(equal)[-2:])
@@ -111,13 +111,19 @@ def require_distinct(distances: Any, values: Any, idiom: str, name: str) -> None
         )
 
 
+def _largest(x: Any, axes: Any) -> Any:
+    """Return largest absolute values over axes, 0 of nothing."""
+    # (CuPy's `max` has no initial value.)
+    return (np.max if x.size else np.sum)(np.abs(x), axis=axes)
+
+
 def require_no_phase(inner: Any, idiom: str) -> None:
     """Refuse a function that changes with the phase of vectors, which is arbitrary."""
     if inner.dtype.kind != "c":
         return
     phase = np.abs(np.imag(diagonal_of(inner)))
     # A function without phase gets here what rounding leaves: some eps of its size.
-    size = np.max(np.abs(inner), axis=(-2, -1), initial=0)[..., None]
+    size = _largest(inner, (-2, -1))[..., None]
     limit = np.sqrt(np.finfo(inner.dtype).eps) * size
     if bool(np.any(phase > limit)):
         raise NotTraceableError(

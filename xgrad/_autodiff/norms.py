@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._autodiff.fibres import with_axes
-from xgrad._autodiff.functions import rule
+from xgrad._autodiff.functions import keep, rule
 
 
 def norm_with_edge(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -57,7 +57,7 @@ def _norm_of_matrices(tape: Any, operation: Any, plain: Any, x: Any) -> Any:
     else:
         y = s[..., 0] if order == 2 else s[..., -1]
     y = np.expand_dims(y, axes) if keepdims else y
-    return tape.result(y, tape.edge(x, pull_norm_of_matrices, u, s, v, order, axes))
+    return keep(tape, y, tape.edge(x, pull_norm_of_matrices, u, s, v, order, axes))
 
 
 def pull_norm_of_matrices(

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.convolutions import convolve_with_edges
 from xgrad._autodiff.norms import norm_with_edge
 from xgrad._autodiff.structural import as_before, held_key, read_key
 from xgrad._tracing import (
     concat_arrays,
     contract,
+    convolve_vectors,
     deviation,
     einsum_everywhere,
     norm_of_vectors,
@@ -62,6 +64,7 @@ def roll_back(g: Any, shift: Any, axis: Any) -> Any:
 
 
 OVERRIDES[concat_arrays] = concat_with_edges
+OVERRIDES[convolve_vectors] = convolve_with_edges
 OVERRIDES[contract] = einsum_everywhere
 OVERRIDES[deviation] = deviation_of_fibres
 OVERRIDES[norm_of_vectors] = norm_with_edge
@@ -73,7 +76,7 @@ def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
     first: Any = tracer_of(arrays)
     tape, (x, addends) = first.highest(arrays), arrays
     indices = held_key(indices)
-    base = tape.value_of(x) + np.zeros((), x.dtype)  # a new array, on tapes as well
+    base = tape.lift(tape.value_of(x) + np.zeros((), x.dtype))  # a new array
     np.add.at(base, indices, tape.value_of(addends))
     edges = tape.edge(x, as_before), tape.edge(addends, read_key, indices)
     return tape.result(base, *edges)

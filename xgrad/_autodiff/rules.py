@@ -54,10 +54,11 @@ class Argument:
 
     def __init__(self, partial: Partial) -> None:
         self.needs = tuple(LETTERS[letter] for letter in partial.needs)
-        self.pull: Pull = pull_of(partial)
-        ENTRYWISE.add(self.pull)
-        if partial.kink is not None:
-            KINKS[self.pull] = partial.kink
+        self.pull = pull_of(partial)
+        if self.pull is not None:
+            ENTRYWISE.add(self.pull)
+            if partial.kink is not None:
+                KINKS[self.pull] = partial.kink
         other = partial.for_complex
         # Of an analytic function, whose derivative is conjugated.
         self.complex: Argument | Pull | None = (

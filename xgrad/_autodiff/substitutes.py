@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.exponentials import EXPONENTIALS
 from xgrad._autodiff.mathematics import MATH, is_standin
 from xgrad._tracing import CREATORS, array_like, creator, first_standin, namespace_of
 
 Function = Callable[..., Any]
 # Modules of NumPy with functions of arrays; `numpy.random` and others are as they are.
 NUMPY_MODULES = ("numpy", "numpy.linalg", "numpy.fft")
+MODULES = (*NUMPY_MODULES, "math", "scipy", "scipy.special")
 # Functions whose first argument is a list of arrays, not an array.
 OF_LISTS = (
     *("block", "choose", "column_stack", "concat", "concatenate", "dstack", "hstack"),
@@ -127,13 +129,15 @@ def substitute_of(value: Any) -> Any:
     """
     if isinstance(value, ModuleType):
         name = value.__name__
-        if name in NUMPY_MODULES or name == "math":
+        if name in MODULES:
             return library_of(value)
         is_theirs = name.startswith("array_api_compat.") or name == "cupy"
         return namespace_of(value) if is_theirs else None
     module = getattr(value, "__module__", None) or type(value).__module__
     if module == "math" or module.partition(".")[0] in ("numpy", "cupy"):
         return _substitute_of_function(value, module)
+    if module.startswith("scipy.special") and callable(value):
+        return _scipy_function(value)
     return None
 
 
@@ -169,6 +173,23 @@ def _numpy_function(function: Any) -> Any:
     if name in CREATORS and getattr(np, name) is function:
         return creator(name, function, taking_lists)
     return taking_lists
+
+
+@functools.cache
+def _scipy_function(function: Any) -> Any:
+    """Return the substitute of a function that converts its arguments, or None."""
+    ours = EXPONENTIALS.get(getattr(function, "__name__", ""))
+    if ours is None:
+        return None
+
+    @functools.wraps(function)
+    def choose(x: Any, *args: Any, **kwargs: Any) -> Any:
+        # Other arguments, such as weights, are left to SciPy, which refuses.
+        is_simple = len(args) < 2 and kwargs.keys() <= {"axis", "keepdims"}
+        is_ours = is_simple and first_standin((x,)) is not None
+        return (ours if is_ours else function)(joined(x), *args, **kwargs)
+
+    return choose
 
 
 @functools.cache

@@ -216,7 +216,6 @@ class Substitution:
         copy = FunctionType(code, names, function.__name__, None, tuple(own) or None)
         self.copies[id(function)] = function, copy
         copy.__qualname__, copy.__dict__ = function.__qualname__, function.__dict__
-        # Only now: a function may be in its own closure.
         for cell, new in zip(cells, own, strict=True):
             if new is not cell:
                 self.cells.append(new)
@@ -239,8 +238,13 @@ class Substitution:
         except ValueError:  # nothing has been assigned to it yet
             return False
         kind = type(value)
-        if kind is FunctionType:
-            return not is_library(value.__code__.co_filename)
+        # Not copied yet: a function may be in its own closure, also in such as these.
+        if kind is FunctionType and not is_library(value.__code__.co_filename):
+            return True
+        if kind in (functools.partial, MethodType):
+            return True
+        if kind in CONTAINERS:
+            return any(type(item) not in PLAIN for item in _items_of(value)[:MANY])
         return kind not in PLAIN and self.replace(value) is not value
 
     def _replace_all(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
@@ -263,11 +267,8 @@ class Substitution:
         if all(type(item) in PLAIN for item in items):
             return value
         _, last, content = self.containers.get(id(value), (None, None, []))
-        # A list may contain itself.
-        self.containers.setdefault(id(value), (value, value, items))
         items, originals = list(map(self.replace, items)), items
         if _are_same(items, originals):
-            del self.containers[id(value)]
             return value
         if last is not None and _are_same(items, content):
             return last

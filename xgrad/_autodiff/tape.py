@@ -41,7 +41,7 @@ from xgrad._autodiff.structural import (
     spread,
     transpose,
 )
-from xgrad._autodiff.taped import Taped
+from xgrad._autodiff.taped import Taped, is_scalar
 from xgrad._tracing import (
     NotTraceableError,
     StandIn,
@@ -112,7 +112,9 @@ class Tape(Tracer):
         """Return a plain array as one of the kind that the tape works with."""
         # Nested in other tapes, it may be written into with what is recorded on those.
         outer = self.outer
-        return array if outer is None else Taped(outer, outer.lift(array))
+        if outer is None or isinstance(array, StandIn):
+            return array
+        return Taped(outer, outer.lift(array))
 
     def result(self, base: Array, *edges: Edge | None) -> Any:
         """Return the result of an operation: a constant if it has no edges.
@@ -305,10 +307,10 @@ class Tape(Tracer):
         value = self.value_of(x)
         base = function(value)
         if not self.depends(x):
-            return self.result(np.array(base) if self.is_numpy else base)
+            return self.result(np.array(base) if isinstance(base, np.ndarray) else base)
         numbers = self.xp.reshape(self.xp.arange(value.size, device=x.device), x.shape)
         places = function(numbers)
-        if self.is_numpy and np.may_share_memory(base, value):
+        if isinstance(base, np.ndarray) and np.may_share_memory(base, value):
             base = base.copy()
         return self.result(base, self.edge(x, pick, places, x.shape))
 
@@ -339,7 +341,7 @@ class Tape(Tracer):
             and not value.flags.c_contiguous
             and not np.may_share_memory(value, base)
         )
-        if is_copied:
+        if is_copied or (type(base) is Taped and base.origin is None):
             return self.result(base, self.edge(x, reshape_back, x.shape))
         return self.viewed(x, base, step, reshape_back, value.shape)
 
@@ -405,7 +407,7 @@ class Tape(Tracer):
         """Return a view of an array, which follows the assignments to it."""
         at = self.push(base, ((x.at, pull, saved),)) if x.at >= 0 else -1
         new = Taped(self, base, at)
-        if isinstance(base, np.generic) or isinstance(x.base, np.generic):
+        if is_scalar(base) or is_scalar(x.base):
             return new  # a scalar of NumPy shares no memory
         view = x.origin
         if view is None:

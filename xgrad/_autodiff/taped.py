@@ -55,7 +55,7 @@ class Taped(StandIn):
     def update(self, new: Any) -> Any:
         """Assign the result of ``x += other`` and the like; return the array to use."""
         # A scalar of NumPy cannot be changed: its name gets a new one.
-        if isinstance(self.base, np.generic):
+        if is_scalar(self.base):
             return new
         self.tracer.replace(self, new)
         return self
@@ -118,6 +118,13 @@ class Taped(StandIn):
             "the text of an array (str, repr, print)", "write it without"
         )
         return f"<{self.shape} {self.dtype} on a tape>"
+
+
+def is_scalar(base: Any) -> bool:
+    """Whether a value is a scalar of NumPy, also if it is recorded itself."""
+    while isinstance(base, StandIn):
+        base = base.base
+    return isinstance(base, np.generic)
 
 
 ARRAYS = "use the array itself and functions of arrays"

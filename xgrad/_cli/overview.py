@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from xgrad import __version__
 from xgrad._arrays import (
@@ -15,6 +16,7 @@ from xgrad._arrays import (
     backends,
     namespace,
 )
+from xgrad._kernels import why_not_compiled
 
 COMMANDS = """\
 {program} demo                          show the lesson on loss functions
@@ -39,7 +41,8 @@ def print_overview(program: str) -> int:
     except (BackendUnavailable, ValueError) as error:
         print(f'"auto" fails: {error}')
         return 1
-    print(why_no_gpu(all_backends))
+    print(why_no_gpu(all_backends), end="")
+    print(f"{_compiled()}\n")
     print(COMMANDS.format(program=program), end="")
     return 0
 
@@ -52,6 +55,14 @@ def why_no_gpu(all_backends: Sequence[Backend]) -> str:
     if backend_name(namespace()) != "cupy":
         return f"The GPU is not used: {BACKEND_VARIABLE} says otherwise.\n"
     return ""
+
+
+def _compiled() -> str:
+    """Return a line that says whether losses of large NumPy arrays are compiled."""
+    reason = why_not_compiled()
+    if reason:
+        return f"Losses of NumPy arrays are not compiled: {reason}."
+    return f"Losses of large NumPy arrays are compiled by numba {version('numba')}."
 
 
 def _table(all_backends: Sequence[Backend]) -> str:

@@ -124,7 +124,9 @@ def _length(
         ]
         if not reach:
             return from_host(xp, 1.0, like=x[0], dtype=x[0].dtype)
-        least = xp.min(xp.stack([cast(xp, r, reach[0].dtype) for r in reach]))
+        least = reach[0]
+        if len(reach) > 1:
+            least = xp.min(xp.stack([cast(xp, r, least.dtype) for r in reach]))
         # A power of two, so that multiplying and dividing by it is exact.
         length = 2.0 ** xp.floor(xp.log2(least))
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from xgrad._arrays import Array, float_info, is_everywhere, is_on_host
+from xgrad._arrays import Array, float_info, is_everywhere, is_numpy, is_on_host
 from xgrad._differences.result import Result, status_codes, where_results
 from xgrad._differences.samples import Samples
 from xgrad._differences.stencil import IMAGINARY_STEP, Stencil
@@ -132,14 +132,15 @@ class StencilScheme:
         nonfinite = ~(finite & xp.isfinite(error))
         kink = None
         if self._central and self.stencil.order == 1:
+            is_central = True if samples.sides is None else samples.sides == 0
             # Finite beside x, but not at x: a hole or a pole.
             right, left = samples.difference(1), samples.difference(-1)
             hole = ~(xp.isfinite(right) | xp.isfinite(left))
-            kink, spread = _find_corners(samples)
-            if samples.sides is not None:
-                kink, hole = (mask & (samples.sides == 0) for mask in (kink, hole))
-            nonfinite = nonfinite | hole
-            error = xp.where(kink, xp.maximum(error, spread), error)
+            nonfinite = nonfinite | (hole & is_central)
+            corners = _find_corners(samples)
+            if corners is not None:
+                kink, spread = corners[0] & is_central, corners[1]
+                error = xp.where(kink, xp.maximum(error, spread), error)
         status = status_codes(xp, nonfinite, kink, result.step == 0)
         return replace(result, error=error, status=status)
 
@@ -183,25 +184,29 @@ CORNER_SHARE = 0.1
 CORNER_ANGLE = 2.0**-12
 
 
-def _find_corners(samples: Samples) -> tuple[Array, Array]:
+def _find_corners(samples: Samples) -> tuple[Array, Array] | None:
     """Return where the slopes of both sides differ at x itself, and by half of what.
 
-    That half is the error bound there, as both slopes have equal rights.
+    That half is the error bound there, as both slopes have equal rights. Return None
+    where the host sees that they differ nowhere.
     """
     xp = samples.xp
     slopes = {o: samples.difference(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
     near, far = slopes[1] - slopes[-1], slopes[2] - slopes[-2]
     corner = 2 * near - far
     # Curvature of the other sign may hide a corner, but does not turn it over.
-    plain = (corner * near > 0) & (xp.abs(corner) <= CORNER_RATIO * xp.abs(near))
+    size = xp.abs(near)
+    plain = (corner * near > 0) & (xp.abs(corner) <= CORNER_RATIO * size)
     corner = xp.abs(corner)
+    plain = plain & (corner > CORNER_SHARE * size)
+    if is_numpy(xp) and not plain.any():
+        return None
     drift = xp.abs(slopes[1] + slopes[-1] - slopes[2] - slopes[-2]) / 2
     steepest = xp.maximum(xp.abs(slopes[1]), xp.abs(slopes[-1]))
     noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1))
     kink = plain & (
         (corner > ROUNDINGS * CORNER_GAIN * noise)
         & (drift <= CORNER_DRIFT * corner)
-        & (corner > CORNER_SHARE * xp.abs(near))
         & (corner > CORNER_ANGLE * steepest)
     )
     return kink, corner / 2

@@ -7,9 +7,9 @@ the values.
 
 The modules, in reading order: `execution`, `sharing` and `progress`, the options;
 `prepare` and `function`; `points`, `columns`, `chunk`, `notes` and `neighborhood`;
-`ways` and `hidden_axis`; `agreement`, `refusals` and `loop_warning`; `choice`, `proof`
-and `proved_ways`; `call_state`, `evaluator`, `workers` and `memory`; and `checkpoint`,
-`checkpoint_key`, `checkpoint_file` and `checkpoint_lock`.
+`ways` and `hidden_axis`; `agreement`, `refusals` and `loop_warning`; `choice`, `proof`,
+`proved_ways` and `pace`; `call_state`, `evaluator`, `workers` and `memory`; and
+`checkpoint`, `checkpoint_key`, `checkpoint_file` and `checkpoint_lock`.
 """
 
 from xgrad._evaluation.agreement import ROUNDING as ROUNDING
@@ -38,13 +38,14 @@ from xgrad._evaluation.loop_warning import reason_of as reason_of
 from xgrad._evaluation.neighborhood import Neighborhood as Neighborhood
 from xgrad._evaluation.notes import describe_move as describe_move
 from xgrad._evaluation.notes import note_at as note_at
+from xgrad._evaluation.pace import Pace as Pace
 from xgrad._evaluation.points import Points as Points
 from xgrad._evaluation.points import concat_blocks as concat_blocks
 from xgrad._evaluation.points import row_of as row_of
 from xgrad._evaluation.prepare import bind_function as bind_function
 from xgrad._evaluation.prepare import checkpoint_of as checkpoint_of
 from xgrad._evaluation.progress import Progress as Progress
-from xgrad._evaluation.proved_ways import proved_way as proved_way
+from xgrad._evaluation.proved_ways import proof_of_gradient as proof_of_gradient
 from xgrad._evaluation.proved_ways import proved_ways as proved_ways
 from xgrad._evaluation.sharing import share_equal as share_equal
 from xgrad._evaluation.ways import Loop as Loop

@@ -26,7 +26,8 @@ from xgrad._evaluation.loop_warning import (
     warn_of_loop,
 )
 from xgrad._evaluation.neighborhood import Neighborhood
-from xgrad._evaluation.proof import Proof
+from xgrad._evaluation.pace import Pace
+from xgrad._evaluation.proof import Proof, Sample
 from xgrad._evaluation.proved_ways import SWITCH, proof_key, proved_ways
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._evaluation.ways import Batch, Loop, Vmap, Way
@@ -77,12 +78,15 @@ def _choose(evaluator: Evaluator, proof: Proof) -> Way:
     known = isinstance(before, HiddenAxis) and forced is None
     # Known from an earlier call: the first chunk itself is the proof, which is the
     # least work where one chunk is all there is.
-    if before is not None and known and evaluator.begin(before, near):
+    if before is not None and known and evaluator.begin(before, near, memory, key):
         return before
     way: Way | None = before
     if not isinstance(before, Loop):
         ways = _ways_to_try(has_vmap, forced == "1" or not points.by_entries)
-        way = _first_correct(evaluator, proof, ways, before)
+        sample = proof.sample(before is not None)
+        way = _first_correct(evaluator, proof, sample, ways, before)
+        if forced is None and evaluator.has_pace(near):
+            near.pace = Pace(memory, key, sample.seconds)
     # Memory ran out. It may suffice next time, so that nothing is remembered.
     if way is None:
         return Loop()
@@ -101,7 +105,11 @@ def _ways_to_try(has_vmap: bool, only_dense: bool) -> list[Way]:
 
 
 def _first_correct(
-    evaluator: Evaluator, proof: Proof, ways: list[Way], before: Way | None
+    evaluator: Evaluator,
+    proof: Proof,
+    sample: Sample,
+    ways: list[Way],
+    before: Way | None,
 ) -> Way | None:
     """Try ways in order and return the first correct one, or else a loop, and warn.
 
@@ -110,7 +118,6 @@ def _first_correct(
     names = [way.name for way in ways]
     if before is not None and before.name in names:
         ways = ways[names.index(before.name) :]
-    sample = proof.sample(before is not None)
     reasons: list[tuple[int, Reason]] = []
     proved = None
     for way in ways:

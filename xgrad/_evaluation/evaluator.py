@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
+import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,10 @@ from xgrad._evaluation.execution import Execution
 from xgrad._evaluation.loop_warning import warn_of_loop
 from xgrad._evaluation.memory import SMALL_BYTES, keep_released_memory
 from xgrad._evaluation.neighborhood import Neighborhood
+from xgrad._evaluation.pace import Pace
 from xgrad._evaluation.progress import ProgressMeter
-from xgrad._evaluation.proof import evaluate_proved
+from xgrad._evaluation.proof import require_proved
+from xgrad._evaluation.proved_ways import ProvedWays
 from xgrad._evaluation.ways import Loop, Way
 from xgrad._evaluation.workers import (
     ChunkTask,
@@ -87,23 +90,35 @@ class Evaluator:
         finally:
             all_values.close()
 
-    def begin(self, way: Way, near: Neighborhood) -> bool:
+    def begin(self, way: Way, near: Neighborhood, memory: ProvedWays, key: Any) -> bool:
         """Evaluate and prove the first chunk; return whether that went well.
 
-        Its values stay for `evaluate_columns`. Only in this thread and without a
-        checkpoint, and of NumPy arrays, which take no time to compare.
+        Its values stay for `evaluate_columns`, and its time is recorded in the memory
+        of the function. Only where the `pace` can be measured.
         """
-        if not (self.is_plain and is_numpy(near.function.xp)):
+        if not self.has_pace(near):
             return False
         chunk = next(near.points.chunks(self._points_per_chunk(way, near)))
         try:
-            values = evaluate_proved(way, near, chunk)
+            start = time.perf_counter()
+            values = way.evaluate(near, chunk)
+            seconds = time.perf_counter() - start
+            near.pace = Pace(memory, key, require_proved(way, near, chunk, values))
         # What has failed is tried again at a few points and then in chunks, where
         # `reason_of` decides what the error means.
         except Exception:
             return False
+        near.pace.record(seconds, chunk.size)
         self.state.first_values = near, chunk, values
         return True
+
+    def has_pace(self, near: Neighborhood) -> bool:
+        """Whether the time of a chunk means anything.
+
+        It does in this thread and without a checkpoint, of NumPy arrays, which take no
+        time to compare either.
+        """
+        return self.is_plain and is_numpy(near.function.xp)
 
     @property
     def is_plain(self) -> bool:

@@ -16,13 +16,14 @@ from xgrad._evaluation.points import Points
 class Neighborhood:
     """A function, and points that move the array with the number ``leaf``.
 
-    ``base`` is ``f(x)``.
+    ``base`` is ``f(x)``. The ``pace`` of the way is measured where there is one.
     """
 
     function: Function
     leaf: int
     points: Points
     base: Array
+    pace: Any = None
 
     @functools.cached_property
     def memo(self) -> Memo:

@@ -25,6 +25,7 @@ from xgrad._evaluation.agreement import (
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.hidden_axis import HiddenAxis
 from xgrad._evaluation.neighborhood import Neighborhood
+from xgrad._evaluation.pace import Stopwatch
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._evaluation.ways import Loop, Way
 
@@ -40,11 +41,15 @@ GPU_ROW_BYTES = 32 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A chunk of a few points, and the values of plain calls there."""
+    """A chunk of a few points, and the values of plain calls there.
+
+    The fastest of these took so many ``seconds``.
+    """
 
     near: Neighborhood
     chunk: Chunk
     expected: Array
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,8 @@ class Proof:
         first = 0 if len(points.offsets) == 1 else len(positions) % 2
         chunk = Chunk(0, points.count, first, first + 1)
         near = self.near.at(points)
-        return Sample(near, chunk, Loop().evaluate(near, chunk))
+        plain, watch = _timed(near)
+        return Sample(near, chunk, Loop().evaluate(plain, chunk), watch.seconds)
 
     def prove(self, way: Way, sample: Sample, again: bool) -> Way:
         """Return the way, with its width, if its values are those of plain calls.
@@ -166,21 +172,27 @@ class Proof:
         return leaves
 
 
-def evaluate_proved(way: Way, near: Neighborhood, chunk: Chunk) -> Array:
-    """Evaluate a chunk, and prove one of its points by a plain call.
+def require_proved(way: Way, near: Neighborhood, chunk: Chunk, values: Array) -> float:
+    """Prove one of the values of a chunk by a plain call, and return its seconds.
 
     Raise `RefusedError` where that has another value.
     """
-    values = way.evaluate(near, chunk)
     column = (chunk.start + chunk.stop) // 2
     one = Chunk(column, column + 1, chunk.first, chunk.first + 1)
-    expected = Loop().evaluate(near, one)[0, 0, ...]
+    plain, watch = _timed(near)
+    expected = Loop().evaluate(plain, one)[0, 0, ...]
     value = values[0, column - chunk.start, ...]
     if way.gives_differences:
         value = near.base + value
     if not is_same(near.function, value, expected, near.base):
         raise RefusedError(OTHER_RESULTS)
-    return values
+    return watch.seconds
+
+
+def _timed(near: Neighborhood) -> tuple[Neighborhood, Stopwatch]:
+    """Return the neighborhood of the function as a stopwatch, and that."""
+    watch = Stopwatch(near.function.call)
+    return replace(near, function=replace(near.function, call=watch)), watch
 
 
 def _traced_values(

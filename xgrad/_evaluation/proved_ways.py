@@ -36,11 +36,13 @@ class ProvedWays:
     """The ways that were proved for one function, with the widths they have.
 
     A key of ``ways`` is a `proof_key`. ``last`` is the way proved last. ``function`` is
-    the function itself, by which it is known again.
+    the function itself, by which it is known again. ``slow`` counts for each key the
+    calls in a row that took longer than a loop; functions of one code share it.
     """
 
     function: weakref.ref[Any] | None = None
     ways: dict[Any, Any] = field(default_factory=dict)
+    slow: dict[Any, int] = field(default_factory=dict)
     last: Any = None
 
     def find(self, key: Any) -> Any:
@@ -56,8 +58,12 @@ class ProvedWays:
                 self.ways[key] = self.last = proved
         return proved
 
-    def remember(self, key: Any, way: Any) -> None:
-        """Remember the way for this function, and for others of its code."""
+    def remember(self, key: Any, way: Any, *, for_its_pace: bool = False) -> None:
+        """Remember the way for this function, and for others of its code.
+
+        A loop that is taken ``for_its_pace`` is one for all that enclose values of the
+        same kinds.
+        """
         self.last = way
         if self.ways.get(key) == way:
             return
@@ -65,7 +71,8 @@ class ProvedWays:
         f = None if self.function is None else self.function()
         if (code := _code_of(f)) is not None:
             kinds = _BY_CODE.setdefault(code, {})
-            kinds[key, _kind_of(f, exact=not way.is_inherited)] = way
+            exact = not (way.is_inherited or for_its_pace)
+            kinds[key, _kind_of(f, exact=exact)] = way
             if len(kinds) > MOST_KINDS:
                 # Of a list, since another thread may add to it meanwhile.
                 kinds.pop(next(iter(list(kinds))), None)
@@ -87,6 +94,7 @@ _MEMORY: weakref.WeakKeyDictionary[Any, dict[Any, ProvedWays]] = (
 _BY_CODE: weakref.WeakKeyDictionary[CodeType, dict[Any, Way]] = (
     weakref.WeakKeyDictionary()
 )
+_SLOW: weakref.WeakKeyDictionary[CodeType, dict[Any, int]] = weakref.WeakKeyDictionary()
 
 
 def proved_ways(f: Any) -> ProvedWays:
@@ -98,7 +106,9 @@ def proved_ways(f: Any) -> ProvedWays:
         return _MEMORY[owner][function]
     except KeyError:
         reference = None if function is not None else weakref.ref(f)
-        new = ProvedWays(reference)
+        code = _code_of(f)
+        slow = {} if code is None else _SLOW.setdefault(code, {})
+        new = ProvedWays(reference, slow=slow)
         return _MEMORY.setdefault(owner, {}).setdefault(function, new)
     except TypeError:  # an object without a hash or weak references
         return ProvedWays()
@@ -158,13 +168,13 @@ def mode_of(f: Callable[..., Any]) -> str | None:
     return None if last is None else last.name
 
 
-def proved_way(f: Callable[..., Any], x: Array) -> Way | None:
-    """Return the way for a scalar function of one NumPy array; None if unknown.
+def proof_of_gradient(f: Callable[..., Any], x: Array) -> tuple[ProvedWays, Any]:
+    """Return the ways of a scalar function of one NumPy array, and the key there.
 
     The key is that of `proof_key` for a gradient, put together without a `Function`.
     """
     key = _gradient_key(x.shape, x.dtype.char, os.environ.get(SWITCH))
-    return proved_ways(f).find(key)
+    return proved_ways(f), key
 
 
 @functools.lru_cache

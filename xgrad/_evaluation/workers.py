@@ -79,9 +79,10 @@ class ChunkTask:
             values = state.take_first_values(near, chunk)
             if values is not None:
                 return values
-        if state.loop_reason is None:
+        is_slow = near.pace is not None and near.pace.is_slow
+        if state.loop_reason is None and not is_slow:
             try:
-                return way.evaluate(near, chunk)
+                return way.evaluate_at_pace(near, chunk)
             except Exception as error:
                 if is_out_of_memory(error):
                     raise

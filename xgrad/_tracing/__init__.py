@@ -28,6 +28,8 @@ from xgrad._tracing.creating import creating_like as creating_like
 from xgrad._tracing.creating import creator as creator
 from xgrad._tracing.functions.einsum import contract as contract
 from xgrad._tracing.functions.einsum import einsum_everywhere as einsum_everywhere
+from xgrad._tracing.functions.filters import convolve_vectors as convolve_vectors
+from xgrad._tracing.functions.filters import first_row_of as first_row_of
 from xgrad._tracing.functions.joining import array_like as array_like
 from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
 from xgrad._tracing.functions.norms import norm_of_vectors as norm_of_vectors

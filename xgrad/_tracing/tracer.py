@@ -15,6 +15,13 @@ Function = Callable[..., Any]
 Axes = tuple[int, ...]
 
 
+def is_over_numpy(xp: Any) -> bool:
+    """Whether arrays of a namespace are those of NumPy, or stand for such arrays."""
+    while getattr(xp, "hides_points", False) is True:
+        xp = xp._xp
+    return is_numpy(xp)
+
+
 class Primitives(Protocol):
     """The operations in which all functions are written.
 
@@ -114,7 +121,7 @@ class Tracer(Primitives):
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
-        self.is_numpy = is_numpy(xp)
+        self.is_numpy = is_over_numpy(xp)
         self.linear = linear_functions(xp)
         self.refusal: Exception | None = None
 

@@ -15,7 +15,7 @@ from xgrad._tracing.functions.joining import array_like, stack
 from xgrad._tracing.functions.products import matmul, matvec, vecdot, vecmat
 from xgrad._tracing.functions.reductions import logsumexp
 from xgrad._tracing.functions.shapes import broadcast_any, reshape_any
-from xgrad._tracing.functions.writing import add_at, apply_at
+from xgrad._tracing.functions.writing import apply_at
 from xgrad._tracing.registry import FUNCTIONS, call, handles, write_into
 from xgrad._tracing.standin import StandIn
 from xgrad._tracing.tracer import Tracer
@@ -44,11 +44,11 @@ def apply_ufunc(
     tracer: Tracer, ufunc: Any, method: str, inputs: Any, options: dict[str, Any]
 ) -> Any:
     """Apply a ufunc of NumPy, or one of its methods."""
-    # NumPy has not made arrays of lists before it asks the protocol.
-    inputs = tuple(np.asarray(i) if isinstance(i, (list, tuple)) else i for i in inputs)
     if method == "at":
         require(isinstance(inputs[0], StandIn), tracer, *_other_array(ufunc))
-        return add_at(ufunc, *inputs) if len(inputs) == 3 else apply_at(ufunc, *inputs)
+        return apply_at(ufunc, *inputs)
+    # NumPy has not made arrays of lists before it asks the protocol.
+    inputs = tuple(np.asarray(i) if isinstance(i, (list, tuple)) else i for i in inputs)
     outs = options.pop("out", None) or ()
     for out in outs:
         require(out is None or isinstance(out, StandIn), tracer, *_other_array(ufunc))

@@ -144,7 +144,8 @@ def gradient(
         plain calls of ``f``, every further call one. If the function does not allow
         this, it is called once for each point, and one ``RuntimeWarning`` says why.
         Functions that gain nothing (one or two entries, rows of ``axis=-1`` or a
-        function of all entries above 16 KiB, Dask) are called point by point, too.
+        function of all entries above 16 KiB, Dask, whatever has taken longer) are
+        called point by point, too.
     max_bytes : int, optional
         Memory in bytes for the points that are evaluated at once and their results; by
         default 2 MiB on a CPU and a quarter of the free memory on a GPU. If memory runs

@@ -51,6 +51,7 @@ def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     options={
         "positive_weight": NumberOrArray(POSITIVE_WEIGHT, NOT_NEGATIVE, by_columns=True)
     },
+    kernel="sigmoid_binary_cross_entropy",
 )
 def sigmoid_binary_cross_entropy(
     xp: Any, prediction: Array, target: Array, /, *, positive_weight: Any = 1.0

@@ -49,6 +49,14 @@ class ClassLoss(Loss):
     def _target_parameters(self) -> list[inspect.Parameter]:
         return [p for p in TargetOptions.parameters() if p.name in self.adjustable]
 
+    def _kernel_weights(self, weight: Any, options: dict[str, Any]) -> dict[str, Any]:
+        ignore_index = options.get("ignore_index") if self.adjustable else None
+        # An odd one is left to the checks.
+        ignored = (
+            drop_none(ignore_index=ignore_index) if type(ignore_index) is int else {}
+        )
+        return super()._kernel_weights(weight, options) | ignored
+
     def _arrays(self, raw: RawCall) -> dict[str, Any]:
         class_weight = raw.options.get("class_weight")
         return super()._arrays(raw) | drop_none(class_weight=class_weight)

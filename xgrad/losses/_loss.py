@@ -213,20 +213,24 @@ class Loss:
         Nothing is raised here: the formulas come after the checks of all arguments.
         """
         # An odd argument is left to the checks: to compare it might raise here.
-        if weight is not None or type(reduction) is not str or type(check) is not bool:
+        if type(reduction) is not str or type(check) is not bool:
             return None
         xp = numpy_or_cupy_namespace(prediction, target)
         if xp is None or reduction not in self.reductions:
             return None
         if self.kernel is None or not prediction.ndim:
             return None
-        kernel = find_kernel(self.kernel, xp, prediction.dtype)
+        weights = self._kernel_weights(weight, options)
+        name = f"weighted_{self.kernel}" if weights else self.kernel
+        kernel = find_kernel(name, xp, prediction.dtype)
         if kernel is None:
             return None
         numbers: dict[str, float] | None = {}
         if options:
             dtype = as_float(xp, "prediction", prediction[:0]).dtype
-            numbers = self._options.numbers(xp, options, dtype)
+            numbers = self._options.numbers(
+                xp, {n: options[n] for n in options if n not in weights}, dtype
+            )
         if numbers is None:
             return None
         return kernel(
@@ -236,6 +240,7 @@ class Loss:
             reduction=reduction,
             check=check,
             is_perturbed=perturbed.get(),
+            **weights,
             **numbers,
         )
 
@@ -264,6 +269,10 @@ class Loss:
         )
         pull = _pull_row if self.rows and reduction == "none" else _pull_slope
         return prediction.record_pull(value, pull, slope)
+
+    def _kernel_weights(self, weight: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by which losses weigh differently, for a kernel."""
+        return drop_none(weight=weight)
 
     def _target_parameters(self) -> list[inspect.Parameter]:
         """Return the options that change the target before the formulas see it."""

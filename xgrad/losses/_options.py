@@ -102,6 +102,8 @@ class Options:
         numbers = {}
         for name, value in options.items():
             rule = self.rules.get(name)
+            if isinstance(rule, NumberOrArray) and isinstance(value, Real):
+                rule = rule.number
             if not isinstance(rule, Number):
                 return None
             try:

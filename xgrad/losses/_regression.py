@@ -141,7 +141,7 @@ def _log_error(xp: Any, prediction: Array, target: Array) -> Array:
     return stable.log_ratio(xp, relative, xp.log1p(prediction) - xp.log1p(target))
 
 
-@partial(Loss, options={"delta": POSITIVE})
+@partial(Loss, options={"delta": POSITIVE}, kernel="huber")
 def huber(xp: Any, prediction: Array, target: Array, /, *, delta: float = 1.0) -> Array:
     """Half the squared error within ``delta`` of the target, a linear loss beyond.
 

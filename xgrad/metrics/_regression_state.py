@@ -29,6 +29,7 @@ from xgrad._arrays import (
     summarize_blocks,
     wide_dtype,
 )
+from xgrad._kernels import find_kernel
 from xgrad._rules import Guard, weight_sum_check
 from xgrad.metrics import _moments
 
@@ -292,6 +293,11 @@ def _mean_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
 def _regression_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
     xp = common_namespace(**arrays)
     prediction, target = arrays["prediction"], arrays["target"]
+    kernel = find_kernel("regression_moments", xp, prediction.dtype)
+    if kernel is not None and "weight" not in arrays:
+        groups = kernel(prediction, target)
+        if groups is not None:
+            return _moments.merge(xp, groups)
     return _moments.regression_moments(xp, prediction, target, arrays.get("weight"))
 
 

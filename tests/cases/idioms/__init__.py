@@ -19,6 +19,7 @@ from cases.idioms import (
     indexing,
     loops,
     memory,
+    numerics,
     operators,
     packages,
     portable,
@@ -26,6 +27,7 @@ from cases.idioms import (
     products,
     reductions,
     shapes,
+    ufuncs,
 )
 from cases.idioms.base import C as C
 from cases.idioms.base import Idiom as Idiom
@@ -44,6 +46,8 @@ IDIOMS: tuple[Idiom, ...] = (
     *loops.IDIOMS,
     *memory.IDIOMS,
     *assignments.IDIOMS,
+    *ufuncs.IDIOMS,
+    *numerics.IDIOMS,
     *captured.IDIOMS,
     *branches.IDIOMS,
     *packages.IDIOMS,

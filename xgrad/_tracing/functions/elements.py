@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array
 from xgrad._tracing.arguments import (
     NONE,
     answers_numpy,
@@ -24,15 +24,15 @@ ELEMENTWISE = (
     "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert "
     "bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor ceil conj copysign "
     "cos cosh divide equal exp expm1 floor floor_divide greater greater_equal hypot "
-    "imag isfinite isinf isnan less less_equal log log10 log1p log2 logaddexp "
+    "isfinite isinf isnan less less_equal log log10 log1p log2 logaddexp "
     "logical_and logical_not logical_or logical_xor maximum minimum multiply negative "
-    "nextafter not_equal positive pow real reciprocal remainder sign signbit sin sinh "
+    "nextafter not_equal positive pow reciprocal remainder sign signbit sin sinh "
     "sqrt square subtract tan tanh trunc"
 ).split()
 ALIASES = {"abs": ("abs", "absolute"), "conj": ("conj", "conjugate")}
 
 # NumPy's functions of entries that are no ufuncs.
-NUMPY_ELEMENTWISE = "angle fix i0 real_if_close sinc isreal iscomplex".split()
+NUMPY_ELEMENTWISE = "angle fix i0 sinc isreal iscomplex".split()
 
 
 def elementwise(function: Callable[..., Any], *operands: Any) -> Any:
@@ -134,7 +134,7 @@ def astype(x: StandIn, dtype: Any, *, copy: bool = True, device: Any = None) -> 
     """Cast entries to another dtype."""
     require(device is None or device == x.device, x, "a move to another device")
     # `float` and "float64" name dtypes for NumPy alone.
-    if isinstance(dtype, (type, str)) and is_numpy(x.tracer.xp):
+    if isinstance(dtype, (type, str)) and x.tracer.is_numpy:
         dtype = np.dtype(dtype)
     if x.dtype == dtype:
         return x.tracer.copy(x) if copy else x.ensure_current()

@@ -55,15 +55,16 @@ def convolve_vectors(arrays: list[Any], mode: str) -> Any:
     return matmul(tracer.xp.asarray(matrix), x)
 
 
+def first_row_of(mode: str, count: int) -> int:
+    """Return the place at which a mode begins in the full result."""
+    return {"full": 0, "valid": count - 1, "same": (count - 1) // 2}[mode]
+
+
 def _rows_of(mode: str, size: int, count: int) -> Any:
     """Return the numbers of the entries of the full result that a mode keeps."""
-    length = size + count - 1
-    if mode == "full":
-        return np.arange(length)
-    if mode == "valid":
-        return np.arange(count - 1, size)
-    start = (length - size) // 2
-    return np.arange(start, start + size)
+    start = first_row_of(mode, count)
+    kept = {"full": size + count - 1, "valid": size - count + 1, "same": size}[mode]
+    return np.arange(start, start + kept)
 
 
 @handles("interp")

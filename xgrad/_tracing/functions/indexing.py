@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
-from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
+from xgrad._arrays import Array
+from xgrad._tracing.arguments import axis_of, first_standin, named, require, tracer_of
 from xgrad._tracing.functions.elements import cast, where
 from xgrad._tracing.functions.shapes import broadcast_to
 from xgrad._tracing.registry import handles
@@ -101,6 +101,28 @@ def view(x: StandIn, dtype: Any = None, type: Any = None) -> StandIn:
     return getitem(x, ...)
 
 
+@handles("real")
+def real(x: StandIn) -> StandIn:
+    """Return real parts; those of a real array are itself, in the same memory."""
+    if x.dtype.kind != "c":
+        return getitem(x, ...)
+    return x.tracer.copy(x.tracer.elementwise(named(x.tracer.xp, "real"), x))
+
+
+@handles("real_if_close")
+def real_if_close(x: StandIn, tol: float = 100) -> StandIn:
+    """Return the array itself, since only complex numbers may lose a part."""
+    remedy = "use `np.real`"
+    require(x.dtype.kind != "c", x, "real_if_close of complex numbers", remedy)
+    return x.ensure_current()
+
+
+@handles("imag")
+def imag(x: StandIn) -> StandIn:
+    """Return imaginary parts, in memory of their own."""
+    return x.tracer.copy(x.tracer.elementwise(named(x.tracer.xp, "imag"), x))
+
+
 @handles("setitem")
 def setitem(x: StandIn, key: Any, value: Any) -> None:
     """Assign ``x[key] = value``; the dtype of ``x`` stays what it is."""
@@ -177,11 +199,13 @@ def take(
     if isinstance(indices, StandIn):
         raise tracer.refuse("an index computed from x", "use `where` or a mask")
     # Of the standard's functions only NumPy's takes None.
-    options: Any = {"axis": axis} if axis is not None or is_numpy(xp) else {}
+    options: Any = {"axis": axis} if axis is not None or tracer.is_numpy else {}
     if mode != "raise":
-        require(is_numpy(xp), tracer, "take(mode=)", "give indices inside of the array")
+        require(
+            tracer.is_numpy, tracer, "take(mode=)", "give indices inside of the array"
+        )
         options["mode"] = mode
-    function = np.take if is_numpy(xp) else xp.take
+    function = np.take if tracer.is_numpy else xp.take
     return x.tracer.gathered("take", lambda a: function(a, indices, **options), x)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array
 from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
 from xgrad._tracing.functions.indexing import getitem, part
 from xgrad._tracing.functions.shapes import expand_dims, ravel, reshape_any
@@ -28,7 +28,7 @@ def array_like(x: Any, among: Any) -> Any:
     # NumPy makes arrays of numbers and of lists, as it does in the caller's own calls;
     # the array API standard refuses both.
     tracer = tracer_of(among)
-    if is_numpy(tracer.xp) and first_standin((x,)) is None:
+    if tracer.is_numpy and first_standin((x,)) is None:
         return np.asarray(x)
     if isinstance(x, (tuple, list)):
         return stack(x)

@@ -25,7 +25,7 @@ def _gather(name: str, x: StandIn, *args: Any, **kwargs: Any) -> StandIn:
     return x.tracer.gathered(name, lambda a: function(a, *args, **kwargs), x)
 
 
-for _name in "repeat tile rot90 resize delete diagflat".split():
+for _name in "repeat tile rot90 resize delete".split():
     handles(_name)(functools.partial(_gather, _name))
 
 
@@ -140,6 +140,12 @@ def diag(x: StandIn, k: int = 0) -> StandIn:
         return tracer.xp.asarray(numbers, device=x.device)
 
     return tracer.placed(("diag", k), x, sources)
+
+
+@handles("diagflat")
+def diagflat(v: StandIn, k: int = 0) -> StandIn:
+    """Return a matrix that has all entries on a diagonal."""
+    return diag(v.tracer.reshaped(v, (v.size,)), k)
 
 
 @handles("trace", out=5)

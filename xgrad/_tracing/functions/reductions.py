@@ -194,10 +194,20 @@ handles("all", out=2)(functools.partial(_reduce_from, "all"))
 
 @handles("prod", out=3)
 def prod(
-    x: StandIn, axis: Any = None, dtype: Any = None, keepdims: bool = False
-) -> StandIn:
+    x: StandIn,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
+) -> Any:
     """Multiply over axes."""
-    return _reduce("prod", cast(x, dtype), axis, keepdims)
+    x = cast(x, dtype)
+    if where is not None:
+        one = x.tracer.xp.ones((), dtype=x.dtype, device=x.device)
+        x = elements.where(where, x, one)
+    product: Any = _reduce("prod", x, axis, keepdims)
+    return product if initial is None else product * initial
 
 
 @handles("ptp", out=2)

@@ -124,18 +124,20 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     _assign_flat(a, places, _repeated(val, np.arange(places.size)))
 
 
-def add_at(ufunc: Any, x: StandIn, indices: Any, values: Any) -> None:
-    """Apply a ufunc of two arguments in place, once for each of the indices."""
-    indices = x.tracer.known_values(indices, "ufunc.at an index computed from x", USE)
-    if ufunc is not np.add and ufunc is not np.subtract:
-        return _apply_in_turn(ufunc, x, indices, values)
-    if ufunc is np.subtract:
-        values = -values if hasattr(values, "dtype") else np.negative(values)
-    write_into(x, added_at(x, indices, values))
-    return None
-
-
-USE = "compute it from constants"
+def apply_at(ufunc: Any, x: StandIn, indices: Any, *values: Any) -> None:
+    """Apply a ufunc in place, once for each of the indices."""
+    items = indices if isinstance(indices, tuple) else (indices,)
+    if first_standin(items) is not None:
+        raise x.tracer.refuse(
+            f"np.{ufunc.__name__}.at an index computed from x", "use `where`"
+        )
+    values = tuple(array_like(v, (v, x)) for v in values)
+    if ufunc is np.add:
+        write_into(x, added_at(x, indices, *values))
+    elif ufunc is np.subtract:
+        write_into(x, added_at(x, indices, -values[0]))
+    else:
+        _apply_in_turn(ufunc, x, indices, *values)
 
 
 def added_at(x: Any, indices: Any, values: Any) -> Any:
@@ -164,11 +166,6 @@ def scatter_add(arrays: list[Any], indices: Any) -> Any:
         return total
 
     return tracer_of(arrays).everywhere("scatter_add", plain, many, *arrays)
-
-
-def apply_at(ufunc: Any, x: StandIn, indices: Any) -> None:
-    """Apply a ufunc of one argument in place, once for each of the indices."""
-    _apply_in_turn(ufunc, x, indices)
 
 
 def _apply_in_turn(ufunc: Any, x: StandIn, indices: Any, *values: Any) -> None:

@@ -1,0 +1,425 @@
+"""Compiled kernels: their numbers, options, layouts, threads, and when they answer."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from cases.kernels import Spy, assert_same, find_in, formulas, replace_lookup
+from cases.losses import LOSSES
+
+import xgrad
+from xgrad import losses, metrics, special
+from xgrad._kernels import lookup, numba_calls
+from xgrad._kernels import numba as kernels
+
+installed = pytest.mark.skipif(
+    not lookup.is_numba_installed() or os.environ.get("XGRAD_KERNELS") == "0",
+    reason="numba is missing, or there are no kernels",
+)
+DTYPES = ["float32", "float64"]
+REDUCTIONS = ["mean", "sum", "none"]
+ELEMENTS = [*kernels.OF_ELEMENTS]
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Let compiled kernels alone answer, for arrays of any size; count the answers."""
+    for limit in ("LEAST_BESIDE_FEW_STEPS", "LEAST_TO_COMPILE"):
+        monkeypatch.setattr(numba_calls, limit, 1)
+    spy = Spy(find_in("numba"))
+    replace_lookup(monkeypatch, spy)
+    return spy
+
+
+def compare(call, *arguments, units=8, **options):
+    """Assert that a call returns what it would without kernels."""
+    answer = call(*arguments, **options)
+    assert_same(answer, formulas(call, *arguments, **options), units)
+
+
+# Functions
+
+
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("name", "exact", "units"),
+    [("exp", np.exp, 1), ("log", np.log, 2), ("log1p", np.log1p, 2)],
+)
+def test_polynomials_are_right_to_the_last_places(rng, name, exact, units, dtype):
+    numba = pytest.importorskip("numba")
+    function = getattr(numba_calls.loops("math"), name)
+
+    @numba.njit
+    def apply(x):
+        results = np.empty_like(x)
+        for i in range(x.size):
+            results[i] = function(x[i])
+        return results
+
+    span = {"exp": 80, "log": 80, "log1p": 1}[name]
+    x = (span * rng.random(20_000)).astype(dtype)
+    x = {"exp": -x, "log": np.exp(x - 40), "log1p": x}[name]
+    right = exact(x.astype(np.longdouble)).astype(dtype)
+    np.testing.assert_array_max_ulp(apply(x), right, maxulp=units)
+    edges = np.array([0, np.nan], dtype)
+    with np.errstate(divide="ignore"):
+        assert_same(apply(edges), exact(edges))
+
+
+@installed
+def test_functions_keep_their_limits():
+    numba = pytest.importorskip("numba")
+    math = numba_calls.loops("math")
+    exp, log = math.exp, math.log
+
+    @numba.njit
+    def apply(x):
+        return exp(x), log(-x)
+
+    for dtype in map(np.dtype, DTYPES):
+        tiny = np.finfo(dtype).smallest_subnormal
+        assert apply(dtype.type(-np.inf)) == (0, np.inf)
+        small, logarithm = apply(np.log(dtype.type(tiny)))
+        assert small == tiny
+        assert logarithm == pytest.approx(float(np.log(-np.log(tiny))), rel=1e-6)
+        assert apply(-tiny)[1] == pytest.approx(float(np.log(tiny)), rel=1e-6)
+
+
+# Losses
+
+
+@installed
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("method", ["__call__", "grad", "value_and_grad"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_losses_of_elements(rng, always, name, dtype, method, reduction):
+    # More than one block, and a rest of the registers.
+    x = (3 * rng.normal(size=(20_003,))).astype(dtype)
+    target = rng.random(20_003).astype(dtype)
+    target[:100] = target[:100].round()
+    x[:7] = [0, 0.5, -np.inf, np.inf, np.nan, 1e30, -1e30]
+    x[100:110] = target[100:110]
+    weight = rng.integers(0, 3, 20_003).astype(dtype)
+    weight[8] = 2
+    call = getattr(LOSSES[name], method)
+    # The formulas add in other groups: a sum of 20,000 differs by more than a number.
+    for options in ({}, {"weight": weight}):
+        for part in (slice(None), slice(7, None), slice(8, 9)):
+            chosen = {name: value[part] for name, value in options.items()}
+            compare(call, x[part], target[part], reduction=reduction, **chosen)
+    assert always.answered == always.asked == 6
+
+
+@installed
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("huber", "delta"), ("sigmoid_binary_cross_entropy", "positive_weight")],
+)
+def test_options_reach_the_kernel(rng, always, name, option):
+    x, t = rng.normal(size=(50, 3)), rng.random((50, 3))
+    compare(LOSSES[name].value_and_grad, x, t, **{option: 0.25})
+    assert LOSSES[name](x, t, **{option: 0.25}) != LOSSES[name](x, t)
+    assert always.answered == 3
+
+
+@installed
+def test_targets_of_two_classes_may_be_integers_and_are_checked(rng, always):
+    x, t = rng.normal(size=200), rng.integers(0, 2, 200)
+    for target in (t, t.astype(bool), t.astype(np.int8)):
+        compare(losses.sigmoid_binary_cross_entropy, x, target)
+    assert always.answered == 3
+    for bad in (2, -1, -1e-300):
+        target = t.astype(float)
+        target[50] = bad
+        with pytest.raises(ValueError, match=r"target\[50\]"):
+            losses.sigmoid_binary_cross_entropy(x, target)
+
+
+@installed
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [3, 64, 65, 129])
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "cross_entropy"])
+def test_weights_and_one_hot_targets_of_rows(
+    rng, always, name, classes, dtype, reduction
+):
+    x = rng.normal(size=(150, classes)).astype(dtype)
+    if name == "cross_entropy":
+        x = special.softmax(x)
+    y = rng.integers(0, classes, 150)
+    weight = rng.integers(0, 3, 150).astype(dtype)
+    one_hot = np.eye(classes, dtype=dtype)[y]
+    before = always.answered
+    call = LOSSES[name].value_and_grad
+    for target in (y, one_hot):
+        for options in ({}, {"weight": weight}):
+            compare(call, x, target, reduction=reduction, **options)
+    assert always.answered == before + 4
+    soft = np.full_like(one_hot, 1 / classes)
+    compare(call, x, soft, reduction=reduction)
+    assert always.answered == before + 4
+
+
+@installed
+@pytest.mark.parametrize("classes", [5, 70])
+def test_ignored_rows(rng, always, classes):
+    x = rng.normal(size=(300, classes))
+    y = rng.integers(0, classes, 300)
+    call = losses.softmax_cross_entropy.value_and_grad
+    for label in (1, -100):
+        for target in (np.where(y == 1, label, y), np.eye(classes)[y]):
+            for options in ({}, {"weight": rng.random(300)}):
+                for reduction in REDUCTIONS:
+                    compare(
+                        call,
+                        x,
+                        target,
+                        ignore_index=label,
+                        reduction=reduction,
+                        **options,
+                    )
+    assert always.answered == 24
+    x[y == 1] = np.nan
+    value, slope = call(x, y, ignore_index=1)
+    assert np.isfinite(value)
+    assert (slope[y == 1] == 0).all()
+    with pytest.raises(ValueError, match="not ignored"):
+        call(x, np.full(300, 1), ignore_index=1)
+    with pytest.raises(ValueError, match=r"target\[0\]"):
+        call(x, np.full(300, 2**64 - 1, np.uint64), ignore_index=-1)
+
+
+@installed
+def test_odd_arguments_are_left_to_the_formulas(rng, always):
+    x, y = rng.normal(size=(40, 4)), rng.integers(0, 4, 40)
+    call = losses.softmax_cross_entropy
+    for options in (
+        {"weight": np.ones(40, int)},
+        {"label_smoothing": 0.1},
+        {"class_weight": np.ones(4)},
+        {"weight": np.full(40, np.inf)},
+    ):
+        compare(call, x, y, reduction="sum", **options)
+    for options, words in (
+        ({"weight": np.ones(39)}, "weight"),
+        ({"weight": np.zeros(40)}, "sum to 0"),
+        ({"weight": [1] * 40}, "weight"),
+        ({"ignore_index": 1.5}, "ignore_index"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            call(x, y, **options)
+    with pytest.raises(ValueError, match=r"target\[3\]"):
+        call(x, np.where(np.arange(40) == 3, 4, y))
+    assert always.answered == 0
+
+
+@installed
+@pytest.mark.parametrize("case", ["mean", "rest", "unaligned", "read-only"])
+def test_layouts(rng, always, case):
+    x, y = rng.normal(size=(1000, 10)), rng.integers(0, 10, 1000)
+    if case == "unaligned":
+        x = np.frombuffer(b"x" + x.tobytes(), np.uint8)[1:].view(float).reshape(x.shape)
+    if case == "read-only":
+        x.flags.writeable = y.flags.writeable = False
+    if case == "rest":
+        x = np.asfortranarray(x)[::2, ::-1]
+        y = y[::2]
+    compare(losses.softmax_cross_entropy.value_and_grad, x, y)
+    compare(losses.huber.value_and_grad, x, x[::-1])
+    assert always.answered == 2
+
+
+# Softmax, counts and moments
+
+
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(7,), (300, 5), (2, 70, 64), (9, 65), (3, 1000)])
+@pytest.mark.parametrize("name", ["softmax", "logsumexp"])
+def test_softmax_and_its_sum(rng, always, name, shape, dtype):
+    x = (10 * rng.normal(size=shape)).astype(dtype)
+    compare(getattr(special, name), x)
+    assert always.answered == 1
+    compare(getattr(special, name), x, axis=0)
+    for odd in (np.inf, -np.inf, np.nan):
+        x[-1] = odd
+        compare(getattr(special, name), x)
+
+
+@installed
+@pytest.mark.parametrize("kinds", ["i8 i8", "u1 i8", "i2 u4", "u8 i1"])
+def test_counts_of_labels(rng, always, kinds):
+    left, right = kinds.split()
+    p, t = (rng.integers(0, 9, 30_001).astype(kind) for kind in (left, right))
+    for metric in (metrics.confusion_matrix, metrics.accuracy):
+        np.testing.assert_array_equal(
+            metric(p, t, num_classes=9), formulas(metric, p, t, num_classes=9)
+        )
+    assert always.answered == 2
+    for bad in (9, -1):
+        p = p.astype(np.int64)
+        p[20_000] = bad
+        for metric in (metrics.confusion_matrix, metrics.accuracy):
+            with pytest.raises(ValueError, match=r"prediction\[20000\]"):
+                metric(p, t, num_classes=9)
+
+
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_moments_of_regression(rng, always, dtype):
+    target = (1e4 + rng.normal(size=30_001)).astype(dtype)
+    prediction = (target + rng.normal(size=30_001)).astype(dtype)
+
+    def moments(p, t):
+        return metrics.Regression().update(p, t).moments
+
+    np.testing.assert_allclose(
+        moments(prediction, target),
+        formulas(moments, prediction, target),
+        rtol=1e-13,
+        atol=1e-9,
+    )
+    assert always.answered == 1
+    constant = np.full_like(target, 0.1)
+    assert moments(constant, constant)[4] == 0
+    target[5] = 0
+    compare(moments, prediction.astype(float), target.astype(float))
+    assert always.answered == 2  # an infinite relative error is left to the formulas
+
+
+# Threads
+
+
+@installed
+@pytest.mark.parametrize("shape", [(70_000, 10), (700, 1000)])
+def test_results_do_not_depend_on_threads(rng, always, monkeypatch, shape):
+    numba = pytest.importorskip("numba")
+    x, y = rng.normal(size=shape).astype("f4"), rng.integers(0, 10, shape[0])
+    t = rng.random(shape).astype("f4")
+
+    def results():
+        value, slope = losses.softmax_cross_entropy.value_and_grad(x, y)
+        error = losses.mean_squared_error(x, t)
+        counts = metrics.confusion_matrix(y, y[::-1].copy(), num_classes=10)
+        return value, error, slope.tobytes(), counts.tobytes()
+
+    monkeypatch.setattr(numba_calls.loops("compile"), "LEAST_TO_SHARE", 2)
+    first = None
+    for count in (1, 2, 3):
+        monkeypatch.setattr(numba, "get_num_threads", lambda count=count: count)
+        first = first or results()
+        assert results() == first
+
+
+@installed
+def test_threads_of_the_caller_may_meet(rng, always, monkeypatch):
+    numba = pytest.importorskip("numba")
+    monkeypatch.setattr(numba_calls.loops("compile"), "LEAST_TO_SHARE", 2)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    x, y = rng.normal(size=(2000, 10)), rng.integers(0, 10, 2000)
+    answers = []
+
+    def work():
+        answers.extend(losses.softmax_cross_entropy(x, y) for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({*answers}) == 1
+    assert len(answers) == 80
+
+
+# When they answer
+
+
+def run(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
+    return done.stdout.strip()
+
+
+def test_small_arrays_do_not_import_numba():
+    code = (
+        "import sys, numpy as np, xgrad\n"
+        "xgrad.losses.softmax_cross_entropy(np.ones((9, 3)), np.zeros(9, int))\n"
+        "print('numba' in sys.modules)"
+    )
+    assert run(code, XGRAD_KERNELS="1") == "False"
+
+
+@installed
+@pytest.mark.parametrize(("setting", "expected"), [("1", "True"), ("numpy", "False")])
+def test_large_arrays_import_it_unless_the_environment_says_otherwise(
+    setting, expected
+):
+    code = (
+        "import sys, numpy as np, xgrad\n"
+        "x = np.ones((20_000, 10))\n"
+        "xgrad.losses.mean_squared_error(x, x)\n"
+        "print('numba' in sys.modules)"
+    )
+    assert run(code, XGRAD_KERNELS=setting) == expected
+
+
+@installed
+def test_a_numba_that_cannot_be_imported_is_none():
+    code = (
+        "import sys, numpy as np, xgrad\n"
+        "from xgrad._kernels import lookup\n"
+        "class Finder:\n"
+        "    def find_spec(name, path, target=None):\n"
+        "        if name == 'numba.core':\n"
+        "            raise ImportError('Numba needs NumPy 1.0 or less')\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "x = np.ones((20_000, 10))\n"
+        "print(xgrad.losses.mean_squared_error(x, x), lookup.why_not_compiled())"
+    )
+    assert run(code, XGRAD_KERNELS="1") == (
+        "0.0 numba cannot be imported: Numba needs NumPy 1.0 or less"
+    )
+
+
+def test_without_numba_there_are_none(monkeypatch):
+    monkeypatch.setattr(kernels, "is_numba_installed", lambda: False)
+    assert kernels.find("huber", np.dtype("float64")) is None
+    lookup.find_kernel.cache_clear()
+    xp = xgrad.namespace("numpy")
+    assert lookup.find_kernel("huber", xp, np.dtype("float64")) is None
+    assert lookup.find_kernel("cross_entropy", xp, np.dtype("float64")) is not None
+    lookup.find_kernel.cache_clear()
+
+
+@installed
+def test_arrays_are_large_enough_or_a_kernel_is_ready(monkeypatch):
+    monkeypatch.setattr(numba_calls, "_ready", set())
+    assert not numba_calls.is_worth_it(numba_calls.LEAST_TO_COMPILE - 1, ("k",))
+    assert numba_calls.is_worth_it(numba_calls.LEAST_TO_COMPILE, ("k",))
+    assert numba_calls.is_worth_it(1, ("k",))
+    assert not numba_calls.is_worth_it(100, ("k",), few_steps=True)
+    assert not numba_calls.is_worth_it(0, ("k",))
+
+
+@installed
+def test_they_are_cached_in_files(tmp_path):
+    code = (
+        "import numpy as np, xgrad\n"
+        "from xgrad._kernels import numba_calls as calls\n"
+        "x = np.ones((20_000, 10))\n"
+        "xgrad.losses.mean_squared_error(x, x)\n"
+        "print(sum(calls.loops('errors').squared.stats.cache_hits.values()))"
+    )
+    environment = {"XGRAD_KERNELS": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    assert run(code, **environment) == "0"
+    assert run(code, **environment) == "1"

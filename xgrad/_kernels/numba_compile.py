@@ -1,0 +1,62 @@
+"""Numba: how functions are compiled, and run by several threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba.extending import register_jitable
+
+# A product and a sum may be rounded together (fma), where the CPU can. Nothing may be
+# reordered: that would undo the rounding to an integer by adding a large number. And a
+# division by 0 is infinite, while a check of it would keep loops from SIMD.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+# Entries from which a second thread gains more than it takes to start. Set by trial.
+LEAST_TO_SHARE = 2**18
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return the function compiled, when it is first called, for those arguments.
+
+    What was compiled is kept in files beside the module, or in the user's folder of
+    caches. Arguments that are None cost nothing: branches on them are left out.
+    """
+    try:
+        return numba.njit(cache=True, nogil=True, **OPTIONS)(function)
+    except RuntimeError:  # neither folder can be written to
+        return numba.njit(nogil=True, **OPTIONS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Return the function, which compiled ones may call, and become a part of them."""
+    return register_jitable(**OPTIONS)(function)
+
+
+def run(blocks: int, size: int, loop: Callable[[int, int], bool]) -> bool:
+    """Call ``loop(begin, end)`` for ranges of blocks; return whether all say true.
+
+    Each thread takes one range, if there are enough entries for more than one. Blocks
+    are the same for any number of threads, and so are results that are made of blocks.
+
+    These are threads of Python, which compiled functions let run. Those of
+    ``numba.prange`` end the process if it was forked (OpenMP), or if two threads of the
+    caller meet in them (workqueue).
+    """
+    if size < LEAST_TO_SHARE:
+        return loop(0, blocks)
+    count = min(numba.get_num_threads(), blocks, size // (LEAST_TO_SHARE // 2))
+    ends = [blocks * i // count for i in range(count + 1)]
+    answers = [False] * count
+
+    def take(i: int) -> None:
+        answers[i] = loop(ends[i], ends[i + 1])
+
+    threads = [threading.Thread(target=take, args=(i,)) for i in range(1, count)]
+    for thread in threads:
+        thread.start()
+    take(0)
+    for thread in threads:
+        thread.join()
+    return all(answers)
