@@ -199,8 +199,16 @@ class Tape(Tracer):
                 values.append(operand)
         self.used = True
         base = function(*values)
-        kind = base.dtype.kind
+        try:
+            kind = base.dtype.kind
+        except AttributeError:
+            # A complex number of Python and a scalar of NumPy make one of Python.
+            base = np.asarray(base)[()]
+            kind = base.dtype.kind
         if kind != "f" and kind != "c":
+            # Integers and booleans are constants; objects and texts may hold entries.
+            if kind not in "biu":
+                raise self.refuse_function(function)
             return base
         rule = self.rules.get(function, MISSING)
         if rule is MISSING:
