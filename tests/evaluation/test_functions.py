@@ -50,10 +50,10 @@ def test_a_buffer_that_f_reuses_is_copied_in_time():
 
 
 def test_what_f_keeps_is_not_handed_out():
-    kept = np.array(3.0)
-    value, _ = value_and_gradient(lambda v: kept, X)
+    kept = np.full(2, 3.0)
+    value, _ = value_and_gradient(lambda v: kept, np.ones((2, 3)), axis=-1)
     value[...] = 7.0
-    assert kept == 3.0
+    assert (kept == 3.0).all()
     same = derivative(lambda v: v, X)  # a function may return its argument
     assert_close(same, np.ones(7), rtol=1e-12)
 
@@ -82,7 +82,7 @@ def test_the_short_road_gives_the_same_value_and_gradient(dtype, count, vectoriz
         short = value_and_gradient(f, x, vectorized=vectorized)
     long = value_and_gradient(f, x, vectorized=vectorized, max_bytes=2**20)
     for found, expected in zip(short, long, strict=True):
-        assert isinstance(found, np.ndarray)
+        assert type(found) is type(expected)
         assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     assert short[0] == long[0] == f(x)
     np.testing.assert_allclose(
