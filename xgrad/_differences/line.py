@@ -63,6 +63,12 @@ class Line(Portable):
     def __call__(self, t: Array) -> Any:
         """Evaluate ``call`` at ``t``."""
         xp = self.xp
+        x, direction = self.x[0], self.direction[0]
+        is_single = self.tree is None and not self.batched
+        if is_single and direction is not None and t.dtype == x.dtype:
+            with quiet():  # the usual case
+                moved = x + t * direction
+            return self.call(moved)
 
         def point(x: Array, direction: Array | None) -> Array:
             if direction is None:
