@@ -54,6 +54,8 @@ def test_nothing_is_written_into_arrays_that_nobody_watches(write):
         (lambda x: np.histogram(x, density=True)[0], r"histogram"),
         (lambda x: np.histogram(x, "auto")[1], r"histogram"),
         (lambda x: np.unique(x[:, None], axis=0), r"unique"),
+        (lambda x: np.percentile([1.0, 2.0], x), r"percentile"),
+        (lambda x: np.compress(x, [1.0, 2.0, 3.0, 4.0, 5.0]), r"compress"),
         (lambda x: np.take(x, x), r"index computed from x"),
         (lambda x: x.view(np.int64), r"view"),
         (lambda x: np.linspace(x[0], 1.0, 1), r"linspace"),
