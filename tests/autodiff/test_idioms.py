@@ -84,8 +84,6 @@ REFUSED = {
     "strides": r"attribute `strides`",
     "flags": r"attribute `flags`",
 }
-# Rules that are on their way.
-WITHOUT_RULES = {"cond"}
 # Functions that ask for the class of their argument: their values differ from those of
 # the plain call, by which the proof finds them.
 SEES_ITS_CLASS = {"isinstance", "isinstance of an entry", "isscalar", "type"}
@@ -103,8 +101,6 @@ def require(idiom: Idiom) -> None:
 @pytest.mark.parametrize("idiom", IDIOMS, ids=str)
 def test_idioms_are_exact_or_refused(idiom):
     require(idiom)
-    if idiom.name in WITHOUT_RULES:
-        pytest.xfail("it has no rule yet")
     x = point(idiom.shape)
     with np.errstate(all="ignore"):
         if idiom.name in REFUSED:
@@ -127,7 +123,7 @@ def test_idioms_are_exact_or_refused(idiom):
 @pytest.mark.parametrize("idiom", IDIOMS, ids=str)
 def test_single_precision_stays(idiom):
     require(idiom)
-    if idiom.name in REFUSED or idiom.name in WITHOUT_RULES | SEES_ITS_DTYPE:
+    if idiom.name in REFUSED or idiom.name in SEES_ITS_DTYPE:
         pytest.skip("it is refused, or another function")
     x = point(idiom.shape)
     with np.errstate(all="ignore"):
@@ -143,7 +139,7 @@ def test_single_precision_stays(idiom):
 @pytest.mark.parametrize("idiom", IDIOMS, ids=str)
 def test_the_slope_of_a_slope_is_exact(idiom):
     require(idiom)
-    if idiom.name in REFUSED or idiom.name in WITHOUT_RULES:
+    if idiom.name in REFUSED:
         pytest.skip("it is refused")
     x = point(idiom.shape)
 

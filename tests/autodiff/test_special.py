@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from cases.tape import slope_by_differences, slope_on_tape, weights_of
 
 from xgrad._autodiff.partials import UNKNOWN, ZERO
+from xgrad._autodiff.special import special_partials, table_of
 from xgrad._tracing import NotTraceableError
 
 sp = pytest.importorskip("scipy.special")
@@ -87,7 +89,6 @@ COMPLEX = ("wofz", "hankel1", "hankel2", "hankel1e", "hankel2e", "_lambertw")
 
 def table():
     """The rules of SciPy's functions."""
-    from xgrad._autodiff.special import table_of
 
     return table_of(sp)
 
@@ -222,3 +223,24 @@ def slope_of_each(f, x):
     """The derivative at each entry of a function of entries."""
     weight = weights_of(x[:1])[0]
     return np.array([slope_on_tape(f, v[None]).gradient[0] / weight for v in x])
+
+
+def test_kernels_of_cupy_go_by_their_names(monkeypatch):
+    class Kernel:
+        """As CuPy's functions hand over, which are not those of its module."""
+
+        def __init__(self, name):
+            self.name = name
+
+    assert special_partials(Kernel("cupyx_scipy_special_erf")) is None
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.special", sp)
+    (partial,) = special_partials(Kernel("cupyx_scipy_special_erf"))
+    np.testing.assert_allclose(partial.function(0.0), 2 / np.sqrt(np.pi))
+    assert special_partials(Kernel("cupyx_scipy_special_unheard_of")) is None
+
+
+def test_a_ufunc_of_the_same_name_has_no_rule():
+    erf = np.frompyfunc(lambda x: x, 1, 1)
+    assert special_partials(erf) is None
+    with pytest.raises(NotTraceableError):
+        slope_on_tape(lambda x: erf(x), ABOVE)

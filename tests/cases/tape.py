@@ -52,7 +52,7 @@ def slope_of_slope_on_tape(f: Callable[[Any], Any], x: Any) -> Slope:
     """Return the gradient, and that of its weighted sum, by a tape within a tape."""
     outer = Tape(array_api_compat.array_namespace(x), x)
     argument = outer.leaf(x)
-    inner = Tape(argument.__array_namespace__(), argument, level=1)
+    inner = Tape(argument.__array_namespace__(), argument, outer)
     y = f(inner.leaf(argument))
     if not isinstance(y, Taped) or y.at < 0:
         return Slope(np.zeros_like(x), np.zeros_like(x))

@@ -16,10 +16,12 @@ ROOT = Path(__file__).parents[2]
 SOURCES = {
     "CHANGELOG.md",
     "CITATION.cff",
+    "CODE_OF_CONDUCT.md",
     "CONTRIBUTING.md",
     "LICENSE",
     "README.ko.md",
     "README.md",
+    "SECURITY.md",
     "benchmarks/README.md",
     "docs/conf.py",
     "docs/pictures/field.png",

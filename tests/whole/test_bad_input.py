@@ -70,6 +70,7 @@ X = np.array([0.5, 1.5, 2.0])
 LABELS, SCORES = np.array([0, 1, 2, 1]), RNG.dirichlet(np.ones(3), 4)
 WEIGHT = np.array([1.0, 2.0, 0.5, 1.5])
 GOOD = {
+    "args": (),
     "actual": X,
     "arrays": SCORES,
     "beta": 1.0,
@@ -129,6 +130,7 @@ EXCLUDED |= {
     "Coloring",
     "Estimate",
     "GradientReport",
+    "NotDifferentiable",
     "Status",
     "Tangent",
 }

@@ -201,7 +201,7 @@ WAITS = {
     "bounds": (lambda x: gradient(_f, x, vectorized=True, bounds=(-9, 9)), 1),
     "complex": (lambda x: gradient(_f, x, method="complex", vectorized=False), 2),
     "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 1),
-    "auto": (lambda x: gradient(_f, x, vectorized=True, **AUTO), 5),
+    "auto": (lambda x: gradient(_f, x, vectorized=True, **AUTO), 6),
 }
 
 

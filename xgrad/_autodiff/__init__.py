@@ -6,6 +6,7 @@ from xgrad._autodiff import contractions as contractions
 from xgrad._autodiff import decompositions as decompositions
 from xgrad._autodiff import fourier as fourier
 from xgrad._autodiff import inverses as inverses
+from xgrad._autodiff import kinks as kinks
 from xgrad._autodiff.backward import pull_back as pull_back
 from xgrad._autodiff.custom import custom_vjp as custom_vjp
 from xgrad._autodiff.recording import Recording as Recording

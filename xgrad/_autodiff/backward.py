@@ -55,7 +55,7 @@ class Cotangents:
         if pull in ADDING:
             pull(self.buffer(parent), g, *saved)
         elif pull is erase_chain:
-            g = g if is_owned and not isinstance(g, np.generic) else np.array(g)
+            g = writable(self.tape, g if is_owned else g.copy())
             erase_chain(g, *saved)
             self.add(parent, g, is_owned=True)
         else:
@@ -78,7 +78,9 @@ class Cotangents:
             for edge in self.tape.edges[at] if g is not None else ():
                 parent, pull, saved = edge
                 if pull in KINKS:
-                    mask = KINKS[pull](*saved) & (g != 0)
+                    mask = KINKS[pull](*saved)
+                    if pull in ENTRYWISE:
+                        mask = mask & (g != 0)
                     if bool(np.any(mask)):
                         has_marks = True
                         # Random, so that no two of them cancel further down.
@@ -114,11 +116,15 @@ class Cotangents:
             tape = self.tape
             blank = tape.blank(tape.shapes[at], tape.dtypes[at]) if g is None else None
             g = blank if g is None else g.copy()
-        # Sums and copies of scalars of NumPy are scalars again.
-        g = np.asarray(g) if isinstance(g, np.generic) else g
-        g = self.tape.lift(g)
+        g = writable(self.tape, g)
         self.arrays[at], self.owned[at] = g, True
         return g
+
+
+def writable(tape: Any, g: Any) -> Any:
+    """Return a cotangent, which nobody else has, as an array to write into."""
+    # Sums and copies of scalars of NumPy are scalars again.
+    return tape.lift(np.asarray(g) if isinstance(g, np.generic) else g)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

@@ -72,7 +72,7 @@ class custom_vjp:  # noqa: N801 (used like a function)
     def __call__(self, *inputs: Any) -> Any:
         """Return ``f(*inputs)``."""
         standins = [x for x in map(unwrap, inputs) if type(x) is Taped]
-        recorded = [x for x in standins if x.tracer.is_open]
+        recorded = [x for x in standins if not x.tracer.closed]
         if not recorded:
             return self.f(*(x.base if type(x) is Taped else x for x in inputs))
         tape = recorded[0].tracer.highest(recorded)

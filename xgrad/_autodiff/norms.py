@@ -32,11 +32,15 @@ def pull_norm(
     g: Any, x: Any, y: Any, p: float, axes: tuple[int, ...], keepdims: bool
 ) -> Any:
     """Return the cotangent of vectors from that of their norms ``y``; 0 at 0."""
-    y, g = with_axes(y, axes, keepdims), with_axes(g, axes, keepdims)
+    if p == 2 and isinstance(y, np.generic) and y:
+        return (g / y) * x  # one number that is not 0, which the host knows
     is_zero = y == 0
     y, g = np.where(is_zero, 1, y), np.where(is_zero, 0, g)
     if p == 2:
-        return g / y * x
+        factor = g / y
+        # (One number is repeated along all axes as it is, which takes no time.)
+        return (with_axes(factor, axes, keepdims) if factor.ndim else factor) * x
+    y, g = with_axes(y, axes, keepdims), with_axes(g, axes, keepdims)
     size = np.abs(x)
     # Of p below 1, the slope at an entry of 0 is infinite, and nan as its sign is 0.
     is_still = (size == 0) & (p > 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -71,7 +72,9 @@ class Recording:
         return [marked != 0 for marked in self._at_leaves(marks)]
 
     def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
-        return Cotangents(self.tape, self.at, unwrap(cotangent), ignores_zeros)
+        # On a tape that is nested, it may meet arrays of the outer one.
+        cotangent = self.tape.lift(unwrap(cotangent))
+        return Cotangents(self.tape, self.at, cotangent, ignores_zeros)
 
     def _at_leaves(self, arrays: list[Any]) -> list[Array]:
         """Return the arrays at the positions of the leaves, with zeros for None."""
@@ -101,10 +104,13 @@ def record(
     outer = _running.get()
     tape = Tape(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
     tape.copies_constants = copies_constants
-    standins = [wrap_like(tape.leaf(unwrap(x)), x) for x in leaves]
+    first = [tape.leaf(unwrap(x)) for x in leaves]
     token = _running.set(tape)
     try:
-        result = call(standins)
+        result = call(
+            [wrap_like(x, like) for x, like in zip(first, leaves, strict=True)]
+        )
+        recording = Recording(tape, result, leaves)
     except Exception as error:
         if tape.refusal is None or tape.refusal is error:
             raise
@@ -112,10 +118,21 @@ def record(
     finally:
         _running.reset(token)
         refusal, tape.refusal = tape.refusal, None  # its traceback leads back to here
+        tape.closed = True
+        _part_from(first)
     # The function has caught the refusal, and may have returned something else instead.
     if refusal is not None:
         raise refusal
-    return Recording(tape, result, leaves)
+    return recording
+
+
+def _part_from(leaves: list[Taped]) -> None:
+    """Give arrays that the function has kept memory of their own, not the caller's."""
+    for i in range(len(leaves)):
+        # Referred to by more than the list and the call itself. Views refer to it, too.
+        if sys.getrefcount(leaves[i]) > 2:
+            leaves[i].base = leaves[i].base.copy()
+            leaves[i].version += 1
 
 
 def is_nested() -> bool:

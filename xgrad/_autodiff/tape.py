@@ -75,7 +75,6 @@ class Tape(Tracer):
         self.anchor = anchor
         self.outer = outer
         self.level: int = 0 if outer is None else outer.level + 1
-        self.is_open = True
         self.edges: list[tuple[Edge, ...]] = []
         self.shapes: list[tuple[int, ...]] = []
         self.dtypes: list[Any] = []
@@ -101,7 +100,7 @@ class Tape(Tracer):
         """End the recording: arrays that the function has kept become constants."""
         closed = Closed(self)
         self.edges, self.shapes, self.dtypes = [], [], []
-        self.is_open = False
+        self.closed = True
         return closed
 
     def blank(self, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -133,7 +132,7 @@ class Tape(Tracer):
     def depends(self, x: Any) -> bool:
         """Whether an operand depends on the argument of the function."""
         is_recorded = type(x) is Taped and x.tracer is self and x.at >= 0
-        return is_recorded and self.is_open
+        return is_recorded and not self.closed
 
     def value_of(self, x: Any) -> Any:
         """Return the present value of an operand, for a function of plain arrays."""
@@ -143,7 +142,7 @@ class Tape(Tracer):
                 x.ensure_current()
             return x.base
         # An array that was kept from an earlier call is what it was then.
-        if type(x) is Taped and not x.tracer.is_open:
+        if type(x) is Taped and x.tracer.closed:
             return x.ensure_current().base
         return x
 
@@ -175,7 +174,7 @@ class Tape(Tracer):
 
     def highest(self, operands: Any) -> Tape:
         """Return the innermost of the tapes that operands are recorded on."""
-        tapes = [o.tracer for o in operands if type(o) is Taped and o.tracer.is_open]
+        tapes = [o.tracer for o in operands if type(o) is Taped and not o.tracer.closed]
         return max([self, *tapes], key=lambda tape: tape.level)
 
     def refuse_function(self, function: Any, where: str = "") -> NotTraceableError:
@@ -213,8 +212,16 @@ class Tape(Tracer):
                 values.append(operand)
         self.used = True
         base = function(*values)
-        kind = base.dtype.kind
+        try:
+            kind = base.dtype.kind
+        except AttributeError:
+            # A complex number of Python and a scalar of NumPy make one of Python.
+            base = np.asarray(base)[()]
+            kind = base.dtype.kind
         if kind != "f" and kind != "c":
+            # Integers and booleans are constants; objects and texts may hold entries.
+            if kind not in "biu":
+                raise self.refuse_function(function)
             return base
         rule = self.rules.get(function, MISSING)
         if rule is MISSING:
@@ -477,6 +484,7 @@ class Closed:
         self.dtypes = tape.dtypes
         self.level = tape.level
         self.blank = tape.blank
+        self.lift = tape.lift
 
 
 def plain_of(x: Any) -> Any:

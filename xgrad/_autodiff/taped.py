@@ -65,6 +65,8 @@ class Taped(StandIn):
         return self.tracer.result(base, self.tracer.edge(self, pull, *saved))
 
     def __getitem__(self, key: Any) -> Any:
+        if self.tracer.closed:
+            return self.ensure_current().base[key]
         return self.tracer.read(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -97,21 +99,15 @@ class Taped(StandIn):
 
     def _constant(self, name: str) -> Any:
         """Return the value of a constant; refuse one that depends on x."""
-        if self.ensure_current().at >= 0 and self.tracer.is_open:
+        if self.ensure_current().at >= 0 and not self.tracer.closed:
             # An error of the plain call, which the function may catch, as there.
             if self.size != 1 and name.startswith("__"):
                 raise TypeError("only arrays of one entry can be converted to numbers")
             raise self.tracer.refuse(*REFUSED[name])
         return self.base
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        # Of an open tape even a constant is refused: the array would not follow it.
-        if self.tracer.is_open:
-            raise self.tracer.refuse(*REFUSED["__array__"])
-        return np.array(self.ensure_current().base, dtype=dtype)
-
     def __repr__(self) -> str:
-        if self.ensure_current().at < 0 or not self.tracer.is_open:
+        if self.ensure_current().at < 0 or self.tracer.closed:
             return repr(self.base)
         # Noted, not raised, so that debuggers can show it.
         self.tracer.refuse(
@@ -129,12 +125,6 @@ def is_scalar(base: Any) -> bool:
 
 ARRAYS = "use the array itself and functions of arrays"
 REFUSED = {
-    "__array__": (
-        "np.asarray(x), np.array([x[0], ...]), an assignment into an array that was "
-        "made by `np.zeros` or the like, or a library that converts x to NumPy",
-        "use `np.stack` or `np.concatenate`, `np.zeros(n, like=x)`, and functions of "
-        "arrays",
-    ),
     "__float__": (
         "float(x), a function of `math`, or an assignment of an entry of x into an "
         "array that was made by `np.zeros` or the like",

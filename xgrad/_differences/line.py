@@ -63,6 +63,12 @@ class Line(Portable):
     def __call__(self, t: Array) -> Any:
         """Evaluate ``call`` at ``t``."""
         xp = self.xp
+        x, direction = self.x[0], self.direction[0]
+        is_single = self.tree is None and not self.batched
+        if is_single and direction is not None and t.dtype == x.dtype:
+            with quiet():  # the usual case
+                point_of_t = x + t * direction
+            return self.call(point_of_t)
 
         def point(x: Array, direction: Array | None) -> Array:
             if direction is None:
@@ -173,13 +179,13 @@ def slopes_along(problem: Problem, v: Any) -> list[Result]:
     with quiet():
         sizes = [floored_size(xp, x) * relative for x in function.leaves]
     steps = sizes[0] if function.tree is None else rebuild(function.tree, sizes)
-    beside = replace(problem, plan=replace(problem.plan, step=steps))
+    with_steps = replace(problem, plan=replace(problem.plan, step=steps))
     gradients = {}
     for offset in outer.offsets:
         with quiet():
             moves = [offset * relative * vector for vector in vectors]
             leaves = map(operator.add, function.leaves, moves)
-        gradients[offset] = _gradient_beside(beside, tuple(leaves))
+        gradients[offset] = _gradient_at(with_steps, tuple(leaves))
     results = []
     with quiet():
         distance = relative * length
@@ -195,7 +201,7 @@ def slopes_along(problem: Problem, v: Any) -> list[Result]:
     return results
 
 
-def _gradient_beside(problem: Problem, leaves: tuple[Array, ...]) -> list[Result]:
+def _gradient_at(problem: Problem, leaves: tuple[Array, ...]) -> list[Result]:
     """Differentiate a scalar by all leaves, at arrays not chosen by the caller."""
     function = replace(problem.function, leaves=leaves)
     problem = replace(problem, function=function)

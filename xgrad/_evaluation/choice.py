@@ -75,10 +75,14 @@ def _choose(evaluator: Evaluator, proof: Proof) -> Way:
         return before
     if few and forced is None:
         before = Loop()
-    known = isinstance(before, HiddenAxis) and forced is None
+    is_hidden_axis = isinstance(before, HiddenAxis) and forced is None
     # Known from an earlier call: the first chunk itself is the proof, which is the
     # least work where one chunk is all there is.
-    if before is not None and known and evaluator.begin(before, near, memory, key):
+    if (
+        before is not None
+        and is_hidden_axis
+        and evaluator.begin(before, near, memory, key)
+    ):
         return before
     way: Way | None = before
     if not isinstance(before, Loop):

@@ -70,6 +70,14 @@ class Evaluator:
         if min(most, points.total) * points.point_bytes > SMALL_BYTES:
             keep_released_memory()
         task = ChunkTask(way, near, self.state)
+        if self.is_plain and points.total <= most:
+            # The usual case, for which this is all that has to be done.
+            if points.total:
+                chunk = Chunk(0, points.count, 0, len(points.offsets))
+                values, _ = task.evaluate(chunk, chunk.size)
+                self._report(chunk)
+                yield chunk.start, chunk.stop, [values]
+            return
         if self.checkpoint is None:
             chunks = list(points.chunks(most)) if points.total else []
             all_values = self._evaluate(task, chunks, None)
@@ -80,15 +88,19 @@ class Evaluator:
         blocks: list[Array] = []
         try:
             for chunk, values in zip(chunks, all_values, strict=True):
-                if self.state.loop_reason is not None:
-                    self.state.warn_once(warn_of_loop, self.state.loop_reason)
-                self.meter.add(chunk.size)
+                self._report(chunk)
                 blocks.append(values)
                 if chunk.last == len(points.offsets):
                     yield chunk.start, chunk.stop, blocks
                     blocks = []
         finally:
             all_values.close()
+
+    def _report(self, chunk: Chunk) -> None:
+        """Count the points of a chunk that was evaluated, and warn if by a loop."""
+        if self.state.loop_reason is not None:
+            self.state.warn_once(warn_of_loop, self.state.loop_reason)
+        self.meter.add(chunk.size)
 
     def begin(self, way: Way, near: Neighborhood, memory: ProvedWays, key: Any) -> bool:
         """Evaluate and prove the first chunk; return whether that went well.

@@ -169,8 +169,8 @@ class Points(Portable):
             for k in range(chunk.stop - chunk.start):
                 point = self.base.copy()
                 entries = point if flat else point.reshape(-1)
-                for ids, moved in zip(positions, values, strict=True):
-                    entries[ids[k]] = moved[k]
+                for ids, coordinates in zip(positions, values, strict=True):
+                    entries[ids[k]] = coordinates[k]
                 yield point
 
     def perturbed_entries(self, chunk: Chunk) -> tuple[Array, Array]:

@@ -148,6 +148,14 @@ class StandIn:
         """Partition in place, as the method of NumPy's arrays does."""
         self._assign_result("partition", kth, axis, kind)
 
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """Return the entries along an axis that a condition marks."""
+        if self.tracer.closed:
+            return np.compress(condition, self.base, axis)
+        # The function of this name has the array second.
+        args = condition, self.ensure_current(), axis
+        return call(self.tracer, "compress", FUNCTIONS["compress"], args, {})
+
     def _assign_result(self, name: str, *args: Any) -> None:
         """Replace its content by the result of a function of itself."""
         if self.tracer.closed:
@@ -158,7 +166,7 @@ class StandIn:
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         if self.tracer.closed:
-            return self.base.__array__(*args, **kwargs)
+            return np.array(self.ensure_current().base, *args[:1])
         # SciPy's sparse matrices leave a product to the other operand, if that makes an
         # array of one object: they ask for it first.
         caller = sys._getframe(1)
@@ -314,7 +322,7 @@ class Flat:
 
 
 METHODS = frozenset(
-    "all any argmax argmin argpartition argsort astype choose clip compress conj "
+    "all any argmax argmin argpartition argsort astype choose clip conj "
     "conjugate copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
     "ptp put ravel repeat reshape round searchsorted squeeze std sum swapaxes take "
     "trace transpose var view".split()

@@ -97,17 +97,20 @@ class Attempt:
             return only_point(batch) if hasattr(batch, "ndim") else batch
 
         xp, leaves = function.xp, function.leaves
-        if has_hidden_axis(xp):
-            return record(call, xp, leaves, self.copies_constants)
         try:
+            if has_hidden_axis(xp):
+                return record(call, xp, leaves, self.copies_constants)
             recording = record_natively(call, xp, leaves)
+        except NotTraceableError:
+            raise
         except Exception as error:
+            if is_nested():
+                raise
             # The caller's own error, which a plain call raises as well.
             function.at_base()
-            kind = type(error).__name__
             raise NotTraceableError(
-                f"an error in the recording of {xp.__name__} ({kind})",
-                "write it with functions that the library can differentiate",
+                f"an error where x is recorded ({type(error).__name__}: {error})",
+                "write it with functions of the array API standard, or of NumPy",
             ) from error
         if recording is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -168,8 +171,7 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         try:
             recording = attempt.record(function)
         except NotTraceableError as error:
-            reason = f"{error.idiom}{error.place}: {error.remedy}"
-            refused = refused or Refused(reason)
+            refused = refused or Refused(_reason_of(error))
             without.add(attempt.substitutes)
             continue
         evaluations += 1
@@ -178,7 +180,10 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         if memory.find(branch) == attempt and not proves_always:
             return Exact(recording, value, evaluations)
         proof = Proof(function, cotangent_of(value))
-        difference = _disagreement(recording, value, cotangent_of(value), proof)
+        try:
+            difference = _disagreement(recording, value, cotangent_of(value), proof)
+        except NotTraceableError as error:
+            raise Inexact(_reason_of(error)) from None
         evaluations += proof.evaluations
         if difference is None:
             memory.remember(key, attempt)
@@ -188,6 +193,17 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
     assert refused is not None
     memory.remember(key, refused)
     raise Inexact(refused.reason, refused.disagrees)
+
+
+def pull_exactly(recording: Any, cotangent: Array) -> list[Array]:
+    """Go back over a recording; raise `Inexact` where no derivative exists."""
+    try:
+        slopes: list[Array] = recording.pull(cotangent)
+    except NotTraceableError as error:
+        if is_nested():
+            raise
+        raise Inexact(_reason_of(error)) from None
+    return slopes
 
 
 def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
@@ -242,6 +258,10 @@ def _value_of(function: Function, recording: Any) -> Array:
     return value
 
 
+def _reason_of(error: NotTraceableError) -> str:
+    return f"{error.idiom}{error.place}" + (error.remedy and f": {error.remedy}")
+
+
 def _disagreement(
     recording: Any, value: Array, cotangent: Array, proof: Proof
 ) -> Disagreement | None:
@@ -249,6 +269,7 @@ def _disagreement(
     difference = proof.compare_value(value)
     if difference is not None:
         return difference
+    # (The way back may come to a function without a derivative there, and refuse it.)
     with quiet():
         slopes = recording.pull(cotangent)
         difference = proof.compare_slopes(slopes)

@@ -32,7 +32,7 @@ from xgrad._differences import (
     warn_unless_ok,
 )
 from xgrad._evaluation import Execution, Function, agree, bind_function
-from xgrad.diff._exact import Attempt, Exact, record_exactly
+from xgrad.diff._exact import Attempt, Exact, pull_exactly, record_exactly
 from xgrad.diff._proof import Proof
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
 
@@ -68,7 +68,7 @@ def exact_gradient(
     exact = record_exactly(function, cotangent_of)
     value, cotangent = exact.value, cotangent_of(exact.value)
     with quiet():
-        slopes = exact.recording.pull(cotangent)
+        slopes = pull_exactly(exact.recording, cotangent)
         if plan.axis is not None and exact.evaluations > 1:
             _require_independent_rows(function, exact, slopes[0])
         slopes, evaluations, errors = _repair(function, exact, cotangent, slopes)

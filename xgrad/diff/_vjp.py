@@ -22,7 +22,12 @@ from xgrad._arrays import (
     result_dtype,
 )
 from xgrad._evaluation import bind_function, execution_for
-from xgrad.diff._exact import Inexact, not_differentiable, record_exactly
+from xgrad.diff._exact import (
+    Inexact,
+    not_differentiable,
+    pull_exactly,
+    record_exactly,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +61,11 @@ class Pullback:
                 f"{tuple(value.shape)}: give one number for each entry of f(x)"
             )
         with quiet():
-            slopes = self.recording.pull(cast(xp, cotangent, value.dtype))
+            try:
+                cotangent = cast(xp, cotangent, value.dtype)
+                slopes = pull_exactly(self.recording, cotangent)
+            except Inexact as error:
+                raise not_differentiable(error) from None
             pairs = zip(slopes, self.dtypes, strict=True)
             return rebuild(self.x, [cast(xp, g, dtype) for g, dtype in pairs])
 

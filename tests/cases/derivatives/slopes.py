@@ -50,7 +50,7 @@ def second_on_tape(f: Callable[[Any], Any], x: Any, direction: Any) -> Any:
     """Return the gradient of the slope along a direction: one tape within another."""
     outer = Tape(NUMPY, x)
     leaf = outer.leaf(x)
-    inner = Tape(namespace_of(NUMPY), leaf, 1)
+    inner = Tape(namespace_of(NUMPY), leaf, outer)
     y = f(inner.leaf(leaf))
     if not isinstance(y, Taped) or y.at < 0:
         return np.zeros_like(x)

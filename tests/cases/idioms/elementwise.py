@@ -28,6 +28,7 @@ VECTORS = expressions(
         "multiply and add": lambda x: np.add(np.multiply(2, x), C),
         "subtract.outer": lambda x: np.subtract.outer(x, C),
         "imaginary numbers": lambda x: np.abs(np.exp(1j * x) + 1),
+        "a complex number times an entry": lambda x: abs(1j * x[0] + x[1]) ** 2,
         "x + 1j": lambda x: ((x + 1j) ** 2).imag,
         "frexp": lambda x: np.frexp(x)[0],
         "modf": lambda x: np.modf(x)[0] ** 2,

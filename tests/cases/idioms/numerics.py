@@ -136,6 +136,8 @@ SEARCHES = expressions(
         "array_equiv": lambda x: np.array_equiv(x, x[None]) + x**2,
         "choose of x": lambda x: np.choose([1, 0, 1, 2, 0, 1], (x, VALUES, x**2)),
         "choose wrap": lambda x: np.choose([4, 1, 1, -1, 0, 1], (x, x**2), mode="wrap"),
+        "compress by x": lambda x: np.compress(x - x[2], x**2) * VALUES[0],
+        "kron with a number": lambda x: np.kron(x, 2.0) ** 2,
         "extract of constants": lambda x: np.extract([1, 0, 0, 1, 1, 0], x**2),
         "piecewise default": lambda x: np.piecewise(
             x, [x < 0.7, x > 1.2], [0.5, np.square, np.exp]

@@ -111,6 +111,9 @@ SQUARES = expressions(
         "matrix_power": lambda x: np.linalg.matrix_power(x, 3),
         "qr": lambda x: np.abs(np.linalg.qr(x)[1]),
         "cond": np.linalg.cond,
+        "cond of orders": lambda x: np.stack(
+            [np.linalg.cond(x, p) for p in (1, -2, "fro", np.inf)]
+        ),
     },
 )
 IDIOMS = collected(globals())

@@ -74,6 +74,8 @@ POOLS: dict[str, Pool] = {
         lambda: np.array(2),
     ),
     "drop_last": FLAGS,
+    "args": [(), (1,), None, 3, [1.0], "ab"],
+    "has_aux": FLAGS,
     "dtype": fixed(
         *(np.float16, np.float32, np.float64, np.int64, np.complex128, np.bool_),
         *("float64", "float16", "int64", "f4", "bool", "complex64", "object", "O"),

@@ -43,25 +43,13 @@ def _chooser(tracer: Any, values: Any, name: str) -> Any:
     return tracer.known_values(values, idiom, BY_VALUES)
 
 
-def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
-    """Return the entries along an axis that a condition marks."""
-    chosen = np.asarray(_chooser(tracer_of(condition, x), condition, "compress"), bool)
-    return x.tracer.gathered("compress", lambda a: np.compress(chosen, a, axis), x)
-
-
 @handles("compress", out=3)
-def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    """Do so as a function, and as a method of the array."""
-    # The method has the array first, which is the one whose entries are floats.
-    if isinstance(condition, StandIn) and condition.dtype.kind in "fc":
-        condition, a = a, condition
-    require(
-        isinstance(a, StandIn),
-        tracer_of(condition, a),
-        "np.compress of a constant",
-        BY_VALUES,
-    )
-    return compress(condition, a, axis)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """Return the entries along an axis that a condition marks."""
+    tracer = tracer_of(condition, a)
+    chosen = np.asarray(_chooser(tracer, condition, "compress"), bool)
+    require(isinstance(a, StandIn), tracer, "np.compress of a constant", BY_VALUES)
+    return a.tracer.gathered("compress", lambda v: np.compress(chosen, v, axis), a)
 
 
 @handles("extract")

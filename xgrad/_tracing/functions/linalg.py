@@ -17,6 +17,7 @@ from xgrad._tracing.arguments import (
 )
 from xgrad._tracing.functions.elements import conjugate
 from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.norms import norm
 from xgrad._tracing.functions.products import align_axes, matmul
 from xgrad._tracing.functions.rearranging import linalg_diagonal
 from xgrad._tracing.functions.reductions import sum_
@@ -104,6 +105,16 @@ def svd(
         return _stacked("svdvals", x)
     # By keyword in every library: it is the one argument that all of them have.
     return _stacked("svd", x, full_matrices=bool(full_matrices))
+
+
+@handles("linalg.cond")
+def cond(x: StandIn, p: Any = None) -> Any:
+    """Return condition numbers: the norms of matrices times those of their inverses."""
+    if p in (None, 2, -2):
+        values = _stacked("svdvals", x)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    return norm(x, p, (-2, -1)) * norm(_stacked("inv", x), p, (-2, -1))
 
 
 @handles("linalg.solve")

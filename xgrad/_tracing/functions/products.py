@@ -137,6 +137,7 @@ def outer(a: Any, b: Any) -> Any:
 @handles("kron")
 def kron(a: Any, b: Any) -> Any:
     """Return the Kronecker product."""
+    a, b = array_like(a, (a, b)), array_like(b, (a, b))
     ndim = max(a.ndim, b.ndim)
     left = (1,) * (ndim - a.ndim) + tuple(a.shape)
     right = (1,) * (ndim - b.ndim) + tuple(b.shape)

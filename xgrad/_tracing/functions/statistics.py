@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing.arguments import answers_numpy, axes_of, axis_of, require
+from xgrad._tracing.arguments import (
+    answers_numpy,
+    axes_of,
+    axis_of,
+    require,
+    tracer_of,
+)
 from xgrad._tracing.functions.elements import absolute, cast, sqrt
 from xgrad._tracing.functions.joining import stack
 from xgrad._tracing.functions.reductions import count_of, sum_
@@ -100,7 +106,8 @@ def _quantile(
     keepdims: bool = False,
 ) -> Any:
     """Return one quantile over axes, or several of them along new axes in front."""
-    require(isinstance(x, StandIn) and not isinstance(q, StandIn), x, f"{name}(q=)")
+    plain = isinstance(x, StandIn) and not isinstance(q, StandIn)
+    require(plain, tracer_of(x, q), f"{name}(q=)", "give it numbers")
     # Numbers, not arrays: they are part of the key, which is compared.
     shares, options = np.asarray(q, dtype=float), {}
     if method != "linear":
