@@ -7,6 +7,7 @@ import pytest
 from cases.compare import assert_close
 
 from xgrad import metrics, to_numpy
+from xgrad.metrics import _ranking
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 AREAS = {
@@ -113,6 +114,21 @@ def test_rows_that_are_ignored_are_left_out(xp, name, rng):
             **_options(xp, weights),
         )
         assert_close(found, to_numpy(expected), rtol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_kernels_change_nothing_but_the_speed(monkeypatch, seed):
+    scores, t, _ = _case(seed)
+    scores = np.concatenate([scores, scores[:9]]).astype("f4" if seed % 3 else "f8")
+    t = np.concatenate([t, 1 - t[:9]])  # with ties between the classes
+    for name in (*AREAS, *CURVES):
+        fast = getattr(metrics, name)(scores, t)
+        with monkeypatch.context() as patch:
+            patch.setattr(_ranking, "find_kernel", lambda *arguments: None)
+            slow = getattr(metrics, name)(scores, t)
+        pairs = [(fast, slow)] if name in AREAS else zip(fast, slow, strict=True)
+        for left, right in pairs:
+            assert_close(left, right, rtol=1e-6 if seed % 3 else 1e-15)
 
 
 def test_areas_of_one_class_are_undefined(xp):
