@@ -177,3 +177,13 @@ def test_results_have_the_dtype_of_the_scores(xp, rng):
         assert metric(p, t).dtype == xp.float32
     for array in (*metrics.roc_curve(p, t), *metrics.precision_recall_curve(p, t)):
         assert array.dtype == xp.float32
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_rows_without_weight_are_no_points_of_a_curve(xp, name, rng):
+    scores, t, kept = rng.normal(size=20), np.arange(20) % 2, np.arange(20) % 3 > 0
+    weight = xp.asarray(1.0 * kept)
+    found = getattr(metrics, name)(xp.asarray(scores), xp.asarray(t), weight=weight)
+    expected = getattr(metrics, name)(scores[kept], t[kept])
+    for left, right in zip(found, expected, strict=True):
+        assert_close(left, right, rtol=1e-14)

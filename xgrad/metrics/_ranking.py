@@ -330,7 +330,7 @@ def _binary_counts(name: str, rows: ScoredRows, positive: int) -> _Counts:
             f"`{name}(prediction[:, k], target == k)`"
         )
     positive = int(one_of("positive", positive, (0, 1)))
-    return _count(rows, positive, may_wait=True)
+    return _count(rows.with_weight(), positive, may_wait=True)
 
 
 def _count(rows: ScoredRows, label: int, *, may_wait: bool = False) -> _Counts:
