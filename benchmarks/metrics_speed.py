@@ -46,13 +46,19 @@ def bare_bincount(p: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.bincount(t * CLASSES + p, minlength=size).reshape(CLASSES, CLASSES)
 
 
-def classification(rows: int) -> None:
-    """One line for each metric, against scikit-learn and against a bare bincount."""
+Pairs = dict[str, tuple[Callable[[], Any], Callable[[], Any]]]
+
+
+def of_labels(rows: int) -> Pairs:
+    """Metrics of labels: xgrad's call and scikit-learn's."""
     import sklearn.metrics as sk
 
     p, t = labels(rows)
-    known = {"num_classes": CLASSES}
-    pairs = {
+    known: Any = {"num_classes": CLASSES}
+    weight = np.random.default_rng(1).random(rows)
+    hidden = np.where(weight < 0.1, -100, t)
+    kept = hidden >= 0
+    return {
         "accuracy": (
             lambda: metrics.accuracy(p, t, **known),
             lambda: sk.accuracy_score(t, p),
@@ -65,14 +71,86 @@ def classification(rows: int) -> None:
             lambda: metrics.f1(p, t, **known),
             lambda: sk.f1_score(t, p, average="macro"),
         ),
+        "macro F1, weighted rows": (
+            lambda: metrics.f1(p, t, weight=weight, **known),
+            lambda: sk.f1_score(t, p, average="macro", sample_weight=weight),
+        ),
+        "macro F1, a tenth ignored": (
+            lambda: metrics.f1(p, hidden, ignore_index=-100, **known),
+            lambda: sk.f1_score(hidden[kept], p[kept], average="macro"),
+        ),
+        "Jaccard": (
+            lambda: metrics.jaccard(p, t, **known),
+            lambda: sk.jaccard_score(t, p, average="macro"),
+        ),
+        "quadratic kappa": (
+            lambda: metrics.cohen_kappa(p, t, weights="quadratic", **known),
+            lambda: sk.cohen_kappa_score(t, p, weights="quadratic"),
+        ),
+        "report": (
+            lambda: metrics.classification_report(p, t, **known)["accuracy"],
+            lambda: sk.classification_report(t, p, output_dict=True)["accuracy"],
+        ),
     }
+
+
+def of_scores(rows: int) -> Pairs:
+    """Metrics of scores and probabilities of two classes, and of ten."""
+    import sklearn.metrics as sk
+
+    rng = np.random.default_rng(0)
+    p = rng.random(rows)
+    t = (rng.random(rows) < p).astype(np.int64)
+    single = p.astype(np.float32)
+    few = max(rows // CLASSES, 1)
+    many, of_many = rng.dirichlet(np.ones(CLASSES), few), labels(few)[1]
+    return {
+        "ROC AUC": (lambda: metrics.roc_auc(p, t), lambda: sk.roc_auc_score(t, p)),
+        "ROC AUC, float32": (
+            lambda: metrics.roc_auc(single, t),
+            lambda: sk.roc_auc_score(t, single),
+        ),
+        "ROC AUC of 10 classes": (
+            lambda: metrics.roc_auc(many, of_many),
+            lambda: sk.roc_auc_score(of_many, many, multi_class="ovr"),
+        ),
+        "average precision": (
+            lambda: metrics.average_precision(p, t),
+            lambda: sk.average_precision_score(t, p),
+        ),
+        "ROC curve": (
+            lambda: metrics.roc_curve(p, t)[1],
+            lambda: sk.roc_curve(t, p, drop_intermediate=False)[1],
+        ),
+        "precision-recall curve": (
+            lambda: metrics.precision_recall_curve(p, t)[0],
+            lambda: sk.precision_recall_curve(t, p)[0],
+        ),
+        "log loss": (lambda: metrics.log_loss(p, t), lambda: sk.log_loss(t, p)),
+        "log loss of 10 classes": (
+            lambda: metrics.log_loss(many, of_many),
+            lambda: sk.log_loss(of_many, many),
+        ),
+        "Brier score": (
+            lambda: metrics.brier_score(p, t),
+            lambda: sk.brier_score_loss(t, p),
+        ),
+    }
+
+
+def compare(rows: int, pairs: Pairs) -> None:
+    """One line for each metric, against scikit-learn and against a bare bincount."""
+    p, t = labels(rows)
     bare = best(lambda: bare_bincount(p, t))
     for name, (ours, theirs) in pairs.items():
-        np.testing.assert_allclose(ours(), theirs(), rtol=1e-12)
+        np.testing.assert_allclose(
+            ours(), theirs(), rtol=1e-6 if "float32" in name else 1e-12
+        )
         took, peer = best(ours), best(theirs)
+        shown = rows // CLASSES if "10 classes" in name else rows
         print(
-            f"| {name} | {rows:,} | {took * 1e3:.3f} ms | {peer * 1e3:.2f} ms "
-            f"| {peer / took:.0f} | {took / bare:.2f} |"
+            f"| {name} | {shown:,} | {took * 1e3:.3g} ms | {peer * 1e3:.3g} ms "
+            f"| {peer / took:.3g} | {took / bare:.2f} |"
         )
 
 
@@ -142,7 +220,8 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|")
     for rows in arguments.rows:
-        classification(rows)
+        compare(rows, of_labels(rows))
+        compare(rows, of_scores(rows))
     print("\n| R2 of float32 targets around 1e4 | |\n|---|---|")
     squares()
     print("\n| one epoch, batches of 128 of (60000, 784) | time | times as long |")

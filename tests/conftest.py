@@ -15,8 +15,8 @@ from cases.libraries import LIBRARIES, Library
 import xgrad
 from xgrad._evaluation import loop_warning, pace
 
-# Samples for type checkers: one of them is wrong on purpose.
-collect_ignore = ["project/user_code"]
+# Samples for type checkers, one of them wrong on purpose; a plugin for other tests.
+collect_ignore = ["project/user_code", "peers/scikit_learn.py"]
 # Thousands of dots say no more than these, which fit on a line or two.
 TESTS_PER_DOT = 50
 

@@ -158,3 +158,17 @@ def test_pooled_counts_of_some_classes_agree_with_scikit_learn(rows):
     ]:
         expected = theirs(t, p, sample_weight=weight, **options)
         assert_close(ours(p, t, weight=weight, **options), expected, rtol=1e-12)
+
+
+def test_integer_weights_are_counted_as_integers(xp, rows):
+    scores, t, _, _ = rows
+    weight = np.arange(31) % 4
+    arrays = xp.asarray(scores), xp.asarray(t)
+    found = metrics.confusion_matrix(*arrays, weight=xp.asarray(weight))
+    assert found.dtype == xp.int64
+    expected = metrics.confusion_matrix(scores, t, weight=1.0 * weight)
+    np.testing.assert_array_equal(to_numpy(found), expected)
+    mask = metrics.confusion_matrix(*arrays, weight=xp.asarray(weight > 1))
+    kept = weight > 1
+    expected = metrics.confusion_matrix(scores[kept], t[kept])
+    np.testing.assert_array_equal(to_numpy(mask), expected)

@@ -7,6 +7,7 @@ import pytest
 from cases.compare import assert_close
 
 from xgrad import metrics, to_numpy
+from xgrad.metrics import _ranking
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 AREAS = {
@@ -115,6 +116,21 @@ def test_rows_that_are_ignored_are_left_out(xp, name, rng):
         assert_close(found, to_numpy(expected), rtol=1e-14)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_kernels_change_nothing_but_the_speed(monkeypatch, seed):
+    scores, t, _ = _case(seed)
+    scores = np.concatenate([scores, scores[:9]]).astype("f4" if seed % 3 else "f8")
+    t = np.concatenate([t, 1 - t[:9]])  # with ties between the classes
+    for name in (*AREAS, *CURVES):
+        fast = getattr(metrics, name)(scores, t)
+        with monkeypatch.context() as patch:
+            patch.setattr(_ranking, "find_kernel", lambda *arguments: None)
+            slow = getattr(metrics, name)(scores, t)
+        pairs = [(fast, slow)] if name in AREAS else zip(fast, slow, strict=True)
+        for left, right in pairs:
+            assert_close(left, right, rtol=1e-6 if seed % 3 else 1e-15)
+
+
 def test_areas_of_one_class_are_undefined(xp):
     p, t = xp.asarray([0.1, 0.2]), xp.asarray([1, 1])
     assert np.isnan(to_numpy(metrics.roc_auc(p, t)))
@@ -161,3 +177,13 @@ def test_results_have_the_dtype_of_the_scores(xp, rng):
         assert metric(p, t).dtype == xp.float32
     for array in (*metrics.roc_curve(p, t), *metrics.precision_recall_curve(p, t)):
         assert array.dtype == xp.float32
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_rows_without_weight_are_no_points_of_a_curve(xp, name, rng):
+    scores, t, kept = rng.normal(size=20), np.arange(20) % 2, np.arange(20) % 3 > 0
+    weight = xp.asarray(1.0 * kept)
+    found = getattr(metrics, name)(xp.asarray(scores), xp.asarray(t), weight=weight)
+    expected = getattr(metrics, name)(scores[kept], t[kept])
+    for left, right in zip(found, expected, strict=True):
+        assert_close(left, right, rtol=1e-14)

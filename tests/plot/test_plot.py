@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xgrad import check_gradient, check_vjp, plot
+from xgrad import check_gradient, check_vjp, metrics, plot
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
 matplotlib.use("Agg")
@@ -438,3 +438,67 @@ def test_the_axis_on_the_right_can_be_chosen(names, right, expected):
 def test_mistakes_are_named(draw, error, message):
     with pytest.raises(error, match=message):
         draw()
+
+
+# Classes
+
+
+def test_a_confusion_matrix_shows_counts_in_letters_that_can_be_read():
+    counts = np.array([[90, 10, 0], [5, 5, 0], [0, 0, 0]])
+    ax = plot.confusion(counts, names=["cat", "horse", "dog"])
+    assert [text.get_text() for text in ax.texts] == [str(n) for n in counts.flat]
+    colors = [text.get_color() for text in ax.texts]
+    assert colors == ["white"] + 8 * ["black"]
+    assert [label.get_text() for label in ax.get_yticklabels()][1] == "horse"
+    (image,) = ax.images
+    np.testing.assert_allclose(image.get_array()[0], [0.9, 0.1, 0])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
+
+
+def test_weights_are_shown_in_two_digits_and_many_classes_in_colours_alone():
+    ax = plot.confusion(np.array([[0.125, 2.0], [30.25, 1.0]]))
+    assert [text.get_text() for text in ax.texts] == ["0.12", "2", "30", "1"]
+    assert not plot.confusion(np.eye(21)).texts
+
+
+def test_curves_of_several_classes_tell_their_areas(rng):
+    t = rng.integers(0, 3, 200)
+    scores = rng.normal(size=(200, 3)) + np.eye(3)[t]
+    ax = plot.roc(scores, t, names=["a", "b", "c"])
+    areas = metrics.roc_auc(scores, t, average=None)
+    expected = [f"{n}, area {v:.3f}" for n, v in zip("abc", areas, strict=True)]
+    assert _labels(ax) == [*expected, "no information"]
+    for k, line in enumerate(ax.lines[:3]):
+        curve = metrics.roc_curve(scores[:, k], t == k)
+        np.testing.assert_array_equal(line.get_xdata(), curve.false_positive_rate)
+        np.testing.assert_array_equal(line.get_ydata(), curve.true_positive_rate)
+    assert len({line.get_linestyle() for line in ax.lines[:3]}) == 3
+
+
+def test_a_long_curve_is_drawn_by_as_many_points_as_can_be_seen(rng):
+    t = rng.integers(0, 2, 100_000)
+    scores = rng.normal(size=100_000) + t
+    line = plot.roc(scores, t).lines[0]
+    x, y = line.get_xdata(), line.get_ydata()
+    assert len(x) <= 2002
+    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
+    curve = metrics.roc_curve(scores, t)
+    exact = np.interp(x, curve.false_positive_rate, curve.true_positive_rate)
+    np.testing.assert_allclose(exact, y, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: plot.confusion(np.ones((2, 3))), ValueError, r"must be \(C, C\)"),
+        (lambda: plot.confusion(-np.eye(2)), ValueError, "not negative"),
+        (lambda: plot.confusion(np.eye(2) > 0), TypeError, "must hold numbers"),
+        (lambda: plot.confusion(np.eye(2), names="abc"), ValueError, "2 names"),
+        (lambda: plot.confusion(np.eye(2), names=2), TypeError, "2 names"),
+        (lambda: plot.roc(np.eye(3), np.arange(3), names="ab"), ValueError, "3 names"),
+        (lambda: plot.roc(np.ones(2), np.array([0, 2])), ValueError, r"\[0, 2\)"),
+    ],
+)
+def test_pictures_of_classes_say_what_is_wrong(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -46,6 +46,7 @@ ALLOWED = {
     ("check", "diff"),
     ("plot", "diff"),
     ("plot", "check"),
+    ("plot", "metrics"),
 }
 
 

@@ -14,7 +14,7 @@ from xgrad._kernels.numpy_errors import (
     mean_squared_error,
 )
 from xgrad._kernels.numpy_memory import Array
-from xgrad._kernels.numpy_ranks import sort_groups
+from xgrad._kernels.numpy_ranks import rank_positives, sort_groups
 from xgrad._kernels.numpy_rows import FLOATS, cross_entropy, softmax_cross_entropy
 from xgrad._rules import all_in_range
 
@@ -23,8 +23,8 @@ def find(name: str, dtype: Any) -> Callable[..., Any] | None:
     """Return the kernel of this name, or None if it does not take this dtype."""
     if name == "perturbed_points":
         return perturbed_points
-    if name == "sort_groups":
-        return sort_groups
+    if name in OF_SCORES:
+        return OF_SCORES[name]
     if name in OF_LABELS:
         return OF_LABELS[name] if dtype.kind in "iu" else None
     return OF_FLOATS.get(name) if dtype in FLOATS else None
@@ -94,6 +94,10 @@ OF_FLOATS: dict[str, Callable[..., Any]] = {
     "half_squared_error": half_squared_error,
     "mean_squared_error": mean_squared_error,
     "mean_absolute_error": mean_absolute_error,
+}
+OF_SCORES: dict[str, Callable[..., Any]] = {
+    "rank_positives": rank_positives,
+    "sort_groups": sort_groups,
 }
 OF_LABELS: dict[str, Callable[..., Any]] = {
     "matches": matches,

@@ -126,16 +126,18 @@ def one_hot_labels(xp: Any, name: str, rows: Array) -> tuple[Array, ValueCheck]:
 
 
 def as_weight(xp: Any, weight: Array, target: Array) -> Array:
-    """Return the weights of the rows as floats; raise unless there is one for each."""
+    """Return the weights of the rows; raise unless there is a number for each.
+
+    Their kind is told from no rows, which costs no conversion: they are cast once, to
+    the dtype of the sums.
+    """
     if tuple(weight.shape) != tuple(target.shape[:1]):
         raise ValueError(
             f"`weight` has shape {tuple(weight.shape)}, but must have one entry "
             f"for each row, {tuple(target.shape[:1])}"
         )
-    # Floats are cast once, to the dtype of the sums.
-    if is_floating(xp, weight):
-        return weight
-    return as_real(xp, "weight", weight, default_dtype(xp, "real floating", weight))
+    as_real(xp, "weight", weight[:0], default_dtype(xp, "real floating", weight))
+    return weight
 
 
 def weight_checks(

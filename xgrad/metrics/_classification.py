@@ -128,8 +128,8 @@ def confusion_matrix(
     Returns
     -------
     array, shape (C, C)
-        int64 counts; floats with ``weight`` (float64 where the device has it) or with
-        ``normalize``.
+        int64 counts, also of integer weights; floats with other weights (float64 where
+        the device has it) or with ``normalize``.
 
     Examples
     --------

@@ -95,10 +95,15 @@ class LabelledRows:
         """Whether rows have weights."""
         return "weight" in self.arrays
 
+    @property
+    def has_counts(self) -> bool:
+        """Whether sums over rows are integers: there are no weights, or these are."""
+        return not self.is_weighted or not is_floating(self.xp, self.arrays["weight"])
+
     def confusion_matrix(self, starts: BlockStarts = NO_STARTS) -> Array:
         """Count the rows of each true class (row) and label (column), ``(C, C)``.
 
-        Counts are integers, or floats with weights.
+        Counts are integers, or floats if the weights are.
         """
         if self.num_classes > MAX_CLASSES:
             raise ValueError(
@@ -110,7 +115,7 @@ class LabelledRows:
             return self._sum_over_blocks(
                 LabelledRows.confusion_matrix,
                 shape=(self.num_classes, self.num_classes),
-                dtype=self.sum_dtype if self.is_weighted else self.xp.int64,
+                dtype=self.xp.int64 if self.has_counts else self.sum_dtype,
             )
         counts = self._call_kernel("confusion_counts")
         if counts is not None:
@@ -124,7 +129,7 @@ class LabelledRows:
             labels.weight,
             labels.ignored,
         )
-        return counts if self.is_weighted else as_index(self.xp, counts)
+        return as_index(self.xp, counts) if self.has_counts else counts
 
     def correct_and_wrong(
         self, k: int | None = None, starts: BlockStarts = NO_STARTS
@@ -232,7 +237,7 @@ class LabelledRows:
         prediction, of_prediction = self._predicted(ignored, keep_scores)
         checks += of_prediction
         if weight is not None:
-            weight = cast(xp, weight, self.sum_dtype)
+            weight = xp.astype(weight, self.sum_dtype, copy=False)
             if ignored is not None:
                 weight = xp.where(ignored, 0.0, weight)
             checks += weight_checks(xp, weight, must_count=must_count)

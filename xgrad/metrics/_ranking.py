@@ -249,30 +249,67 @@ def _average(
                 raise ValueError(
                     "`labels` is for more than two classes: take `positive`"
                 )
-            return area(xp, _count(rows, positive), fill)
+            return area(rows, positive, fill)
         classes = list(range(rows.num_classes)) if classes is None else classes
-        counts = [_count(rows, label) for label in classes]
-        areas = xp.stack([area(xp, count, fill) for count in counts])
+        areas = xp.stack([area(rows, label, fill) for label in classes])
         if average is None:
             return areas
-        support = xp.stack([count.tp[0] for count in counts])
-        weights = support if average == "weighted" else None
-        return _confusion.mean_over_classes(xp, areas, weights, fill)
+        support = None
+        if average == "weighted":
+            support = xp.stack([_support(rows, label) for label in classes])
+        return _confusion.mean_over_classes(xp, areas, support, fill)
 
 
-def _roc_area(xp: Any, counts: _Counts, fill: float) -> Array:
+def _support(rows: ScoredRows, label: int) -> Array:
+    """Return the number of rows of a class, or their weight, 0-d."""
+    xp, is_positive = rows.xp, rows.target == label
+    if rows.weight is None:
+        return cast(xp, xp.sum(as_index(xp, is_positive)), rows.sum_dtype)
+    return xp.sum(xp.where(is_positive, rows.weight, 0.0))
+
+
+def _roc_area(rows: ScoredRows, label: int, fill: float) -> Array:
     """Return the area under rates of true positives over those of false ones."""
-    tp, fp = counts.tp, counts.fp
-    steps = fp[:-1] - fp[1:]
+    xp, ranks = rows.xp, _ranks(rows, label)
+    if ranks is not None:
+        wins = int(ranks.below.sum()) + int(ranks.not_above.sum())
+        pairs = 2 * len(ranks.below) * ranks.negatives
+        return xp.asarray(wins / pairs if pairs else fill, dtype=rows.sum_dtype)
+    tp, fp, _ = _count(rows, label)
     heights = _confusion.divide(xp, tp, tp[:1], math.nan)
-    return _mean_height(xp, (heights[:-1] + heights[1:]) / 2, steps, fill)
+    return _mean_height(xp, (heights[:-1] + heights[1:]) / 2, fp[:-1] - fp[1:], fill)
 
 
-def _precision_area(xp: Any, counts: _Counts, fill: float) -> Array:
+def _precision_area(rows: ScoredRows, label: int, fill: float) -> Array:
     """Return the sum of the precisions times the steps of the recall."""
-    tp, fp = counts.tp, counts.fp
+    xp, ranks = rows.xp, _ranks(rows, label)
+    if ranks is not None:
+        tp, fp = len(ranks.first) - ranks.first, ranks.negatives - ranks.below
+        return xp.mean(tp / (tp + fp)) if len(tp) else xp.asarray(fill)
+    tp, fp, _ = _count(rows, label)
     precision = _confusion.share(xp, tp, fp, 0.0)
     return _mean_height(xp, precision[:-1], tp[:-1] - tp[1:], fill)
+
+
+class _Ranks(NamedTuple):
+    """Numbers of rows below each row of a class, in rising order of its scores."""
+
+    first: Array  # rows of the class with a smaller score
+    below: Array  # others with a smaller score
+    not_above: Array  # others without a larger score
+    negatives: int  # others
+
+
+def _ranks(rows: ScoredRows, label: int) -> _Ranks | None:
+    """Return the ranks of a class from the kernel; None if there is none."""
+    if rows.weight is not None:
+        return None
+    scores, is_positive = rows.scores_of(label), rows.target == label
+    kernel = find_kernel("rank_positives", rows.xp, scores.dtype)
+    if kernel is None:
+        return None
+    first, below, not_above = kernel(scores, is_positive)
+    return _Ranks(first, below, not_above, len(scores) - len(first))
 
 
 def _mean_height(xp: Any, heights: Array, steps: Array, fill: float) -> Array:
@@ -293,7 +330,7 @@ def _binary_counts(name: str, rows: ScoredRows, positive: int) -> _Counts:
             f"`{name}(prediction[:, k], target == k)`"
         )
     positive = int(one_of("positive", positive, (0, 1)))
-    return _count(rows, positive, may_wait=True)
+    return _count(rows.with_weight(), positive, may_wait=True)
 
 
 def _count(rows: ScoredRows, label: int, *, may_wait: bool = False) -> _Counts:
@@ -313,12 +350,15 @@ def _count(rows: ScoredRows, label: int, *, may_wait: bool = False) -> _Counts:
         values = xp.take(_as_floats(xp, scores, rows.sum_dtype), order)
         weight = None if rows.weight is None else xp.take(rows.weight, order)
     first = _first_of_equal(xp, keys, may_wait=may_wait or is_numpy(xp))
-    tp, fp = (
-        _sums_from(xp, group, weight, rows.sum_dtype, first)
-        for group in (is_positive, ~is_positive)
-    )
+    if weight is None:
+        tp, fp = _numbers_from(xp, is_positive, first)
+    else:
+        tp = _sums_from(xp, xp.where(is_positive, weight, 0.0), first)
+        fp = _sums_from(xp, xp.where(is_positive, 0.0, weight), first)
     thresholds = xp.take(_as_floats(xp, values, rows.sum_dtype), first)
-    return _Counts(tp, fp, thresholds)
+    return _Counts(
+        cast(xp, tp, rows.sum_dtype), cast(xp, fp, rows.sum_dtype), thresholds
+    )
 
 
 def _as_floats(xp: Any, scores: Array, dtype: Any) -> Array:
@@ -350,12 +390,18 @@ def _first_of_equal(xp: Any, ranked: Array, *, may_wait: bool) -> Array:
     return xp.nonzero(xp.concat([is_first[:1], ranked[1:] != ranked[:-1]]))[0]
 
 
-def _sums_from(
-    xp: Any, group: Array, weight: Array | None, dtype: Any, first: Array
-) -> Array:
-    """Return the weights of a group from each index in ``first`` on, and a last 0."""
-    # Without weights they are counted, which integers do exactly and faster.
-    terms = as_index(xp, group) if weight is None else xp.where(group, weight, 0.0)
+def _numbers_from(xp: Any, is_positive: Array, first: Array) -> tuple[Array, Array]:
+    """Return how many rows of both groups there are from each index on, and last 0."""
+    before = xp.cumulative_sum(as_index(xp, is_positive), include_initial=True)
+    begin = xp.concat(
+        [as_index(xp, first), xp.full_like(before[:1], is_positive.shape[0])]
+    )
+    positives = before[-1] - xp.take(before, begin)
+    return positives, is_positive.shape[0] - begin - positives
+
+
+def _sums_from(xp: Any, weights: Array, first: Array) -> Array:
+    """Return the sum of the weights from each index on, and a last 0."""
     # From the end, so that no large sums are subtracted.
-    sums = xp.flip(xp.cumulative_sum(xp.flip(terms), include_initial=True))
-    return cast(xp, xp.concat([xp.take(sums, first), sums[-1:]]), dtype)
+    sums = xp.flip(xp.cumulative_sum(xp.flip(weights), include_initial=True))
+    return xp.concat([xp.take(sums, first), sums[-1:]])

@@ -11,7 +11,6 @@ from xgrad._arrays import (
     BlockStarts,
     as_float,
     as_index,
-    cast,
     common_namespace,
     drop_none,
     integer,
@@ -61,6 +60,21 @@ class ScoredRows:
         """Number of classes: that of the columns, or 2."""
         return int(self.scores.shape[1]) if self.scores.ndim == 2 else 2
 
+    def with_weight(self) -> ScoredRows:
+        """Return the rows whose weight is not 0."""
+        return self if self.weight is None else self.take(self.weight != 0)
+
+    def take(self, mask: Array) -> ScoredRows:
+        """Return the rows where a mask is true."""
+        xp, weight = self.xp, self.weight
+        (index,) = xp.nonzero(mask)
+        return replace(
+            self,
+            scores=xp.take(self.scores, index, axis=0),
+            target=xp.take(self.target, index),
+            weight=None if weight is None else xp.take(weight, index),
+        )
+
     def scores_of(self, label: int) -> Array:
         """Return the scores of a class, ``(N,)``; those of one column are of both."""
         return self.scores if self.scores.ndim == 1 else self.scores[:, label]
@@ -107,17 +121,13 @@ def as_scored_rows(
         checks += _probability_checks(xp, scores, prediction, ignored)
     wide = wide_dtype(xp, target, as_float(xp, "prediction", scores[:0, ...]).dtype)
     if weight is not None:
-        weight = cast(xp, as_weight(xp, weight, target), wide)
+        weight = xp.astype(as_weight(xp, weight, target), wide, copy=False)
         if ignored is not None:
             weight = xp.where(ignored, 0.0, weight)
         checks += weight_checks(xp, weight)
     enforce(xp, checks, starts)
-    target = as_index(xp, target)
-    if ignored is not None:
-        (counted,) = xp.nonzero(~ignored)
-        scores, target = xp.take(scores, counted, axis=0), xp.take(target, counted)
-        weight = None if weight is None else xp.take(weight, counted)
-    return ScoredRows(xp, scores, target, weight, wide)
+    rows = ScoredRows(xp, scores, as_index(xp, target), weight, wide)
+    return rows if ignored is None else rows.take(~ignored)
 
 
 def _probability_checks(
