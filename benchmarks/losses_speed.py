@@ -2,6 +2,8 @@
 
     python -m benchmarks.losses_speed                    # one thread for everybody
     python -m benchmarks.losses_speed --threads 2
+    python -m benchmarks.losses_speed --avx2          # nobody uses AVX-512
+    python -m benchmarks.losses_speed --processor-time  # on a machine that others use
     python -m benchmarks.losses_speed --backend cupy  # device times, by CUDA events
     python -m benchmarks.losses_speed --quick         # tiny sizes, to see that it runs
 
@@ -9,8 +11,8 @@ Prints Markdown tables. Calls run in turn in one process and a time is the media
 rounds; every side returns new arrays. Labels are int64, and xgrad checks them. "Of the
 floor" is the time over that of moving the bytes which must be read and written, at the
 speed of a large copy in the same run; "of exp" that over a bare `exp` of the entries,
-in place. PyTorch runs with THP_MEM_ALLOC_ENABLE=1. Peers that are not installed are
-left out.
+in place. "NumPy alone" is xgrad without numba, if that is there. PyTorch runs with
+THP_MEM_ALLOC_ENABLE=1. Peers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ import argparse
 import importlib
 import platform
 import sys
+import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.timing import DeviceTimer, Timer, duration, pin, table
+from benchmarks.timing import DeviceTimer, Timer, duration, pin, table, without_avx512
 
 Call = Callable[[], Any]
 METHODS = {"value": "__call__", "value and gradient": "value_and_grad"}
@@ -70,6 +74,7 @@ class Peers:
             "softmax_cross_entropy": torch.nn.functional.cross_entropy,
             "mean_squared_error": torch.nn.functional.mse_loss,
             "mean_absolute_error": torch.nn.functional.l1_loss,
+            "huber": torch.nn.functional.huber_loss,
         }[name]
         convert = torch.from_dlpack if self.gpu else torch.tensor
         p, t = map(convert, arrays)
@@ -89,6 +94,7 @@ class Peers:
             "softmax_cross_entropy": optax.softmax_cross_entropy_with_integer_labels,
             "mean_squared_error": optax.squared_error,
             "mean_absolute_error": lambda p, t: abs(p - t),
+            "huber": optax.huber_loss,
         }[name]
 
         def mean(p: Any, t: Any) -> Any:
@@ -97,6 +103,25 @@ class Peers:
         jitted = jax.jit(jax.value_and_grad(mean) if slope else mean)
         p, t = map(jax.numpy.asarray, arrays)
         return lambda: jax.block_until_ready(jitted(p, t))
+
+
+def uncompiled(call: Call) -> Call:
+    """The same call without compiled kernels."""
+    from xgrad._kernels import numba_calls
+
+    limits = ("LEAST", "LEAST_TO_COMPILE")
+
+    def without() -> Any:
+        before = [getattr(numba_calls, limit) for limit in limits]
+        for limit in limits:
+            setattr(numba_calls, limit, sys.maxsize)
+        try:
+            return call()
+        finally:
+            for limit, value in zip(limits, before, strict=True):
+                setattr(numba_calls, limit, value)
+
+    return without
 
 
 def _installed(name: str) -> Any:
@@ -132,7 +157,14 @@ def by_hand(xp: Any, name: str, arrays: tuple[Any, Any], slope: bool) -> Call:
         loss = xp.abs(error).mean()
         return (loss, xp.sign(error) / error.size) if slope else loss
 
+    def huber() -> Any:
+        error = p - t
+        inner = xp.clip(error, -1, 1)
+        loss = (inner * (error - inner / 2)).mean()
+        return (loss, inner / error.size) if slope else loss
+
     calls: dict[str, Call] = {
+        "huber": huber,
         "softmax_cross_entropy": softmax_cross_entropy,
         "mean_squared_error": mean_squared_error,
         "mean_absolute_error": mean_absolute_error,
@@ -147,15 +179,19 @@ class Speed:
         import numpy as np
 
         import xgrad
+        from xgrad._kernels import why_not_compiled
 
+        clock = time.process_time if options.processor_time else time.perf_counter
+        self.host_timer = Timer(options.rounds, clock=clock)
         self.gpu = options.backend == "cupy"
         self.namespace = xgrad.namespace(options.backend)
         self.xp = importlib.import_module(options.backend)
-        self.timer = DeviceTimer() if self.gpu else Timer()
+        self.timer = DeviceTimer() if self.gpu else self.host_timer
         self.peers = Peers(self.gpu, options.threads)
         self.rng = np.random.default_rng(0)
         self.quick = options.quick
         self.bandwidth = self._bandwidth()
+        self.compiled = not self.gpu and not why_not_compiled()
 
     def _bandwidth(self) -> float:
         """Bytes a second that a large copy reads and writes."""
@@ -181,6 +217,7 @@ class Speed:
             ("softmax_cross_entropy", wide, ["float32", *halves]),
             ("mean_squared_error", (rows, 10), ["float32", "float64"]),
             ("mean_absolute_error", (rows, 10), ["float32", "float64"]),
+            ("huber", (rows, 10), ["float32", "float64"]),
         ]
         lines = []
         names: list[str] = []
@@ -212,6 +249,8 @@ class Speed:
             "by hand": by_hand(self.xp, loss.__name__, arrays, slope),
         }
         peers = self.peers.calls(loss.__name__, arrays, slope)
+        if self.compiled:
+            peers = {"NumPy alone": uncompiled(lambda: call(p, t)), **peers}
         times = self.timer.medians(calls | peers)
         own = times["xgrad"]
         floor = (p.nbytes * (1 + slope) + t.nbytes) / self.bandwidth
@@ -253,7 +292,12 @@ class Speed:
         def square(v: Any) -> Any:
             return (v**2).sum()
 
+        many = self.numbers((100, 10), "float32")
+        labels = xp.asarray(self.rng.integers(0, 10, 100))
         calls: dict[str, Call] = {
+            "softmax_cross_entropy of (100, 10), with gradient": lambda: (
+                losses.softmax_cross_entropy.value_and_grad(many, labels)
+            ),
             "mean_squared_error": lambda: losses.mean_squared_error(p, t),
             "mean_absolute_error": lambda: losses.mean_absolute_error(p, t),
             "huber": lambda: losses.huber(p, t),
@@ -268,9 +312,9 @@ class Speed:
             "one call of (v**2).sum()": lambda: square(x),
             "((p - t) ** 2).mean()": lambda: ((p - t) ** 2).mean(),
         }
-        times = Timer().medians(calls)
+        times = self.host_timer.medians(calls)
         lines = [[name, duration(seconds)] for name, seconds in times.items()]
-        print(table(["ten numbers", "a call"], lines) + "\n")
+        print(table(["ten numbers, and a hundred rows", "a call"], lines) + "\n")
 
     def gradients(self) -> None:
         """Numerical gradients, until the host has them."""
@@ -313,6 +357,8 @@ class Speed:
         import numpy as np
 
         parts = [f"Python {platform.python_version()}", f"numpy {np.__version__}"]
+        if self.compiled:
+            parts.append(f"numba {version('numba')}")
         if self.gpu:
             cupy = self.xp
             name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
@@ -327,7 +373,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--backend", choices=["numpy", "cupy"], default="numpy")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--avx2", action="store_true")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--processor-time", action="store_true")
     options = parser.parse_args(arguments)
+    if options.avx2:
+        without_avx512()
     if options.backend == "numpy" and "numpy" not in sys.modules:
         pin(options.threads)
     speed = Speed(options)

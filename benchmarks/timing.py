@@ -17,16 +17,30 @@ def pin(threads: int) -> None:
     """Let everybody have so many threads; only before NumPy is imported."""
     if "numpy" in sys.modules:
         raise RuntimeError("NumPy has been imported: its threads are started already")
-    for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM"):
+    for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMBA"):
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
     # Without it most of the time of PyTorch's large results is that of page faults.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if threads == 1:
-        os.environ["XLA_FLAGS"] = (
-            "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        )
+        _add_flags("--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def without_avx512() -> None:
+    """Let no library use AVX-512, as on most laptops; only before they are imported."""
+    os.environ |= {
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    }
+    _add_flags("--xla_cpu_max_isa=AVX2")
+
+
+def _add_flags(flags: str) -> None:
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,8 @@ class Timer:
     rounds: int = 15
     least: float = 4e-3
     most: float = 20.0  # for all rounds of one call
+    # Or `time.process_time`, on a machine that others use: the time of all threads.
+    clock: Callable[[], float] = time.perf_counter
 
     def medians(self, calls: Calls) -> dict[str, float]:
         """The median time of each call."""
@@ -56,10 +72,10 @@ class Timer:
         return {name: statistics.median(times) for name, times in found.items()}
 
     def _time(self, call: Callable[[], Any], count: int) -> float:
-        started = time.perf_counter()
+        started = self.clock()
         for _ in range(count):
             call()
-        return time.perf_counter() - started
+        return self.clock() - started
 
 
 @dataclass(frozen=True)

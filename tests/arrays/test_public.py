@@ -200,6 +200,7 @@ def numbers():
     states = (
         metrics.Classification(2).update(P, LABELS),
         metrics.Regression().update(X, X + 1),
+        metrics.Probabilities().update(P, LABELS),
         metrics.Mean().update(X),
     )
     for state in states:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,8 +142,9 @@ def test_functions_of_extreme_size_make_no_noise(rng, scale, n):
 def test_a_stationary_point_passes(rng):
     A, x = rng.normal(size=(20, 10)), rng.normal(size=10)
     b = A @ x
+    x = np.nextafter(x, np.inf)
     f, grad = lambda x: np.sum((A @ x - b) ** 2) / 2, lambda x: A.T @ (A @ x - b)
-    assert np.max(np.abs(grad(x))) < 1e-12
+    assert 0 < np.max(np.abs(grad(x))) < 1e-12
     assert check_gradient(f, grad, x).verdict == "pass"
 
 
@@ -158,7 +160,8 @@ def test_entries_that_do_not_matter_have_slope_zero(rng):
 
 def test_a_constant_has_gradient_zero():
     constant = lambda x: np.sum(0 * x) + 3  # noqa: E731
-    assert check_gradient(constant, np.zeros(3), np.ones(3)).verdict == "pass"
+    # Ten times this gradient is 0 as well, so that no error can be told.
+    assert check_gradient(constant, np.zeros(3), np.ones(3)).verdict == "inconclusive"
     assert check_gradient(constant, np.ones(3), np.ones(3)).verdict == "fail"
 
 
@@ -199,8 +202,9 @@ def test_close_to_a_corner_there_is_none(rng):
 def _groups(*outcomes):
     """Arrays with these outcomes of their slopes, one after the other."""
     nothing = np.zeros(0)
+    slopes = SimpleNamespace(analytic=np.ones(1))
     return [
-        JudgedSlopes(leaf, None, Verdicts(np.array(codes), nothing, nothing), nothing)
+        JudgedSlopes(leaf, slopes, Verdicts(np.array(codes), nothing, nothing), nothing)
         for leaf, codes in enumerate(outcomes)
     ]
 

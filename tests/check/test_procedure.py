@@ -275,3 +275,19 @@ def test_an_exception_says_where_f_was_evaluated():
     with pytest.raises(RuntimeError, match="too large") as caught:
         check_gradient(f, np.ones(2), X, vectorized=False)
     assert "xgrad was evaluating `f`" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("factor", [0.1, 1.0, 10.0])
+def test_a_factor_cannot_be_seen_where_all_slopes_are_zero(factor):
+    def f(w):
+        return np.sum(w**2)
+
+    report = check_gradient(f, lambda w: factor * 2 * w, np.zeros((3, 2)))
+    assert report.verdict == "inconclusive"
+    assert "all slopes are 0" in report.hint
+    assert "check at random values" in report.hint
+    # One entry is enough to tell.
+    x = np.zeros((3, 2))
+    x[1, 1] = 1.0
+    verdict = check_gradient(f, lambda w: factor * 2 * w, x).verdict
+    assert verdict == ("pass" if factor == 1 else "fail")

@@ -17,6 +17,7 @@ def module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     least = 1 if name == "numba" else sys.maxsize
     for limit in ("LEAST", "LEAST_BESIDE_FEW_STEPS", "LEAST_TO_COMPILE"):
         monkeypatch.setattr(numba_calls, limit, least)
+    monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(0))
     return name
 
 

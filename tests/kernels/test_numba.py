@@ -29,6 +29,7 @@ def always(monkeypatch):
     """Let compiled kernels alone answer, for arrays of any size; count the answers."""
     for limit in ("LEAST_BESIDE_FEW_STEPS", "LEAST_TO_COMPILE"):
         monkeypatch.setattr(numba_calls, limit, 1)
+    monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(0))
     spy = Spy(find_in("numba"))
     replace_lookup(monkeypatch, spy)
     return spy
@@ -391,6 +392,18 @@ def test_a_numba_that_cannot_be_imported_is_none():
     )
 
 
+@installed
+def test_nothing_is_compiled_where_numba_is_told_so():
+    code = (
+        "import numpy as np, xgrad\n"
+        "from xgrad._kernels import lookup\n"
+        "x = np.ones((20_000, 10))\n"
+        "print(xgrad.losses.mean_squared_error(x, x), lookup.why_not_compiled())"
+    )
+    answer = run(code, XGRAD_KERNELS="1", NUMBA_DISABLE_JIT="1")
+    assert answer == "0.0 NUMBA_DISABLE_JIT is set"
+
+
 def test_without_numba_there_are_none(monkeypatch):
     monkeypatch.setattr(kernels, "is_numba_installed", lambda: False)
     assert kernels.find("huber", np.dtype("float64")) is None
@@ -409,6 +422,28 @@ def test_arrays_are_large_enough_or_a_kernel_is_ready(monkeypatch):
     assert numba_calls.is_worth_it(1, ("k",))
     assert not numba_calls.is_worth_it(100, ("k",), few_steps=True)
     assert not numba_calls.is_worth_it(0, ("k",))
+
+
+@installed
+@pytest.mark.parametrize("fast", [True, False])
+def test_numpy_takes_the_rows_that_it_is_faster_at(rng, always, monkeypatch, fast):
+    monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(17, 512))
+    monkeypatch.setattr(numba_calls, "numpy_has_avx512", lambda: fast)
+    x, y = rng.normal(size=(20, 40)), rng.integers(0, 40, 20)
+    compare(losses.softmax_cross_entropy, x, y)
+    assert always.answered == (0 if fast else 1)
+    compare(losses.softmax_cross_entropy, x, y, weight=rng.random(20))
+    assert always.answered == (1 if fast else 2)
+
+
+@pytest.mark.parametrize(
+    ("features", "fast"),
+    [(["X86_V3", "X86_V4"], True), (["AVX512_SKX"], True), (["X86_V3"], False)],
+)
+def test_numpy_tells_whether_it_has_avx512(monkeypatch, features, fast):
+    config = {"SIMD Extensions": {"found": features}}
+    monkeypatch.setattr(np, "show_config", lambda mode: config)
+    assert numba_calls.numpy_has_avx512.__wrapped__() is fast
 
 
 @installed

@@ -187,3 +187,22 @@ def test_rows_without_weight_are_no_points_of_a_curve(xp, name, rng):
     expected = getattr(metrics, name)(scores[kept], t[kept])
     for left, right in zip(found, expected, strict=True):
         assert_close(left, right, rtol=1e-14)
+
+
+def test_sums_that_are_rounded_apart_keep_the_range(monkeypatch, rng):
+    """Those that a device takes in parallel need not rise from row to row."""
+    exact = _ranking._sums_from
+
+    def rounded(xp, weights, first):
+        sums = exact(xp, weights, first)
+        return sums * (1 + 1e-15 * rng.choice([-1, 0, 1], sums.shape))
+
+    monkeypatch.setattr(_ranking, "_sums_from", rounded)
+    for _ in range(50):
+        t, weight = np.arange(20) % 2, rng.random(20)
+        for scores in (1.0 * t, 1.0 - t, rng.random(20)):
+            for name in AREAS:
+                assert 0 <= getattr(metrics, name)(scores, t, weight=weight) <= 1
+            curve = metrics.roc_curve(scores, t, weight=weight)
+            for rates in (curve[:2], metrics.precision_recall_curve(scores, t)[:2]):
+                assert 0 <= np.min(rates) <= np.max(rates) <= 1

@@ -203,7 +203,21 @@ def floating_dtype(xp: Any, dtype: Any) -> Any:
         raise TypeError(
             f"`dtype` must be a real floating dtype such as `xp.float64`; got {dtype!r}"
         )
+    _require_width(xp, resolved)
     return resolved
+
+
+def _require_width(xp: Any, dtype: Any) -> None:
+    """Raise for 64 bits in JAX, if it has them switched off and would take 32."""
+    if not is_jax(xp):
+        return
+    import jax
+
+    if float_info(xp, dtype).size > 4 and not jax.config.jax_enable_x64:
+        raise ValueError(
+            f"`dtype` is {np.dtype(dtype)}, which JAX has switched off: call "
+            '`jax.config.update("jax_enable_x64", True)` before you make arrays'
+        )
 
 
 def result_dtype(xp: Any, x: Array, requested: Any) -> Any:

@@ -12,6 +12,7 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     floating_dtype,
+    is_torch,
     leaves,
     quiet,
     rebuild,
@@ -42,6 +43,9 @@ def bind_function(
     if not named_leaves:
         raise ValueError("`x` holds no array: there is nothing to differentiate by")
     xp = common_namespace(**dict(named_leaves))
+    if is_torch(xp):
+        # Parameters of a model record every operation, for slopes of PyTorch's own.
+        named_leaves = [(name, leaf.detach()) for name, leaf in named_leaves]
     floats = [as_float(xp, name, leaf) for name, leaf in named_leaves]
     if dtype is not None:
         dtype = floating_dtype(xp, dtype)

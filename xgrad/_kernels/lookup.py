@@ -86,7 +86,7 @@ def why_not_compiled() -> str:
     if not is_numba_installed():
         return "numba is not installed; `pip install 'xgrad[fast]'`"
     try:
-        importlib.import_module("numba")
+        numba = importlib.import_module("numba")
     except Exception as error:  # such as that of a version made for an older NumPy
         return f"numba cannot be imported: {error}"
-    return ""
+    return "NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else ""

@@ -67,6 +67,9 @@ def _loss_of_rows(
     if not calls.is_worth_it(values.size, key):
         return None
     shape, classes = values.shape[:-1], values.shape[-1]
+    has_other_kernel = not is_weighted and target.shape == shape
+    if has_other_kernel and classes in calls.SLOW_LENGTHS and calls.numpy_has_avx512():
+        return None
     rows = values.reshape(-1, classes)
     labels = _labels(rows, target, shape)
     if labels is None:

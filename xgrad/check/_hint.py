@@ -9,7 +9,7 @@ import numpy as np
 
 from xgrad._differences import Status
 from xgrad.check._arguments import Arguments
-from xgrad.check._conclusion import JudgedSlopes
+from xgrad.check._conclusion import JudgedSlopes, are_zero
 from xgrad.check._diagnosis import FailedArray, diagnose
 from xgrad.check._measurement import Measurement
 from xgrad.check._report import Verdict
@@ -28,6 +28,11 @@ def explain(
         return _explain_failure(measurement, arguments, along, by_entries)
     if verdict == "kink":
         return _explain_corner(arguments, by_entries)
+    if verdict == "inconclusive" and are_zero([*along, *by_entries]):
+        return (
+            f"all slopes are 0 at this {arguments.root}, where a wrong factor cannot "
+            "be seen: check at random values"
+        )
     if verdict == "inconclusive":
         groups = by_entries if measurement.complete else along
         unclear = [g for g in groups if g.verdicts.any(Outcome.UNCLEAR)] or along

@@ -19,6 +19,7 @@ from xgrad._arrays import (
     is_dask,
     product_keeping_zeros,
     public,
+    public_methods,
     quiet,
     require_known_shapes,
     row_sum,
@@ -122,6 +123,7 @@ def expected_calibration_error(
     return cast_like_prediction(_calibration_error(sums, bins, 1), prediction)
 
 
+@public_methods
 @dataclass(frozen=True, eq=False)
 class Probabilities:
     """Metrics of probabilities over any number of batches.
@@ -157,7 +159,6 @@ class Probabilities:
         """Check the number of bins."""
         integer("bins", self.bins, least=1)
 
-    @public
     def update(
         self,
         prediction: Any,

@@ -164,10 +164,7 @@ def roc_curve(
     rows = as_scored_rows("roc_curve", prediction, target, weight, ignore_index)
     with quiet():
         xp, counts = rows.xp, _binary_counts("roc_curve", rows, positive)
-        rates = [
-            xp.flip(_confusion.divide(xp, count, count[:1], math.nan))
-            for count in (counts.fp, counts.tp)
-        ]
+        rates = [xp.flip(_rates(xp, count)) for count in (counts.fp, counts.tp)]
         end = xp.full_like(counts.thresholds[:1], math.inf)
         thresholds = xp.concat([end, xp.flip(counts.thresholds)])
     return RocCurve(
@@ -212,7 +209,7 @@ def precision_recall_curve(
         xp, counts = rows.xp, _binary_counts(name, rows, positive)
         # Of no rows at all, after the last threshold, the precision is 1.
         precision = _confusion.share(xp, counts.tp, counts.fp, 1.0)
-        recall = _confusion.divide(xp, counts.tp, counts.tp[:1], math.nan)
+        recall = _rates(xp, counts.tp)
     curve = precision, recall, counts.thresholds
     return PrecisionRecallCurve(*(cast_like_prediction(a, prediction) for a in curve))
 
@@ -260,6 +257,13 @@ def _average(
         return _confusion.mean_over_classes(xp, areas, support, fill)
 
 
+def _rates(xp: Any, sums: Array) -> Array:
+    """Return sums over the first of them, which is that of all rows; nan for none."""
+    rates = _confusion.divide(xp, sums, sums[:1], math.nan)
+    # A sum that is taken in parallel may exceed that of more rows, by its rounding.
+    return xp.where(rates > 1, 1.0, rates)
+
+
 def _support(rows: ScoredRows, label: int) -> Array:
     """Return the number of rows of a class, or their weight, 0-d."""
     xp, is_positive = rows.xp, rows.target == label
@@ -276,7 +280,7 @@ def _roc_area(rows: ScoredRows, label: int, fill: float) -> Array:
         pairs = 2 * len(ranks.below) * ranks.negatives
         return xp.asarray(wins / pairs if pairs else fill, dtype=rows.sum_dtype)
     tp, fp, _ = _count(rows, label)
-    heights = _confusion.divide(xp, tp, tp[:1], math.nan)
+    heights = _rates(xp, tp)
     return _mean_height(xp, (heights[:-1] + heights[1:]) / 2, fp[:-1] - fp[1:], fill)
 
 
@@ -317,6 +321,9 @@ def _mean_height(xp: Any, heights: Array, steps: Array, fill: float) -> Array:
 
     A product is not larger than its step, and neither is the sum of all of them.
     """
+    # Sums that are taken in parallel need not rise, by their rounding.
+    steps = xp.where(steps < 0, 0.0, steps)
+    heights = xp.where(heights > 1, 1.0, heights)
     area = _confusion.divide(xp, xp.sum(heights * steps), xp.sum(steps), fill)
     # Heights are undefined where there are no positive rows.
     return xp.where(xp.isnan(area), fill, area)
