@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays.namespaces import is_numpy
+from xgrad._arrays.standins import hides_points
 from xgrad._arrays.types import Array
 
 # Up to this length NumPy's reductions of the last axis cost several times as much an
@@ -100,7 +101,11 @@ def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
 
 def product_keeping_zeros(xp: Any, factor: Array, value: Array) -> Array:
     """Return ``factor * value``, and 0 for a factor of 0, even if the value is inf."""
-    return factor * xp.where(factor == 0, 0.0, value)
+    is_zero = factor == 0
+    if hides_points(factor):
+        # The derivative by a factor of 0 is the value, unless that is not finite.
+        is_zero = is_zero & ~xp.isfinite(value)
+    return factor * xp.where(is_zero, 0.0, value)
 
 
 def divide_or_zero(xp: Any, x: Array, divisor: Array) -> Array:

@@ -26,7 +26,7 @@ from xgrad._arrays import (
 )
 from xgrad._autodiff import is_nested, record
 from xgrad._differences import Plan
-from xgrad._evaluation import Function, caller_level, only_point, proved_ways
+from xgrad._evaluation import Function, caller_level, only_point, ways_of_function
 from xgrad._tracing import NotTraceableError
 from xgrad.diff._calls import copy_of
 from xgrad.diff._native import record_natively
@@ -157,7 +157,7 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         # Without values there is nothing to compare.
         recording = Attempt().record(function)
         return Exact(recording, _value_of(function, recording), 1)
-    memory, key = proved_ways(function.call), _key(function)
+    memory, key = ways_of_function(function.call), _key(function)
     before = memory.find(key)
     proves_always = os.environ.get(PROVE) == "1"
     if isinstance(before, Refused) and not proves_always:
