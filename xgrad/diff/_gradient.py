@@ -238,7 +238,7 @@ def gradient(
     >>> x = np.array(1e-8)
     >>> value, estimate = gradient(np.log, x, full_output=True)
     >>> value, estimate.method
-    (np.float64(1.e+08), 'autodiff')
+    (np.float64(100000000.0), 'autodiff')
     >>> value, estimate = gradient(np.log, x, method="ladder", full_output=True)
     >>> round(float(value)), xgrad.Status(estimate.status)
     (100000000, <Status.OK: 0>)
