@@ -16,11 +16,11 @@ PATH = Path(__file__).parents[2] / "docs" / "reference" / "functions.md"
 START = """# Functions that xgrad follows
 
 A function has an [exact gradient](../how-to/exact.md), and runs at many points at once
-[along a hidden axis](../explanation/batching.md), if it computes with operators, indices
-and these functions. Those of NumPy include its ufuncs; functions of the standard come
-from `array_api_compat.array_namespace(x)`. If `f` needs others, or an argument that one
-of these lacks, its gradient is made of differences, for which it is evaluated one point
-at a time. A warning then names the function.
+[along a hidden axis](../explanation/batching.md), if it computes with operators,
+indices and these functions. Those of NumPy include its ufuncs; functions of the
+standard come from `array_api_compat.array_namespace(x)`. If `f` needs others, or an
+argument that one of these lacks, its gradient is made of differences, for which it is
+evaluated one point at a time. A warning then names the function.
 
 This page is written by a script from the table of the functions.
 """
@@ -40,7 +40,9 @@ def written() -> str:
             _section("Functions of NumPy, and of the standard", of_numpy),
             _section("Functions of the standard alone", only_standard),
             _section("New arrays, with `like=x`", made),
-            _section("Functions of `scipy.special` with an exact derivative", special()),
+            _section(
+                "Functions of `scipy.special` with an exact derivative", special()
+            ),
         ]
     )
 
