@@ -240,8 +240,13 @@ def speed_row(case: Case, names: list[str]) -> list[str]:
     for name, call in slow.items():
         times[name] = timed(call)[0]
     for name in times.keys() - {"plain"}:
-        cells[name] = f"{times[name] / times['plain']:.3g}"
+        cells[name] = number(times[name] / times["plain"])
     return [case.name, case.size, duration(times["plain"]), *cells.values()]
+
+
+def number(value: float) -> str:
+    """Three digits, and all of them where there are more before the point."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def timed(call: Call) -> tuple[float, Any]:
@@ -303,7 +308,7 @@ def memory(chosen: list[Case]) -> None:
                 continue
             command = [sys.executable, __file__, "--peak", name, case.name]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            row.append(f"{float(done.stdout.split()[-1]) / 1e6:.2g} MB")
+            row.append(f"{number(float(done.stdout.split()[-1]) / 1e6)} MB")
         rows.append(row)
     if rows:
         header = ["function", "n", *({"plain": "plain f", **COLUMNS}[n] for n in names)]
