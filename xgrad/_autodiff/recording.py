@@ -19,7 +19,7 @@ _running: ContextVar[Tape | None] = ContextVar("xgrad_tape", default=None)
 
 
 class Recording:
-    """What one call of a function has left on a tape, and its result.
+    """The record of one call of a function on a tape, and its result.
 
     ``result`` is what the function returned, with arrays in place of stand-ins, and
     ``value`` is the present content of it as the tape has it. ``path`` describes which

@@ -476,7 +476,7 @@ class Tape(Tracer):
 
 
 class Closed:
-    """What a tape has recorded, for the way back."""
+    """The record of a tape, for the way back."""
 
     def __init__(self, tape: Tape) -> None:
         self.edges = tape.edges

@@ -29,7 +29,7 @@ def _call_with(f: Callable[..., Any], *rest: Any) -> Any:
 
 
 class Aux:
-    """What a function returns beside its result, at points of the caller's choice."""
+    """Other results of a function, at points of the caller's choice."""
 
     value: Any = None
 

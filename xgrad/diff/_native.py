@@ -34,7 +34,7 @@ class NativeRecording:
 
     @property
     def path(self) -> int:
-        """The same number for every branch: the library does not tell them apart."""
+        """One number for every branch: the library does not tell them apart."""
         return 0
 
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
