@@ -20,6 +20,7 @@ TOPICS = {
     "fixed_cost": "what small derivatives cost beside SciPy's",
     "diff_accuracy": "how right derivatives are",
     "check_detection": "whether wrong gradients are found",
+    "autodiff": "exact gradients beside autograd, MyGrad, PyTorch and JAX",
     "diff_structure": "what structure saves",
     "evaluation_workers": "what processes gain, and what a checkpoint costs",
     "diff_batched": "plain functions at many points at once (five minutes)",

@@ -261,7 +261,7 @@ def measure(case: Case) -> Row:
     loop = seconds(lambda: textbook_loop(f, x, some)) * exact.size / some.size
     calls: dict[str, Call] = {
         "plain": lambda: f(x),
-        "auto": lambda: gradient(f, x, accuracy=2),
+        "auto": lambda: gradient(f, x, method="central", accuracy=2),
     }
     extrapolated = loop > LONGEST_LOOP
     if extrapolated:
@@ -274,7 +274,7 @@ def measure(case: Case) -> Row:
         calls["loop"] = lambda: textbook_loop(f, x)
     loop_error = np.max(np.abs(slopes - expected))
     found = medians(calls)
-    error = np.max(np.abs(flat(gradient(f, x, accuracy=2)) - exact))
+    error = np.max(np.abs(flat(gradient(f, x, method="central", accuracy=2)) - exact))
     size = np.max(np.abs(exact))
     return Row(
         plain=found["plain"],
@@ -336,10 +336,12 @@ def linear_cost(sizes: list[int]) -> None:
             found = medians(
                 {
                     "plain": lambda f=f, x=x: f(x),
-                    "auto": lambda f=f, x=x: gradient(f, x, accuracy=2),
+                    "auto": lambda f=f, x=x: gradient(
+                        f, x, method="central", accuracy=2
+                    ),
                 }
             )
-            error = np.max(np.abs(gradient(f, x, accuracy=2) - exact))
+            error = np.max(np.abs(gradient(f, x, method="central", accuracy=2) - exact))
             cells += [
                 told(found["auto"]),
                 f"{found['auto'] / n * 1e6:.2g} µs",

@@ -109,9 +109,16 @@ def sums_of_terms() -> None:
             counted = Counted(rosenbrock_terms)
 
             def solve(x: np.ndarray = x, c: Any = coloring, **options: Any) -> Any:
-                return gradient(rosenbrock_terms, x, terms=True, sparsity=c, **options)
+                return gradient(
+                    rosenbrock_terms,
+                    x,
+                    terms=True,
+                    sparsity=c,
+                    method="central",
+                    **options,
+                )
 
-            gradient(counted, x, terms=True, sparsity=coloring)
+            gradient(counted, x, terms=True, sparsity=coloring, method="central")
             found = medians(
                 {
                     "plain": lambda x=x: rosenbrock(x),

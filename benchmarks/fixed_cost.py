@@ -53,9 +53,13 @@ def fixed_costs() -> dict[str, Callable[[], Any]]:
     slopes = 2 * x
     return {
         "scipy 3-point": lambda: approx_derivative(squares, x, method="3-point"),
-        "gradient": lambda: xgrad.gradient(squares, x),
-        "gradient, accuracy 2": lambda: xgrad.gradient(squares, x, accuracy=2),
-        "gradient, full_output": lambda: xgrad.gradient(squares, x, full_output=True),
+        "gradient": lambda: xgrad.gradient(squares, x, method="central"),
+        "gradient, accuracy 2": lambda: xgrad.gradient(
+            squares, x, method="central", accuracy=2
+        ),
+        "gradient, full_output": lambda: xgrad.gradient(
+            squares, x, method="central", full_output=True
+        ),
         "scipy 3-point of 2 outputs": lambda: approx_derivative(
             outputs, x, method="3-point"
         ),
@@ -72,10 +76,14 @@ def sized(n: int) -> dict[str, Callable[[], Any]]:
     """Gradients of ``n`` variables: plain, of a lambda made anew, with estimates."""
     x = np.linspace(0.5, 1.5, n)
     return {
-        "gradient": lambda: xgrad.gradient(squares, x),
-        "rosenbrock": lambda: xgrad.gradient(rosenbrock, x),
-        "a new lambda": lambda: xgrad.gradient(lambda x: np.sum(x**2), x),
-        "full_output": lambda: xgrad.gradient(squares, x, full_output=True),
+        "gradient": lambda: xgrad.gradient(squares, x, method="central"),
+        "rosenbrock": lambda: xgrad.gradient(rosenbrock, x, method="central"),
+        "a new lambda": lambda: xgrad.gradient(
+            lambda x: np.sum(x**2), x, method="central"
+        ),
+        "full_output": lambda: xgrad.gradient(
+            squares, x, method="central", full_output=True
+        ),
         "scipy": lambda: approx_derivative(squares, x, method="3-point"),
     }
 

@@ -191,12 +191,12 @@ class Cases:
 
         yield Case(
             f"gradient, axis=-1, {rows:,} x 10",
-            lambda: xgrad.gradient(each, x, axis=-1, accuracy=2),
+            lambda: xgrad.gradient(each, x, axis=-1, method="central", accuracy=2),
             target=2e-3,
         )
         yield Case(
             f"gradient of the mean by {rows * 10:,} logits",
-            lambda: xgrad.gradient(mean, x, accuracy=2),
+            lambda: xgrad.gradient(mean, x, method="central", accuracy=2),
         )
         p = fresh(
             xp, self.sizes.pixels, self.sizes.hidden, 10, seed=0, dtype=xp.float32
@@ -210,9 +210,30 @@ class Cases:
         count = sum(int(value.size) for value in p.values())
         yield Case(
             f"gradient by {count:,} parameters of a network",
-            lambda: xgrad.gradient(network, p, accuracy=2),
+            lambda: xgrad.gradient(network, p, method="central", accuracy=2),
             target=0.1,
         )
+        yield Case(
+            f"exact gradient by {count:,} parameters of a network",
+            lambda: xgrad.gradient(network, p, method="autodiff"),
+            self._torch_network(p, data, few),
+        )
+
+    def _torch_network(self, p: Any, data: Any, labels: Any) -> dict[str, Call]:
+        """Return the gradient of the same network by PyTorch, where it is installed."""
+        if self.torch is None:
+            return {}
+        torch = self.torch
+        leaves = {name: torch.from_dlpack(value) for name, value in p.items()}
+        X, y = torch.from_dlpack(data), torch.from_dlpack(labels)
+
+        def call() -> Any:
+            q = {name: leaf.detach().requires_grad_() for name, leaf in leaves.items()}
+            Z = torch.tanh(X @ q["W1"] + q["b1"]) @ q["W2"] + q["b2"]
+            torch.nn.functional.cross_entropy(Z, y).backward()
+            return {name: leaf.grad for name, leaf in q.items()}
+
+        return {"torch": call}
 
     def matrices(self) -> Iterator[Case]:
         """Jacobians, sparse and dense, and a Hessian."""

@@ -307,8 +307,12 @@ class Speed:
             "softmax_cross_entropy, with gradient": lambda: (
                 losses.softmax_cross_entropy.value_and_grad(logits, label)
             ),
-            "gradient of (v**2).sum(), n = 2": lambda: xgrad.gradient(square, x),
-            "the same with accuracy=2": lambda: xgrad.gradient(square, x, accuracy=2),
+            "gradient of (v**2).sum(), n = 2": lambda: xgrad.gradient(
+                square, x, method="central"
+            ),
+            "the same with accuracy=2": lambda: xgrad.gradient(
+                square, x, method="central", accuracy=2
+            ),
             "one call of (v**2).sum()": lambda: square(x),
             "((p - t) ** 2).mean()": lambda: ((p - t) ** 2).mean(),
         }
@@ -341,10 +345,10 @@ class Speed:
         count = sum(int(value.size) for value in p.values())
         calls: dict[str, Call] = {
             f"by rows, losses of {len(x)} x 10 logits": lambda: to_numpy(
-                xgrad.gradient(rows, x, axis=-1, accuracy=2)
+                xgrad.gradient(rows, x, axis=-1, method="central", accuracy=2)
             ),
             f"all {count:,} parameters of a network, batch 100": lambda: to_numpy(
-                xgrad.gradient(network, p, accuracy=2)["b2"]
+                xgrad.gradient(network, p, method="central", accuracy=2)["b2"]
             ),
         }
         times = Timer(rounds=7).medians(calls)

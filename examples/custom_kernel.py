@@ -1,7 +1,8 @@
-"""Check the backward pass of a kernel written by hand, on the device where it runs.
+"""Check the backward pass of a kernel written by hand, and train a network with it.
 
 On an NVIDIA GPU, two CUDA kernels compute ``y = z * sigmoid(z)``, where ``z = x w + b``
 and each column has its own w and b, and the slopes of y. Elsewhere NumPy computes them.
+`custom_vjp` makes one operation of the two, which exact gradients go through.
 
     python examples/custom_kernel.py [--backend cupy|numpy]
 """
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import xgrad
+from xgrad.losses import softmax_cross_entropy
 
 SOURCE = r"""
 extern "C" __global__ void forward(const float* x, const float* w, const float* b,
@@ -64,12 +66,13 @@ def _launch(name: str, count: int, arrays: tuple[Any, ...], shape: Any) -> None:
 
 
 def swish(x: Any, w: Any, b: Any) -> Any:
-    """Compute the forward pass of float32 arrays in C order."""
+    """Compute the forward pass of float32 arrays."""
     if isinstance(x, np.ndarray):
         z = x * w + b
         return z / (1 + np.exp(-z))
     import cupy
 
+    x, w, b = map(cupy.ascontiguousarray, (x, w, b))
     y = cupy.empty_like(x)
     _launch("forward", x.size, (x, w, b, y), x.shape)
     return y
@@ -84,6 +87,8 @@ def swish_vjp(x: Any, w: Any, b: Any, dy: Any) -> tuple[Any, Any, Any]:
         return dz * w, np.sum(dz * x, axis=0), np.sum(dz, axis=0)
     import cupy
 
+    # A cotangent may be a transposed view, or one number that stands for all.
+    x, w, b, dy = map(cupy.ascontiguousarray, (x, w, b, dy))
     slopes = cupy.empty_like(x), cupy.empty_like(w), cupy.empty_like(b)
     _launch("backward", x.shape[1], (x, w, b, dy, *slopes), x.shape)
     return slopes
@@ -99,13 +104,42 @@ def planted(vjp: Callable[..., Any]) -> Callable[..., Any]:
     return wrong
 
 
-def main() -> int:
-    """Check both backward passes; return 0 if both verdicts are as expected."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default="auto", help="cupy, numpy or auto")
-    xp = xgrad.namespace(parser.parse_args().backend)
-    print(f"arrays of {xp.__name__.rpartition('.')[2]}\n")
+layer = xgrad.custom_vjp(swish, swish_vjp)
 
+
+def parameters(xp: Any, rng: Any) -> dict[str, Any]:
+    """Draw the weights of a network of 20 inputs, 32 hidden units and 3 classes."""
+    host = {
+        "W": rng.normal(size=(20, 32)) / 20**0.5,
+        "w": np.ones(32),
+        "b": np.zeros(32),
+        "V": rng.normal(size=(32, 3)) / 32**0.5,
+    }
+    return {name: xp.asarray(value, dtype=xp.float32) for name, value in host.items()}
+
+
+def train(xp: Any, layer: Callable[..., Any], steps: int = 100) -> list[float]:
+    """Fit random clusters by gradient descent; return the loss at each step."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 200)
+    centres = rng.normal(size=(3, 20))
+    X = xp.asarray(centres[labels] + rng.normal(size=(200, 20)), dtype=xp.float32)
+    labels = xp.asarray(labels)
+    p, losses = parameters(xp, rng), []
+
+    def loss(p: dict[str, Any]) -> Any:
+        hidden = layer(X @ p["W"], p["w"], p["b"])
+        return softmax_cross_entropy(hidden @ p["V"], labels)
+
+    for _ in range(steps):
+        value, slopes = xgrad.value_and_gradient(loss, p, method="autodiff")
+        losses.append(float(value))
+        p = {name: p[name] - 0.5 * slopes[name] for name in p}
+    return losses
+
+
+def check(xp: Any) -> bool:
+    """Check both backward passes; tell whether the verdicts are as expected."""
     rng = np.random.default_rng(0)
     shapes = (64, 300), (300,), (300,)
     inputs = [xp.asarray(rng.normal(size=s), dtype=xp.float32) for s in shapes]
@@ -113,8 +147,27 @@ def main() -> int:
     print(f"{right}\n\nWith a mistake that was put in on purpose:\n")
     wrong = xgrad.check_vjp(swish, planted(swish_vjp), inputs)
     print(wrong)
-    as_expected = right.verdict == "pass" and wrong.verdict == "fail"
-    return 0 if as_expected else 1
+    return bool(right.verdict == "pass" and wrong.verdict == "fail")
+
+
+def main() -> int:
+    """Check the backward pass and train with it; return 0 if all is as expected."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--backend", default="auto", help="cupy, numpy or auto")
+    xp = xgrad.namespace(parser.parse_args().backend)
+    print(f"arrays of {xp.__name__.rpartition('.')[2]}\n")
+    as_expected = check(xp)
+
+    losses = train(xp, layer)
+    print(f"\nThe kernel in a network: loss {losses[0]:.3f}, ", end="")
+    print(f"after {len(losses)} steps {losses[-1]:.3f}")
+    try:
+        train(xp, xgrad.custom_vjp(swish, planted(swish_vjp)), steps=1)
+    except ValueError as error:
+        print(f"With the mistake: {error}")
+    else:
+        as_expected = False
+    return 0 if as_expected and losses[-1] < losses[0] / 10 else 1
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 python examples/mnist_minibatch.py --backend auto --plot digits.png
 
-The default data are 60,000 randomly shifted copies of 1,437 digits that come with
-scikit-learn; `--data` trains on the files of MNIST instead.
+The gradients are exact ones of the forward pass, by one call; `--gradients hand` takes
+the backward pass that `network.py` has by hand. The default data are 60,000 randomly
+shifted copies of 1,437 digits that come with scikit-learn; `--data` trains on the files
+of MNIST instead.
 """
 
 from __future__ import annotations
@@ -17,7 +19,14 @@ from typing import Any
 import numpy as np
 from digits import grown_digits
 from idx import read_mnist
-from network import backward, descended, forward, fresh, loss_and_slopes
+from network import (
+    descended,
+    exact_loss_and_slopes,
+    forward,
+    fresh,
+    loss_and_slopes,
+    loss_of,
+)
 
 import xgrad
 from xgrad import metrics
@@ -26,6 +35,8 @@ from xgrad.losses import softmax_cross_entropy
 SIZES = (100, 1_000, 10_000)
 HIDDEN, CLASSES = 50, 10
 RATE, MEMORY = 0.1, 0.9
+GRADIENTS = {"exact": exact_loss_and_slopes, "hand": loss_and_slopes}
+REPEATS = 50  # of a gradient, for its time
 
 
 def main() -> int:
@@ -60,6 +71,7 @@ def run(xp: Any, options: argparse.Namespace) -> dict[str, Any]:
     if not options.data:
         print("(the training rows are 1,437 digits of scikit-learn, shifted at random)")
     p, history = timed("training", _train, xp, X, y, test, options)
+    timed("gradients both ways", _compare_gradients, xp, p, X, y, options)
     logits = forward(xp, p, X)[1]
     errors = timed("batch estimates", _compare_batches, logits, y, options.seed)
     wide = xp.astype(logits, xp.float64)
@@ -100,10 +112,11 @@ def _train(
     p = fresh(xp, X.shape[1], HIDDEN, CLASSES, seed=options.seed, dtype=xp.float32)
     velocity = {name: xp.zeros_like(value) for name, value in p.items()}
     history = []
+    gradient = GRADIENTS[options.gradients]
     loader = xgrad.batches(X, y, size=options.batch_size, seed=options.seed)
     for epoch in range(options.epochs):
         for X_batch, y_batch in _progress(loader, f"epoch {epoch + 1}"):
-            _, slopes = loss_and_slopes(xp, p, X_batch, y_batch, check=False)
+            _, slopes = gradient(xp, p, X_batch, y_batch, check=False)
             p, velocity = descended(p, velocity, slopes, RATE, MEMORY)
         history.append(_evaluate(xp, p, X, y, test))
         print(
@@ -128,6 +141,29 @@ def _progress(loader: Any, label: str) -> Any:
     except ModuleNotFoundError:
         return loader
     return tqdm(loader, desc=label, leave=False, disable=not sys.stderr.isatty())
+
+
+# Time of the gradient of a mini-batch, both ways
+
+
+def _compare_gradients(
+    xp: Any, p: Any, X: Any, y: Any, options: argparse.Namespace
+) -> None:
+    size = options.batch_size
+    print(f"\ngradient of {size} rows (trained with: {options.gradients})")
+    for name, gradient in GRADIENTS.items():
+        seconds = _median_seconds(xp, gradient, p, X[:size, ...], y[:size])
+        print(f"  {name:5} {1e3 * seconds:7.3f} ms")
+
+
+def _median_seconds(xp: Any, gradient: Any, p: Any, X: Any, y: Any) -> float:
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        gradient(xp, p, X, y, check=False)
+        _wait(xp)
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
 
 
 # Loss of a mini-batch against that of all rows
@@ -164,7 +200,7 @@ def _verify_loss(logits: Any, y: Any) -> bool:
         calls += 1
         return softmax_cross_entropy(z, y, reduction="none")
 
-    numerical = xgrad.gradient(rows, logits, axis=-1)
+    numerical = xgrad.gradient(rows, logits, axis=-1, method="central")
     exact = softmax_cross_entropy.grad(logits, y, reduction="none")
     shape = " x ".join(map(str, logits.shape))
     print()
@@ -172,27 +208,24 @@ def _verify_loss(logits: Any, y: Any) -> bool:
 
 
 def _verify_network(xp: Any, X: Any, y: Any, options: argparse.Namespace) -> bool:
-    """Check the backward pass, parameter by parameter, in float64 on a few rows."""
+    """Check both ways to a gradient, in float64 on a few rows."""
     X, y = xp.astype(X[:20, ...], xp.float64), y[:20]
     p = fresh(xp, X.shape[1], HIDDEN, CLASSES, seed=options.seed, dtype=xp.float64)
-
-    def loss(q: Any) -> Any:
-        return softmax_cross_entropy(forward(xp, q, X)[1], y, check=False)
-
-    numerical = xgrad.gradient(loss, p, accuracy=2)
-    A, Z = forward(xp, p, X)
-    exact = backward(xp, p, X, A, softmax_cross_entropy.grad(Z, y))
+    by_hand = loss_and_slopes(xp, p, X, y)[1]
+    report = xgrad.check_gradient(loss_of(xp, X, y), by_hand, p)
+    print(f"{report.verdict.upper()}  backward pass by hand, against differences")
+    exact = xgrad.gradient(loss_of(xp, X, y), p, method="autodiff")
     verdicts = [
-        _verdict(f"backward pass, {name} {p[name].shape}", numerical[name], exact[name])
+        _verdict(f"exact gradient, {name} {p[name].shape}", exact[name], by_hand[name])
         for name in p
     ]
-    return all(verdicts)
+    return report.verdict == "pass" and all(verdicts)
 
 
-def _verdict(what: str, numerical: Any, exact: Any) -> bool:
+def _verdict(what: str, slopes: Any, right: Any) -> bool:
     """Tell whether the worst entry is off by at most 1e-8 of the largest."""
-    numerical, exact = xgrad.to_numpy([numerical, exact])
-    error = float(np.abs(numerical - exact).max() / np.abs(exact).max())
+    slopes, right = xgrad.to_numpy([slopes, right])
+    error = float(np.abs(slopes - right).max() / np.abs(right).max())
     passed = error <= 1e-8
     print(f"{'PASS' if passed else 'FAIL'}  {what}: worst error {error:.1e}")
     return passed
@@ -262,6 +295,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", metavar="DIR", help="folder with IDX files of MNIST")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=100)
+    parser.add_argument("--gradients", choices=sorted(GRADIENTS), default="exact")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", metavar="FILE", help="save a plot")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Losses, metrics, mini-batches and numerical derivatives on the array you have.
+"""Exact gradients, losses, metrics and mini-batches on the array you have.
 
 PYTEST_DONT_REWRITE: pytest would warn where a program imports xgrad before it runs it.
 """

@@ -167,7 +167,9 @@ def test_fields_are_drawn_of_functions_of_other_arrays():
     np.testing.assert_allclose(arrows[:, 0], [0, 2, 0, 2], atol=1e-8)
 
 
-@pytest.mark.parametrize(("f", "dots"), [(lambda x: 3.0 + 0 * x[0], 9), (lambda x: np.nan * x[0], 0)])
+@pytest.mark.parametrize(
+    ("f", "dots"), [(lambda x: 3.0 + 0 * x[0], 9), (lambda x: np.nan * x[0], 0)]
+)
 def test_a_field_without_arrows_is_drawn(f, dots):
     ax = plot.gradient_field(f, (0, 1), (0, 1), points=3)
     ax.figure.canvas.draw()

@@ -1,5 +1,6 @@
 """The examples run, and say PASS."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,10 +34,23 @@ def _printed(name, *arguments, folder):
 def test_training_verifies_its_gradients(tmp_path):
     options = ("--epochs", "4", "--plot", "a.png")
     printed = _run("mnist_minibatch.py", *options, folder=tmp_path)
-    assert printed.count("PASS  ") == 5
+    assert printed.count("PASS  ") == 6
+    assert "trained with: exact" in printed
     accuracy = float(printed.rpartition("test accuracy ")[2][:6])
     assert accuracy >= 0.95
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+def test_training_with_the_gradients_by_hand_arrives_at_the_same(tmp_path):
+    histories = []
+    for gradients in ("exact", "hand"):
+        options = ("--epochs", "1", "--gradients", gradients)
+        printed = _run("mnist_minibatch.py", *options, folder=tmp_path)
+        assert f"trained with: {gradients}" in printed
+        histories.append(re.findall(r"epoch 1: loss ([\d.]+)", printed))
+    (exact,), (by_hand,) = histories
+    # Rounding in float32, over 600 steps.
+    assert float(exact) == pytest.approx(float(by_hand), rel=1e-2)
 
 
 def test_the_lesson_prints_the_values_of_the_textbook(tmp_path):
@@ -48,11 +62,13 @@ def test_the_lesson_prints_the_values_of_the_textbook(tmp_path):
 
 def test_a_kernel_is_checked_and_a_planted_mistake_refused(tmp_path):
     printed = _run("custom_kernel.py", folder=tmp_path)
-    right, wrong = printed.split("put in on purpose")
+    right, rest = printed.split("put in on purpose")
+    wrong, trained = rest.split("The kernel in a network")
     assert "Gradient check: PASS" in right
     assert "Gradient check: FAIL" in wrong
     assert "only inputs[2] differs; the given gradient with respect to" in wrong
     assert "inputs[2] is 1/64 of the measured one" in wrong
+    assert "does not agree with `f` itself" in trained
 
 
 def test_a_user_tests_code_on_both_backends():

@@ -17,6 +17,7 @@ PUBLIC = {
     "Coloring",
     "Estimate",
     "GradientReport",
+    "NotDifferentiable",
     "Status",
     "Tangent",
     "assert_gradient",
@@ -28,6 +29,7 @@ PUBLIC = {
     "check_gradient",
     "check_vjp",
     "color_columns",
+    "custom_vjp",
     "derivative",
     "diff",
     "gradient",
@@ -46,6 +48,7 @@ PUBLIC = {
     "testing",
     "to_numpy",
     "value_and_gradient",
+    "vjp",
 }
 
 

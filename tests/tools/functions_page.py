@@ -1,4 +1,4 @@
-"""Write the page of functions that run at many points at once.
+"""Write the page of functions that a function may use whose derivative is taken.
 
 python tests/tools/functions_page.py    # after a function was added
 """
@@ -9,16 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from xgrad._autodiff.special import table_of
 from xgrad._tracing import FUNCTIONS
 
 PATH = Path(__file__).parents[2] / "docs" / "reference" / "functions.md"
-START = """# Functions at many points at once
+START = """# Functions that xgrad follows
 
-A function that you write for one point runs at many, [along a hidden
-axis](../explanation/batching.md), if it computes with operators, indices and these
-functions. Those of NumPy include its ufuncs; functions of the standard come from
-`array_api_compat.array_namespace(x)`. Where `f` needs others, or an argument that one
-of these lacks, it is evaluated one point at a time, with a warning that names it.
+A function has an [exact gradient](../how-to/exact.md), and runs at many points at once
+[along a hidden axis](../explanation/batching.md), if it computes with operators,
+indices and these functions. Those of NumPy include its ufuncs; functions of the
+standard come from `array_api_compat.array_namespace(x)`. If `f` needs others, or an
+argument that one of these lacks, its gradient is made of differences, for which it is
+evaluated one point at a time. A warning then names the function.
 
 This page is written by a script from the table of the functions.
 """
@@ -38,8 +40,20 @@ def written() -> str:
             _section("Functions of NumPy, and of the standard", of_numpy),
             _section("Functions of the standard alone", only_standard),
             _section("New arrays, with `like=x`", made),
+            _section(
+                "Functions of `scipy.special` with an exact derivative", special()
+            ),
         ]
     )
+
+
+def special() -> list[str]:
+    """Return the names of SciPy's functions that have a rule of differentiation."""
+    import scipy.special
+
+    # "sici 1" is the second output of `sici`, and `_lambertw` the ufunc of `lambertw`.
+    rules = table_of(scipy.special)
+    return sorted({name.partition(" ")[0].removeprefix("_") for name in rules})
 
 
 def _is_of_numpy(name: str) -> bool:

@@ -64,6 +64,7 @@ class custom_vjp:  # noqa: N801 (used like a function)
                 )
         self.f = f
         self.vjp = vjp
+        self.pull = CustomPull(f, vjp)
         functools.update_wrapper(self, f)
 
     def __repr__(self) -> str:
@@ -77,7 +78,7 @@ class custom_vjp:  # noqa: N801 (used like a function)
             return self.f(*(x.base if type(x) is Taped else x for x in inputs))
         tape = recorded[0].tracer.highest(recorded)
         outputs = self(*(_value_of(tape, x) for x in inputs))
-        backward = Backward(self.vjp, tape, inputs, outputs)
+        backward = Backward(self, tape, inputs, outputs)
         if not isinstance(outputs, tuple):
             return backward.record_output()
         return backward.record_outputs()
@@ -86,8 +87,11 @@ class custom_vjp:  # noqa: N801 (used like a function)
 class Backward:
     """One call of a function with a backward pass, on its way onto a tape."""
 
-    def __init__(self, vjp: Any, tape: Any, inputs: tuple[Any, ...], outputs: Any):
-        self.vjp = vjp
+    def __init__(
+        self, custom: custom_vjp, tape: Any, inputs: tuple[Any, ...], outputs: Any
+    ) -> None:
+        self.vjp = custom.vjp
+        self.pull = custom.pull
         self.tape = tape
         self.inputs = inputs
         self.outputs = outputs
@@ -122,7 +126,7 @@ class Backward:
 
     def _edges(self) -> list[Any]:
         x = [unwrap(x) for x in self.inputs]
-        return [self.tape.edge(x[i], pull_custom, self, i) for i in self.active]
+        return [self.tape.edge(x[i], self.pull, self, i) for i in self.active]
 
     def gradients(self, g: Any) -> Any:
         """Return the gradients of all inputs from the cotangent of the output."""
@@ -137,13 +141,18 @@ class Backward:
         return self.values[self.active[0]]
 
     def _split(self, g: Any) -> list[Any]:
-        """Return one cotangent for each output, in its shape and dtype."""
+        """Return one cotangent for each output, in its shape and dtype.
+
+        Each is an array of its own in C order, as kernels want it: they may write into
+        it, though ``g`` may be that of other operations, too.
+        """
         if not isinstance(self.outputs, tuple):
-            return [np.asarray(g) if isinstance(g, np.generic) else g]
+            return [np.array(g) if isinstance(g, np.generic) else g.copy()]
         parts, start = [], 0
         for output in map(unwrap, self.outputs):
             stop = start + math.prod(output.shape)
-            parts.append(g[start:stop].reshape(output.shape).astype(output.dtype))
+            part = g[start:stop].reshape(output.shape).astype(output.dtype)
+            parts.append(part.copy())
             start = stop
         return parts
 
@@ -173,9 +182,25 @@ class Backward:
         return tuple(unwrap(by_place.get(i)) for i in range(len(self.values)))
 
 
-def pull_custom(g: Any, backward: Backward, i: int) -> Any:
-    """Return the cotangent of one input by the backward pass of the function."""
-    return backward.gradients(g)[i]
+class CustomPull:
+    """The pull of a function with a backward pass, known by the code of the two.
+
+    Another backward pass is another rule: it is proved, although the function that
+    calls it may have been proved before.
+    """
+
+    def __init__(self, f: Callable[..., Any], vjp: Callable[..., Any]) -> None:
+        self.codes = tuple(getattr(g, "__code__", None) or id(g) for g in (f, vjp))
+
+    def __hash__(self) -> int:
+        return hash(self.codes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CustomPull) and self.codes == other.codes
+
+    def __call__(self, g: Any, backward: Backward, i: int) -> Any:
+        """Return the cotangent of one input."""
+        return backward.gradients(g)[i]
 
 
 def _value_of(tape: Any, x: Any) -> Any:

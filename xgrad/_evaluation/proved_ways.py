@@ -126,7 +126,7 @@ def _kind_of(f: Any, exact: bool) -> Any:
 
     With ``exact`` integers, text and the like count by their values, and objects by
     their identity: by these a function may choose an operation that needs a loop, which
-    must not be inherited by one that does not.
+    must not be inherited by one that does not. So may it by the global names it uses.
     """
     values: list[Any] = []
     if isinstance(f, functools.partial):
@@ -139,6 +139,9 @@ def _kind_of(f: Any, exact: bool) -> Any:
             values.append(None)
     values += f.__defaults__ or ()
     values += (f.__kwdefaults__ or {}).values()
+    if exact:
+        names = f.__code__.co_names
+        values += [f.__globals__[name] for name in names if name in f.__globals__]
     kinds = (_describe(value, exact) for value in values)
     # Codes are compared without the file they are from.
     return (exact, f.__code__.co_filename, *kinds)

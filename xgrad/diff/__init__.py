@@ -1,4 +1,4 @@
-"""Numerical derivatives of functions of arrays."""
+"""Derivatives of functions of arrays: exact gradients, and differences with bounds."""
 
 from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish

@@ -13,6 +13,7 @@ from xgrad._arrays import (
     cast,
     float_info,
     from_host,
+    is_lazy,
     quiet,
     rebuild,
     result_dtype,
@@ -139,7 +140,9 @@ def _repair(
     """
     xp, errors = function.xp, [None] * len(slopes)
     missing = [xp.isnan(g) for g in slopes]
-    if is_nested() or not any(bool(xp.any(mask)) for mask in missing):
+    if is_nested() or is_lazy(xp, exact.value):
+        return slopes, exact.evaluations, errors
+    if not any(bool(xp.any(mask)) for mask in missing):
         return slopes, exact.evaluations, errors
     if not bool(xp.all(xp.isfinite(exact.value))):
         return slopes, exact.evaluations, errors
@@ -177,7 +180,7 @@ def _measure(
 def _with_status(xp: Any, result: Result) -> Result:
     """Return a result with the statuses that its values show; None if all are OK."""
     finite = xp.isfinite(result.value)
-    if is_nested() or bool(xp.all(finite)):
+    if is_nested() or is_lazy(xp, finite) or bool(xp.all(finite)):
         return Result(result.value)
     status = xp.astype(~finite, xp.int8) * int(Status.NONFINITE)
     return Result(result.value, status=status)
