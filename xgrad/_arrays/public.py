@@ -59,7 +59,9 @@ def _as_scalars(result: Any) -> Any:
     formatted, and written as JSON.
     """
     if type(result) is np.ndarray:
-        return result[()] if result.ndim == 0 else result
+        # A scalar is in the order of bytes of the machine, which not every array is.
+        is_scalar = result.ndim == 0 and result.dtype.isnative
+        return result[()] if is_scalar else result
     if type(result) is tuple:
         return tuple(map(_as_scalars, result))
     return result
