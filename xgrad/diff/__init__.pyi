@@ -43,7 +43,7 @@ def gradient(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    """Return the gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -69,7 +69,7 @@ def gradient(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    """Return the gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -95,7 +95,7 @@ def gradient(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate, Any]:
-    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    """Return the gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -121,7 +121,7 @@ def gradient(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> tuple[ArrayT, Any]:
-    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    """Return the gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -147,7 +147,7 @@ def gradient(
     checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Return the numerical gradient of a function of an array, or of nested arrays."""
+    """Return the gradient of a function of an array, or of nested arrays."""
     ...
 
 @overload
