@@ -46,7 +46,7 @@ from xgrad._evaluation.prepare import bind_function as bind_function
 from xgrad._evaluation.prepare import checkpoint_of as checkpoint_of
 from xgrad._evaluation.progress import Progress as Progress
 from xgrad._evaluation.proved_ways import proof_of_gradient as proof_of_gradient
-from xgrad._evaluation.proved_ways import proved_ways as ways_of_function
+from xgrad._evaluation.proved_ways import ways_of_function as ways_of_function
 from xgrad._evaluation.sharing import share_equal as share_equal
 from xgrad._evaluation.ways import Loop as Loop
 from xgrad._evaluation.ways import Way as Way

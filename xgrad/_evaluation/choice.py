@@ -28,7 +28,7 @@ from xgrad._evaluation.loop_warning import (
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.pace import Pace
 from xgrad._evaluation.proof import Proof, Sample
-from xgrad._evaluation.proved_ways import SWITCH, proof_key, proved_ways
+from xgrad._evaluation.proved_ways import SWITCH, proof_key, ways_of_function
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._evaluation.ways import Batch, Loop, Vmap, Way
 
@@ -66,7 +66,7 @@ def _choose(evaluator: Evaluator, proof: Proof) -> Way:
     has_vmap = native_vmap(xp) is not None
     if is_lazy(xp, points.base) or not (has_vmap or has_hidden_axis(xp)):
         return Loop()
-    memory = proved_ways(near.function.call)
+    memory = ways_of_function(near.function.call)
     key = proof_key(near, forced)
     before = memory.find(key)
     if before is None:

@@ -97,7 +97,7 @@ _BY_CODE: weakref.WeakKeyDictionary[CodeType, dict[Any, Way]] = (
 _SLOW: weakref.WeakKeyDictionary[CodeType, dict[Any, int]] = weakref.WeakKeyDictionary()
 
 
-def proved_ways(f: Any) -> ProvedWays:
+def ways_of_function(f: Any) -> ProvedWays:
     """Return the ways proved for a function, remembered as long as it lives."""
     owner, function = (
         (f.__self__, f.__func__) if isinstance(f, MethodType) else (f, None)
@@ -167,7 +167,7 @@ def _describe(value: Any, exact: bool) -> Any:
 
 def mode_of(f: Callable[..., Any]) -> str | None:
     """Return the name of the way that was proved last for a function."""
-    last = proved_ways(f).last
+    last = ways_of_function(f).last
     return None if last is None else last.name
 
 
@@ -177,7 +177,7 @@ def proof_of_gradient(f: Callable[..., Any], x: Array) -> tuple[ProvedWays, Any]
     The key is that of `proof_key` for a gradient, put together without a `Function`.
     """
     key = _gradient_key(x.shape, x.dtype.char, os.environ.get(SWITCH))
-    return proved_ways(f), key
+    return ways_of_function(f), key
 
 
 @functools.lru_cache
