@@ -111,7 +111,7 @@ def test_partial_functions_are_known_by_what_they_wrap():
 
     for i in range(3):
         calls[0] = 0
-        gradient(functools.partial(loss, X * i, scale=2.0 + i), X)
+        gradient(functools.partial(loss, X * (i + 2), scale=2.0 + i), X)
         assert (calls[0] == 3) == (i > 0)
 
 

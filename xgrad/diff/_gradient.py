@@ -46,6 +46,7 @@ from xgrad._evaluation import (
     Progress,
     Vectorized,
     Workers,
+    bind_function,
     checkpoint_of,
     columns_of_colors,
     entry_columns,
@@ -365,7 +366,9 @@ def _solve(
         slopes, first = quick_gradient(
             f, x, plan.method, plan.accuracy, execution.vectorized, state
         )
-        if slopes is not None and slopes.any():
+        if slopes is not None:
+            if not slopes.any():
+                require_use(bind_function(f, x, None, execution)[0], [slopes])
             return np.asarray(first), slopes, None
     function, arrays = prepare(f, x, plan, execution)
     xp = function.xp
