@@ -74,7 +74,7 @@ POOLS: dict[str, Pool] = {
         lambda: np.array(2),
     ),
     "drop_last": FLAGS,
-    "args": [(), (1,), None, 3, [1.0], "ab"],
+    "args": fixed((), (1,), None, 3, "ab"),
     "has_aux": FLAGS,
     "dtype": fixed(
         *(np.float16, np.float32, np.float64, np.int64, np.complex128, np.bool_),
