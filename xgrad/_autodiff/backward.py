@@ -18,6 +18,9 @@ from xgrad._autodiff.structural import (
 ADDING = frozenset((add_at_key, add_at_places, add_at_chain))
 
 
+PLAIN = (np.ndarray, np.generic)
+
+
 class Cotangents:
     """The cotangents of the positions of a tape, from one of them down to the first.
 
@@ -130,6 +133,8 @@ def writable(tape: Any, g: Any) -> Any:
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a cotangent to a shape that was broadcast, or repeat it to that shape."""
     extra = len(g.shape) - len(shape)
+    if not g.shape and isinstance(g, PLAIN):
+        return np.full(shape, g)  # for few entries in half the time of a broadcast
     # A value may have more axes of length 1 than the place that it was assigned to.
     if extra < 0 and all(n == 1 for n in shape[:-extra]):
         return sum_to(g, shape[-extra:]).reshape(shape)

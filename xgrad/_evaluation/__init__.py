@@ -35,6 +35,8 @@ from xgrad._evaluation.function import only_point as only_point
 from xgrad._evaluation.hidden_axis import Sparse as Sparse
 from xgrad._evaluation.loop_warning import caller_level as caller_level
 from xgrad._evaluation.loop_warning import reason_of as reason_of
+from xgrad._evaluation.memory import SMALL_BYTES as SMALL_BYTES
+from xgrad._evaluation.memory import keep_released_memory as keep_released_memory
 from xgrad._evaluation.neighborhood import Neighborhood as Neighborhood
 from xgrad._evaluation.notes import describe_move as describe_move
 from xgrad._evaluation.notes import note_at as note_at

@@ -26,7 +26,14 @@ from xgrad._arrays import (
 )
 from xgrad._autodiff import is_nested, record
 from xgrad._differences import Plan
-from xgrad._evaluation import Function, caller_level, only_point, ways_of_function
+from xgrad._evaluation import (
+    SMALL_BYTES,
+    Function,
+    caller_level,
+    keep_released_memory,
+    only_point,
+    ways_of_function,
+)
 from xgrad._tracing import NotTraceableError
 from xgrad.diff._calls import copy_of
 from xgrad.diff._native import record_natively
@@ -157,6 +164,8 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         # Without values there is nothing to compare.
         recording = Attempt().record(function)
         return Exact(recording, _value_of(function, recording), 1)
+    if any(x.nbytes > SMALL_BYTES for x in function.leaves if hasattr(x, "nbytes")):
+        keep_released_memory()
     memory, key = ways_of_function(function.call), _key(function)
     before = memory.find(key)
     proves_always = os.environ.get(PROVE) == "1"

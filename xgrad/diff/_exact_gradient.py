@@ -14,6 +14,7 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_lazy,
+    is_numpy,
     quiet,
     rebuild,
     result_dtype,
@@ -72,14 +73,19 @@ def exact_gradient(
         slopes = pull_exactly(exact.recording, cotangent)
         if plan.axis is not None and exact.evaluations > 1:
             _require_independent_rows(function, exact, slopes[0])
-        slopes, evaluations, errors = _repair(function, exact, cotangent, slopes)
+        evaluations, errors = exact.evaluations, [None] * len(slopes)
+        # Values that are recorded, or not known yet, are for their own derivative.
+        hidden = is_nested() or is_lazy(function.xp, value)
+        is_finite = hidden or _are_finite(function.xp, slopes)
+        if not is_finite:
+            slopes, evaluations, errors = _repair(function, exact, cotangent, slopes)
         results = [
             Result(slope, error) for slope, error in zip(slopes, errors, strict=True)
         ]
         if plan.full_output:
             results = _with_estimates(function, exact, cotangent, results)
             evaluations += len(SIGNS)
-        else:
+        elif not is_finite:
             results = [_with_status(function.xp, result) for result in results]
         dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
         slopes = [
@@ -91,7 +97,9 @@ def exact_gradient(
             value = function.xp.reshape(value, ())
     gradient = rebuild(x, slopes)
     if not plan.full_output:
-        warn_unless_ok("gradient", results, entries_of([name for name, _ in arrays]))
+        if not is_finite:
+            names = [name for name, _ in arrays]
+            warn_unless_ok("gradient", results, entries_of(names))
         return value, gradient, None
     error, step, status = (
         rebuild(x, [vars(result)[name] for result in results])
@@ -129,6 +137,13 @@ def _require_independent_rows(function: Function, exact: Exact, slopes: Array) -
         raise ValueError(COUPLED_ROWS)
 
 
+def _are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
+    """Whether all slopes are finite: the host waits once for each array."""
+    if is_numpy(xp):
+        return all(bool(np.isfinite(g).all()) for g in slopes)
+    return all(bool(xp.all(xp.isfinite(g))) for g in slopes)
+
+
 def _repair(
     function: Function, exact: Exact, cotangent: Array, slopes: list[Array]
 ) -> tuple[list[Array], int, list[Any]]:
@@ -140,8 +155,6 @@ def _repair(
     """
     xp, errors = function.xp, [None] * len(slopes)
     missing = [xp.isnan(g) for g in slopes]
-    if is_nested() or is_lazy(xp, exact.value):
-        return slopes, exact.evaluations, errors
     if not any(bool(xp.any(mask)) for mask in missing):
         return slopes, exact.evaluations, errors
     if not bool(xp.all(xp.isfinite(exact.value))):
@@ -178,10 +191,8 @@ def _measure(
 
 
 def _with_status(xp: Any, result: Result) -> Result:
-    """Return a result with the statuses that its values show; None if all are OK."""
+    """Return a result with the statuses that its values show."""
     finite = xp.isfinite(result.value)
-    if is_nested() or is_lazy(xp, finite) or bool(xp.all(finite)):
-        return Result(result.value)
     status = xp.astype(~finite, xp.int8) * int(Status.NONFINITE)
     return Result(result.value, status=status)
 
