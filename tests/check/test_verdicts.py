@@ -32,6 +32,12 @@ def _verdict(case: Case, dtype: str) -> str:
     return check_gradient(lambda x: case.f(xp, x), right, x).verdict
 
 
+def _is_stationary(case: Case) -> bool:
+    """Whether all slopes are 0 to rounding, which says nothing of a gradient."""
+    slopes = np.abs(np.asarray(case.grad(xp, np.asarray(case.x))))
+    return float(slopes.max()) <= 1e-12
+
+
 @functools.cache
 def _mutant_verdicts(case: Case, dtype: str) -> dict[str, str]:
     """What is said of wrong ones."""
@@ -69,7 +75,8 @@ def test_a_right_gradient_is_not_failed(case, dtype):
 @shares
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_almost_all_right_gradients_pass(dtype, cases):
-    verdicts = [_verdict(case, dtype) for case in cases]
+    verdicts = [_verdict(case, dtype) for case in cases if not _is_stationary(case)]
+    assert len(verdicts) >= 0.9 * len(cases)
     assert verdicts.count("pass") >= 0.95 * len(verdicts)
 
 

@@ -39,6 +39,7 @@ LEFT_OUT = {
     ),
     "test_continuous_inf_nan_input": "infinite scores have an order and are taken",
     "test_confusion_matrix_dtype": "weights of dtype object are refused",
+    "test_returned_value_consistency": "results are NumPy's scalars, no Python floats",
     "test_roc_curve_drop_intermediate": "no point of a curve is dropped",
 }
 
