@@ -26,7 +26,7 @@ class Cotangents:
 
     The first one that arrives is stored as it is, and never written to; the second
     makes a sum that is ``owned``, into which further ones are added. With
-    ``ignores_zeros`` a cotangent of 0 stays 0 in functions of entries.
+    ``ignores_zeros`` functions of entries take 0 times infinity for 0.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class Cotangents:
         else:
             new = pull(g, *saved)
             if self.ignores_zeros and pull in ENTRYWISE:
-                new = np.where((g == 0) & np.isnan(new), 0, new)
+                # 0 times infinity, on whichever side the 0 is.
+                new = np.where(np.isnan(new) & ~np.isnan(g), 0, new)
             self.add(parent, new)
 
     def mark_kinks(self) -> list[Any] | None:

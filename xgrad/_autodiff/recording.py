@@ -53,8 +53,8 @@ class Recording:
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
         """Return the cotangent of each leaf from that of the result.
 
-        With ``ignores_zeros`` a cotangent of 0 stays 0, whatever it is multiplied by: a
-        branch that was not taken may have an infinite derivative.
+        With ``ignores_zeros`` a cotangent of 0 stays 0, and so does a derivative of 0,
+        if the other one is infinite: as that of a branch that was not taken may be.
         """
         way = self._way_back(cotangent, ignores_zeros)
         way.propagate()

@@ -275,17 +275,15 @@ def _disagreement(
     recording: Any, value: Array, cotangent: Array, proof: Proof
 ) -> Disagreement | None:
     """Return how a recording differs from plain calls; None if it agrees."""
-    difference = proof.compare_value(value)
-    if difference is not None:
-        return difference
     # (The way back may come to a function without a derivative there, and refuse it.)
     with quiet():
         slopes = recording.pull(cotangent)
         difference = proof.compare_slopes(slopes)
         # At a corner the slopes of the sides differ, and so do differences.
         if difference is not None and recording.kinks(cotangent) is not None:
-            return None
-    return difference
+            difference = None
+    # Last, so that what `f` stores besides is that of x, as after a plain call.
+    return proof.compare_value(value) or difference
 
 
 def _explain(difference: Disagreement) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,12 @@ def exact_gradient(
         slopes = pull_exactly(exact.recording, cotangent)
         if plan.axis is not None and exact.evaluations > 1:
             _require_independent_rows(function, exact, slopes[0])
-        evaluations, errors = exact.evaluations, [None] * len(slopes)
+        evaluations, results = exact.evaluations, [Result(slope) for slope in slopes]
         # Values that are recorded, or not known yet, are for their own derivative.
         hidden = is_nested() or is_lazy(function.xp, value)
         is_finite = hidden or _are_finite(function.xp, slopes)
         if not is_finite:
-            slopes, evaluations, errors = _repair(function, exact, cotangent, slopes)
-        results = [
-            Result(slope, error) for slope, error in zip(slopes, errors, strict=True)
-        ]
+            results, evaluations = _repair(function, exact, cotangent, slopes)
         if plan.full_output:
             results = _with_estimates(function, exact, cotangent, results)
             evaluations += len(SIGNS)
@@ -146,55 +144,60 @@ def _are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
 
 def _repair(
     function: Function, exact: Exact, cotangent: Array, slopes: list[Array]
-) -> tuple[list[Array], int, list[Any]]:
+) -> tuple[list[Result], int]:
     """Replace entries that are nan because a branch was not taken.
 
     Such a branch may have an infinite derivative, times 0. Entries that differences
     confirm are exact; of others, if they are few, the differences are returned, with
-    their error bounds. Also return the evaluations so far.
+    their error bounds and statuses. Also return the evaluations so far.
     """
-    xp, errors = function.xp, [None] * len(slopes)
+    xp, unchanged = function.xp, [Result(g) for g in slopes]
     missing = [xp.isnan(g) for g in slopes]
-    if not any(bool(xp.any(mask)) for mask in missing):
-        return slopes, exact.evaluations, errors
-    if not bool(xp.all(xp.isfinite(exact.value))):
-        return slopes, exact.evaluations, errors
+    has_value = bool(xp.all(xp.isfinite(exact.value)))
+    if not has_value or not any(bool(xp.any(mask)) for mask in missing):
+        return unchanged, exact.evaluations
     again = exact.recording.pull(cotangent, ignores_zeros=True)
     masks = [to_numpy(xp.isfinite(g) & m) for g, m in zip(again, missing, strict=True)]
     proof = Proof(function, cotangent)
-    confirmed = any(m.any() for m in masks) and proof.confirms(again, masks)
-    if confirmed:
-        slopes = [
-            xp.where(m, new, g)
+    results = unchanged
+    if any(m.any() for m in masks) and proof.confirms(again, masks):
+        results = [
+            Result(xp.where(m, new, g))
             for m, new, g in zip(missing, again, slopes, strict=True)
         ]
     elif sum(int(m.sum()) for m in masks) <= MOST_REPAIRS:
-        slopes, errors = _measure(function, proof, slopes, masks)
-    return slopes, exact.evaluations + proof.evaluations, errors
+        results = _measure(function, proof, slopes, masks)
+    return results, exact.evaluations + proof.evaluations
 
 
 def _measure(
     function: Function, proof: Proof, slopes: list[Array], masks: list[Any]
-) -> tuple[list[Array], list[Any]]:
+) -> list[Result]:
     """Take differences for the entries that a mask names."""
-    xp, new, errors = function.xp, [], []
+    xp, results = function.xp, []
     for i, (g, mask) in enumerate(zip(slopes, masks, strict=True)):
         values = np.array(to_numpy(g), dtype=np.float64)
         bounds = np.zeros(values.shape)
+        codes = np.zeros(values.shape, dtype=np.int8)
         for entry in zip(*np.nonzero(mask), strict=True):
             slope = proof.slope_of_entry(i, entry)
-            if slope.is_clear:
-                values[entry], bounds[entry] = slope.value, slope.error
-        new.append(from_host(xp, values, like=g, dtype=g.dtype))
-        errors.append(from_host(xp, bounds, like=g, dtype=g.dtype))
-    return new, errors
+            values[entry], bounds[entry] = slope.value, slope.error
+            codes[entry] = int(slope.status)
+        value, error = (
+            from_host(xp, a, like=g, dtype=g.dtype) for a in (values, bounds)
+        )
+        status = from_host(xp, codes, like=g, dtype=xp.int8)
+        results.append(Result(value, error, status=status))
+    return results
 
 
 def _with_status(xp: Any, result: Result) -> Result:
-    """Return a result with the statuses that its values show."""
+    """Return a result with the statuses that its values show, and those it has."""
     finite = xp.isfinite(result.value)
     status = xp.astype(~finite, xp.int8) * int(Status.NONFINITE)
-    return Result(result.value, status=status)
+    if result.status is not None:
+        status = xp.where(finite, result.status, status)
+    return replace(result, status=status)
 
 
 def _with_estimates(
@@ -211,9 +214,10 @@ def _with_estimates(
         error = ROUNDINGS * eps * xp.abs(g) + move
         if result.error is not None:
             error = error + result.error
-        status = xp.astype(~finite, xp.int8) * int(Status.NONFINITE)
+        status = _with_status(xp, result).status
         if kink is not None:
-            status = status + xp.astype(finite & kink, xp.int8) * int(Status.KINK)
+            is_ok = status == int(Status.OK)
+            status = status + xp.astype(is_ok & kink, xp.int8) * int(Status.KINK)
         error = xp.where(finite, error, math.inf)
         new.append(Result(g, error, xp.zeros_like(error), status))
     return new

@@ -46,14 +46,11 @@ NOTHING = 1e-6
 
 @dataclass(frozen=True)
 class Slope:
-    """A slope along a direction by differences, with its error bound.
-
-    ``is_clear`` tells whether the function has a slope there at all.
-    """
+    """A slope along a direction by differences, with its error bound and status."""
 
     value: float
     error: float
-    is_clear: bool = True
+    status: Status = Status.OK
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,7 @@ class Proof:
         except Exception:
             # x is at the edge of its domain: nothing can be told along this direction.
             self.scale = math.inf
-            return Slope(math.nan, math.inf, False)
+            return Slope(math.nan, math.inf, Status.NONFINITE)
         wide, narrow = values[3] - values[0], values[2] - values[1]
         second, fourth = narrow / (2 * h), (8 * narrow - wide) / (12 * h)
         self.scale = max(map(abs, values))
@@ -203,10 +200,10 @@ class Proof:
                 readout = functools.partial(EachOutput, base)
                 result = problem.differentiate(0, base, entry_columns, readout)
         except Exception:
-            return Slope(math.nan, math.inf, False)
+            return Slope(math.nan, math.inf, Status.NONFINITE)
         status = Status(int(result.status.reshape(-1)[0]))
         value, error = (float(a.reshape(-1)[0]) for a in (result.value, result.error))
-        return Slope(value, error, status == Status.OK)
+        return Slope(value, error, status)
 
 
 def _product(slopes: Sequence[Array], direction: list[Any]) -> float:
@@ -220,7 +217,7 @@ def _product(slopes: Sequence[Array], direction: list[Any]) -> float:
 
 def _verdict(exact: float, slope: Slope, scale: float) -> bool | None:
     """Whether an exact slope is right; None if the measured one cannot tell."""
-    if not (slope.is_clear and math.isfinite(slope.value)):
+    if slope.status != Status.OK or not math.isfinite(slope.value):
         return None
     size = max(abs(exact), abs(slope.value))
     if slope.error > max(WELL_KNOWN * size, NOTHING * scale):
