@@ -1,4 +1,17 @@
-"""Exact derivatives of plain functions of NumPy and CuPy arrays."""
+"""Exact derivatives of plain functions of NumPy and CuPy arrays.
+
+A `Tape` implements the primitives of `_tracing` for one call of the caller's function,
+and `Taped` is the stand-in that the function sees. In reading order:
+
+`partials` has the derivatives of functions of entries, `rules` makes pulls of them, and
+`lookup` finds the rule of a function; `special` and `bessel` have those of SciPy.
+`structural` has the pulls of moves, views and assignments, `products`, `fibres`,
+`norms`, `inverses`, `decompositions`, `fourier` and `contractions` those of other
+functions, which `functions` collects, and `kinks` marks corners. `taped` and `tape`
+record; `backward` goes back; `recording` puts both together. `custom` is for functions
+with a backward pass of their own. `substitution`, `substitutes`, `twins` and
+`mathematics` run a copy of a function whose names of NumPy make stand-ins.
+"""
 
 from __future__ import annotations
 
