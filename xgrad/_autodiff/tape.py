@@ -57,6 +57,7 @@ _RULES: dict[Any, dict[Any, Rule | None]] = {}
 # to them does no harm: 4 KiB are copied in the time of an operation on small arrays.
 SMALL = 4096
 MISSING: Any = object()
+NUMBERS = (np.generic, float, int, complex)
 
 
 class Tape(Tracer):
@@ -156,8 +157,9 @@ class Tape(Tracer):
 
     def hold(self, x: Any, value: Any) -> Any:
         """Return the value of an operand in a form that a rule can keep."""
-        if type(value) is not np.ndarray and not hasattr(value, "nbytes"):
-            return value  # a number of Python
+        # Nobody can write into numbers, nor into lists that `f` has written down.
+        if isinstance(value, NUMBERS) or not hasattr(value, "nbytes"):
+            return value
         if type(x) is not Taped or x.tracer is not self:
             small = self.copies_constants or value.nbytes <= SMALL
             return value.copy() if small and value.ndim else value
@@ -174,8 +176,13 @@ class Tape(Tracer):
 
     def highest(self, operands: Any) -> Tape:
         """Return the innermost of the tapes that operands are recorded on."""
-        tapes = [o.tracer for o in operands if type(o) is Taped and not o.tracer.closed]
-        return max([self, *tapes], key=lambda tape: tape.level)
+        highest = self
+        for operand in operands:
+            if type(operand) is Taped and operand.tracer is not highest:
+                tape = operand.tracer
+                if tape.level > highest.level and not tape.closed:
+                    highest = tape
+        return highest
 
     def refuse_function(self, function: Any, where: str = "") -> NotTraceableError:
         """Return the error for a function that has no rule, or none in an argument."""
@@ -196,7 +203,7 @@ class Tape(Tracer):
 
     def elementwise(self, function: Callable[..., Any], *operands: Any) -> Any:
         """Apply a function of entries at the same place, with broadcasting."""
-        values = []
+        values, is_recorded = [], False
         for operand in operands:
             if type(operand) is Taped:
                 if operand.tracer is not self:
@@ -208,6 +215,7 @@ class Tape(Tracer):
                 if operand.origin is not None:
                     operand.ensure_current()
                 values.append(operand.base)
+                is_recorded = is_recorded or operand.at >= 0
             else:
                 values.append(operand)
         self.used = True
@@ -223,12 +231,16 @@ class Tape(Tracer):
             if kind not in "biu":
                 raise self.refuse_function(function)
             return base
+        if not is_recorded or self.closed:
+            return Taped(self, base)
         rule = self.rules.get(function, MISSING)
         if rule is MISSING:
             rule = self.rules[function] = find_rule(function, self.xp)
         edges, keeps_result = [], False
         for i, operand in enumerate(operands):
-            if not self.depends(operand):
+            if type(operand) is not Taped or operand.at < 0:
+                continue
+            if operand.tracer is not self:
                 continue
             if rule is None:
                 raise self.refuse_function(function)
