@@ -6,6 +6,7 @@ from cases.differences import AUTO, gradient
 from cases.losses import LOSSES, chosen, needed, sample
 from tools.counting import counting
 
+import xgrad
 from xgrad import derivative, hessian, hvp, jacobian, jvp, losses, metrics
 
 strict = pytest.importorskip("array_api_strict", reason="array-api-strict is missing")
@@ -213,6 +214,20 @@ def test_the_host_waits_a_constant_number_of_times(rng, name, n):
     with counting() as count:
         call(x)
     assert len(count.syncs) == expected
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_an_exact_gradient_waits_once_and_copies_nothing(rng, n):
+    """The host asks whether all slopes are finite, in calls after the proof."""
+
+    def f(x):
+        return strict.sum(strict.exp(x[1:] * x[:-1]) * strict.sin(x[1:]))
+
+    (x,) = _arrays(rng.uniform(0.5, 2.0, n))
+    xgrad.gradient(f, x)
+    with counting() as count:
+        xgrad.gradient(f, x)
+    assert count.syncs == ["__bool__"]
 
 
 @pytest.mark.parametrize("n", [3, 30])
