@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 
 import xgrad
 
@@ -22,3 +23,18 @@ def test_a_refusal_is_not_inherited_where_a_global_name_has_changed():
     names["part"] = np.sin
     slopes = xgrad.gradient(eval(code, names), x, method="autodiff")
     np.testing.assert_allclose(slopes, np.cos(x), rtol=1e-12)
+
+
+def test_a_proof_of_pytorch_holds_for_no_other_function():
+    """PyTorch does not tell one branch from another, and nor does the code."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    for kind in ("square", "detached"):
+
+        def f(x, kind=kind):
+            return (x * (x.detach() if kind == "detached" else x)).sum()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            slopes = xgrad.gradient(f, x)
+        np.testing.assert_allclose(slopes, 2 * x, rtol=1e-6)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays.namespaces import is_numpy
+from xgrad._arrays.namespaces import is_lazy, is_numpy
 from xgrad._arrays.standins import hides_points
 from xgrad._arrays.types import Array
 
@@ -102,10 +102,17 @@ def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
 def product_keeping_zeros(xp: Any, factor: Array, value: Array) -> Array:
     """Return ``factor * value``, and 0 for a factor of 0, even if the value is inf."""
     is_zero = factor == 0
-    if hides_points(factor):
+    if _is_recorded(xp, factor):
         # The derivative by a factor of 0 is the value, unless that is not finite.
         is_zero = is_zero & ~xp.isfinite(value)
     return factor * xp.where(is_zero, 0.0, value)
+
+
+def _is_recorded(xp: Any, x: Array) -> bool:
+    """Whether a derivative is being taken of what is done with an array."""
+    # (Each library has its own way to tell.)
+    has_history = getattr(x, "requires_grad", False) is True
+    return hides_points(x) or has_history or is_lazy(xp, x)
 
 
 def divide_or_zero(xp: Any, x: Array, divisor: Array) -> Array:
