@@ -181,8 +181,10 @@ def _measure(
         codes = np.zeros(values.shape, dtype=np.int8)
         for entry in zip(*np.nonzero(mask), strict=True):
             slope = proof.slope_of_entry(i, entry)
-            values[entry], bounds[entry] = slope.value, slope.error
-            codes[entry] = int(slope.status)
+            # A slope that no step resolves is none: the entry stays nan.
+            if slope.status in (Status.OK, Status.KINK):
+                values[entry], bounds[entry] = slope.value, slope.error
+                codes[entry] = int(slope.status)
         value, error = (
             from_host(xp, a, like=g, dtype=g.dtype) for a in (values, bounds)
         )
