@@ -149,7 +149,7 @@ def _repair(
 
     Such a branch may have an infinite derivative, times 0. Entries that differences
     confirm are exact; of others, if they are few, the differences are returned, with
-    their error bounds and statuses. Also return the evaluations so far.
+    their error bounds. Also return the evaluations so far.
     """
     xp, unchanged = function.xp, [Result(g) for g in slopes]
     missing = [xp.isnan(g) for g in slopes]
@@ -178,27 +178,22 @@ def _measure(
     for i, (g, mask) in enumerate(zip(slopes, masks, strict=True)):
         values = np.array(to_numpy(g), dtype=np.float64)
         bounds = np.zeros(values.shape)
-        codes = np.zeros(values.shape, dtype=np.int8)
         for entry in zip(*np.nonzero(mask), strict=True):
             slope = proof.slope_of_entry(i, entry)
-            # A slope that no step resolves is none: the entry stays nan.
-            if slope.status in (Status.OK, Status.KINK):
+            # At a corner or a jump, and where no step resolves it, it stays nan.
+            if slope.status == Status.OK:
                 values[entry], bounds[entry] = slope.value, slope.error
-                codes[entry] = int(slope.status)
         value, error = (
             from_host(xp, a, like=g, dtype=g.dtype) for a in (values, bounds)
         )
-        status = from_host(xp, codes, like=g, dtype=xp.int8)
-        results.append(Result(value, error, status=status))
+        results.append(Result(value, error))
     return results
 
 
 def _with_status(xp: Any, result: Result) -> Result:
-    """Return a result with the statuses that its values show, and those it has."""
+    """Return a result with the statuses that its values show."""
     finite = xp.isfinite(result.value)
     status = xp.astype(~finite, xp.int8) * int(Status.NONFINITE)
-    if result.status is not None:
-        status = xp.where(finite, result.status, status)
     return replace(result, status=status)
 
 
