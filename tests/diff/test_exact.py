@@ -254,7 +254,7 @@ def test_one_warning_names_the_idiom_the_line_and_the_remedy():
     assert isinstance(caught.value, TypeError)
 
 
-@pytest.mark.parametrize("method", ["auto", "autodiff", "central", "ladder"])
+@pytest.mark.parametrize("method", ["auto", "autodiff", "central", "ladder", "complex"])
 def test_a_function_that_uses_nothing_of_its_argument_is_an_error(method):
     net = {"W": X}
     with pytest.raises(ValueError, match="did not use its argument"):

@@ -412,9 +412,13 @@ def _solve(
 def differentiate_scalar(problem: Problem, leaf: int, base: Array) -> Result:
     """Differentiate a scalar with respect to the entries of one leaf."""
     require_scalar(base, SUMS_AND_ROWS)
-    return problem.differentiate(
-        leaf, base, entry_columns, functools.partial(EachOutput, base)
-    )
+    readout = functools.partial(EachOutput, base)
+    try:
+        return problem.differentiate(leaf, base, entry_columns, readout)
+    except TypeError:
+        # A complex step that leaves a real result may have met no use of x at all.
+        require_use(problem.function, ())
+        raise
 
 
 def _differentiate_rows(problem: Problem, base: Array) -> Result:
