@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 
+TapeT = TypeVar("TapeT", bound=Tape)
+ResultT = TypeVar("ResultT")
 # The tape of the function that is running, which is nested in the tapes before it.
 _running: ContextVar[Tape | None] = ContextVar("xgrad_tape", default=None)
 
@@ -101,16 +103,38 @@ def record(
     With ``copies_constants`` rules keep copies of the arrays that the function uses
     beside its argument, so that it may write into them later.
     """
+
+    def start(tape: Tape) -> list[Taped]:
+        tape.copies_constants = copies_constants
+        return [tape.leaf(unwrap(x)) for x in leaves]
+
+    def finish(tape: Tape, result: Any) -> Recording:
+        return Recording(tape, result, leaves)
+
+    return run_on(Tape, start, finish, call, xp, leaves)
+
+
+def run_on(
+    kind: type[TapeT],
+    start: Callable[[TapeT], list[Taped]],
+    finish: Callable[[TapeT, Any], ResultT],
+    call: Callable[[list[Any]], Any],
+    xp: Any,
+    leaves: Sequence[Array],
+) -> ResultT:
+    """Call a function on a new tape, inside of those of the functions that call it.
+
+    ``start`` makes the stand-ins for the leaves, and ``finish`` takes the result.
+    """
     outer = _running.get()
-    tape = Tape(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
-    tape.copies_constants = copies_constants
-    first = [tape.leaf(unwrap(x)) for x in leaves]
+    tape = kind(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
+    first = start(tape)
     token = _running.set(tape)
     try:
         result = call(
             [wrap_like(x, like) for x, like in zip(first, leaves, strict=True)]
         )
-        recording = Recording(tape, result, leaves)
+        finished = finish(tape, result)
     except Exception as error:
         if tape.refusal is None or tape.refusal is error:
             raise
@@ -123,7 +147,7 @@ def record(
     # The function has caught the refusal, and may have returned something else instead.
     if refusal is not None:
         raise refusal
-    return recording
+    return finished
 
 
 def _part_from(leaves: list[Taped]) -> None:

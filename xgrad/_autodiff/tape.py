@@ -35,6 +35,7 @@ from xgrad._autodiff.structural import (
     names_entries,
     permute_back,
     pick,
+    plain_of,
     read_chain,
     reshape,
     reshape_back,
@@ -498,9 +499,3 @@ class Closed:
         self.blank = tape.blank
         self.lift = tape.lift
 
-
-def plain_of(x: Any) -> Any:
-    """Return the plain array that a stand-in for it, or for another one, stands for."""
-    while isinstance(x, Taped):
-        x = x.base
-    return x
