@@ -107,6 +107,7 @@ from xgrad._arrays.standins import unwrap as unwrap
 from xgrad._arrays.standins import unwrapped_namespace as unwrapped_namespace
 from xgrad._arrays.standins import wrap_like as wrap_like
 from xgrad._arrays.trees import leaves as leaves
+from xgrad._arrays.trees import matching_leaves as matching_leaves
 from xgrad._arrays.trees import paths as paths
 from xgrad._arrays.trees import rebuild as rebuild
 from xgrad._arrays.types import Array as Array
