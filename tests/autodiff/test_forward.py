@@ -133,7 +133,7 @@ def test_forward_over_reverse_is_reverse_over_reverse(case: Case):
     expected = second_on_tape(f, x, v)
 
     def gradient(x):
-        run = record(lambda leaves: f(*leaves), NAMESPACE, [x])
+        run = record(lambda leaves: f(*leaves), x.__array_namespace__(), [x])
         return run.pull(weights_of(run.result).astype(run.result.dtype))[0]
 
     _, found = pushed(gradient, x, v)

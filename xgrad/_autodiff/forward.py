@@ -229,6 +229,11 @@ class Pushed(NamedTuple):
     path: int
     uses_argument: bool
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the result has no tangent, as that of a constant."""
+        return self.tangent is None
+
 
 def push_forward(
     call: Callable[[list[Any]], Any],

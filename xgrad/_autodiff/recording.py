@@ -162,3 +162,8 @@ def _part_from(leaves: list[Taped]) -> None:
 def is_nested() -> bool:
     """Whether a function is being recorded, so that a recording would be inside."""
     return _running.get() is not None
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether an array is one that a tape has made, for a function that is running."""
+    return type(unwrap(x)) is Taped
