@@ -113,6 +113,16 @@ def test_usual_mistakes_are_named(rng, shape, mistake):
     assert report.hint in str(report)
 
 
+@pytest.mark.parametrize("shape", [(3,), (30, 4), (30, 30)])
+@pytest.mark.parametrize("rate", [0.1, -3.0])
+def test_a_wrong_penalty_is_named(rng, shape, rate):
+    A, x = rng.normal(size=(5, shape[0])), rng.normal(size=shape)
+    f = lambda x: np.sum(np.sin(A @ x)) + rate * np.sum(x**2)  # noqa: E731
+    report = check_gradient(f, A.T @ np.cos(A @ x) + rate * x, x)
+    assert report.verdict == "fail"
+    assert f"differs from the measured one by {-rate:g} * x:" in report.hint
+
+
 @pytest.mark.parametrize("shape", [(12, 5), (40, 30)])
 @pytest.mark.parametrize(
     ("place", "where"), [((3,), "x[3, ...]"), ((..., 2), "x[..., 2]")]

@@ -15,8 +15,8 @@ Modules in reading order:
 - `context`: settings that reach a caller's function unpassed
 - `standins`: the adapter of array_api_strict, a stand-in for a GPU in tests
 - `portable`, `faces`: base class of values that are pickled; names of public objects
-- `public`, `frames`, `foreign`: calls as people write them, with pandas, and with the
-  names of other libraries
+- `public`, `frames`, `foreign`, `mistakes`: calls as people write them, with pandas,
+  with the names of other libraries, and with functions that fail
 """
 
 from xgrad._arrays.advice import integer_code as integer_code
