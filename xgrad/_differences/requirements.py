@@ -10,16 +10,35 @@ from xgrad._differences.coloring import Coloring
 from xgrad._differences.pattern import as_coloring
 
 
+NESTED = "`sparsity` needs one array as `x`, not a nesting of arrays"
+
+
 def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
     """Return the colouring of a pattern; raise unless it fits ``x`` and ``f(x)``."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`sparsity` needs one array as `x`, not a nesting of arrays")
-    coloring = as_coloring(sparsity)
-    shape = math.prod(base.shape), math.prod(x.shape)
-    if coloring.shape != shape:
+    coloring = coloring_for(sparsity, x)
+    rows = math.prod(base.shape)
+    if coloring.shape[0] != rows:
         raise ValueError(
-            f"`sparsity` has shape {coloring.shape}, but f(x) has {shape[0]} entries "
-            f"and x has {shape[1]}: it needs shape {shape}"
+            f"`sparsity` has shape {coloring.shape}, but f(x) has {rows} entries and x "
+            f"has {coloring.shape[1]}: it needs shape {(rows, coloring.shape[1])}"
+        )
+    return coloring
+
+
+def coloring_for(sparsity: Any, x: Any) -> Coloring:
+    """Return the colouring of a pattern; raise unless it has a column for each entry."""
+    if isinstance(x, dict | list | tuple):
+        raise TypeError(NESTED)
+    if isinstance(sparsity, str):
+        raise ValueError(
+            f"`sparsity` must be 'auto', a pattern or a Coloring; got {sparsity!r}"
+        )
+    coloring = as_coloring(sparsity)
+    columns = math.prod(x.shape)
+    if coloring.shape[1] != columns:
+        raise ValueError(
+            f"`sparsity` has shape {coloring.shape}, but x has {columns} entries: it "
+            "needs a column for each of them, and a row for each entry of f(x)"
         )
     return coloring
 

@@ -184,11 +184,15 @@ Comparison = tuple[Disagreement | None, int]
 
 
 class Exact(NamedTuple):
-    """A recording that was proved, the result as floats, and the evaluations so far."""
+    """A recording that was proved, and how it was made.
+
+    ``value`` is the result as floats, and ``evaluations`` counts those so far.
+    """
 
     recording: Any
     value: Array
     evaluations: int
+    attempt: Attempt
 
 
 def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -> Exact:
@@ -206,7 +210,7 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
     def run(attempt: Attempt) -> Any:
         return attempt.record(function)
 
-    return first_right(function, "autodiff", run, compare)[0]
+    return first_right(function, "autodiff", run, compare)
 
 
 def first_right(
@@ -214,7 +218,7 @@ def first_right(
     kind: str,
     run: Callable[[Attempt], Any],
     compare: Callable[[Attempt, Any, Array], Comparison],
-) -> tuple[Exact, Attempt]:
+) -> Exact:
     """Run a function in the first way that proves right, which is remembered.
 
     Raise `Inexact` if there is none. ``run`` makes one attempt, and ``compare`` takes
@@ -224,11 +228,11 @@ def first_right(
     if is_nested() or any(map(hides_points, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
         result = run(Attempt())
-        return Exact(result, _value_of(function, result), 1), Attempt()
+        return Exact(result, _value_of(function, result), 1, Attempt())
     if is_lazy(function.xp, function.leaves[0]):
         # Without values there is nothing to compare.
         result = run(Attempt())
-        return Exact(result, _value_of(function, result), 1), Attempt()
+        return Exact(result, _value_of(function, result), 1, Attempt())
     if any(x.nbytes > SMALL_BYTES for x in function.leaves if hasattr(x, "nbytes")):
         keep_released_memory()
     memory, key = ways_of_function(function.call), _key(kind, function)
@@ -253,7 +257,7 @@ def first_right(
         value = _value_of(function, result)
         branch = (*key, result.path)
         if memory.find(branch) == attempt and not proves_always:
-            return Exact(result, value, evaluations), attempt
+            return Exact(result, value, evaluations, attempt)
         try:
             difference, count = compare(attempt, result, value)
         except NotTraceableError as error:
@@ -262,7 +266,7 @@ def first_right(
         if difference is None:
             memory.remember(key, attempt)
             memory.remember(branch, attempt)
-            return Exact(result, value, evaluations), attempt
+            return Exact(result, value, evaluations, attempt)
         refused = refused or Refused(_explain(difference), disagrees=True)
     assert refused is not None
     memory.remember(key, refused)

@@ -7,19 +7,26 @@ of a sparse matrix is found while its values are computed.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from xgrad._arrays import (
     Array,
+    common_namespace,
     coordinate_matrix,
     device_of,
     free_gpu_bytes,
     from_host,
     has_hidden_axis,
+    is_lazy,
     quiet,
+    sparse_matrix,
+    to_numpy,
 )
 from xgrad._autodiff import is_nested
 from xgrad._batched import (
@@ -29,10 +36,13 @@ from xgrad._batched import (
     entries_at_points,
     unit_directions,
 )
-from xgrad._differences import Coloring
-from xgrad._evaluation import ways_of_function
-from xgrad.diff._exact import Attempt, pull_exactly, record_exactly
+from xgrad._differences import Coloring, Plan, Result, fitting_coloring
+from xgrad._evaluation import Execution, ways_of_function
+from xgrad.diff._exact import Attempt, Inexact, pull_exactly, record_exactly
+from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, push_exactly, random_cotangent
+from xgrad.diff._proof import Proof
+from xgrad.diff._rounding import add_bounds, add_status, are_finite
 
 # Memory for the largest array of one run, of a few that are alive at once. Beyond it,
 # directions are taken in several runs, each of which costs the time of Python once.
@@ -84,6 +94,12 @@ class Runs:
         self.evaluations = 0
         self.ignores_zeros = False
 
+    def of(self, derived: Derived) -> Runs:
+        """Return runs of a function that needs no proof, because this one was proved."""
+        runs = Runs(derived, self.leaf, self.max_bytes)
+        runs.attempt, runs.value = self.attempt, self.value
+        return runs
+
     @property
     def takes_many(self) -> bool:
         """Whether one run can take many directions, as arrays at many points."""
@@ -98,7 +114,8 @@ class Runs:
         tangents[self.leaf] = tangent
         with quiet():
             if self.value is None:
-                exact, self.attempt = push_exactly(self.derived, tangents)
+                exact = push_exactly(self.derived, tangents)
+                self.attempt = exact.attempt
                 self.value, pushed = exact.value, exact.recording
                 self.evaluations += exact.evaluations
             else:
@@ -199,7 +216,7 @@ def _by_rows(runs: Runs) -> Array:
     xp = runs.xp
     exact = record_exactly(runs.function, random_cotangent)
     value = exact.value
-    runs.value = value
+    runs.value, runs.attempt = value, exact.attempt
     runs.evaluations += exact.evaluations
     size = math.prod(value.shape)
     rows = []
@@ -252,7 +269,152 @@ def colored_jacobian(runs: Runs, coloring: Coloring) -> Array:
     rows = from_host(xp, coloring.rows, like=x)
     color = from_host(xp, coloring.colors[coloring.columns], like=x)
     tangent = runs.push(directions(xp, seeds))
+    fitting_coloring(coloring, x, runs.value)
     if tangent is None:
         return xp.zeros(len(coloring.rows), dtype=runs.value.dtype, device=device_of(x))
     slopes = all_differences(tangent.tracer, tangent, runs.value.dtype)
     return xp.reshape(slopes, (coloring.num_colors, -1))[color, rows]
+
+
+class Matrix(NamedTuple):
+    """Exact slopes of one leaf, with bounds and statuses where these are wanted.
+
+    ``sparse`` is the matrix whose stored entries the ``result`` has, or the `Coloring`
+    of them, and None if it is dense. ``value`` is what the function returned.
+    """
+
+    result: Result
+    sparse: Any
+    value: Array
+    evaluations: int
+
+    @property
+    def pattern(self) -> tuple[Any, Any]:
+        """The rows and columns of the entries, on the host."""
+        return _pattern(self.sparse)
+
+    def sparse_with(self, data: Array) -> Any:
+        """Return the sparse matrix with its entries in another dtype."""
+        if isinstance(self.sparse, Coloring):
+            xp, coloring = common_namespace(data=data), self.sparse
+            return sparse_matrix(xp, data, *coloring.by_rows, coloring.shape)
+        self.sparse.data = data
+        return self.sparse
+
+
+def _pattern(sparse: Any) -> tuple[Any, Any]:
+    if isinstance(sparse, Coloring):
+        return sparse.rows, sparse.columns
+    entries = sparse.tocoo()
+    return to_numpy(entries.row), to_numpy(entries.col)
+
+
+def exact_matrix(
+    derived: Derived,
+    leaf: int,
+    plan: Plan,
+    execution: Execution,
+    sparsity: Any = None,
+    symmetric: bool = False,
+) -> Matrix:
+    """Return all slopes of a function by one leaf; raise `Inexact` if there are none.
+
+    ``sparsity`` is "auto" for a sparse result, or a `Coloring`; a Hessian is made
+    ``symmetric`` to the last bit.
+    """
+    xp = derived.function.xp
+    runs = Runs(derived, leaf, execution.max_bytes)
+    compute = functools.partial(_compute, sparsity=sparsity, symmetric=symmetric)
+    with quiet():
+        data, matrix = compute(runs)
+        result = Result(data)
+        hidden = is_nested() or is_lazy(xp, data)
+        if not hidden and not are_finite(xp, [data]):
+            if sparsity is None:
+                data = _without_branches(runs, data, compute)
+            result = add_status(xp, Result(data))
+        evaluations = runs.evaluations
+        if plan.full_output:
+
+            def slopes_at(leaves: list[Array]) -> list[Array]:
+                there = replace(derived, function=derived.function.at_leaves(leaves))
+                other, _ = compute(runs.of(there))
+                # In another branch there may be other entries.
+                return [other] if other.shape == data.shape else []
+
+            kinks = _kinks(runs, matrix, sparsity, symmetric)
+            bounded = add_bounds(derived.function, [result], slopes_at, [kinks])
+            result = bounded[0]
+            evaluations += 2 * runs.evaluations
+    return Matrix(result, matrix, runs.value, evaluations)
+
+
+def _compute(runs: Runs, sparsity: Any, symmetric: bool) -> tuple[Array, Any]:
+    """Return the slopes, those of a sparse matrix as its data, and that matrix."""
+    if sparsity is None:
+        dense = dense_jacobian(runs, may_reverse=not symmetric)
+        return (_symmetric(runs, dense) if symmetric else dense), None
+    if isinstance(sparsity, Coloring):
+        data = colored_jacobian(runs, sparsity)
+        return data, sparsity
+    matrix = sparse_jacobian(runs)
+    if symmetric:
+        # An entry that is missing on one side is 0 there.
+        matrix = (matrix + matrix.T) / 2
+    return matrix.data, matrix
+
+
+def _symmetric(runs: Runs, dense: Array) -> Array:
+    xp, count = runs.xp, runs.count
+    flat = xp.reshape(dense, (count, count))
+    return xp.reshape((flat + xp.matrix_transpose(flat)) / 2, dense.shape)
+
+
+def _without_branches(runs: Runs, dense: Array, compute: Any) -> Array:
+    """Replace slopes that are nan because of a branch that was not taken.
+
+    Where differences do not confirm these, `Inexact` is raised.
+    """
+    xp, value = runs.xp, runs.value
+    finite = xp.reshape(xp.isfinite(value), (*value.shape, *(1,) * runs.x.ndim))
+    missing = xp.isnan(dense) & finite
+    if not bool(xp.any(missing)):
+        return dense
+    again = runs.of(runs.derived)
+    again.ignores_zeros = True
+    repaired = xp.where(missing, compute(again)[0], dense)
+    rows, columns = math.prod(value.shape), runs.count
+    table = np.asarray(to_numpy(missing)).reshape(rows, columns)
+    slopes = np.asarray(to_numpy(repaired), np.float64).reshape(rows, columns)
+    table &= np.isfinite(slopes)
+    weights = np.asarray(to_numpy(random_cotangent(value))).reshape(-1)
+    weights = np.where(table.any(axis=1), weights, 0.0)
+    moves = [np.zeros(tuple(x.shape), dtype=bool) for x in runs.function.leaves]
+    moves[runs.leaf] = table.any(axis=0).reshape(tuple(runs.x.shape))
+    cotangent = from_host(
+        xp, weights.reshape(tuple(value.shape)), like=value, dtype=value.dtype
+    )
+    proof = Proof(runs.derived.at(runs.attempt), cotangent)
+
+    def product(direction: list[Any]) -> float:
+        moved = moves[runs.leaf].reshape(-1)
+        vector = direction[runs.leaf].reshape(-1)
+        return float(weights @ (np.where(moved, slopes, 0.0) @ vector))
+
+    if proof.confirms_products(product, moves):
+        return repaired
+    raise Inexact(UNCONFIRMED)
+
+
+def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
+    """Mark the slopes that belong to corners, in the shape of the data; None: not one."""
+    marks = kinks_by_entry(runs.derived, runs.attempt, runs.value)
+    if marks is None:
+        return None
+    table = marks[runs.leaf]
+    table = table | table.T if symmetric else table
+    if sparsity is None:
+        table = table.reshape((*runs.value.shape, *runs.x.shape))
+    else:
+        table = table[_pattern(matrix)]
+    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)

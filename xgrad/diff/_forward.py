@@ -139,10 +139,10 @@ class Slope(Portable):
         return xp.zeros_like(x) if tangent is None else tangent
 
 
-def push_exactly(derived: Derived, tangents: Sequence[Any]) -> tuple[Exact, Attempt]:
+def push_exactly(derived: Derived, tangents: Sequence[Any]) -> Exact:
     """Run a function with tangents, and prove it where it was not proved before.
 
-    Return the run, and the attempt that is right; raise `Inexact` if none is.
+    Raise `Inexact` if no attempt is right.
     """
     return first_right(
         derived.function,

@@ -8,15 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, public, rebuild, require_sparse, sparse_matrix
+from xgrad._arrays import (
+    Array,
+    public,
+    rebuild,
+    require_sparse,
+    result_dtype,
+    sparse_matrix,
+)
 from xgrad._differences import (
     Coloring,
     ComponentName,
     EachOutput,
+    NESTED,
     Method,
+    Plan,
     Problem,
     Result,
     SparseJacobian,
+    coloring_for,
     component_name,
     entries_of,
     fitting_coloring,
@@ -26,16 +36,23 @@ from xgrad._differences import (
 )
 from xgrad._evaluation import (
     CheckpointPath,
+    Execution,
     Points,
     Progress,
     Vectorized,
     Workers,
+    bind_function,
     checkpoint_of,
     columns_of_colors,
     entry_columns,
     execution_for,
     open_evaluator,
 )
+from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._exact_jacobian import exact_matrix
+from xgrad.diff._forward import Derived
+from xgrad.diff._pattern import pattern_of
+from xgrad.diff._rounding import estimate_of, in_dtype
 
 
 @public
@@ -45,7 +62,7 @@ def jacobian(
     /,
     *,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -118,9 +135,19 @@ checkpoint, full_output
         progress=progress,
         checkpoint=checkpoint,
     )
+    if plan.may_be_exact:
+        try:
+            return _exact_jacobian(f, x, sparsity, plan, execution)
+        except Inexact as error:
+            reason = error
+        plan = differences_instead(reason, plan, x)
+    else:
+        plan = plan.as_differences(x)
     function, arrays = prepare(f, x, plan, execution)
     if sparsity is not None:
         require_sparse(function.xp)
+        if isinstance(sparsity, str):
+            sparsity = pattern_of(function)
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("jacobian"))
     with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
@@ -142,11 +169,50 @@ checkpoint, full_output
                 *coloring.by_rows,
                 coloring.shape,
             )
-            name = _names_of_pattern(coloring, base, arrays[0][1])
+            name = _names_of_pattern(
+                coloring.rows, coloring.columns, base, arrays[0][1]
+            )
         if full_output:
             return value, problem.estimate(x, results)
         warn_unless_ok("Jacobian", results, name)
         return value
+
+
+def _exact_jacobian(
+    f: Callable[[Any], Any], x: Any, sparsity: Any, plan: Plan, execution: Execution
+) -> Any:
+    """Return the exact Jacobian and, if planned, its estimate; or raise `Inexact`."""
+    function, arrays = bind_function(f, x, plan.dtype, execution)
+    xp, derived = function.xp, Derived(function)
+    if sparsity is not None:
+        require_sparse(xp)
+        if not isinstance(sparsity, str):
+            sparsity = coloring_for(sparsity, x)
+        elif isinstance(x, dict | list | tuple):
+            raise TypeError(NESTED)
+    matrices = [
+        exact_matrix(derived, leaf, plan, execution, sparsity)
+        for leaf in range(len(arrays))
+    ]
+    results = [
+        in_dtype(xp, matrix.result, result_dtype(xp, array, plan.dtype))
+        for matrix, (_, array) in zip(matrices, arrays, strict=True)
+    ]
+    if sparsity is None:
+        value = rebuild(x, [result.value for result in results])
+    else:
+        value = matrices[0].sparse_with(results[0].value)
+    if plan.full_output:
+        evaluations = sum(matrix.evaluations for matrix in matrices)
+        return value, estimate_of(x, results, evaluations)
+    if results[0].status is not None:
+        base = matrices[0].value
+        if sparsity is None:
+            named = _names_of_entries([name for name, _ in arrays], base.ndim)
+        else:
+            named = _names_of_pattern(*matrices[0].pattern, base, x)
+        warn_unless_ok("Jacobian", results, named)
+    return value
 
 
 def _names_of_entries(names: Sequence[str], ndim: int) -> ComponentName:
@@ -157,11 +223,10 @@ def _names_of_entries(names: Sequence[str], ndim: int) -> ComponentName:
     )
 
 
-def _names_of_pattern(coloring: Coloring, base: Array, x: Array) -> ComponentName:
+def _names_of_pattern(rows: Any, columns: Any, base: Array, x: Array) -> ComponentName:
     """Return the names of the stored entries of a sparse Jacobian."""
 
     def name(leaf: int, index: tuple[int, ...]) -> str:
-        rows, columns = coloring.rows, coloring.columns
         output = np.unravel_index(int(rows[index]), tuple(base.shape))
         entry = np.unravel_index(int(columns[index]), tuple(x.shape))
         return f"{component_name('f(x)', output)} by {component_name('x', entry)}"

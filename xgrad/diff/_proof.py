@@ -137,8 +137,14 @@ class Proof:
 
     def confirms(self, slopes: Sequence[Array], only: Sequence[Any]) -> bool:
         """Whether differences confirm the slopes of some entries, and do not refute."""
-        direction = self._direction(0, only)
-        exact = _product(slopes, direction)
+        return self.confirms_products(functools.partial(_product, slopes), only)
+
+    def confirms_products(
+        self, product: Callable[[list[Any]], float], moves: Sequence[Any] | None = None
+    ) -> bool:
+        """Whether differences confirm the slope along a direction."""
+        direction = self._direction(0, moves)
+        exact = product(direction)
         slope = self._near_slope(direction)
         if _verdict(exact, slope, self.scale):
             return True
