@@ -45,7 +45,7 @@ def assert_loop_and_hidden_axis_agree(program: Program, library: Library) -> Non
         def f(v: Any) -> Any:
             return run(program, library, v)
 
-        found = xgrad.jacobian(f, x, vectorized=vectorized)
+        found = jacobian(f, x, vectorized=vectorized)
         return xgrad.to_numpy(found), mode_of(f)
 
     expected, _ = jacobian(False)

@@ -247,7 +247,7 @@ def push_forward(
     def start(tape: Any) -> list[Taped]:
         tape.ignores_zeros = ignores_zeros
         pairs = zip(leaves, tangents, strict=True)
-        return [tape.leaf_with(unwrap(x), t) for x, t in pairs]
+        return [tape.leaf_with(unwrap(x), unwrap(t)) for x, t in pairs]
 
     def finish(tape: Any, result: Any) -> Pushed:
         content, tangent = unwrap(result), None
@@ -255,6 +255,8 @@ def push_forward(
             content.ensure_current()
             at: Any = content.at
             tangent = at.tangent if content.at >= 0 else None
+            if tangent is not None and not is_at_points(tangent):
+                tangent = wrap_like(tangent, leaves[0])
             result = wrap_like(content.base, leaves[0])
         return Pushed(result, tangent, tape.path, tape.used)
 

@@ -199,17 +199,13 @@ def _sort(t: Any, y: Any, ranks: Any, axis: int) -> Any:
 
 
 @push_of(pull_transform)
-def _transform(
-    t: Any, y: Any, adjoint: Any, axis: int, norm: Any, length: int
-) -> Any:
+def _transform(t: Any, y: Any, adjoint: Any, axis: int, norm: Any, length: int) -> Any:
     forward = np.fft.fft if adjoint is np.fft.ifft else np.fft.ifft
     return forward(t, n=y.shape[axis], axis=axis, norm=norm)
 
 
 @push_of(pull_real_transform)
-def _real_transform(
-    t: Any, y: Any, n: int, axis: int, norm: Any, length: int
-) -> Any:
+def _real_transform(t: Any, y: Any, n: int, axis: int, norm: Any, length: int) -> Any:
     return np.fft.rfft(t, n=n, axis=axis, norm=norm)
 
 
@@ -225,7 +221,9 @@ def _inverse(t: Any, y: Any, inverse: Any) -> Any:
 
 @push_of(pull_solution)
 def _solution(t: Any, y: Any, a: Any, is_vector: bool) -> Any:
-    return np.linalg.solve(a, t[..., None])[..., 0] if is_vector else np.linalg.solve(a, t)
+    return (
+        np.linalg.solve(a, t[..., None])[..., 0] if is_vector else np.linalg.solve(a, t)
+    )
 
 
 @push_of(pull_right_side)

@@ -108,7 +108,8 @@ def _for_each(function: Any) -> Any:
 
 
 def _added(key: Any, shape: tuple[int, ...], part: Any) -> Any:
-    buffer = np.zeros(shape, part.dtype, like=part)
+    like = np.asarray(part) if isinstance(part, np.generic) else part
+    buffer = np.zeros(shape, part.dtype, like=like)
     if any(map(names_entries, key if isinstance(key, tuple) else (key,))):
         add_at_places(buffer, part, key)
     else:

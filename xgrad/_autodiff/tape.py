@@ -498,4 +498,3 @@ class Closed:
         self.level = tape.level
         self.blank = tape.blank
         self.lift = tape.lift
-

@@ -23,9 +23,7 @@ def unit_directions(xp: Any, x: Array, positions: Array) -> Batched:
     if math.prod(shape) == 1:
         region = Region.full(xp, shape, trace.cache)
     else:
-        region = Region.at_positions(
-            xp, shape, positions[:, None], None, trace.cache
-        )
+        region = Region.at_positions(xp, shape, positions[:, None], None, trace.cache)
     ones = xp.ones((count, *region.extent), dtype=x.dtype, device=device_of(x))
     return Batched(trace, xp.zeros_like(x), region, ones)
 

@@ -35,6 +35,7 @@ from xgrad._differences.readout import SumOfTerms as SumOfTerms
 from xgrad._differences.requirements import NESTED as NESTED
 from xgrad._differences.requirements import coloring_for as coloring_for
 from xgrad._differences.requirements import fitting_coloring as fitting_coloring
+from xgrad._differences.requirements import is_auto as is_auto
 from xgrad._differences.requirements import require_rows as require_rows
 from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Result as Result

@@ -9,7 +9,6 @@ from xgrad._arrays import Array
 from xgrad._differences.coloring import Coloring
 from xgrad._differences.pattern import as_coloring
 
-
 NESTED = "`sparsity` needs one array as `x`, not a nesting of arrays"
 
 
@@ -25,14 +24,19 @@ def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
     return coloring
 
 
-def coloring_for(sparsity: Any, x: Any) -> Coloring:
-    """Return the colouring of a pattern; raise unless it has a column for each entry."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError(NESTED)
-    if isinstance(sparsity, str):
+def is_auto(sparsity: Any) -> bool:
+    """Whether the pattern is to be found; raise if it is another word."""
+    if isinstance(sparsity, str) and sparsity != "auto":
         raise ValueError(
             f"`sparsity` must be 'auto', a pattern or a Coloring; got {sparsity!r}"
         )
+    return isinstance(sparsity, str)
+
+
+def coloring_for(sparsity: Any, x: Any) -> Coloring:
+    """Return the colouring of a pattern; raise unless it has as many columns as x."""
+    if isinstance(x, dict | list | tuple):
+        raise TypeError(NESTED)
     coloring = as_coloring(sparsity)
     columns = math.prod(x.shape)
     if coloring.shape[1] != columns:

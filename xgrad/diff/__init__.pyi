@@ -157,7 +157,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -168,7 +168,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[NDArray[Any], Estimate]:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -178,7 +178,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -189,7 +189,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> NDArray[Any]:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -199,7 +199,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -210,7 +210,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -220,7 +220,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -231,7 +231,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -241,7 +241,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -252,7 +252,7 @@ def derivative(
     progress: Progress = False,
     full_output: bool,
 ) -> Any:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -262,7 +262,7 @@ def jacobian(
     /,
     *,
     sparsity: None = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -274,7 +274,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -284,7 +284,7 @@ def jacobian(
     /,
     *,
     sparsity: None = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -296,7 +296,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -306,7 +306,7 @@ def jacobian(
     /,
     *,
     sparsity: Any,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -318,7 +318,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[Any, Estimate]:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -328,7 +328,7 @@ def jacobian(
     /,
     *,
     sparsity: Any,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -340,7 +340,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> Any:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -350,7 +350,7 @@ def jacobian(
     /,
     *,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -362,7 +362,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -372,7 +372,8 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: Any = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -384,7 +385,7 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 
 @overload
@@ -394,7 +395,8 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: Any = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -406,7 +408,7 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 
 @overload
@@ -416,7 +418,8 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: Any = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -428,7 +431,7 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Return the numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 
 @overload
@@ -438,7 +441,7 @@ def jvp(
     v: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -447,7 +450,7 @@ def jvp(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[Any, Estimate]:
-    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
+    """Return the Jacobian-vector product, the derivative along ``v``."""
     ...
 
 @overload
@@ -457,7 +460,7 @@ def jvp(
     v: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -466,7 +469,7 @@ def jvp(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> Any:
-    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
+    """Return the Jacobian-vector product, the derivative along ``v``."""
     ...
 
 @overload
@@ -476,7 +479,7 @@ def jvp(
     v: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -485,5 +488,5 @@ def jvp(
     progress: Progress = False,
     full_output: bool,
 ) -> Any:
-    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
+    """Return the Jacobian-vector product, the derivative along ``v``."""
     ...

@@ -123,13 +123,18 @@ class Attempt:
             raise Inexact(NO_RULES, was_told=True)
         return pushed
 
+    def plain_call(self, function: Function) -> Callable[[Any], Any]:
+        """Return the caller's function, or the copy of it that is to be run."""
+        if not self.substitutes:
+            return function.call
+        copy = copy_of(function.call)
+        if copy is None:
+            raise NotTraceableError("a function that cannot be copied")
+        return copy
+
     def call_of(self, function: Function) -> Callable[[list[Any]], Any]:
         """Return the function of a list of stand-ins that is to be run."""
-        if self.substitutes:
-            copy = copy_of(function.call)
-            if copy is None:
-                raise NotTraceableError("a function that cannot be copied")
-            function = replace(function, call=copy)
+        function = replace(function, call=self.plain_call(function))
 
         def call(standins: list[Any]) -> Any:
             if not function.batched:

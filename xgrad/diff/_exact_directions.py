@@ -25,7 +25,6 @@ from xgrad.diff._exact import Attempt, Inexact
 from xgrad.diff._forward import (
     Derived,
     derivative_of,
-    gradient_of,
     push_exactly,
     random_cotangent,
 )
@@ -45,26 +44,32 @@ def exact_jvp(
     function, arrays = bind_function(f, x, plan.dtype, execution)
     vectors = vectors_like(function, v)
     dtype = result_dtype(function.xp, arrays[0][1], plan.dtype)
-    return _along(Derived(function), vectors, plan, dtype)
+    _, result, evaluations = _along(Derived(function), vectors, plan, dtype)
+    return result, evaluations
 
 
 def exact_derivative(
-    function: Function, plan: Plan, dtype: Any
-) -> tuple[Result, int]:
-    """Return the derivative of an elementwise function, and the evaluations."""
+    function: Function, plan: Plan, dtype: Any, require: Callable[[Array], None]
+) -> tuple[Array, Result, int]:
+    """Return f(x), the derivative of an elementwise function, and the evaluations.
+
+    ``require`` raises unless f(x) has the shape of x.
+    """
     derived = derivative_of(function, plan.order - 1)
     ones = function.xp.ones_like(function.leaves[0])
-    return _along(derived, [ones], plan, dtype)
+    return _along(derived, [ones], plan, dtype, require)
 
 
 def exact_hvp(
-    f: Callable[[Any], Any], x: Any, v: Any, plan: Plan, execution: Execution
+    derived: Derived, arrays: Sequence[tuple[str, Array]], v: Any, plan: Plan
 ) -> list[Result]:
-    """Return the products of the Hessian with ``v``, one for each leaf."""
-    function, arrays = bind_function(f, x, plan.dtype, execution)
-    vectors = vectors_like(function, v)
+    """Return the products of a Hessian with ``v``, one for each leaf of x.
+
+    ``derived`` is the gradient, and ``arrays`` are the leaves as they were passed.
+    """
+    function = derived.function
     xp = function.xp
-    result, _ = _along(gradient_of(function), vectors, plan, None)
+    _, result, _ = _along(derived, vectors_like(function, v), plan, None)
     results, start = [], 0
     for (_, array), leaf in zip(arrays, function.leaves, strict=True):
         stop = start + math.prod(leaf.shape)
@@ -79,12 +84,18 @@ def exact_hvp(
 
 
 def _along(
-    derived: Derived, vectors: list[Array], plan: Plan, dtype: Any
-) -> tuple[Result, int]:
-    """Return the slope of a function along a direction, in a dtype if there is one."""
+    derived: Derived,
+    vectors: list[Array],
+    plan: Plan,
+    dtype: Any,
+    require: Callable[[Array], None] | None = None,
+) -> tuple[Array, Result, int]:
+    """Return f(x), its slope along a direction, in a dtype, and the evaluations."""
     xp = derived.function.xp
     with quiet():
         exact = push_exactly(derived, vectors)
+        if require is not None:
+            require(exact.value)
         attempt = exact.attempt
         slope, evaluations = exact.recording.tangent, exact.evaluations
         slope = xp.zeros_like(exact.value) if slope is None else slope
@@ -96,17 +107,15 @@ def _along(
         if plan.full_output:
 
             def slopes_at(leaves: list[Array]) -> list[Array]:
-                there = replace(
-                    derived, function=derived.function.at_leaves(leaves)
-                )
+                there = replace(derived, function=derived.function.at_leaves(leaves))
                 return [there.push(attempt, vectors).tangent]
 
             kinks = kinks_along(derived, attempt, exact.value, vectors)
-            (result,) = add_bounds(derived.function, [result], slopes_at, [kinks])
+            (result,) = add_bounds(xp, derived.function, [result], slopes_at, [kinks])
             evaluations += len(SIGNS)
         if dtype is not None:
             result = in_dtype(xp, result, dtype)
-    return result, evaluations
+    return exact.value, result, evaluations
 
 
 def _without_branches(

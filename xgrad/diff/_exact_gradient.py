@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_lazy,
-    is_numpy,
     quiet,
     rebuild,
     result_dtype,
@@ -30,6 +28,7 @@ from xgrad._differences import (
     Status,
     entries_of,
     fitting_coloring,
+    is_auto,
     require_rows,
     require_scalar,
     warn_unless_ok,
@@ -112,7 +111,7 @@ def _require_shape(
         require_one_number_a_row(function, value)
     elif not plan.terms:
         require_scalar(value, SUMS_AND_ROWS)
-    elif sparsity is not None:
+    elif sparsity is not None and not is_auto(sparsity):
         fitting_coloring(sparsity, x, value)
 
 
@@ -192,4 +191,4 @@ def _with_estimates(
         return slopes
 
     kinks = exact.recording.kinks(cotangent)
-    return add_bounds(function, results, slopes_at, kinks)
+    return add_bounds(function.xp, function, results, slopes_at, kinks)

@@ -27,6 +27,8 @@ from xgrad._arrays import (
     quiet,
     sparse_matrix,
     to_numpy,
+    unwrap,
+    wrap_like,
 )
 from xgrad._autodiff import is_nested
 from xgrad._batched import (
@@ -42,7 +44,7 @@ from xgrad.diff._exact import Attempt, Inexact, pull_exactly, record_exactly
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, push_exactly, random_cotangent
 from xgrad.diff._proof import Proof
-from xgrad.diff._rounding import add_bounds, add_status, are_finite
+from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
 
 # Memory for the largest array of one run, of a few that are alive at once. Beyond it,
 # directions are taken in several runs, each of which costs the time of Python once.
@@ -84,9 +86,10 @@ class Runs:
     def __init__(self, derived: Derived, leaf: int, max_bytes: int | None) -> None:
         self.derived = derived
         self.function = derived.function
-        self.xp = self.function.xp
         self.leaf = leaf
-        self.x = self.function.leaves[leaf]
+        x = self.function.leaves[leaf]
+        self.x = unwrap(x) if self.takes_many else x
+        self.xp = common_namespace(x=self.x)
         self.count = math.prod(self.x.shape)
         self.max_bytes = max_bytes
         self.attempt = Attempt()
@@ -95,7 +98,7 @@ class Runs:
         self.ignores_zeros = False
 
     def of(self, derived: Derived) -> Runs:
-        """Return runs of a function that needs no proof, because this one was proved."""
+        """Return runs of a function that need no proof, because these had theirs."""
         runs = Runs(derived, self.leaf, self.max_bytes)
         runs.attempt, runs.value = self.attempt, self.value
         return runs
@@ -103,7 +106,7 @@ class Runs:
     @property
     def takes_many(self) -> bool:
         """Whether one run can take many directions, as arrays at many points."""
-        return has_hidden_axis(self.xp) and not is_nested()
+        return has_hidden_axis(self.function.xp) and not is_nested()
 
     def push(self, tangent: Any) -> Any:
         """Run the function with a tangent of the leaf; return that of the result.
@@ -116,7 +119,8 @@ class Runs:
             if self.value is None:
                 exact = push_exactly(self.derived, tangents)
                 self.attempt = exact.attempt
-                self.value, pushed = exact.value, exact.recording
+                self.value = unwrap(exact.value) if self.takes_many else exact.value
+                pushed = exact.recording
                 self.evaluations += exact.evaluations
             else:
                 pushed = self.derived.push(self.attempt, tangents, self.ignores_zeros)
@@ -131,7 +135,7 @@ class Runs:
         for start, stop in self._chunks(width):
             numbers = self.xp.arange(start, stop, device=device_of(self.x))
             units = unit_directions(self.xp, self.x, numbers)
-            yield start, stop, self.push(units)
+            yield start, stop, self.push(units if start < stop else None)
 
     def _chunks(self, width: int) -> Iterator[tuple[int, int]]:
         """Yield the ranges of directions whose arrays fit into the memory."""
@@ -140,7 +144,8 @@ class Runs:
             free = free_gpu_bytes(self.x)
             budget = RUN_BYTES if free is None else free // 4
         step = max(1, budget // (ALIVE * max(width, 1) * self.x.dtype.itemsize))
-        for start in range(0, self.count, step):
+        # Of an empty array there is a run as well, for the shape of its result.
+        for start in range(0, max(self.count, 1), step):
             yield start, min(start + step, self.count)
 
     def cost(self) -> Cost:
@@ -179,9 +184,7 @@ def dense_jacobian(runs: Runs, may_reverse: bool = True) -> Array:
             zero = xp.zeros((), dtype=runs.value.dtype, device=device_of(runs.x))
             columns.append(xp.broadcast_to(zero, shape))
         else:
-            columns.append(
-                all_differences(tangent.tracer, tangent, runs.value.dtype)
-            )
+            columns.append(all_differences(tangent.tracer, tangent, runs.value.dtype))
     stacked = columns[0] if len(columns) == 1 else xp.concat(columns)
     return _columns_last(runs, stacked)
 
@@ -203,7 +206,9 @@ def _one_by_one(runs: Runs, may_reverse: bool) -> Array:
     columns = []
     for i in range(runs.count):
         unit = xp.reshape(
-            xp.astype(xp.arange(runs.count, device=device_of(runs.x)) == i, runs.x.dtype),
+            xp.astype(
+                xp.arange(runs.count, device=device_of(runs.x)) == i, runs.x.dtype
+            ),
             runs.x.shape,
         )
         tangent = runs.push(unit)
@@ -215,7 +220,7 @@ def _by_rows(runs: Runs) -> Array:
     """Return the slopes by one way back for each entry of the result."""
     xp = runs.xp
     exact = record_exactly(runs.function, random_cotangent)
-    value = exact.value
+    value = unwrap(exact.value) if runs.takes_many else exact.value
     runs.value, runs.attempt = value, exact.attempt
     runs.evaluations += exact.evaluations
     size = math.prod(value.shape)
@@ -224,8 +229,11 @@ def _by_rows(runs: Runs) -> Array:
         numbers = xp.arange(size, device=device_of(value))
         for i in range(size):
             unit = xp.reshape(xp.astype(numbers == i, value.dtype), value.shape)
-            rows.append(pull_exactly(exact.recording, unit)[runs.leaf])
-    stacked = xp.stack(rows) if rows else xp.zeros((0, *runs.x.shape), dtype=runs.x.dtype)
+            slope = pull_exactly(exact.recording, unit)[runs.leaf]
+            rows.append(unwrap(slope) if runs.takes_many else slope)
+    stacked = (
+        xp.stack(rows) if rows else xp.zeros((0, *runs.x.shape), dtype=runs.x.dtype)
+    )
     return xp.reshape(stacked, (*value.shape, *runs.x.shape))
 
 
@@ -322,8 +330,8 @@ def exact_matrix(
     ``sparsity`` is "auto" for a sparse result, or a `Coloring`; a Hessian is made
     ``symmetric`` to the last bit.
     """
-    xp = derived.function.xp
     runs = Runs(derived, leaf, execution.max_bytes)
+    xp = runs.xp
     compute = functools.partial(_compute, sparsity=sparsity, symmetric=symmetric)
     with quiet():
         data, matrix = compute(runs)
@@ -343,9 +351,10 @@ def exact_matrix(
                 return [other] if other.shape == data.shape else []
 
             kinks = _kinks(runs, matrix, sparsity, symmetric)
-            bounded = add_bounds(derived.function, [result], slopes_at, [kinks])
-            result = bounded[0]
-            evaluations += 2 * runs.evaluations
+            (result,) = add_bounds(xp, derived.function, [result], slopes_at, [kinks])
+            evaluations += len(SIGNS) * runs.evaluations
+    if runs.takes_many:
+        result = result.map(lambda a: wrap_like(a, derived.function.leaves[leaf]))
     return Matrix(result, matrix, runs.value, evaluations)
 
 
@@ -407,7 +416,7 @@ def _without_branches(runs: Runs, dense: Array, compute: Any) -> Array:
 
 
 def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
-    """Mark the slopes that belong to corners, in the shape of the data; None: not one."""
+    """Mark the slopes that belong to corners, like the data; None: not one."""
     marks = kinks_by_entry(runs.derived, runs.attempt, runs.value)
     if marks is None:
         return None

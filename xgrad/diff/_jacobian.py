@@ -17,10 +17,11 @@ from xgrad._arrays import (
     sparse_matrix,
 )
 from xgrad._differences import (
+    NESTED,
     Coloring,
     ComponentName,
     EachOutput,
-    NESTED,
+    Estimate,
     Method,
     Plan,
     Problem,
@@ -30,6 +31,7 @@ from xgrad._differences import (
     component_name,
     entries_of,
     fitting_coloring,
+    is_auto,
     plan_for,
     prepare,
     warn_unless_ok,
@@ -74,7 +76,9 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: bool = False,
 ) -> Any:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays.
+    """Return the Jacobian of a function of an array, or of nested arrays.
+
+    It is exact where the function allows that, dense or sparse.
 
     Parameters
     ----------
@@ -82,12 +86,13 @@ def jacobian(
         Maps an array like ``x`` to an array of any shape.
     x : array of real numbers, or nested dict, list or tuple of arrays
         Point at which to differentiate.
-    sparsity : array of booleans, sparse matrix or Coloring, optional
-        Says which entries of the result depend on which entries of ``x``, both in C
-        order: shape ``(result entries, x entries)``. Columns that share no row are
-        evaluated together, each with its own step, and the result is sparse. A pattern
-        with missing entries gives wrong results. `color_columns` prepares a pattern for
-        many calls. Only NumPy (with scipy, the extra ``sparse``) and CuPy offer this.
+    sparsity : "auto", array of booleans, sparse matrix or Coloring, optional
+        For a sparse result. "auto" finds which entries of the result depend on which
+        entries of ``x`` as `sparsity_pattern` does. A pattern says so, both in C order:
+        shape ``(result entries, x entries)``. Columns that share no row are evaluated
+        together. A pattern with missing entries gives wrong results. `color_columns`
+        prepares a pattern for many calls. Only NumPy (with scipy, the extra ``sparse``)
+        and CuPy offer this.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 checkpoint, full_output
         As in `gradient`.
@@ -102,6 +107,8 @@ checkpoint, full_output
 
     Raises
     ------
+    NotDifferentiable
+        Under method "autodiff", if an operation of ``f`` has no exact derivative.
     TypeError
         If ``x`` or the result of ``f`` is not an array of real numbers, or if its
         library has no sparse matrices.
@@ -110,8 +117,12 @@ checkpoint, full_output
 
     Notes
     -----
-    The cost is ``accuracy`` evaluations for each entry of ``x``, or each colour, and
-    one at ``x``. Sources as in `gradient` and `color_columns`.
+    An exact Jacobian takes one run of ``f`` with all directions at once (forward mode:
+    Griewank and Walther, Evaluating Derivatives, 2008, section 3.1), in which each
+    entry is computed for those directions alone that it depends on; or, where ``f(x)``
+    has few entries and all depend on all, one way back for each of them. It is proved
+    as a gradient is. Differences cost ``accuracy`` evaluations for each entry of ``x``,
+    or each colour, and one at ``x``. Sources as in `gradient` and `color_columns`.
 
     Examples
     --------
@@ -143,39 +154,48 @@ checkpoint, full_output
         plan = differences_instead(reason, plan, x)
     else:
         plan = plan.as_differences(x)
-    function, arrays = prepare(f, x, plan, execution)
     if sparsity is not None:
-        require_sparse(function.xp)
-        if isinstance(sparsity, str):
-            sparsity = pattern_of(function)
+        value, estimate = sparse_by_differences(f, x, sparsity, plan, execution)
+        return (value, estimate) if full_output else value
+    function, arrays = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("jacobian"))
     with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         base = problem.at_base()
-        if sparsity is None:
-            results = [
-                dense_jacobian(problem, i, base, leaf)
-                for i, (_, leaf) in enumerate(arrays)
-            ]
-            value = rebuild(x, [result.value for result in results])
-            name = _names_of_entries(names, base.ndim)
-        else:
-            coloring = fitting_coloring(sparsity, x, base)
-            results = [_sparse_jacobian(problem, base, coloring, arrays[0][1])]
-            value = sparse_matrix(
-                function.xp,
-                results[0].value,
-                *coloring.by_rows,
-                coloring.shape,
-            )
-            name = _names_of_pattern(
-                coloring.rows, coloring.columns, base, arrays[0][1]
-            )
+        results = [
+            dense_jacobian(problem, i, base, leaf) for i, (_, leaf) in enumerate(arrays)
+        ]
+        value = rebuild(x, [result.value for result in results])
         if full_output:
             return value, problem.estimate(x, results)
-        warn_unless_ok("Jacobian", results, name)
+        warn_unless_ok("Jacobian", results, _names_of_entries(names, base.ndim))
         return value
+
+
+def sparse_by_differences(
+    f: Callable[[Any], Any], x: Any, sparsity: Any, plan: Plan, execution: Execution
+) -> tuple[Any, Estimate | None]:
+    """Return a sparse Jacobian by differences and, if planned, its estimate."""
+    function, arrays = prepare(f, x, plan, execution)
+    xp, array = function.xp, arrays[0][1]
+    require_sparse(xp)
+    if isinstance(x, dict | list | tuple):
+        raise TypeError(NESTED)
+    if is_auto(sparsity):
+        sparsity = pattern_of(function)
+    saved = checkpoint_of(execution, function, ("x",), plan.description("jacobian"))
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
+        coloring = fitting_coloring(sparsity, x, base)
+        result = _sparse_jacobian(problem, base, coloring, array)
+        value = sparse_matrix(xp, result.value, *coloring.by_rows, coloring.shape)
+        if plan.full_output:
+            return value, problem.estimate(x, [result])
+        name = _names_of_pattern(coloring.rows, coloring.columns, base, array)
+        warn_unless_ok("Jacobian", [result], name)
+        return value, None
 
 
 def _exact_jacobian(
@@ -186,10 +206,10 @@ def _exact_jacobian(
     xp, derived = function.xp, Derived(function)
     if sparsity is not None:
         require_sparse(xp)
-        if not isinstance(sparsity, str):
-            sparsity = coloring_for(sparsity, x)
-        elif isinstance(x, dict | list | tuple):
+        if isinstance(x, dict | list | tuple):
             raise TypeError(NESTED)
+        if not is_auto(sparsity):
+            sparsity = coloring_for(sparsity, x)
     matrices = [
         exact_matrix(derived, leaf, plan, execution, sparsity)
         for leaf in range(len(arrays))

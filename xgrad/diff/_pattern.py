@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import (
-    Array,
     at_perturbed_points,
     coordinate_matrix,
     device_of,
     float_info,
-    hides_points,
     public,
     quiet,
     require_sparse,
@@ -142,7 +140,9 @@ def _pattern_by_calls(function: Function) -> Any:
             )
             rows.append(np.flatnonzero(to_numpy(changed)))
     columns = np.repeat(np.arange(count), [len(r) for r in rows])
-    entries = (xp.asarray(a, device=device_of(x)) for a in (np.concatenate(rows), columns))
+    entries = (
+        xp.asarray(a, device=device_of(x)) for a in (np.concatenate(rows), columns)
+    )
     row, column = entries
     shape = math.prod(base.shape), count
     return coordinate_matrix(xp, xp.astype(row == row, xp.bool), row, column, shape)

@@ -41,6 +41,7 @@ def rounded_leaves(function: Function) -> Iterator[list[Array]]:
 
 
 def add_bounds(
+    xp: Any,
     function: Function,
     results: Sequence[Result],
     derivative_at: Callable[[list[Array]], Sequence[Array]],
@@ -51,7 +52,6 @@ def add_bounds(
     ``derivative_at`` computes the same from other leaves, and ``kinks`` marks the
     entries that lie at a corner.
     """
-    xp = function.xp
     moves = [xp.zeros_like(result.value) for result in results]
     for leaves in rounded_leaves(function):
         try:

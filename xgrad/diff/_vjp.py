@@ -121,4 +121,3 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     dtypes = tuple(result_dtype(function.xp, a, None) for _, a in arrays)
     skeleton = rebuild(x, [None] * len(dtypes))
     return exact.value, Pullback(exact.recording, skeleton, exact.value, dtypes)
-
