@@ -316,7 +316,7 @@ def beside_large(draw: Draw) -> Drawn:
 
 def noisy(draw: Draw) -> Drawn:
     x, g, a = draw.point(), draw.background(), draw.power(-10, -3, (-5, -2))
-    w = draw.exactly(draw.power(10, 12, (4, 5)))
+    w = draw.exactly(draw.power(12, 13, (6.3, 7)) / abs(x))
     return lambda m, t: g(m, t) + a * m.sin(w * t), x, g
 
 

@@ -22,6 +22,12 @@ BOUND = 3
 # round early.
 SETTLED = 0.02
 
+import os
+C1 = float(os.environ.get("C1", 4))
+C2 = float(os.environ.get("C2", 2))
+G = float(os.environ.get("G", 3.5))
+LOC = int(os.environ.get("LOC", 4))
+
 # The two smallest rungs serve for comparison only.
 COMPARED = 2
 
@@ -106,6 +112,7 @@ class _RungValues:
     across: Array
     steps: tuple[Array, Array]
     noise: tuple[Array, Array]
+    base: Any = 0.0
 
     @classmethod
     def of_samples(cls, rungs: Rungs, samples: Samples) -> _RungValues:
@@ -145,12 +152,13 @@ class _RungValues:
             xp.where(void, math.nan, across),
             (steps[0], steps[1]),
             (noise[0], noise[1]),
+            cast(xp, samples.base, dtype),
         )
 
     @property
     def missing(self) -> Array:
         """Whether some rung lacks a side."""
-        return self.xp.any(~self.xp.isfinite(self.across), axis=0)
+        return self.xp.any(~self.xp.isfinite(self.across[:-2, ...]), axis=0)
 
     @property
     def vanished(self) -> Array:
@@ -170,7 +178,11 @@ class _RungValues:
         spacing = right + left
         slopes = self.across / spacing
         # Both values have this error, and the distance between them is the spacing.
-        noise = (xp.maximum(*self.noise) + self._quantum(slopes)) / (spacing / 2)
+        even = xp.abs(self.changes[0] + self.changes[1])
+        local = xp.min(xp.where(xp.isfinite(even), even, math.inf)[-LOC:, ...], axis=0)
+        local = xp.where(xp.isfinite(local), local, 0.0)
+        noise = xp.maximum(xp.maximum(*self.noise), local) + self._quantum(slopes)
+        noise = noise / (spacing / 2)
         corner = xp.abs(self.changes[0] / right + self.changes[1] / left)
         return self._answer(slopes, spacing / 2, noise, self.ratio**2, corner)
 
@@ -180,14 +192,22 @@ class _RungValues:
         Slopes that agree on two rungs and are exactly 0 on a smaller one tell of
         rounding inside ``f``, which its value does not show.
         """
-        xp, across = self.xp, self.across
-        change = xp.abs(slopes[1:, ...] - slopes[:-1, ...])
-        settled = change <= SETTLED * xp.abs(slopes[1:, ...])
-        settled = settled & (across[1:, ...] != 0)
-        stuck = xp.any(across == 0, axis=0) & xp.any(settled, axis=0)
-        least = xp.where(across == 0, math.inf, xp.abs(across))
-        least = xp.min(xp.where(xp.isfinite(least), least, math.inf), axis=0)
-        return xp.where(stuck, least, 0.0)
+        xp = self.xp
+        right, left = self.changes
+        still = (right == 0) & (left == 0)
+        # Both sides move, and about alike.
+        alike = xp.abs(right + left) <= 0.5 * xp.abs(right - left)
+        alike = alike & (right != 0) & (left != 0)
+        sizes = [xp.where(c == 0, math.inf, xp.abs(c)) for c in (right, left)]
+        least = xp.min(xp.minimum(*sizes), axis=0)
+        count = self.base / xp.where(xp.isfinite(least), least, math.nan)
+        grid = (count != 0) & (xp.abs(count) < 2**20) & (count == xp.round(count))
+        stuck, void = still[-1, ...], xp.isnan(right[-1, ...])
+        for rung in range(2, 5):
+            stuck = xp.where(void, still[-rung, ...], stuck)
+            void = void & xp.isnan(right[-rung, ...])
+        stuck = stuck & (xp.any(alike, axis=0) | grid)
+        return xp.where(stuck & xp.isfinite(least), least, 0.0)
 
     def one_sided(self, side: int) -> Result:
         """Answer by the differences of the right (0) or the left (1), accuracy 2."""
@@ -220,17 +240,24 @@ class _RungValues:
         )
         error = truncation + noise[1:-COMPARED, ...]
         error = xp.where(xp.isfinite(error), error, math.inf)
-        rung = xp.argmin(error, axis=0)
+        gap = self._gaps(better, noise, values)
+        valid = gap <= C2 * BOUND * error
+        judged = xp.where(valid, error, math.inf)
+        some = xp.any(xp.isfinite(judged), axis=0)
+        rung = xp.argmin(xp.where(some, judged, error), axis=0)
         is_best = _one_hot(xp, rung, error)
 
         def pick(rungs: Array) -> Array:
             # A sum over one rung: everything else is 0, also where it is not finite.
             return xp.sum(xp.where(is_best, rungs, 0.0), axis=0)
 
-        value, least = pick(values), xp.min(error, axis=0)
+        value, least = pick(values), xp.sum(xp.where(is_best, error, 0.0), axis=0)
+        contradicted = ~some
+        least = xp.where(contradicted & xp.isfinite(least), xp.maximum(least, pick(gap)), least)
         step = pick(xp.abs(steps[1:-COMPARED, ...]))
         scatter, rounding = pick(truncation), pick(noise[1:-COMPARED, ...])
         unresolved = self._unresolved(slopes, value, least, scatter, rounding, rung)
+        unresolved = unresolved | contradicted & xp.isfinite(least)
         code = xp.astype(unresolved, xp.int8) * int(Status.UNRESOLVED)
         if corner is not None:
             # On the rung of the answer, and on the next smaller one.
@@ -238,10 +265,53 @@ class _RungValues:
             kink = near > CORNER_STAYS * far
             kink = kink & (near > CORNER_NOISE * pick(noise[2:-1, ...]))
             kink = kink & self._lasts(corner, noise, near, rung)
+            torn = self._torn(value, rung, noise, slopes)
+            unresolved = unresolved | torn
             code = status_codes(xp, kink & False, kink, unresolved & ~kink)
             # Both slopes have equal rights: the bound reaches them.
             least = xp.where(kink, xp.maximum(least, near / 2), least)
         return Result(value, least, step, code)
+
+    def _gaps(self, better: Array, noise: Array, values: Array) -> Array:
+        """Return by how much each value misses what the smaller rungs allow."""
+        xp = self.xp
+        noise = noise[1:, ...]
+        known = xp.isfinite(better) & xp.isfinite(noise)
+        low = xp.where(known, better - C1 * noise, -math.inf)
+        high = xp.where(known, better + C1 * noise, math.inf)
+        gaps = []
+        floor, roof = low[-1, ...], high[-1, ...]
+        for rung in reversed(range(better.shape[0] - 1)):
+            if rung < values.shape[0]:
+                value = values[rung, ...]
+                gaps.append(xp.maximum(floor - value, value - roof))
+            floor = xp.maximum(floor, low[rung, ...])
+            roof = xp.minimum(roof, high[rung, ...])
+        return xp.stack(gaps[::-1], axis=0)
+
+    def _torn(self, value, rung, noise, slopes):
+        xp, ratio = self.xp, self.ratio
+        count = slopes.shape[0]
+        floor = noise * (self.steps[0] + self.steps[1]) / 2
+        numbers = xp.reshape(xp.arange(count, dtype=rung.dtype, device=device_of(rung)), (-1, *(1,) * rung.ndim))
+        breaks, rests = [], []
+        for change, step, sign in zip(self.changes, self.steps, (1, -1)):
+            rest = xp.abs(change - sign * value * step)
+            rests.append(rest)
+            tear = rest[:-1, ...] > ratio**G * xp.maximum(rest[1:, ...], floor[1:, ...])
+            tear = tear & (numbers[:-1, ...] < rung + 1)
+            goes_on = rest[:-2, ...] > ratio**2 * rest[1:-1, ...]
+            goes_on = xp.concat([xp.ones_like(goes_on[:1, ...]), goes_on], axis=0)
+            tear = tear & ~goes_on
+            breaks.append(xp.max(xp.where(tear, numbers[:-1, ...], -99), axis=0))
+        last = xp.maximum(*breaks)
+        both = xp.minimum(*breaks) >= 0
+        at = numbers == last
+        there = xp.sum(xp.where(at, slopes, 0.0), axis=0)
+        here = xp.sum(xp.where(at, xp.maximum(*rests), 0.0), axis=0)
+        even = xp.abs(self.changes[0] + self.changes[1])
+        grows = even[0, ...] > 4 * here * (ratio ** (xp.astype(last, here.dtype) / 2))
+        return both & (xp.abs(there - value) > 0.5 * xp.abs(value)) & ~grows
 
     def _unresolved(
         self,

@@ -195,7 +195,9 @@ def rungs_for(eps: float) -> Rungs:
     # Set by trial on 26 hard points and 384 random functions: for float64, ratio 4 with
     # 17 rungs was as accurate, at 35 values a component in place of 25. In float32 the
     # range is short: ratio 8 would have 7 rungs, of which 4 could answer.
-    return Rungs(8, 12) if eps < SINGLE_EPS else Rungs(4, 10)
+    import os
+    K64, K32 = int(os.environ.get("K64", 14)), int(os.environ.get("K32", 11))
+    return Rungs(8, K64) if eps < SINGLE_EPS else Rungs(4, K32)
 
 
 # The imaginary step, so small that its square vanishes beside 1 in every precision
