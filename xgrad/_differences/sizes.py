@@ -32,14 +32,9 @@ def own_size(xp: Any, x: Array) -> Array:
     largest, smallest = info.largest * BELOW_LARGEST, info.tiny * ABOVE_SMALLEST
     size = xp.where(x == 0, 1.0, xp.abs(x))
     # Down from sqrt(2) times the size is to the nearest power.
-    power = floor_power_of_two(
+    return floor_power_of_two(
         xp, xp.minimum(xp.maximum(size, smallest), largest) * 2**0.5
     )
-    return power * IRR
-
-
-import os
-IRR = float(os.environ.get("IRR", 0.7548776662466927))
 
 
 def random_direction(xp: Any, x: Array) -> Array:
