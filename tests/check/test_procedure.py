@@ -73,6 +73,21 @@ def test_nested_parameters_are_checked_array_by_array(rng, n):
     assert report.hint.startswith("only x['b'][0] differs")
 
 
+@pytest.mark.parametrize("n", [4, 200])
+def test_nested_gradients_match_by_the_names_of_their_keys(rng, n):
+    f, grad, p = _network(rng, n)
+    # Backward passes fill in the last layer first.
+    assert check_gradient(f, lambda p: dict(reversed(grad(p).items())), p)
+
+    def exchanged(p):
+        slopes = grad(p)
+        return {"b": [slopes["b"][0][::-1]], "W": slopes["W"]}
+
+    report = check_gradient(f, exchanged, p)
+    assert report.verdict == "fail"
+    assert report.worst.index[:2] == ("b", 0)
+
+
 MISTAKES = {
     "twice the measured one": lambda g: 2 * g,
     "half the measured one": lambda g: g / 2,
@@ -96,6 +111,16 @@ def test_usual_mistakes_are_named(rng, shape, mistake):
     assert report.verdict == "fail"
     assert mistake in report.hint
     assert report.hint in str(report)
+
+
+@pytest.mark.parametrize("shape", [(3,), (30, 4), (30, 30)])
+@pytest.mark.parametrize("rate", [0.1, -3.0])
+def test_a_wrong_penalty_is_named(rng, shape, rate):
+    A, x = rng.normal(size=(5, shape[0])), rng.normal(size=shape)
+    f = lambda x: np.sum(np.sin(A @ x)) + rate * np.sum(x**2)  # noqa: E731
+    report = check_gradient(f, A.T @ np.cos(A @ x) + rate * x, x)
+    assert report.verdict == "fail"
+    assert f"differs from the measured one by {-rate:g} * x:" in report.hint
 
 
 @pytest.mark.parametrize("shape", [(12, 5), (40, 30)])
@@ -236,6 +261,10 @@ X = np.array([1.0, 2.0])
         (
             lambda: check_gradient(lambda p: p["a"].sum(), {"b": X}, {"a": X}),
             r"nested as x is, with grad\['a'\]; got grad\['b'\]",
+        ),
+        (
+            lambda: check_gradient(lambda p: p["a"].sum(), {"b": X, "a": X}, {"a": X}),
+            r"nested as x is, with grad\['a'\]; got grad\['b'\], grad\['a'\]",
         ),
         (lambda: check_gradient(np.sum, X, X, directions=0), "`directions` must be"),
         (

@@ -141,6 +141,20 @@ def test_products_with_the_hessian_on_every_backend(xp):
     assert_close(found, [6.0, -12.0], rtol=1e-10)
 
 
+def test_a_product_of_a_nested_gradient_goes_by_names():
+    f = lambda p: np.sum(p["w"] ** 2) + np.sum(p["b"] ** 3)  # noqa: E731
+    grad = lambda p: {"b": 3 * p["b"] ** 2, "w": 2 * p["w"]}  # noqa: E731
+    p = {"w": np.array([1.0, 2.0]), "b": np.array([3.0, 4.0])}
+    v = {"w": np.array([1.0, 0.0]), "b": np.array([0.0, 1.0])}
+    product = hvp(f, p, v, grad=grad)
+    assert list(product) == ["w", "b"]
+    assert_close(product["w"], [2.0, 0.0], rtol=1e-8)
+    assert_close(product["b"], [0.0, 24.0], rtol=1e-8)
+    more = lambda p: {**grad(p), "c": p["b"]}  # noqa: E731
+    with pytest.raises(ValueError, match=r"nested as x is, .*got .*grad\(x\)\['c'\]"):
+        hvp(f, p, v, grad=more)
+
+
 def test_products_with_the_hessian_of_nested_parameters(xp):
     x = {"a": xp.asarray([1.0, 2.0]), "b": xp.asarray(3.0)}
     v = {"a": xp.asarray([1.0, 0.0]), "b": xp.asarray(1.0)}

@@ -1,15 +1,10 @@
 """scikit-learn's own tests of its metrics pass on xgrad's, but for a table of them."""
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from peers.runner import run_tests
+
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-TESTS = Path(__file__).parents[1]
 MODULES = {  # and how many tests pass, at least
     "test_classification": 180,
     "test_common": 1300,
@@ -44,29 +39,9 @@ LEFT_OUT = {
 }
 
 
-def _run(module, *options):
-    """Run a module of scikit-learn's tests; return the counts and the failures."""
-    command = [sys.executable, "-m", "pytest", "-p", "peers.scikit_learn", "--pyargs"]
-    command += [f"sklearn.metrics.tests.{module}", "-q", "-n", "0", "--tb=line"]
-    # A configuration of its own: that of xgrad makes errors of all warnings.
-    command += ["-p", "no:cacheprovider", "-c", os.devnull, *options]
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    ran = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", ran.stdout[-200:])}
-    failed = re.findall(r"^FAILED \S*::(\w+)", ran.stdout, re.M)
-    assert ran.returncode in (0, 1), ran.stdout[-2000:] + ran.stderr[-2000:]
-    return counts, failed
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("module", MODULES)
 def test_scikit_learn_passes_its_tests_on_metrics_of_xgrad(module):
-    counts, failed = _run(module)
-    assert set(failed) <= set(LEFT_OUT), sorted(set(failed) - set(LEFT_OUT))
-    assert counts["passed"] >= MODULES[module]
+    passed, failed = run_tests("scikit_learn", f"sklearn.metrics.tests.{module}")
+    assert failed <= set(LEFT_OUT), sorted(failed - set(LEFT_OUT))
+    assert passed >= MODULES[module]

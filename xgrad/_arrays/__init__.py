@@ -15,8 +15,8 @@ Modules in reading order:
 - `context`: settings that reach a caller's function unpassed
 - `standins`: the adapter of array_api_strict, a stand-in for a GPU in tests
 - `portable`, `faces`: base class of values that are pickled; names of public objects
-- `public`, `frames`, `foreign`: calls as people write them, with pandas, and with the
-  names of other libraries
+- `public`, `frames`, `foreign`, `mistakes`: calls as people write them, with pandas,
+  with the names of other libraries, and with functions that fail
 """
 
 from xgrad._arrays.advice import integer_code as integer_code
@@ -107,6 +107,7 @@ from xgrad._arrays.standins import unwrap as unwrap
 from xgrad._arrays.standins import unwrapped_namespace as unwrapped_namespace
 from xgrad._arrays.standins import wrap_like as wrap_like
 from xgrad._arrays.trees import leaves as leaves
+from xgrad._arrays.trees import matching_leaves as matching_leaves
 from xgrad._arrays.trees import paths as paths
 from xgrad._arrays.trees import rebuild as rebuild
 from xgrad._arrays.types import Array as Array

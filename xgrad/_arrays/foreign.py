@@ -9,7 +9,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import opcode
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 # Words of other libraries for an argument; the first one that a function has is meant.
@@ -159,16 +162,29 @@ def missing_names(module: str) -> Callable[[str], Any]:
     return missing_name
 
 
-def explain_missing_name(module: str, name: str) -> AttributeError:
-    """Return the error for a name that a public module has not."""
-    message = f"module {module!r} has no attribute {name!r}"
+def explain_missing_name(module: str, name: str) -> AttributeError | ImportError:
+    """Return the error for a name that a public module has not; for ``__getattr__``.
+
+    ``from module import name`` drops the words of an ``AttributeError``. It gets an
+    ``ImportError`` if there is something to say.
+    """
     # Tools ask modules for names with underscores.
     own = None if name.startswith("_") else own_name(name)
+    message = f"module {module!r} has no attribute {name!r}"
     if own is None:
         # With `obj` Python suggests the nearest name.
         return AttributeError(message, name=name, obj=importlib.import_module(module))
+    if _is_importing(sys._getframe(2)):
+        message = f"cannot import name {name!r} from {module!r}: use `xgrad.{own}`"
+        return ImportError(message, name=module)
     # Without names to compare with Python suggests none beside ours.
     return AttributeError(f"{message}: use `xgrad.{own}`", name=name, obj=None)
+
+
+def _is_importing(frame: FrameType) -> bool:
+    """Whether a frame is at the instruction of ``from module import name``."""
+    instruction = frame.f_code.co_code[frame.f_lasti]
+    return instruction == opcode.opmap["IMPORT_FROM"]
 
 
 def own_name(name: str) -> str | None:

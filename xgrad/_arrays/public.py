@@ -12,6 +12,7 @@ import numpy as np
 
 from xgrad._arrays.foreign import explain_arguments
 from xgrad._arrays.frames import has_frames, without_frames
+from xgrad._arrays.mistakes import note_mistake
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,12 +35,14 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             arguments = _without_frames(function, args, kwargs)
         try:
             return _as_scalars(function(*arguments[0], **arguments[1]))
-        except TypeError as error:
-            entry = error.__traceback__
+        except Exception as error:
             # A call that fits has a frame of its own, in which its errors are raised.
-            if entry is None or entry.tb_next is not None:
-                raise
-            raise explain_arguments(function, args, kwargs, error) from None
+            inner = error.__traceback__ and error.__traceback__.tb_next
+            if inner is not None:
+                note_mistake(error, _by_name(function, args, kwargs), inner)
+            elif isinstance(error, TypeError):
+                raise explain_arguments(function, args, kwargs, error) from None
+            raise
 
     return call
 
@@ -78,6 +81,14 @@ def _without_frames(
         tuple(map(without_frames, args, names)),
         {name: without_frames(value, name) for name, value in kwargs.items()},
     )
+
+
+def _by_name(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of a call by their names."""
+    names = _positional_names(function, len(args))
+    return dict(zip(names, args, strict=False)) | kwargs
 
 
 def _positional_names(function: Callable[..., Any], count: int) -> list[str]:

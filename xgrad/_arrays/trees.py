@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 # Deeper than any model, and far below the 1,000 frames of Python's stack, two of which
@@ -27,6 +27,24 @@ def leaves(tree: Any, path: str = "x") -> list[tuple[str, Any]]:
     return [
         leaf for key, value in branches for leaf in leaves(value, f"{path}[{key!r}]")
     ]
+
+
+def matching_leaves(
+    tree: Any, path: str, names: Sequence[str], subject: str
+) -> list[tuple[str, Any]]:
+    """Return the leaves of a tree in the order of ``names``, those of the leaves of x.
+
+    Containers match by their keys, in whatever order these are. ``subject`` begins the
+    message for a tree that is nested in another way.
+    """
+    named = dict(leaves(tree, path))
+    expected = [path + name.removeprefix("x") for name in names]
+    if named.keys() != set(expected):
+        raise ValueError(
+            f"{subject} must be nested as x is, with {', '.join(expected)}; got "
+            f"{', '.join(named) or 'nothing'}"
+        )
+    return [(name, named[name]) for name in expected]
 
 
 def paths(tree: Any) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from xgrad._arrays import (
     as_complex,
     as_float,
     at_perturbed_points,
+    backend_name,
     common_namespace,
     copied,
     from_host,
@@ -146,8 +147,9 @@ class Function(Portable):
                 f"`f` must return an array or a number, but returned {_advise(result)}"
             ) from None
         if xp is not self.xp:
+            library = backend_name(self.xp)
             raise TypeError(
-                f"`f` was given arrays of {self.xp.__name__} but returned a {kind}: "
+                f"`f` was given arrays of {library} but returned a {kind}: "
                 "compute the result with the functions of the array's own library"
             )
 

@@ -16,6 +16,7 @@ from xgrad._arrays import (
     is_floating,
     is_lazy,
     leaves,
+    matching_leaves,
     rebuild,
     require_array,
     require_same_shape,
@@ -58,13 +59,9 @@ def analytic_gradient(
             f"`{label}` is a tuple of {len(grad)}, but must be the gradient alone: if "
             "it is (value, gradient), pass for example `lambda x: grad(x)[1]`"
         )
-    gradients = [(label, grad)] if tree is None else leaves(grad, label)
-    expected = [label + name.removeprefix("x") for name in names]
-    if [name for name, _ in gradients] != expected:
-        raise ValueError(
-            f"the gradient must be nested as x is, with {', '.join(expected)}; got "
-            f"{', '.join(name for name, _ in gradients) or 'nothing'}"
-        )
+    gradients = [(label, grad)]
+    if tree is not None:
+        gradients = matching_leaves(grad, label, names, "the gradient")
     return promote_gradients(
         xp, gradients, list(zip(names, function.leaves, strict=True))
     )

@@ -67,7 +67,12 @@ def diagnose(array: FailedArray) -> str:
     if not np.any(slopes.typical):
         return f"{array.subject} is 0 everywhere: was it never filled in?"
     with np.errstate(all="ignore"):
-        return _wrong_factor(array) or _wrong_order(array) or _wrong_place(array)
+        return (
+            _wrong_factor(array)
+            or _wrong_order(array)
+            or _wrong_place(array)
+            or _wrong_penalty(array)
+        )
 
 
 def _wrong_factor(array: FailedArray) -> str:
@@ -133,13 +138,36 @@ def _wrong_order(array: FailedArray) -> str:
     transposed = xp.permute_dims(
         xp.reshape(analytic, array.shape[::-1]), tuple(range(analytic.ndim))[::-1]
     )
-    slopes = [
-        xp.sum(transposed * cast(xp, direction, transposed.dtype))
-        for direction in array.directions
-    ]
-    if not _explains(array, to_numpy(xp.stack(slopes)).astype(np.float64)):
+    if not _explains(array, _along_directions(array, transposed)):
         return ""
     return f"{array.subject} is transposed"
+
+
+def _along_directions(array: FailedArray, gradient: Array) -> np.ndarray:
+    """Return the slopes that a gradient has along the directions."""
+    xp = array.checked.xp
+    slopes = [xp.sum(gradient * cast(xp, d, gradient.dtype)) for d in array.directions]
+    return to_numpy(xp.stack(slopes)).astype(np.float64)
+
+
+def _wrong_penalty(array: FailedArray) -> str:
+    """Say that the difference is a multiple of the array, if it is.
+
+    Fewer than three entries are easily a multiple by chance.
+    """
+    if math.prod(array.shape) < 3:
+        return ""
+    slopes = array.judged.slopes
+    along = _along_directions(array, array.checked.leaves[array.judged.leaf])
+    # By least squares, as in `_wrong_factor`.
+    multiple = float((slopes.analytic - slopes.measured) @ along / (along @ along))
+    if not _explains(array, slopes.analytic - multiple * along):
+        return ""
+    return (
+        f"{array.subject} differs from the measured one by {multiple:.6g} * "
+        f"{array.name}: is the slope of a penalty missing a factor? That of "
+        "`c * sum(x**2)` is `2 * c * x`"
+    )
 
 
 def _wrong_place(array: FailedArray) -> str:

@@ -101,7 +101,8 @@ def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) ->
 
 def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
     """Return the reason why it is unclear whether slopes agree."""
-    slopes = group.slopes.select(group.verdicts.outcomes == Outcome.UNCLEAR)
+    unclear = group.verdicts.outcomes == Outcome.UNCLEAR
+    slopes = group.slopes.select(unclear)
     if not len(slopes.analytic):
         return (
             "slopes along single entries agree, but those along directions do not: "
@@ -123,6 +124,16 @@ def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
         error = float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))
     if not error < 1:
         return "the slopes are smaller than the rounding errors or the noise of `f`"
+    if error <= BLUNT * tolerances.rtol and np.all(group.excess[unclear] <= 1):
+        return (
+            "the slopes agree, but not so closely that one wrong entry would show: "
+            "evaluate `f` in float64, or pass full=True"
+        )
+    if error <= BLUNT * tolerances.rtol and tolerances.eps < tolerances.analytic_eps:
+        return (
+            "the difference is above the tolerance, but may be rounding errors of the "
+            "given gradient: compute it in float64"
+        )
     if error <= BLUNT * tolerances.rtol:
         return "the difference is slightly above the tolerance"
     remedy = "" if tolerances.eps < 1e-10 else "evaluate `f` in float64, or "

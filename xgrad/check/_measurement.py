@@ -75,7 +75,7 @@ class Measurement:
         groups = []
         for i, leaf in enumerate(self.live):
             own = slopes.select(slice(i * count, (i + 1) * count))
-            verdicts = judge_directions(own, self.tolerances)
+            verdicts = judge_directions(own, self.tolerances, self._unseen(leaf))
             groups.append(JudgedSlopes(leaf, own, verdicts, np.arange(count)))
         return groups
 
@@ -95,6 +95,12 @@ class Measurement:
     def directions(self, leaf: int) -> list[Array]:
         """Return the random directions of an array."""
         return [self._direction(leaf, i) for i in range(self._directions_each)]
+
+    def _unseen(self, leaf: int) -> int:
+        """Number of entries of an array that no slope of their own will show."""
+        # Half precision is too coarse to tell single entries at all.
+        is_whole = self.complete or self.function.eps >= COARSE
+        return 1 if is_whole else math.prod(self.function.leaves[leaf].shape)
 
     @property
     def _directions_each(self) -> int:

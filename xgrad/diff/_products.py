@@ -14,6 +14,7 @@ from xgrad._arrays import (
     cast,
     float_info,
     leaves,
+    matching_leaves,
     public,
     rebuild,
     require_array,
@@ -199,7 +200,12 @@ def _product_of_gradient(
     xp = function.xp
     shapes = [tuple(leaf.shape) for _, leaf in arrays]
     vector = _GradientVector(
-        grad, function.xp, function.leaves[0], tuple(shapes), function.batched
+        grad,
+        function.xp,
+        function.leaves[0],
+        tuple(name for name, _ in arrays),
+        tuple(shapes),
+        function.batched,
     )
     function = replace(function, call=vector)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
@@ -226,6 +232,7 @@ class _GradientVector(Portable):
     call: Callable[[Any], Any]
     xp: Any
     like: Array
+    names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     batched: bool
 
@@ -236,7 +243,9 @@ class _GradientVector(Portable):
 
     def __call__(self, x: Any) -> Array:
         """Return the gradients of all leaves, one after the other."""
-        gradients = leaves(self.call(x), "the result of grad")
+        gradients = matching_leaves(
+            self.call(x), "grad(x)", self.names, "the result of `grad`"
+        )
         for name, gradient in gradients:
             require_array(name, gradient)
         lead = tuple(leaves(x)[0][1].shape[:1]) if self.batched else ()
