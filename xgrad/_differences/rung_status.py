@@ -24,11 +24,6 @@ CORNER_STAYS = 0.5
 # The difference of both slopes weighs values by 1, -2 and 1: four times the noise of
 # one over the step. A corner must be twice that.
 CORNER_NOISE = 8
-# Rungs on which a corner may be hidden by noise do not speak against it. Twice the
-# factor above, as the noise is an estimate. Set by trial: with a larger one functions
-# that do not converge are called corners, with a smaller one small corners unresolved.
-HIDDEN_NOISE = 16
-
 # What is left of `f` beside the line of the answer grows at most by this power of the
 # ratio from a rung to the next: it begins with the second power, or with the third
 # where the curvature is 0. More, and not as much again on the next rung, is an edge.
@@ -67,23 +62,18 @@ def find_corner(
 ) -> tuple[Array, Array]:
     """Return whether the slopes of both sides differ at x itself, and by half of what.
 
-    ``noise`` is that of the slopes. Both slopes have equal rights: a bound reaches them.
+    ``noise`` is that of the slopes. Both slopes have equal rights: a bound reaches
+    them.
     """
     xp, (right, left) = values.xp, values.changes
     corner = xp.abs(right / values.steps[0] + left / values.steps[1])
-    # On the rung of the answer, and on the next smaller one.
-    far, near = choice.at(corner), choice.at(corner, below=1)
-    kink = near > CORNER_STAYS * far
-    kink = kink & (near > CORNER_NOISE * choice.at(noise, below=1))
-    # Down to where noise hides it: of a smooth function it falls with the step, at a
-    # corner it stays, at a jump it grows.
-    numbers = rung_numbers(xp, corner.shape[0], choice.rung)[1:, ...]
-    stays = corner[1:, ...] > CORNER_STAYS * xp.maximum(corner[:-1, ...], near)
-    hidden = HIDDEN_NOISE * noise[1:, ...] > near
-    # A rung on which rounding took the step says nothing.
-    unknown = ~xp.isfinite(corner[1:, ...])
-    lasts = stays | hidden | unknown | (numbers <= choice.rung)
-    return kink & xp.all(lasts, axis=0), near / 2
+    # Of a smooth function it falls with the step, at a corner it stays, at a jump it
+    # grows: down to the smallest rung on which noise does not hide it.
+    numbers = rung_numbers(xp, corner.shape[0], choice.rung)
+    smallest = _last(xp, numbers, corner > CORNER_NOISE * noise)
+    near, far = pick(xp, corner, smallest), pick(xp, corner, smallest - 1)
+    kink = (smallest > choice.rung) & (near > CORNER_STAYS * far)
+    return kink, near / 2
 
 
 def find_piece(

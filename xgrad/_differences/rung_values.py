@@ -116,8 +116,13 @@ class RungValues:
         xp = self.xp
         spacing = self.steps[0] + self.steps[1]
         slopes = self.across / spacing
-        turns = xp.abs(slopes[1:, ...] - slopes[:-1, ...]) * spacing[1:, ...] / 2
-        shown = xp.maximum(self.bends[1:, ...], turns)[-QUIET_RUNGS:, ...]
+        turns = xp.abs(slopes[1:, ...] - slopes[:-1, ...])
+        # The smaller one of both sides: a corner between two rungs is not noise.
+        turns = xp.concat(
+            [xp.minimum(turns[:-1, ...], turns[1:, ...]), turns[-1:, ...]], axis=0
+        )
+        shown = xp.maximum(self.bends[1:, ...], turns * spacing[1:, ...] / 2)
+        shown = shown[-QUIET_RUNGS:, ...]
         shown = xp.where(xp.isfinite(shown), shown, math.inf)
         middle = xp.sort(shown, axis=0)[QUIET_RUNGS // 2, ...]
         return xp.where(xp.isfinite(middle), middle, 0.0)
