@@ -1,4 +1,4 @@
-"""What the rungs around an answer tell against it: corners, pieces, no convergence."""
+"""The case against an answer of a ladder: corners, pieces, no convergence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function did on all rungs of a ladder, and the noise that its values show."""
+"""Differences of a function on all rungs of a ladder, and the noise they show."""
 
 from __future__ import annotations
 
