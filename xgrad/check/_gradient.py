@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xgrad._arrays import Array, from_host, paths, public, wide_dtype
+from xgrad._arrays import Array, paths, public, wide_dtype
 from xgrad._differences import Problem, prepare, require_scalar
 from xgrad._evaluation import (
     Progress,
@@ -136,7 +136,8 @@ the 1/3 of a mean?
         base = problem.at_base()
         require_scalar(base, "or check the function with `check_vjp`")
         # Only now: if `f` is not scalar, its gradient raises errors that say less.
-        analytic, analytic_eps = analytic_gradient(function, grad, names)
+        gradients, analytic_eps = analytic_gradient(function, grad, names)
+        analytic = tuple(gradient[None, ...] for gradient in gradients)
         if dtype is None:
             problem, base = evaluate_in_double(
                 problem, base, analytic, arrays, options.seed
@@ -148,7 +149,7 @@ the 1/3 of a mean?
         eps = max(problem.eps(i, base) for i in range(len(names)))
         wide = wide_dtype(problem.xp, base)
         # Nothing is known of the noise before it is measured.
-        noise = from_host(problem.xp, 0.0, like=base, dtype=wide)
+        noise = problem.xp.zeros_like(base, dtype=wide)
         checked = CheckedFunction(problem, base, analytic, eps, eps, noise)
         return run_check(checked, options, analytic_eps, arguments, started)
 

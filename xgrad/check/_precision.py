@@ -7,7 +7,6 @@ compute in the precision of their argument, and in float64 they show such mistak
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +26,7 @@ from xgrad._arrays import (
 )
 from xgrad._differences import Problem
 from xgrad.check._directions import entry_sizes
-from xgrad.check._slopes import scalars_on_host
+from xgrad.check._slopes import outputs_on_host
 
 FLOAT32, FLOAT64 = 2.0**-23, 2.0**-52
 # Values in both precisions agree to this part, the root of float32's precision: a value
@@ -76,11 +75,12 @@ def evaluate_in_double(
     if value.dtype != double or value.shape != base.shape:
         return problem, base
     with quiet():
-        sizes = [
-            xp.sum((g * move) ** 2) for g, move in zip(analytic, moves, strict=True)
+        squares = [
+            xp.sum(xp.reshape(g * move, (g.shape[0], -1)) ** 2, axis=-1)
+            for g, move in zip(analytic, moves, strict=True)
         ]
-        expected = functools.reduce(operator.add, sizes)
-    if not _is_double(*scalars_on_host(xp, [base, value, moved, expected], double)):
+        expected = functools.reduce(operator.add, squares)
+    if not _is_double(*outputs_on_host(xp, [base, value, moved, expected], double)):
         return problem, base
     raised = replace(problem, function=function)
     return raised, value
@@ -107,17 +107,20 @@ def _tiny_move(xp: Any, x: Array, seed: tuple[int, ...]) -> Array:
         return from_host(xp, factors, like=x, dtype=x.dtype) * entry_sizes(xp, x)
 
 
-def _is_double(single: float, double: float, moved: float, expected: float) -> bool:
-    """Whether values tell that a function computed in float64.
+def _is_double(
+    single: np.ndarray, double: np.ndarray, moved: np.ndarray, expected: np.ndarray
+) -> bool:
+    """Whether outputs tell that a function computed in float64.
 
-    ``expected`` is the square of the change from ``double`` to ``moved`` that the
-    analytic gradient predicts.
+    ``expected`` are the squares of the changes from ``double`` to ``moved`` that the
+    analytic derivatives predict.
     """
-    predicted = math.sqrt(expected) if math.isfinite(expected) else 0.0
+    predicted = np.sqrt(np.where(np.isfinite(expected), expected, 0.0))
     # Moves of the size of x change f(x) by so much; a sum of terms of either sign may
     # be smaller than its rounding errors.
     sensitivity = predicted / BELOW_FLOAT32
-    scale = max(abs(single), abs(double), sensitivity)
-    if not abs(double - single) <= AGREEMENT * scale:
-        return False
-    return moved != double or predicted <= VISIBLE * FLOAT64 * abs(double)
+    scale = np.maximum(np.maximum(np.abs(single), np.abs(double)), sensitivity)
+    with np.errstate(all="ignore"):
+        agrees = np.abs(double - single) <= AGREEMENT * scale
+    responds = (moved != double) | (predicted <= VISIBLE * FLOAT64 * np.abs(double))
+    return bool(np.all(agrees & responds))

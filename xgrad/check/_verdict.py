@@ -65,28 +65,30 @@ class Outcome(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Tolerances:
-    """Tolerance, precisions, f(x) and its noise: what a verdict needs besides slopes.
+    """Tolerance and precisions: what a verdict needs besides slopes.
 
     ``rtol`` is the relative tolerance. ``eps`` is the precision of the evaluation,
     ``rounding`` that to which its result is rounded, and ``analytic_eps`` that of the
-    analytic gradient. ``base`` and ``noise`` are ``f(x)`` and its uncertainty.
+    analytic gradient.
     """
 
     rtol: float
     eps: float
     rounding: float
     analytic_eps: float
-    base: float
-    noise: float
 
 
 @dataclass(frozen=True, eq=False)
 class Verdicts:
-    """Outcome, largest allowed difference and Taylor rate of each slope."""
+    """Outcome, largest allowed difference and Taylor rate of each slope.
+
+    ``zero`` marks analytic slopes that are 0 up to rounding errors of ``x``.
+    """
 
     outcomes: np.ndarray
     allowed: np.ndarray
     rates: np.ndarray
+    zero: np.ndarray
 
     def any(self, outcome: Outcome) -> bool:
         """Whether at least one slope has this outcome."""
@@ -126,14 +128,16 @@ def judge_directions(
     return replace(verdicts, outcomes=outcomes)
 
 
-def judge_entries(slopes: Slopes, tolerances: Tolerances) -> Verdicts:
-    """Judge slopes along single entries, each relative to its own size."""
+def judge_entries(slopes: Slopes, tolerances: Tolerances, outputs: int = 1) -> Verdicts:
+    """Judge slopes of outputs along single entries, each relative to its own size."""
     with np.errstate(all="ignore"):
-        products = _larger(slopes) * slopes.size
-        finite = products[np.isfinite(products)]
+        products = (_larger(slopes) * slopes.size).reshape(-1, outputs)
+        finite = np.where(np.isfinite(products), products, 0.0)
         # Divided by the largest, so that no square overflows.
-        largest = np.max(finite, initial=0.0) or 1.0
-        mean = largest * np.sqrt(np.sum((finite / largest) ** 2) / products.size)
+        largest = np.max(finite, axis=0)
+        largest = np.where(largest == 0, 1.0, largest)
+        mean = largest * np.sqrt(np.mean((finite / largest) ** 2, axis=0))
+        mean = np.broadcast_to(mean, products.shape).reshape(-1)
         typical = np.fmax(slopes.typical, mean) / slopes.size
     scale = _larger(slopes)
     return _judge(slopes, tolerances, scale, np.fmax(scale, typical))
@@ -169,6 +173,7 @@ def _judge(
         close = (difference <= error + tolerance) | constant
         limit = np.where(corner, FAR_AT_CORNER, FAR) * error + tolerance + excused
         far = (difference > limit) & ~excuses
+        zero = np.abs(slopes.analytic) <= ROUNDINGS * tolerances.eps * change
         measured = _is_measured(slopes, tolerances.eps * change)
         missing = measured & ~np.isfinite(slopes.analytic)
         size = np.fmax(typical, STATIONARY * change)
@@ -177,7 +182,7 @@ def _judge(
     outcomes[close & measured & sharp | constant] = Outcome.AGREES
     outcomes[close & measured & corner] = Outcome.KINK
     outcomes[far & measured | missing] = Outcome.DIFFERS
-    return Verdicts(outcomes, error + tolerance, rates)
+    return Verdicts(outcomes, error + tolerance, rates, zero)
 
 
 def _is_measured(slopes: Slopes, rounding: np.ndarray) -> np.ndarray:
@@ -229,8 +234,8 @@ def _taylor_rates(
     steps, _ = _right_and_left(slopes.moves)
     linear = steps * slopes.analytic[:, None]
     remainder = np.abs(rise - linear)
-    size = np.abs(tolerances.base) + np.abs(rise) + np.abs(linear)
-    noise = np.fmax(tolerances.rounding * size, 2 * tolerances.noise)
+    size = np.abs(slopes.base)[:, None] + np.abs(rise) + np.abs(linear)
+    noise = np.fmax(tolerances.rounding * size, 2 * slopes.noise[:, None])
     readable = np.isfinite(remainder) & (remainder > READABLE * noise)
     falls = np.log(remainder[:, :-1] / remainder[:, 1:])
     rates = falls / np.log(steps[:, :-1] / steps[:, 1:])
