@@ -22,12 +22,14 @@ class Arguments:
     """The arrays of the caller, and how the caller writes them.
 
     ``arrays`` are those in the argument ``root``, and ``paths`` the keys that lead to
-    each of them.
+    each of them. ``evaluated_in`` is the dtype in which the function is called, if that
+    is another one than theirs.
     """
 
     arrays: Sequence[Array]
     paths: Sequence[tuple[Any, ...]]
     root: str = "x"
+    evaluated_in: str = ""
 
     @functools.cached_property
     def live(self) -> list[int]:
@@ -54,4 +56,6 @@ class Arguments:
         shown = [(self.array_name(i), self.arrays[i]) for i in self.live[:MOST_NAMES]]
         texts = [f"{name} {tuple(x.shape)} {x.dtype}" for name, x in shown]
         more = len(self.live) - len(shown)
-        return f"{', '.join(texts)}{f' and {more} more' if more else ''} ({library})"
+        shown_more = f" and {more} more" if more else ""
+        dtype = f", evaluated in {self.evaluated_in}" if self.evaluated_in else ""
+        return f"{', '.join(texts)}{shown_more} ({library}{dtype})"

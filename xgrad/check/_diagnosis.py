@@ -51,7 +51,7 @@ class FailedArray:
     @property
     def gradient(self) -> Array:
         """The analytic gradient with respect to the array."""
-        return self.checked.analytic[self.judged.leaf]
+        return self.checked.analytic[self.judged.leaf][0, ...]
 
     @property
     def subject(self) -> str:

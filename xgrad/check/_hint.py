@@ -9,7 +9,7 @@ import numpy as np
 
 from xgrad._differences import Status
 from xgrad.check._arguments import Arguments
-from xgrad.check._conclusion import JudgedSlopes, are_zero
+from xgrad.check._conclusion import JudgedSlopes, are_zero, is_flat
 from xgrad.check._diagnosis import FailedArray, diagnose
 from xgrad.check._measurement import Measurement
 from xgrad.check._report import Verdict
@@ -28,14 +28,22 @@ def explain(
         return _explain_failure(measurement, arguments, along, by_entries)
     if verdict == "kink":
         return _explain_corner(arguments, by_entries)
-    if verdict == "inconclusive" and are_zero([*along, *by_entries]):
+    groups = [*along, *by_entries]
+    if verdict == "inconclusive" and are_zero(groups):
+        is_exact = not any(np.any(group.slopes.analytic) for group in groups)
         return (
-            f"all slopes are 0 at this {arguments.root}, where a wrong factor cannot "
-            "be seen: check at random values"
+            f"all slopes are 0 at this {arguments.root}"
+            f"{'' if is_exact else ' up to rounding errors'}, where a wrong factor "
+            "cannot be seen: check at random values"
+        )
+    if verdict == "inconclusive" and is_flat(groups):
+        return (
+            f"`f` does not change around this {arguments.root}, but the given gradient "
+            f"is not 0: check at other values, if `f` uses {arguments.root} at all"
         )
     if verdict == "inconclusive":
-        groups = by_entries if measurement.complete else along
-        unclear = [g for g in groups if g.verdicts.any(Outcome.UNCLEAR)] or along
+        compared = by_entries if measurement.complete else along
+        unclear = [g for g in compared if g.verdicts.any(Outcome.UNCLEAR)] or along
         worst = max(unclear, key=lambda group: group.largest_excess)
         return _explain_doubt(worst, measurement.tolerances)
     return ""
@@ -101,7 +109,8 @@ def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) ->
 
 def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
     """Return the reason why it is unclear whether slopes agree."""
-    slopes = group.slopes.select(group.verdicts.outcomes == Outcome.UNCLEAR)
+    unclear = group.verdicts.outcomes == Outcome.UNCLEAR
+    slopes = group.slopes.select(unclear)
     if not len(slopes.analytic):
         return (
             "slopes along single entries agree, but those along directions do not: "
@@ -123,13 +132,24 @@ def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
         error = float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))
     if not error < 1:
         return "the slopes are smaller than the rounding errors or the noise of `f`"
+    if error <= BLUNT * tolerances.rtol and np.all(group.excess[unclear] <= 1):
+        return (
+            "the slopes agree, but not so closely that one wrong entry would show: "
+            "evaluate `f` in float64, or pass full=True"
+        )
+    if error <= BLUNT * tolerances.rtol and tolerances.eps < tolerances.analytic_eps:
+        return (
+            "the difference is above the tolerance, but may be rounding errors of the "
+            "given gradient: compute it in float64"
+        )
     if error <= BLUNT * tolerances.rtol:
         return "the difference is slightly above the tolerance"
     remedy = "" if tolerances.eps < 1e-10 else "evaluate `f` in float64, or "
+    largest = slopes.base[np.argmax(np.abs(slopes.base))]
     # Twice the tolerance that would just be enough, as a margin.
     rtol = 2 * error / BLUNT
     return (
         f"slopes can be measured only to a relative error of {error:.1g}, because of "
-        f"rounding or noise in `f` (f(x) = {tolerances.base:.6g}): {remedy}"
+        f"rounding or noise in `f` (f(x) = {largest:.6g}): {remedy}"
         f"pass rtol={rtol:.0e} if that is accurate enough"
     )
