@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat
-
 from xgrad._arrays import (
     Array,
     as_float,
     cast,
     common_namespace,
     float_info,
+    is_cupy,
     is_floating,
     is_numpy,
     matching_leaves,
@@ -142,7 +141,7 @@ def _require_own_sparse(xp: Any, name: str, matrix: Any) -> None:
     root = type(matrix).__module__.partition(".")[0]
     if is_numpy(xp) and root == "scipy":
         return
-    if array_api_compat.is_cupy_namespace(xp) and root == "cupyx":
+    if is_cupy(xp) and root == "cupyx":
         return
     raise TypeError(
         f"`{name}` is a sparse matrix of {root}, which does not go with arrays of "
