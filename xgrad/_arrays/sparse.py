@@ -24,7 +24,7 @@ def require_sparse(xp: Any) -> None:
             )
         return
     raise TypeError(
-        f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
+        f"a sparse Jacobian needs NumPy or CuPy arrays, and `x` is of {xp.__name__}: "
         "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "
         "every library)"
     )

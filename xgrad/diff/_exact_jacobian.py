@@ -133,9 +133,11 @@ class Runs:
     def push_units(self, width: int) -> Iterator[tuple[int, int, Any]]:
         """Yield ranges of entries of the leaf, and the tangents of the result."""
         for start, stop in self._chunks(width):
-            numbers = self.xp.arange(start, stop, device=device_of(self.x))
-            units = unit_directions(self.xp, self.x, numbers)
-            yield start, stop, self.push(units if start < stop else None)
+            tangent = None
+            if start < stop:
+                numbers = self.xp.arange(start, stop, device=device_of(self.x))
+                tangent = unit_directions(self.xp, self.x, numbers)
+            yield start, stop, self.push(tangent)
 
     def _chunks(self, width: int) -> Iterator[tuple[int, int]]:
         """Yield the ranges of directions whose arrays fit into the memory."""

@@ -206,9 +206,11 @@ def _exact_hessian(
     execution: Execution,
 ) -> Any:
     """Return the exact Hessian and, if planned, its estimate; or raise `Inexact`."""
-    function, arrays = bind_function(grad or f, x, plan.dtype, execution)
+    function, arrays = bind_function(
+        f if grad is None else grad, x, plan.dtype, execution
+    )
     xp = function.xp
-    derived = Derived(function) if grad else gradient_of(function)
+    derived = gradient_of(function) if grad is None else Derived(function)
     if sparsity is not None:
         require_sparse(xp)
         if not is_auto(sparsity):

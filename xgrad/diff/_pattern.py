@@ -107,6 +107,9 @@ class Moves(Runs):
 
     def push(self, tangent: Any) -> Any:
         """Return the result at many points, at each of which an entry has moved."""
+        if tangent is None:  # of an empty array
+            self.value = unwrap(self.function.at_base())
+            return None
         trace, region, xp = tangent.tracer, tangent.region, tangent.tracer.xp
         base = unwrap(self.x)
         step = math.sqrt(float_info(self.xp, self.x.dtype).eps)
