@@ -65,7 +65,7 @@ class Cotangents:
             if pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
                 pull(self.buffer(parent), g, *saved)
             else:
-                self.add(parent, put_back(g, *saved, shape))
+                self.add(parent, put_back(g, saved[0], shape))
         elif pull is erase_chain:
             g = writable(self.tape, g if is_owned else g.copy())
             erase_chain(g, *saved)

@@ -57,7 +57,8 @@ from xgrad._autodiff.structural import (
 )
 
 Push = Callable[..., Any]
-PUSHES: dict[Any, Push] = {}
+Pull = Callable[..., Any]
+PUSHES: dict[Pull, Push] = {}
 
 
 def push_of(*pulls: Any) -> Callable[[Push], Push]:
@@ -168,15 +169,17 @@ def _weigh(pull: Any, t: Any, y: Any, *saved: Any) -> Any:
     return np.sum(weights(pull, y, saved) * t, axis=axes, keepdims=bool(keepdims))
 
 
-for _pull in (
-    pull_extremum,
-    pull_product,
-    pull_variance,
-    pull_deviation,
-    pull_quantile,
-    pull_norm,
-):
-    PUSHES[_pull] = functools.partial(_weigh, _pull)
+PUSHES.update(
+    (pull, functools.partial(_weigh, pull))
+    for pull in (
+        pull_extremum,
+        pull_product,
+        pull_variance,
+        pull_deviation,
+        pull_quantile,
+        pull_norm,
+    )
+)
 
 
 def weights(pull: Any, y: Any, saved: tuple[Any, ...]) -> Any:
@@ -246,5 +249,7 @@ def _weigh_matrices(pull: Any, t: Any, y: Any, *saved: Any) -> Any:
     return np.sum(weights(pull, y, saved) * t, axis=(-2, -1))
 
 
-for _pull in (pull_determinant, pull_logarithm):
-    PUSHES[_pull] = functools.partial(_weigh_matrices, _pull)
+PUSHES.update(
+    (pull, functools.partial(_weigh_matrices, pull))
+    for pull in (pull_determinant, pull_logarithm)
+)

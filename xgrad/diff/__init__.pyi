@@ -15,6 +15,7 @@ from xgrad._differences import color_columns as color_columns
 from xgrad._evaluation import CheckpointPath, Progress, Vectorized, Workers
 from xgrad.diff._exact import NotDifferentiable as NotDifferentiable
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
+from xgrad.diff._pattern import sparsity_pattern as sparsity_pattern
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._tangent import Tangent as Tangent
 from xgrad.diff._tangent import tangent_line as tangent_line
@@ -372,7 +373,7 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    sparsity: Any = None,
+    sparsity: None = None,
     method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
@@ -395,7 +396,7 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    sparsity: Any = None,
+    sparsity: None = None,
     method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
@@ -408,6 +409,52 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    sparsity: Any,
+    method: Method = "auto",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: CheckpointPath = None,
+    full_output: Literal[True],
+) -> tuple[Any, Estimate]:
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    sparsity: Any,
+    method: Method = "auto",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: CheckpointPath = None,
+    full_output: Literal[False] = False,
+) -> Any:
     """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 

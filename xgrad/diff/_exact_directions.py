@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -73,14 +74,15 @@ def exact_hvp(
     results, start = [], 0
     for (_, array), leaf in zip(arrays, function.leaves, strict=True):
         stop = start + math.prod(leaf.shape)
-        part = result.map(
-            lambda a, start=start, stop=stop, leaf=leaf: xp.reshape(
-                xp.reshape(a, (-1,))[start:stop], leaf.shape
-            )
-        )
+        part = result.map(functools.partial(_part, xp, slice(start, stop), leaf.shape))
         results.append(in_dtype(xp, part, result_dtype(xp, array, plan.dtype)))
         start = stop
     return results
+
+
+def _part(xp: Any, key: slice, shape: tuple[int, ...], vector: Array) -> Array:
+    """Return a part of a vector, or of an array of another shape, in its own shape."""
+    return xp.reshape(xp.reshape(vector, (-1,))[key], shape)
 
 
 def _along(

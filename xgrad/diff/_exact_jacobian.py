@@ -62,7 +62,7 @@ ENTRIES_A_RULE = 10_000
 
 @dataclass(frozen=True)
 class Cost:
-    """What one direction costs, and one entry of the result on the way back.
+    """The cost of one direction, and of one entry of the result on the way back.
 
     ``width`` is the number of entries at each direction of the largest array,
     ``forward`` those of all arrays, and ``reverse`` the entries that take as long as
@@ -156,7 +156,7 @@ class Runs:
             return Cost(self.count, 0, 1, 1)
         memory = ways_of_function(self.function.call)
         key = (self.derived.kind, "cost", self.x.shape, self.leaf)
-        cost = memory.find(key)
+        cost: Cost | None = memory.find(key)
         if cost is None:
             apart = range(0, self.count, math.ceil(self.count / PROBED))
             xp, like = self.xp, self.x
@@ -260,10 +260,13 @@ def sparse_jacobian(runs: Runs) -> Any:
         values.append(data)
     shape = math.prod(runs.value.shape), runs.count
     if not rows:
-        none = xp.zeros(0, dtype=xp.int64, device=device_of(runs.x))
-        rows, columns, values = [none], [none], [none * runs.value[..., :0].sum()]
-    parts = (a[0] if len(a) == 1 else xp.concat(a) for a in (values, rows, columns))
-    return coordinate_matrix(xp, *parts, shape)
+        rows = columns = [xp.zeros(0, dtype=xp.int64, device=device_of(runs.x))]
+        values = [xp.zeros(0, dtype=runs.value.dtype, device=device_of(runs.x))]
+    data, row, column = (
+        parts[0] if len(parts) == 1 else xp.concat(parts)
+        for parts in (values, rows, columns)
+    )
+    return coordinate_matrix(xp, data, row, column, shape)
 
 
 def colored_jacobian(runs: Runs, coloring: Coloring) -> Array:

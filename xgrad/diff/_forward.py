@@ -34,7 +34,7 @@ from xgrad.diff._proof import Proof
 
 @dataclass(frozen=True, eq=False)
 class Derived:
-    """What is differentiated: the caller's function, its gradient or its derivative.
+    """A function to differentiate: the caller's own, its gradient or its derivative.
 
     ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
     from an attempt; None: it is the caller's own. ``require`` proves what it is made

@@ -152,9 +152,9 @@ def hessian(
         except Inexact as error:
             reason = error
         plan = differences_instead(reason, plan, x)
-    if sparsity is not None and grad is None:
-        raise ValueError(SPARSE_WITHOUT_GRADIENT)
     if sparsity is not None:
+        if grad is None:
+            raise ValueError(SPARSE_WITHOUT_GRADIENT)
         if full_output:
             raise ValueError(SPARSE_ESTIMATE)
         matrix = sparse_by_differences(grad, x, sparsity, plan, execution)[0]
@@ -223,7 +223,7 @@ def _exact_hessian(
     if plan.full_output:
         return value, estimate_of(x, [result], matrix.evaluations)
     if result.status is not None:
-        name = _name_of_pair
+        name: ComponentName = _name_of_pair
         if sparsity is not None:
             rows, columns = matrix.pattern
             name = _name_of_stored(rows, columns, tuple(x.shape))
