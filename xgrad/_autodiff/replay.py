@@ -81,7 +81,7 @@ class Loaded:
         if not stretch.is_kept:
             with quiet():
                 saved = record_again(stretch, self.closed)
-        tables = self.edges, self.shapes, self.dtypes
+        tables: tuple[dict[int, Any], ...] = self.edges, self.shapes, self.dtypes
         for table, column in zip(tables, saved, strict=True):
             table.clear()
             table.update(enumerate(column, stretch.start))
@@ -93,7 +93,7 @@ class Loaded:
 
 
 class Sparse(dict[int, Any]):
-    """What is known of some positions, and a default for all others."""
+    """A column of the tape that has few of its positions, and a default for others."""
 
     def __init__(self, default: Any) -> None:
         self.default = default

@@ -196,7 +196,7 @@ class SparingTape(Tape):
 
     @property
     def limit(self) -> int:
-        """What a stretch may save: its share of the memory, or as much as is kept."""
+        """Bytes that a stretch may save: its share, or as many as are kept anyway."""
         return max(self.half, self.held_bytes + self.notes.bytes_before)
 
     def is_full(self) -> bool:
