@@ -85,7 +85,7 @@ HARD = [
     Case("relu at 1e-6", lambda x: np.maximum(x, 0), 1e-6, 1.0),
     Case(
         "fast ripple",
-        lambda x: np.sin(x) + 1e-6 * np.sin(1e9 * x + 3),
+        lambda x: np.sin(x) + 1e-6 * np.sin(1e13 * x + 3),
         1.0,
         math.cos(1.0),
     ),

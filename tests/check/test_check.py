@@ -139,13 +139,30 @@ def test_functions_of_extreme_size_make_no_noise(rng, scale, n):
         assert str(report)
 
 
-def test_a_stationary_point_passes(rng):
+def test_a_stationary_point_tells_nothing_of_factors(rng):
     A, x = rng.normal(size=(20, 10)), rng.normal(size=10)
     b = A @ x
     x = np.nextafter(x, np.inf)
     f, grad = lambda x: np.sum((A @ x - b) ** 2) / 2, lambda x: A.T @ (A @ x - b)
     assert 0 < np.max(np.abs(grad(x))) < 1e-12
-    assert check_gradient(f, grad, x).verdict == "pass"
+    for factor in (1.0, 2.0):
+        report = check_gradient(f, factor * grad(x), x)
+        assert report.verdict == "inconclusive"
+        assert "0 at this x up to rounding errors" in report.hint
+    assert check_gradient(f, lambda x: grad(x) + 1e-3, x).verdict == "fail"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_minimum_with_a_residual_is_called_stationary(seed):
+    rng = np.random.default_rng(seed)
+    A, b = rng.normal(size=(30, 6)), rng.normal(size=30)
+    x = np.linalg.lstsq(A, b, rcond=None)[0]
+    f, grad = lambda x: np.sum((A @ x - b) ** 2) / 2, lambda x: A.T @ (A @ x - b)
+    report = check_gradient(f, grad, x)
+    assert report.verdict == "inconclusive"
+    assert "check at random values" in report.hint
+    assert check_gradient(f, grad, x + 1e-3).verdict == "pass"
+    assert check_gradient(f, lambda x: 1.01 * grad(x), x + 1e-3).verdict == "fail"
 
 
 def test_entries_that_do_not_matter_have_slope_zero(rng):
@@ -162,7 +179,28 @@ def test_a_constant_has_gradient_zero():
     constant = lambda x: np.sum(0 * x) + 3  # noqa: E731
     # Ten times this gradient is 0 as well, so that no error can be told.
     assert check_gradient(constant, np.zeros(3), np.ones(3)).verdict == "inconclusive"
-    assert check_gradient(constant, np.ones(3), np.ones(3)).verdict == "fail"
+    report = check_gradient(constant, np.ones(3), np.ones(3))
+    assert report.verdict == "inconclusive"
+    assert "does not change around this x" in report.hint
+
+
+def test_moves_that_rounding_swallows_fail_no_gradient():
+    x = np.linspace(1, 2, 5)
+    f = lambda x: (1e16 + np.sum(x)) - 1e16  # noqa: E731
+    for given in (np.ones(5), np.zeros(5)):
+        assert check_gradient(f, given, x).verdict == "inconclusive"
+    log = lambda x: np.log(1 + x[0] ** 2)  # noqa: E731
+    for x in (1e-8, 1e-9):
+        report = check_gradient(log, np.array([2 * x]), np.array([x]))
+        assert report.verdict == "inconclusive"
+
+
+def test_an_array_that_f_does_not_use_is_named():
+    p = {"a": np.ones(3), "b": np.ones(2)}
+    given = {"a": 2 * p["a"], "b": p["b"]}
+    report = check_gradient(lambda p: np.sum(p["a"] ** 2), given, p)
+    assert report.verdict == "fail"
+    assert "`f` does not depend on x['b']" in report.hint
 
 
 # Corners
@@ -199,12 +237,53 @@ def test_close_to_a_corner_there_is_none(rng):
     assert check_gradient(lambda x: np.sum(np.abs(x)), np.sign, x).verdict == "pass"
 
 
+@pytest.mark.parametrize("distance", [1e-4, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10])
+@pytest.mark.parametrize("n", [1, 5, 300])
+def test_a_corner_beside_x_fails_no_right_gradient(n, distance):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(1, 2, n)
+        corner, rise = x * (1 + distance), rng.uniform(0.2, 5)
+        f = lambda x, c=corner, r=rise: np.sum(np.sin(x) + r * np.maximum(x - c, 0))  # noqa: E731
+        verdict = check_gradient(f, np.cos(x), x).verdict
+        assert verdict == "pass" if distance >= 1e-7 else verdict != "fail"
+        # The mean of both slopes is no slope.
+        mean = np.cos(x) + rise / 2
+        assert check_gradient(f, mean, x).verdict != "pass"
+
+
+def test_rounding_inside_of_f_fails_no_right_gradient():
+    cases = [
+        (lambda x: -np.log(1 - 1 / (1 + np.exp(-x[0]))), 1.0, 30.0),
+        (lambda x: 1 - np.cos(x[0]), 1e-7, 1e-7),
+        (lambda x: np.round(np.sin(x[0]), 3), np.cos(0.7), 0.7),
+    ]
+    for f, slope, x in cases:
+        assert check_gradient(f, np.array([slope]), np.array([x])).verdict != "fail"
+
+
+def test_whole_periods_are_no_flat_function():
+    x = np.array([2500.3345, 3000.21])
+    f = lambda x: np.sum(np.cos(2 * np.pi * x))  # noqa: E731
+    right = -2 * np.pi * np.sin(2 * np.pi * x)
+    assert check_gradient(f, right, x).verdict == "pass"
+    assert check_gradient(f, 0 * x, x).verdict == "fail"
+
+
 def _groups(*outcomes):
     """Arrays with these outcomes of their slopes, one after the other."""
     nothing = np.zeros(0)
-    slopes = SimpleNamespace(analytic=np.ones(1))
+    slopes = SimpleNamespace(
+        analytic=np.ones(1), measured=np.ones(1), status=np.zeros(1)
+    )
     return [
-        JudgedSlopes(leaf, slopes, Verdicts(np.array(codes), nothing, nothing), nothing)
+        JudgedSlopes(
+            leaf,
+            slopes,
+            Verdicts(np.array(codes), nothing, nothing, np.zeros(1, bool)),
+            np.arange(len(codes)),
+            nothing,
+        )
         for leaf, codes in enumerate(outcomes)
     ]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xgrad._differences import Status
 from xgrad.check._report import Verdict
 from xgrad.check._slopes import Slopes
 from xgrad.check._verdict import Outcome, Verdicts
@@ -18,13 +19,14 @@ class JudgedSlopes:
     """Slopes in one array with their verdicts, along directions or along entries.
 
     ``positions`` are the numbers of the directions, or the positions of the entries in
-    C order.
+    C order, and ``outputs`` the numbers of the outputs that change along them.
     """
 
     leaf: int
     slopes: Slopes
     verdicts: Verdicts
     positions: np.ndarray
+    outputs: np.ndarray
 
     @property
     def excess(self) -> np.ndarray:
@@ -48,6 +50,9 @@ def conclude(
     ``complete`` says that all entries were compared; else they are the worst ones of
     the arrays whose directions differ.
     """
+    # `f` may be flat at this x alone, or swallow small moves.
+    if is_flat(by_entries if complete else along):
+        return "inconclusive"
     if _any(by_entries, Outcome.DIFFERS):
         return "fail"
     if complete:
@@ -61,8 +66,16 @@ def conclude(
 
 
 def are_zero(groups: Sequence[JudgedSlopes]) -> bool:
-    """Whether every slope that was given is 0."""
-    return not any(np.any(group.slopes.analytic) for group in groups)
+    """Whether every slope that was given is 0, up to rounding errors of x."""
+    return all(bool(np.all(group.verdicts.zero)) for group in groups)
+
+
+def is_flat(groups: Sequence[JudgedSlopes]) -> bool:
+    """Whether every slope that was measured is 0, not as the mean of a corner."""
+    slopes = [group.slopes for group in groups]
+    return not any(
+        np.any(s.measured) or np.any(s.status == Status.KINK) for s in slopes
+    )
 
 
 def _conclude_from_entries(
@@ -103,7 +116,8 @@ def _one_kind_agrees(group: JudgedSlopes) -> bool:
     The two kinds alternate. Each moves every entry, so that one of them is enough.
     """
     agrees = group.verdicts.outcomes == Outcome.AGREES
-    return bool(np.all(agrees[0::2]) or (len(agrees) > 1 and np.all(agrees[1::2])))
+    kinds = [agrees[group.positions % 2 == kind] for kind in (0, 1)]
+    return any(kind.size and bool(np.all(kind)) for kind in kinds)
 
 
 def taylor_rate(along: Sequence[JudgedSlopes], verdict: Verdict) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xgrad._arrays import from_host, paths, public, wide_dtype
+from xgrad._arrays import Array, paths, public, wide_dtype
 from xgrad._differences import Problem, prepare, require_scalar
 from xgrad._evaluation import (
     Progress,
@@ -19,6 +19,7 @@ from xgrad._evaluation import (
 from xgrad.check._analytic import analytic_gradient, refuse_without_values
 from xgrad.check._arguments import Arguments
 from xgrad.check._options import CheckOptions, Full
+from xgrad.check._precision import evaluate_in_double
 from xgrad.check._procedure import run_check
 from xgrad.check._report import GradientReport, failure_message
 from xgrad.check._slopes import PLAN, CheckedFunction
@@ -50,8 +51,8 @@ def check_gradient(
     grad : callable, or array like ``x``
         The gradient of ``f`` (called once, with ``x``), or its value at ``x``.
     x : array of real numbers, or nested dict, list or tuple of arrays
-        Point at which to check. Integers are promoted to the default float; half
-        precision is evaluated in float32.
+        Point at which to check. Integers are promoted to the default float, half
+        precision is evaluated in float32, and float32 in float64 if ``f`` allows it.
     directions : int
         Number of random directions along which slopes are compared, 1 to 10,000. Each
         moves all entries of one array; several arrays share them, and get at least two
@@ -62,12 +63,16 @@ def check_gradient(
         a direction, bisection finds the entries that differ most.
     rtol : float, optional
         Relative difference that is allowed in addition to the error bound of the
-        measured slope. The default is 1e-7 in float64, 1e-3 in float32 (5e-5 if only
-        the gradient is in float32), 0.05 in float16 and 0.2 in bfloat16.
+        measured slope. The default is 1e-7 in float64, 5e-5 for a gradient in float32
+        (1e-3 if ``f`` has to be evaluated in float32, too), 0.05 in float16 and 0.2 in
+        bfloat16.
     seed : int
         Seed of the random directions.
     dtype : floating dtype, optional
-        Evaluates ``f`` and ``grad`` in this dtype.
+        Evaluates ``f`` and ``grad`` in this dtype. By default ``grad`` gets the dtype
+        of ``x``, and so does ``f``, but for float32: there ``f`` is evaluated in
+        float64, if it returns float64 for it, nearly the same value, and responds to
+        moves that float32 would round away.
     vectorized, max_bytes, workers, progress
         As in `gradient`. A function that cannot be evaluated at many points at once is
         called for one point at a time, without a warning.
@@ -125,20 +130,36 @@ the 1/3 of a mean?
     )
     function, named_leaves = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in named_leaves)
-    arguments = Arguments([leaf for _, leaf in named_leaves], paths(x))
+    arrays = [leaf for _, leaf in named_leaves]
     with open_evaluator(execution, function.leaves[0], silent=True) as evaluator:
         problem = Problem(function, names, plan, evaluator)
         base = problem.at_base()
         require_scalar(base, "or check the function with `check_vjp`")
         # Only now: if `f` is not scalar, its gradient raises errors that say less.
-        analytic, analytic_eps = analytic_gradient(function, grad, names)
+        gradients, analytic_eps = analytic_gradient(function, grad, names)
+        analytic = tuple(gradient[None, ...] for gradient in gradients)
+        if dtype is None:
+            problem, base = evaluate_in_double(
+                problem, base, analytic, arrays, options.seed
+            )
+        arguments = Arguments(
+            arrays, paths(x), evaluated_in=_other_dtype(problem, arrays)
+        )
         # Every array enters the result of `f`: the coarsest one decides its precision.
         eps = max(problem.eps(i, base) for i in range(len(names)))
         wide = wide_dtype(problem.xp, base)
         # Nothing is known of the noise before it is measured.
-        noise = from_host(problem.xp, 0.0, like=base, dtype=wide)
+        noise = problem.xp.zeros_like(base, dtype=wide)
         checked = CheckedFunction(problem, base, analytic, eps, eps, noise)
         return run_check(checked, options, analytic_eps, arguments, started)
+
+
+def _other_dtype(problem: Problem, arrays: Sequence[Array]) -> str:
+    """Return the dtype in which the function is called, "" if it is that of all."""
+    called_with = problem.function.leaves
+    pairs = zip(arrays, called_with, strict=True)
+    changed = [str(now.dtype) for x, now in pairs if now.dtype != x.dtype]
+    return changed[0] if changed else ""
 
 
 @public

@@ -9,8 +9,9 @@ import numpy as np
 
 from xgrad._differences import Status
 from xgrad.check._arguments import Arguments
-from xgrad.check._conclusion import JudgedSlopes, are_zero
-from xgrad.check._diagnosis import FailedArray, diagnose
+from xgrad.check._conclusion import JudgedSlopes, are_zero, is_flat
+from xgrad.check._diagnosis import diagnose
+from xgrad.check._failed import FailedArray
 from xgrad.check._measurement import Measurement
 from xgrad.check._report import Verdict
 from xgrad.check._verdict import BLUNT, Outcome, Tolerances
@@ -28,16 +29,36 @@ def explain(
         return _explain_failure(measurement, arguments, along, by_entries)
     if verdict == "kink":
         return _explain_corner(arguments, by_entries)
-    if verdict == "inconclusive" and are_zero([*along, *by_entries]):
-        return (
-            f"all slopes are 0 at this {arguments.root}, where a wrong factor cannot "
-            "be seen: check at random values"
-        )
     if verdict == "inconclusive":
-        groups = by_entries if measurement.complete else along
-        unclear = [g for g in groups if g.verdicts.any(Outcome.UNCLEAR)] or along
+        compared = by_entries if measurement.complete else along
+        flat = _explain_flatness(arguments, compared, [*along, *by_entries])
+        if flat:
+            return flat
+        unclear = [g for g in compared if g.verdicts.any(Outcome.UNCLEAR)] or along
         worst = max(unclear, key=lambda group: group.largest_excess)
         return _explain_doubt(worst, measurement.tolerances)
+    return ""
+
+
+def _explain_flatness(
+    arguments: Arguments,
+    compared: Sequence[JudgedSlopes],
+    groups: Sequence[JudgedSlopes],
+) -> str:
+    """Say that all slopes are 0, the given or the measured ones, if they are."""
+    root = arguments.root
+    if are_zero(groups):
+        is_exact = not any(np.any(group.slopes.analytic) for group in groups)
+        return (
+            f"all slopes are 0 at this {root}"
+            f"{'' if is_exact else ' up to rounding errors'}, where a wrong factor "
+            "cannot be seen: check at random values"
+        )
+    if is_flat(compared):
+        return (
+            f"`f` does not change around this {root}, but the given {arguments.kind} "
+            f"is not 0: check at other values, if `f` uses {root} at all"
+        )
     return ""
 
 
@@ -50,8 +71,7 @@ def _explain_failure(
     """Name the arrays that differ, and the mistake in the one that differs most."""
     failed = [g for g in (*by_entries, *along) if g.verdicts.any(Outcome.DIFFERS)]
     leaf = max(failed, key=lambda group: group.largest_excess).leaf
-    name = arguments.array_name(leaf)
-    hint = diagnose(_failed_array(leaf, name, measurement, along, by_entries))
+    hint = diagnose(_failed_array(leaf, measurement, arguments, along, by_entries))
     failed_leaves = {group.leaf for group in failed}
     if len(failed_leaves) == len(arguments.live):
         return hint
@@ -62,27 +82,19 @@ def _explain_failure(
 
 def _failed_array(
     leaf: int,
-    name: str,
     measurement: Measurement,
+    arguments: Arguments,
     along: Sequence[JudgedSlopes],
     by_entries: Sequence[JudgedSlopes],
 ) -> FailedArray:
-    directions = next(group for group in along if group.leaf == leaf)
-    entries = next((group for group in by_entries if group.leaf == leaf), None)
-    worst = wrong = None
-    if entries is not None:
-        worst = int(entries.positions[int(np.argmax(entries.excess))])
-        # Bisection looks at two entries only, and cannot say that no others differ.
-        if measurement.complete:
-            wrong = np.flatnonzero(entries.verdicts.outcomes == Outcome.DIFFERS)
     return FailedArray(
         measurement.function,
         measurement.tolerances,
-        name,
+        arguments,
         measurement.directions(leaf),
-        directions,
-        worst,
-        wrong,
+        next(group for group in along if group.leaf == leaf),
+        next((group for group in by_entries if group.leaf == leaf), None),
+        measurement.complete,
     )
 
 
@@ -90,7 +102,9 @@ def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) ->
     for group in by_entries:
         corners = np.flatnonzero(group.verdicts.outcomes == Outcome.KINK)
         if len(corners):
-            name = arguments.entry_name(group.leaf, int(group.positions[corners[0]]))
+            first = corners[0]
+            position, output = int(group.positions[first]), int(group.outputs[first])
+            name = arguments.entry_name(group.leaf, position, output)
             return (
                 f"`f` has a corner at {name}, and the given slope lies between its "
                 "slopes on the two sides: check at another x, or accept this if it is "
@@ -101,7 +115,8 @@ def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) ->
 
 def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
     """Return the reason why it is unclear whether slopes agree."""
-    slopes = group.slopes.select(group.verdicts.outcomes == Outcome.UNCLEAR)
+    unclear = group.verdicts.outcomes == Outcome.UNCLEAR
+    slopes = group.slopes.select(unclear)
     if not len(slopes.analytic):
         return (
             "slopes along single entries agree, but those along directions do not: "
@@ -123,13 +138,24 @@ def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
         error = float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))
     if not error < 1:
         return "the slopes are smaller than the rounding errors or the noise of `f`"
+    if error <= BLUNT * tolerances.rtol and np.all(group.excess[unclear] <= 1):
+        return (
+            "the slopes agree, but not so closely that one wrong entry would show: "
+            "evaluate `f` in float64, or pass full=True"
+        )
+    if error <= BLUNT * tolerances.rtol and tolerances.eps < tolerances.analytic_eps:
+        return (
+            "the difference is above the tolerance, but may be rounding errors of the "
+            "given gradient: compute it in float64"
+        )
     if error <= BLUNT * tolerances.rtol:
         return "the difference is slightly above the tolerance"
     remedy = "" if tolerances.eps < 1e-10 else "evaluate `f` in float64, or "
+    largest = slopes.base[np.argmax(np.abs(slopes.base))]
     # Twice the tolerance that would just be enough, as a margin.
     rtol = 2 * error / BLUNT
     return (
         f"slopes can be measured only to a relative error of {error:.1g}, because of "
-        f"rounding or noise in `f` (f(x) = {tolerances.base:.6g}): {remedy}"
+        f"rounding or noise in `f` (f(x) = {largest:.6g}): {remedy}"
         f"pass rtol={rtol:.0e} if that is accurate enough"
     )

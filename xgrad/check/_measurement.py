@@ -13,10 +13,11 @@ from xgrad._arrays import Array
 from xgrad.check._conclusion import JudgedSlopes
 from xgrad.check._directions import keep_range
 from xgrad.check._options import CheckOptions
-from xgrad.check._slopes import CheckedFunction
+from xgrad.check._slopes import CheckedFunction, Slopes
 from xgrad.check._verdict import (
     Outcome,
     Tolerances,
+    Verdicts,
     default_rtol,
     judge_directions,
     judge_entries,
@@ -53,8 +54,7 @@ class Measurement:
         function, rtol = self.function, self.options.rtol
         if rtol is None:
             rtol = default_rtol(function.eps, self.analytic_eps)
-        precisions = function.eps, function.rounding, self.analytic_eps
-        return Tolerances(rtol, *precisions, *function.value_and_noise)
+        return Tolerances(rtol, function.eps, function.rounding, self.analytic_eps)
 
     @property
     def complete(self) -> bool:
@@ -73,10 +73,11 @@ class Measurement:
             for number in range(count)
         )
         groups = []
+        rows = count * self.function.outputs
         for i, leaf in enumerate(self.live):
-            own = slopes.select(slice(i * count, (i + 1) * count))
-            verdicts = judge_directions(own, self.tolerances)
-            groups.append(JudgedSlopes(leaf, own, verdicts, np.arange(count)))
+            own = slopes.select(slice(i * rows, (i + 1) * rows))
+            verdicts = judge_directions(own, self.tolerances, self._unseen(leaf))
+            groups.append(self._judged(leaf, own, verdicts, np.arange(count)))
         return groups
 
     def along_entries(self, along: Sequence[JudgedSlopes]) -> list[JudgedSlopes]:
@@ -96,6 +97,13 @@ class Measurement:
         """Return the random directions of an array."""
         return [self._direction(leaf, i) for i in range(self._directions_each)]
 
+    def _unseen(self, leaf: int) -> int:
+        """Number of entries of an array that no slope of their own will show."""
+        # Half precision is too coarse to tell single entries at all.
+        is_whole = self.complete or self.function.eps >= COARSE
+        entries = math.prod(self.function.leaves[leaf].shape) * self.function.summed
+        return 1 if is_whole else entries
+
     @property
     def _directions_each(self) -> int:
         """Directions for each array: its share, but at least one of each kind."""
@@ -108,11 +116,21 @@ class Measurement:
         return self.function.direction(leaf, seed, lifted=number % 2 == 1)
 
     def _entries(self, leaf: int, positions: np.ndarray | None) -> JudgedSlopes:
+        outputs = self.function.outputs
         slopes = self.function.slopes_of_entries(leaf, positions)
         if positions is None:
-            positions = np.arange(len(slopes.analytic))
-        verdicts = judge_entries(slopes, self.tolerances)
-        return JudgedSlopes(leaf, slopes, verdicts, positions)
+            positions = np.arange(len(slopes.analytic) // outputs)
+        verdicts = judge_entries(slopes, self.tolerances, outputs)
+        return self._judged(leaf, slopes, verdicts, positions)
+
+    def _judged(
+        self, leaf: int, slopes: Slopes, verdicts: Verdicts, columns: np.ndarray
+    ) -> JudgedSlopes:
+        """Name judged slopes by the numbers of their columns, and by their outputs."""
+        outputs = self.function.outputs
+        numbers = np.tile(np.arange(outputs), len(columns))
+        positions = np.repeat(columns, outputs)
+        return JudgedSlopes(leaf, slopes, verdicts, positions, numbers)
 
     def _bisect(self, group: JudgedSlopes) -> np.ndarray:
         """Find the worst entries of an array: return their positions in C order.
@@ -120,8 +138,9 @@ class Measurement:
         The direction that differs most is cut in halves, and the halves that differ
         most are cut again, until each holds one entry.
         """
-        leaf, xp = group.leaf, self.function.xp
-        direction = self._direction(leaf, int(np.argmax(group.excess)))
+        leaf, xp, outputs = group.leaf, self.function.xp, self.function.outputs
+        worst = int(np.argmax(group.excess))
+        direction = self._direction(leaf, int(group.positions[worst]))
         ranges = [(0, math.prod(self.function.leaves[leaf].shape))]
         while any(stop - start > 1 for start, stop in ranges):
             halves = [half for bounds in ranges for half in _halves(*bounds)]
@@ -129,6 +148,7 @@ class Measurement:
                 (leaf, keep_range(xp, direction, *half)) for half in halves
             )
             difference = np.abs(slopes.analytic - slopes.measured)
+            difference = difference[group.outputs[worst] :: outputs]
             # Slopes that are not numbers are the worst.
             difference = np.nan_to_num(difference, nan=math.inf)
             order = np.argsort(-difference, kind="stable")

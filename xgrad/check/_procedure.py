@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xgrad._arrays import at_perturbed_points, quiet, require_same_shape
+import numpy as np
+
+from xgrad._arrays import (
+    at_perturbed_points,
+    from_host,
+    quiet,
+    require_same_shape,
+)
 from xgrad.check._arguments import Arguments
 from xgrad.check._conclusion import JudgedSlopes, conclude, taylor_rate
 from xgrad.check._hint import explain
 from xgrad.check._measurement import Measurement
 from xgrad.check._options import CheckOptions
 from xgrad.check._report import Comparison, GradientReport, Verdict
-from xgrad.check._slopes import CheckedFunction, scalars_on_host
+from xgrad.check._slopes import CheckedFunction, outputs_on_host
 
 # Two calls at one point may differ by this many roundings, as sums do whose terms are
 # added in any order: their rounding error grows as the root of the number of terms, and
@@ -47,17 +53,21 @@ def run_check(
     ) -> GradientReport:
         return _report(function, arguments, verdict, hint, along, by_entries, started)
 
-    value, spread = _evaluate_twice(function)
-    if not math.isfinite(value):
+    values, spreads = _evaluate_twice(function)
+    if not np.all(np.isfinite(values)):
+        value = values[~np.isfinite(values)][0]
         hint = f"f(x) is {value}: there is nothing to differentiate"
+        if len(values) > 1:
+            hint = hint.replace("is", "holds", 1)
         return report("inconclusive", hint)
-    varies = spread > REPEATABLE * function.eps * abs(value)
-    function = _with_noise(function, spread, varies, options.seed)
+    varies = bool(np.any(spreads > REPEATABLE * function.eps * np.abs(values)))
+    function = _with_noise(function, spreads, varies, options.seed)
     measurement = Measurement(function, options, arguments.live, analytic_eps)
     along = measurement.along_directions()
     by_entries = measurement.along_entries(along)
     verdict = conclude(along, by_entries, complete=measurement.complete)
     if verdict == "inconclusive" and varies:
+        spread = np.max(spreads)
         hint = (
             f"two calls of `f` at the same point differ by {spread:.2g}: seed random "
             "numbers inside `f`, and let no earlier call change its result"
@@ -67,28 +77,31 @@ def run_check(
     return report(verdict, hint, along, by_entries)
 
 
-def _evaluate_twice(function: CheckedFunction) -> tuple[float, float]:
-    """Return ``f(x)``, and how much the result of a second call differs from it."""
+def _evaluate_twice(function: CheckedFunction) -> tuple[np.ndarray, np.ndarray]:
+    """Return the outputs, and how much those of a second call differ from them."""
     # The first call has shown the warnings of this point already.
     with at_perturbed_points():
         again = function.problem.at_base()
     require_same_shape("the result of f", again, "f(x)", function.base)
     values = [function.base, again]
-    first, second = scalars_on_host(function.xp, values, function.noise.dtype)
-    return first, abs(first - second)
+    first, second = outputs_on_host(function.xp, values, function.noise.dtype)
+    with np.errstate(all="ignore"):
+        return first, np.abs(first - second)
 
 
 def _with_noise(
-    checked: CheckedFunction, spread: float, varies: bool, seed: int
+    checked: CheckedFunction, spreads: np.ndarray, varies: bool, seed: int
 ) -> CheckedFunction:
-    """Return the function with its noise, at least the ``spread`` of two calls.
+    """Return the function with its noise, at least the ``spreads`` of two calls.
 
     If its result ``varies`` from call to call by more than rounding, it is called for
     one point at a time, unless the caller says that it takes many.
     """
     xp = checked.xp
+    noise = checked.noise
+    spread = from_host(xp, spreads, like=noise, dtype=noise.dtype)
     with quiet():
-        noise = xp.maximum(checked.noise, xp.ones_like(checked.noise) * spread)
+        noise = xp.maximum(noise, xp.reshape(spread, tuple(noise.shape)))
     checked = replace(checked, noise=noise)
     if varies:
         # No way to evaluate many points at once can be proved for it, so that none is
@@ -115,13 +128,14 @@ def _report(
         verdict=verdict,
         worst=max(entries, key=lambda entry: entry.excess, default=None),
         taylor_rate=taylor_rate(along, verdict),
-        evaluations=function.problem.evaluator.meter.done,
+        evaluations=function.problem.evaluator.meter.done * function.calls,
         seconds=time.perf_counter() - started,
         hint=hint,
         directions=_direction_comparisons(along, arguments),
         entries=entries,
         subject=arguments.description(library),
-        name=arguments.root,
+        name=arguments.entry_root,
+        kind=arguments.kind,
     )
 
 
@@ -129,9 +143,11 @@ def _direction_comparisons(
     groups: Sequence[JudgedSlopes], arguments: Arguments
 ) -> tuple[Comparison, ...]:
     return tuple(
-        Comparison(f"direction {number + 1} of {arguments.array_name(g.leaf)}", *slope)
+        Comparison(arguments.direction_name(g.leaf, int(number), int(output)), *slope)
         for g in groups
-        for number, slope in zip(g.positions, _compared(g), strict=True)
+        for number, output, slope in zip(
+            g.positions, g.outputs, _compared(g), strict=True
+        )
     )
 
 
@@ -139,9 +155,11 @@ def _entry_comparisons(
     groups: Sequence[JudgedSlopes], arguments: Arguments
 ) -> tuple[Comparison, ...]:
     return tuple(
-        Comparison(arguments.entry_index(g.leaf, int(position)), *slope)
+        Comparison(arguments.entry_index(g.leaf, int(position), int(output)), *slope)
         for g in groups
-        for position, slope in zip(g.positions, _compared(g), strict=True)
+        for position, output, slope in zip(
+            g.positions, g.outputs, _compared(g), strict=True
+        )
     )
 
 

@@ -101,7 +101,8 @@ def check_vjp(
     with open_evaluator(execution, op.function.leaves[0], silent=True) as evaluator:
         problem = Problem(op.function, op.names, PLAN, evaluator)
         base = problem.take_value(op.value)
-        analytic, analytic_eps = op.gradients(vjp)
+        gradients, analytic_eps = op.gradients(vjp)
+        analytic = tuple(gradient[None, ...] for gradient in gradients)
         # The sum is wider than the outputs, and its own rounding is that of its dtype.
         rounding = float_info(problem.xp, base.dtype).eps
         checked = CheckedFunction(problem, base, analytic, op.eps, rounding, op.noise)

@@ -1,0 +1,89 @@
+"""The rung that answers: the least error among those that no smaller rung contradicts.
+
+Lepski's rule (O. V. Lepski, Theory Probab. Appl. 35, 1990): what a smaller step says
+is less exact, but not off by more than its noise. So an answer over large steps lies
+within the noise of all smaller ones, or its steps have passed over something.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from xgrad._arrays import Array, device_of
+
+# An answer may miss that of a smaller rung by so many noises there. The noise is a
+# bound of the error of one value, and a slope is off by at most one noise of two
+# values; it is an estimate, though, and taken four times.
+ALLOWED_NOISES = 4
+# And by so many errors of its own: twice its bound, which is 3.
+ALLOWED_ERRORS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The answer of one rung for each component.
+
+    ``rung`` is its number, ``scatter`` how far the next smaller rung differs from it,
+    ``rounding`` its noise, and ``error`` the sum of both.
+    """
+
+    xp: Any
+    rung: Array
+    value: Array
+    error: Array
+    scatter: Array
+    rounding: Array
+
+    def at(self, rungs: Array, below: int = 0) -> Array:
+        """Return the entries on the rung of the answer, or on one ``below`` it."""
+        return pick(self.xp, rungs, self.rung + below)
+
+
+def choose(xp: Any, slopes: Array, noise: Array, power: int) -> Choice:
+    """Extrapolate the slopes of all rungs, and choose one.
+
+    ``noise`` is that of the slopes, and ``power`` the factor by which truncation falls
+    from a rung to the next.
+    """
+    better = (power * slopes[1:, ...] - slopes[:-1, ...]) / (power - 1)
+    # The smallest rung serves for comparison only, the largest for extrapolation.
+    values, rounding = better[:-1, ...], noise[1:-1, ...]
+    scatter = xp.abs(values - better[1:, ...])
+    error = scatter + rounding
+    error = xp.where(xp.isfinite(error), error, math.inf)
+    allowed = ALLOWED_ERRORS * error
+    fits = _misses(xp, better, noise[1:, ...]) <= allowed
+    # The last of the values fits whatever there is, if it is finite.
+    index = xp.argmin(xp.where(fits, error, math.inf), axis=0)
+    chosen = [pick(xp, rungs, index) for rungs in (values, error, scatter, rounding)]
+    return Choice(xp, index + 1, *chosen)
+
+
+def _misses(xp: Any, better: Array, noise: Array) -> Array:
+    """Return by how much each value misses what all smaller rungs allow."""
+    unknown = ~(xp.isfinite(better) & xp.isfinite(noise))
+    spread = ALLOWED_NOISES * noise
+    low = xp.where(unknown, -math.inf, better - spread)
+    high = xp.where(unknown, math.inf, better + spread)
+    floor, roof, misses = low[-1, ...], high[-1, ...], []
+    for rung in reversed(range(better.shape[0] - 1)):
+        value = better[rung, ...]
+        misses.append(xp.maximum(floor - value, value - roof))
+        floor = xp.maximum(floor, low[rung, ...])
+        roof = xp.minimum(roof, high[rung, ...])
+    return xp.stack(misses[::-1], axis=0)
+
+
+def pick(xp: Any, rungs: Array, index: Array) -> Array:
+    """Return the entries at an index along the first axis."""
+    # A sum over one rung: everything else is 0, also where it is not finite.
+    is_there = rung_numbers(xp, rungs.shape[0], index) == index
+    return xp.sum(xp.where(is_there, rungs, 0.0), axis=0)
+
+
+def rung_numbers(xp: Any, count: int, like: Array) -> Array:
+    """Return the numbers of rungs, to be broadcast against an index."""
+    numbers = xp.arange(count, dtype=like.dtype, device=device_of(like))
+    return xp.reshape(numbers, (-1, *(1,) * like.ndim))
