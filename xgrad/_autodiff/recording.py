@@ -11,6 +11,7 @@ import numpy as np
 
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 
@@ -38,7 +39,7 @@ class Recording:
             result = wrap_like(content.base, leaves[0])
         self.result = result
         self.uses_argument = tape.used
-        self.tape = tape.close()
+        self.tape = tape.close(content)
 
     @property
     def is_constant(self) -> bool:
@@ -48,9 +49,7 @@ class Recording:
     @property
     def path(self) -> int:
         """A number for the rules in use and their neighbours, whatever the repeats."""
-        rules = [edge[1] for edges in self.tape.edges for edge in edges]
-        # Pairs tell one branch from another, and loops of any length are the same.
-        return hash(frozenset(zip(rules, [None, *rules], strict=False)))
+        return self.tape.path
 
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
         """Return the cotangent of each leaf from that of the result.
@@ -60,7 +59,7 @@ class Recording:
         """
         way = self._way_back(cotangent, ignores_zeros)
         way.propagate()
-        return self._at_leaves(way.arrays)
+        return self._at_leaves(way)
 
     def kinks(self, cotangent: Array) -> list[Array] | None:
         """Mark the entries of each leaf that move the result through a corner.
@@ -76,13 +75,13 @@ class Recording:
     def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
         # On a tape that is nested, it may meet arrays of the outer one.
         cotangent = self.tape.lift(unwrap(cotangent))
-        return Cotangents(self.tape, self.at, cotangent, ignores_zeros)
+        return self.tape.cotangents(self.at, cotangent, ignores_zeros)
 
-    def _at_leaves(self, arrays: list[Any]) -> list[Array]:
+    def _at_leaves(self, way: Cotangents) -> list[Array]:
         """Return the arrays at the positions of the leaves, with zeros for None."""
         tape, slopes = self.tape, []
         for i, x in enumerate(self.leaves):
-            g = arrays[i] if i < len(arrays) else None
+            g = way.arrays[i] if i <= self.at else None
             if g is None:
                 g = tape.blank(tape.shapes[i], tape.dtypes[i])
             elif isinstance(g, np.generic):
@@ -96,13 +95,21 @@ def record(
     xp: Any,
     leaves: Sequence[Array],
     copies_constants: bool = False,
+    max_bytes: int | None = None,
 ) -> Recording:
     """Call a function with a stand-in for each leaf; raise what broke the trace.
 
     ``call`` takes a list of them. The errors of the function itself are the caller's.
     With ``copies_constants`` rules keep copies of the arrays that the function uses
-    beside its argument, so that it may write into them later.
+    beside its argument, so that it may write into them later. With ``max_bytes`` the
+    tape drops what would take more memory, and does those operations again on the way
+    back; one within another leaves that to the outer one.
     """
+
+    def new_tape(xp: Any, anchor: Array, outer: Tape | None) -> Tape:
+        if max_bytes is None or outer is not None:
+            return Tape(xp, anchor, outer)
+        return SparingTape(xp, anchor, max_bytes)
 
     def start(tape: Tape) -> list[Taped]:
         tape.copies_constants = copies_constants
@@ -111,11 +118,11 @@ def record(
     def finish(tape: Tape, result: Any) -> Recording:
         return Recording(tape, result, leaves)
 
-    return run_on(Tape, start, finish, call, xp, leaves)
+    return run_on(new_tape, start, finish, call, xp, leaves)
 
 
 def run_on(
-    kind: type[TapeT],
+    new_tape: Callable[[Any, Array, Tape | None], TapeT],
     start: Callable[[TapeT], list[Taped]],
     finish: Callable[[TapeT, Any], ResultT],
     call: Callable[[list[Any]], Any],
@@ -124,10 +131,10 @@ def run_on(
 ) -> ResultT:
     """Call a function on a new tape, inside of those of the functions that call it.
 
-    ``start`` makes the stand-ins for the leaves, and ``finish`` takes the result.
+    ``new_tape`` makes the tape from a namespace, an array and the outer one; ``start``
+    makes the stand-ins for the leaves, and ``finish`` takes the result.
     """
-    outer = _running.get()
-    tape = kind(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
+    tape = new_tape(unwrapped_namespace(xp), unwrap(leaves[0]), _running.get())
     first = start(tape)
     token = _running.set(tape)
     try:

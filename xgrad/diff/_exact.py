@@ -25,7 +25,14 @@ from xgrad._arrays import (
     is_numpy,
     quiet,
 )
-from xgrad._autodiff import Pushed, is_nested, is_recorded, push_forward, record
+from xgrad._autodiff import (
+    ChangedConstantError,
+    Pushed,
+    is_nested,
+    is_recorded,
+    push_forward,
+    record,
+)
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
@@ -93,14 +100,15 @@ class Attempt:
         """Whether it holds for other functions of the same code and kinds of values."""
         return not self.is_native
 
-    def record(self, function: Function) -> Any:
+    def record(self, function: Function, max_bytes: int | None = None) -> Any:
         """Run the function on a tape, that of xgrad or of its arrays' library.
 
-        Raise `Inexact` where neither can be.
+        ``max_bytes`` limits what the tape of xgrad saves. Raise `Inexact` where there
+        is no tape.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
         if _has_rules(function):
-            return record(call, xp, leaves, self.copies_constants)
+            return record(call, xp, leaves, self.copies_constants, max_bytes)
         with _errors_of_recording(function):
             recording = record_natively(call, xp, leaves)
         if recording is None:
@@ -200,10 +208,15 @@ class Exact(NamedTuple):
     attempt: Attempt
 
 
-def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -> Exact:
+def record_exactly(
+    function: Function,
+    cotangent_of: Callable[[Array], Array],
+    max_bytes: int | None = None,
+) -> Exact:
     """Record a function, and prove it where it was not; raise `Inexact` if that fails.
 
-    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries.
+    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries;
+    ``max_bytes`` limits the memory of the recording.
     """
 
     def compare(attempt: Attempt, recording: Any, value: Array) -> Comparison:
@@ -213,9 +226,11 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         return difference, proof.evaluations
 
     def run(attempt: Attempt) -> Any:
-        return attempt.record(function)
+        return attempt.record(function, max_bytes)
 
-    return first_right(function, "autodiff", run, compare)
+    # What is done again on the way back is proved to be the same.
+    kind = "autodiff" if max_bytes is None else "autodiff in little memory"
+    return first_right(function, kind, run, compare)
 
 
 def first_right(
@@ -265,6 +280,9 @@ def first_right(
             return Exact(result, value, evaluations, attempt)
         try:
             difference, count = compare(attempt, result, value)
+        except ChangedConstantError as error:
+            refused = refused or Refused(_reason_of(error))
+            continue
         except NotTraceableError as error:
             raise Inexact(_reason_of(error)) from None
         evaluations += count
@@ -354,7 +372,7 @@ def not_differentiable(inexact: Inexact) -> Exception:
 
 def _has_rules(function: Function) -> bool:
     """Whether xgrad has rules for the arrays of a function, plain or recorded."""
-    return has_hidden_axis(function.xp) or is_recorded(function.leaves[0])
+    return has_hidden_axis(function.xp) or any(map(is_recorded, function.leaves))
 
 
 def _value_of(function: Function, recording: Any) -> Array:

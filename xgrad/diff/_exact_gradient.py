@@ -69,7 +69,7 @@ def exact_gradient(
         _require_shape(function, value, plan, sparsity, x)
         return function.xp.ones_like(value)
 
-    exact = record_exactly(function, cotangent_of)
+    exact = record_exactly(function, cotangent_of, execution.max_bytes)
     value, cotangent = exact.value, cotangent_of(exact.value)
     with quiet():
         slopes = pull_exactly(exact.recording, cotangent)
@@ -82,7 +82,8 @@ def exact_gradient(
         if not is_finite:
             results, evaluations = _repair(function, exact, cotangent, slopes)
         if plan.full_output:
-            results = _with_estimates(function, exact, cotangent, results)
+            budget = execution.max_bytes
+            results = _with_estimates(function, exact, cotangent, results, budget)
             evaluations += len(SIGNS)
         elif not is_finite:
             results = [add_status(function.xp, result) for result in results]
@@ -180,12 +181,16 @@ def _measure(
 
 
 def _with_estimates(
-    function: Function, exact: Exact, cotangent: Array, results: Sequence[Result]
+    function: Function,
+    exact: Exact,
+    cotangent: Array,
+    results: Sequence[Result],
+    max_bytes: int | None,
 ) -> list[Result]:
     """Return results with bounds of the rounding errors, and their statuses."""
 
     def slopes_at(leaves: list[Array]) -> list[Array]:
-        other = exact.attempt.record(function.at_leaves(leaves))
+        other = exact.attempt.record(function.at_leaves(leaves), max_bytes)
         value = function.convert_result(other.result)
         slopes: list[Array] = other.pull(function.xp.ones_like(value))
         return slopes
