@@ -46,6 +46,23 @@ def test_logsumexp_is_right(xp):
     assert_close(special.logsumexp(xp.asarray(rows)), expected, rtol=2 * EPS)
 
 
+@pytest.mark.parametrize("gap", [3.0, 16.0, 40.0, 700.0])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_a_sum_close_to_one_keeps_its_digits(xp, gap, axis):
+    rows = np.array([[-gap, 0.0, -gap - 1], [0.0, 0.0, -gap], [0.5, 0.5 - gap, -gap]])
+    largest = rows.max(axis=-1)
+    others = [math.exp(-gap) + math.exp(-gap - 1), 1 + math.exp(-gap)]
+    others.append(math.exp(-gap) + math.exp(-gap - 0.5))
+    log_sum = np.array([math.log1p(rest) for rest in others])
+    x = xp.asarray(rows if axis else rows.T)
+    values = to_numpy(special.logsumexp(x, axis=axis))
+    assert_close(values, largest + log_sum, rtol=4 * EPS)
+    logarithms = to_numpy(special.log_softmax(x, axis=axis))
+    logarithms = logarithms if axis else logarithms.T
+    expected = (rows - largest[:, None]) - log_sum[:, None]
+    assert_close(logarithms, expected, rtol=4 * EPS)
+
+
 def test_rows_of_minus_infinity(xp):
     masked = xp.asarray([[-math.inf, -math.inf]])
     assert np.isnan(to_numpy(special.softmax(masked))).all()

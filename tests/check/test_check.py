@@ -237,6 +237,39 @@ def test_close_to_a_corner_there_is_none(rng):
     assert check_gradient(lambda x: np.sum(np.abs(x)), np.sign, x).verdict == "pass"
 
 
+@pytest.mark.parametrize("distance", [1e-4, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10])
+@pytest.mark.parametrize("n", [1, 5, 300])
+def test_a_corner_beside_x_fails_no_right_gradient(n, distance):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(1, 2, n)
+        corner, rise = x * (1 + distance), rng.uniform(0.2, 5)
+        f = lambda x, c=corner, r=rise: np.sum(np.sin(x) + r * np.maximum(x - c, 0))  # noqa: E731
+        verdict = check_gradient(f, np.cos(x), x).verdict
+        assert verdict == "pass" if distance >= 1e-7 else verdict != "fail"
+        # The mean of both slopes is no slope.
+        mean = np.cos(x) + rise / 2
+        assert check_gradient(f, mean, x).verdict != "pass"
+
+
+def test_rounding_inside_of_f_fails_no_right_gradient():
+    cases = [
+        (lambda x: -np.log(1 - 1 / (1 + np.exp(-x[0]))), 1.0, 30.0),
+        (lambda x: 1 - np.cos(x[0]), 1e-7, 1e-7),
+        (lambda x: np.round(np.sin(x[0]), 3), np.cos(0.7), 0.7),
+    ]
+    for f, slope, x in cases:
+        assert check_gradient(f, np.array([slope]), np.array([x])).verdict != "fail"
+
+
+def test_whole_periods_are_no_flat_function():
+    x = np.array([2500.3345, 3000.21])
+    f = lambda x: np.sum(np.cos(2 * np.pi * x))  # noqa: E731
+    right = -2 * np.pi * np.sin(2 * np.pi * x)
+    assert check_gradient(f, right, x).verdict == "pass"
+    assert check_gradient(f, 0 * x, x).verdict == "fail"
+
+
 def _groups(*outcomes):
     """Arrays with these outcomes of their slopes, one after the other."""
     nothing = np.zeros(0)

@@ -123,6 +123,60 @@ def test_a_wrong_penalty_is_named(rng, shape, rate):
     assert f"differs from the measured one by {-rate:g} * x:" in report.hint
 
 
+ORDERS = {
+    "in reverse order": lambda g: g[::-1],
+    "shifted by one entry": lambda g: np.roll(g, 1),
+    "shifted back by one entry": lambda g: np.roll(g, -1),
+}
+
+
+@pytest.mark.parametrize("n", [6, LARGE])
+@pytest.mark.parametrize("order", ORDERS)
+def test_entries_out_of_order_are_named(rng, n, order):
+    f, right, x = smooth(n, rng)
+    report = check_gradient(f, ORDERS[order](right).copy(), x)
+    assert report.verdict == "fail"
+    assert report.hint == f"the given gradient with respect to x is {order}"
+
+
+def test_a_shift_along_an_axis_is_named(rng):
+    f, right, x = smooth(24, rng)
+    given = np.roll(right.reshape(4, 6), 1, axis=0)
+    report = check_gradient(lambda x: f(x.ravel()), given, x.reshape(4, 6))
+    assert report.hint.endswith("is shifted by one entry along axis 0")
+
+
+def test_shuffled_entries_are_named(rng):
+    f, right, x = smooth(9, rng)
+    given = right[[3, 0, 1, 2, 8, 4, 7, 5, 6]]
+    report = check_gradient(f, given, x)
+    assert report.hint.endswith("has the right entries, but in another order")
+    given[0] *= 1.01
+    assert "another order" not in check_gradient(f, given, x).hint
+
+
+@pytest.mark.parametrize("labels", [[1], [1, 0, 2, 2]])
+def test_a_guard_in_a_logarithm_is_named(rng, labels):
+    """The textbook's loss has one, its backward pass has none."""
+    z = rng.normal(size=(len(labels), 3))
+    onehot = np.eye(3)[labels]
+
+    def softmax(z):
+        return np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+
+    def loss(z, guard=1e-7):
+        return -np.sum(onehot * np.log(softmax(z) + guard)) / len(labels)
+
+    grad = lambda z: (softmax(z) - onehot) / len(labels)  # noqa: E731
+    report = check_gradient(loss, grad, z)
+    assert report.verdict == "fail"
+    assert "of itself, as a guard does that only `f` has" in report.hint
+    advised = float(report.hint.rpartition("rtol=")[2])
+    assert 1e-7 < advised <= 1e-5
+    assert check_gradient(loss, grad, z, rtol=advised).verdict == "pass"
+    assert check_gradient(lambda z: loss(z, 0.0), grad, z).verdict == "pass"
+
+
 @pytest.mark.parametrize("shape", [(12, 5), (40, 30)])
 @pytest.mark.parametrize(
     ("place", "where"), [((3,), "x[3, ...]"), ((..., 2), "x[..., 2]")]

@@ -1,6 +1,8 @@
 """Losses of logits and probabilities at the ends of their ranges, and near them."""
 
 import math
+import os
+from functools import partial
 
 import mpmath
 import numpy as np
@@ -36,8 +38,11 @@ def test_a_common_offset_of_logits_changes_nothing(xp, name, dtype, offset):
     plain = value_and_slope_of_each(
         LOSSES[name], xp.asarray(steps.astype(dtype)), labels
     )
+    # Compiled loops subtract the maximum of rows far out alone, which rounds otherwise.
+    is_compiled = os.environ.get("XGRAD_KERNELS") == "numba"
+    rtol = 4 * float(np.finfo(dtype).eps) if is_compiled else 0
     for left, right in zip(shifted, plain, strict=True):
-        np.testing.assert_array_equal(left, right)
+        np.testing.assert_allclose(left, right, rtol=rtol)
     assert (plain[0] > 0).all()
 
 
@@ -177,3 +182,50 @@ def test_easy_rows_of_focal_loss_are_accurate(xp):
     assert_close(slope[:2, 0], expected, rtol=16 * SINGLE)
     tied = float(0.5**2 * math.log(2))
     assert_close(value[2], tied, rtol=1e-5)
+
+
+# Gaps between the largest logit and the others, beside which 1 has no digits left.
+GAPS = [3.0, 16.0, 40.0, 80.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("offset", [0.0, 512.0])
+@pytest.mark.parametrize("classes", [2, 10, 70, 500])
+def test_the_loss_of_a_sure_row_keeps_its_digits(xp, classes, offset, dtype):
+    logits = np.zeros((len(GAPS), classes)) + offset - np.array(GAPS)[:, None]
+    labels = np.array([0, 1, classes - 1, 0])
+    logits[np.arange(4), labels] = offset
+    expected = [math.log1p((classes - 1) * math.exp(-gap)) for gap in GAPS]
+    eps = float(np.finfo(dtype).eps)
+    # The sum of that many exponentials, and the exponentials.
+    rtol = (classes**0.5 + 8) * eps
+    x, y = xp.asarray(logits.astype(dtype)), xp.asarray(labels)
+    loss = partial(losses.softmax_cross_entropy, reduction="none")
+    one_hot = xp.asarray(np.eye(classes, dtype=dtype)[labels])
+    for target, weight in ((y, None), (one_hot, None), (y, 0 * x[:, 0] + 1)):
+        assert_close(loss(x, target, weight=weight), expected, rtol=rtol)
+    value = losses.softmax_cross_entropy.value_and_grad(x, y, reduction="none")[0]
+    assert_close(value, expected, rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sure_rows_among_others_keep_their_digits(rng, dtype):
+    # As many as kernels take, with rows that they compute in another way between them.
+    x = rng.normal(size=(20_000, 10))
+    x[::3] += 40 * np.eye(10)[3]
+    x[::7] += 5000
+    x[::101] = math.nan
+    labels = np.full(len(x), 3)
+    x = x.astype(dtype)
+    wide = x.astype(np.longdouble)
+    others = np.delete(wide, 3, axis=1) - wide[:, 3:4]
+    expected = np.log1p(np.exp(others).sum(axis=1)).astype(float)
+    for function in (
+        losses.softmax_cross_entropy,
+        lambda *a, **k: losses.softmax_cross_entropy.value_and_grad(*a, **k)[0],
+    ):
+        value = function(x, labels, reduction="none")
+        # 5,000 has an error of half a unit of its own in the differences of float32.
+        np.testing.assert_allclose(
+            value, expected, rtol=16 * float(np.finfo(dtype).eps)
+        )

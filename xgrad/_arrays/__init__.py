@@ -95,6 +95,7 @@ from xgrad._arrays.public import public as public
 from xgrad._arrays.public import public_methods as public_methods
 from xgrad._arrays.sparse import require_sparse as require_sparse
 from xgrad._arrays.sparse import sparse_matrix as sparse_matrix
+from xgrad._arrays.stable import CLOSE_TO_ONE as CLOSE_TO_ONE
 from xgrad._arrays.stable import MATMUL_SUM_LENGTH as MATMUL_SUM_LENGTH
 from xgrad._arrays.stable import divide_or_zero as divide_or_zero
 from xgrad._arrays.stable import product_keeping_zeros as product_keeping_zeros

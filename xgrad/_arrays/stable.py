@@ -21,6 +21,9 @@ SLOW_AXIS_LENGTH = 32
 # many accumulators or more, but no pairs: of 256 entries it adds 32 in a row at most,
 # so that its rounding is at worst about twice that of NumPy.
 MATMUL_SUM_LENGTH = 256
+# Below this sum of exponentials, the largest of which is 1, the others are added up for
+# the logarithm. Above, rounding of the sum is less than 8 eps of its logarithm.
+CLOSE_TO_ONE = 1.125
 
 
 def softmax(xp: Any, x: Array, axis: int = -1) -> Array:
@@ -32,14 +35,42 @@ def softmax(xp: Any, x: Array, axis: int = -1) -> Array:
 def log_softmax(xp: Any, x: Array, axis: int = -1) -> Array:
     """Return ``x - log(sum(exp(x)))``."""
     shifted, _ = split_off_max(xp, x, axis)
-    return shifted - xp.log(sum_along(xp, xp.exp(shifted), axis))
+    exponential = xp.exp(shifted)
+    return shifted - log_of_sum(xp, exponential, sum_along(xp, exponential, axis), axis)
 
 
 def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
     """Return ``log(sum(exp(x)))``, without the axis."""
     shifted, largest = split_off_max(xp, x, axis)
-    log_sum = xp.log(sum_along(xp, xp.exp(shifted), axis))
+    exponential = xp.exp(shifted)
+    log_sum = log_of_sum(xp, exponential, sum_along(xp, exponential, axis), axis)
     return xp.squeeze(log_sum + largest, axis=axis)
+
+
+def log_of_sum(xp: Any, exponential: Array, total: Array, axis: int = -1) -> Array:
+    """Return the logarithm of a sum along the axis, both of which are kept.
+
+    The largest term is 1, beside which small ones are lost. If the sum is close to 1,
+    the others alone are added up, for ``log1p``.
+    """
+    # A sum below 1 is that of terms whose maximum was not finite.
+    is_close = (total >= 1) & (total < CLOSE_TO_ONE)
+    if type(total) is np.ndarray:
+        log_sum = np.log(total)
+        if is_close.any():
+            rows, sums = (
+                np.moveaxis(exponential, axis, -1),
+                np.moveaxis(log_sum, axis, -1),
+            )
+            close = np.moveaxis(is_close, axis, -1)[..., 0]
+            rows = rows[close]
+            # This takes 1 from the largest, and nothing from the others.
+            rows -= np.floor(rows)
+            sums[close] = np.log1p(sum_along(xp, rows))
+        return log_sum
+    others = sum_along(xp, xp.where(exponential < 1, exponential, 0.0), axis)
+    others = xp.where(is_close, others, 0.0)
+    return xp.where(is_close, xp.log1p(others), xp.log(total))
 
 
 def split_off_max(xp: Any, x: Array, axis: int = -1) -> tuple[Array, Array]:

@@ -23,7 +23,8 @@ Modules in reading order:
 - `numba`: the table of compiled kernels, for large NumPy arrays
 - `numba_calls`, `numba_compile`: what is around a compiled loop; compiling, and threads
 - `numba_math`: exp and log as polynomials, with their errors
-- `numba_rows`, `numba_errors`, `numba_labels`: loops over rows, elements, and labels
+- `numba_rows`, `numba_flat`, `numba_errors`, `numba_labels`: loops over rows, those of
+  few classes, elements, and labels
 - `cupy`: the kernels of CuPy, as launches of CUDA kernels
 - `cuda`: the sources of these, made of the ``.cu`` files
 """

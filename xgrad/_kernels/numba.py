@@ -16,11 +16,13 @@ from xgrad._kernels import numba_calls as calls
 from xgrad._kernels.lookup import is_numba_installed
 from xgrad._kernels.numba_calls import loops, plain
 from xgrad._kernels.numpy_memory import Array
-from xgrad._kernels.numpy_rows import FLOATS, Result
+from xgrad._kernels.numpy_rows import FLOATS, LEAST_PROBABILITY, LEAST_SUM, Result
 
 # Entries of a table of pairs, of which each thread has four: 64 KiB in int64.
 LARGEST_TABLE = 2**11
 # Half of the digits, as in the formulas: rows may have been rounded by a softmax.
+# `numba_math` computes exp up to these, which leave room for sums and their inverse.
+LARGEST_LOGIT = dict(zip(FLOATS, (44.0, 354.0), strict=True))
 _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
 
 
@@ -35,7 +37,20 @@ def find(name: str, dtype: Any) -> Callable[..., Any] | None:
 
 def softmax_cross_entropy(logits: Array, target: Array, **settings: Any) -> Result:
     """Return the cross entropy of logits and labels, and its slope."""
-    return _loss_of_rows("cross_entropies_of_logits", (), logits, target, **settings)
+    numbers = (_limits(logits.dtype),)
+    name = "cross_entropies_of_logits"
+    return _loss_of_rows(name, numbers, logits, target, **settings)
+
+
+def _limits(dtype: Any) -> tuple[Any, ...]:
+    """Return the largest logit, sums and probabilities that need no maximum of a row.
+
+    Those of `numpy_rows` have their reasons there. A sum below exp of the largest logit
+    has no larger one.
+    """
+    largest = LARGEST_LOGIT[dtype]
+    numbers = largest, LEAST_SUM, 0.99 * np.exp(largest), LEAST_PROBABILITY[dtype]
+    return tuple(map(dtype.type, numbers))
 
 
 def cross_entropy(
@@ -67,8 +82,14 @@ def _loss_of_rows(
     if not calls.is_worth_it(values.size, key):
         return None
     shape, classes = values.shape[:-1], values.shape[-1]
-    has_other_kernel = not is_weighted and target.shape == shape
-    if has_other_kernel and classes in calls.SLOW_LENGTHS and calls.numpy_has_avx512():
+    if (
+        name == "cross_entropies_of_probabilities"
+        and classes in calls.SLOW_LENGTHS
+        # There is another kernel, and it is faster.
+        and not is_weighted
+        and target.shape == shape
+        and calls.numpy_has_avx512()
+    ):
         return None
     rows = values.reshape(-1, classes)
     labels = _labels(rows, target, shape)

@@ -26,8 +26,9 @@ LEAST_TO_COMPILE = 2**17
 # Entries from which a compiled loop is faster: than formulas always, and than a few
 # steps of NumPy once they take longer than the call. Set by trial.
 LEAST, LEAST_BESIDE_FEW_STEPS = 1, 2**12
-# Lengths of rows that NumPy computes faster where it has AVX-512: too long for columns
-# that stay in the cache, too short for a loop over one row. Set by trial.
+# Lengths of rows of probabilities that NumPy computes faster where it has AVX-512: too
+# long for columns that stay in the cache, too short for a loop over one row. Set by
+# trial.
 SLOW_LENGTHS = range(17, 512)
 if os.environ.get("XGRAD_KERNELS") == "numba":
     LEAST_TO_COMPILE = LEAST_BESIDE_FEW_STEPS = 1

@@ -109,7 +109,7 @@ def add(context: Any, a: Any, b: Any) -> Any:
 
 
 def exp(x: Any) -> Any:
-    """Return exp(x) of a number that is not positive, or nan of nan.
+    """Return exp(x) of a number up to 44 (float64: 354), or nan of nan.
 
     ``n`` is ``x / log(2)`` rounded, ``r = x - n log(2)``, and ``exp(x) = 2**n exp(r)``.
     Results below the smallest normal number are rounded as they should be.
@@ -181,6 +181,7 @@ def _exp_of(dtype: Any, integer: Any, tail: Any) -> Any:
     high, low = _log_2_in_parts(dtype, info.nmant - 11)
     # 2**n is no normal number for the smallest results: they are first made 2**lift
     # times as large, which takes the exponent of the smallest one into the middle.
+    # (2**(n + lift) is a number up to n = 64 and 512: exp(x) up to x = 44 and 354.)
     lift = -info.minexp // 2
     offset = integer(int(shifter.view(integer)) - lift - (1 - info.minexp))
     back = dtype(2.0**-lift)

@@ -15,14 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._arrays import CLOSE_TO_ONE
 from xgrad._kernels.numba_compile import compiled, inlined
-from xgrad._kernels.numba_math import add, exp, larger, log
+from xgrad._kernels.numba_flat import losses_of_tile, slopes_of_tile
+from xgrad._kernels.numba_math import add, exp, larger, log, log1p
 
 # Rows of a tile. Those of 10 float32 classes take 10 KB, a third of a usual L1 cache.
-TILE = 128
+TILE = 256
 # Up to this length entries of many rows are computed side by side. Longer rows fill the
 # registers by themselves. Set by trial on AVX2 and AVX-512.
 FEW = 64
+# Up to this length maxima of logits are not looked for. Set by trial: the weights of a
+# tile then leave the cache.
+FLAT = 384
 # Entries that are added in the dtype of the row, and so many of them one after another:
 # a compiled loop over the entries of a row has at least 32 accumulators (4 registers of
 # AVX2), so that 256 are as exact as the 8 of a loop over rows.
@@ -41,39 +46,53 @@ def cross_entropies_of_logits(
     slope: Any,
     sums: Any,
     scale: Any,
+    limits: Any,
     begin: int,
     end: int,
 ) -> bool:
-    """Compute losses and slopes of logits; return whether all labels are in range."""
+    """Compute losses and slopes of logits; return whether all labels are in range.
+
+    ``limits`` are those of `losses_of_tile`.
+    """
     classes = x.shape[1]
+    is_flat = classes <= FLAT
     # One array each: LLVM does not tell rows of one apart, and computes one by one.
     top, factor = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
-    log_sum = np.empty(TILE, x.dtype)
+    loss, others = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
+    of_label = np.empty(TILE, x.dtype)
     total = np.empty(TILE, np.float64)
+    weights = np.empty(TILE * classes if is_flat else 0, x.dtype)
     turned = np.empty((min(classes, FEW), TILE), x.dtype)
     for tile in range(begin, end):
         first = tile * TILE
         rows = min(TILE, len(x) - first)
         if not _are_in_range(labels, first, rows, classes):
             return False
-        for r in range(rows):
-            factor[r] = scale if weight is None else scale * weight[first + r]
-        _softmax(x, slope, first, rows, turned, top, total, factor)
-        for r in range(rows):
-            log_sum[r] = log(x.dtype.type(total[r]))
+        _weigh(factor, scale, weight, first, rows)
+        if is_flat and losses_of_tile(
+            x, labels, first, rows, limits, weights, of_label, others, loss, factor
+        ):
+            if slope is not None:
+                slopes_of_tile(weights, labels, first, rows, others, factor, slope)
+        else:
+            _weigh(factor, scale, weight, first, rows)
+            _softmax(x, slope, first, rows, turned, top, total, factor)
+            _log_sums(x, first, rows, turned, top, total, others, loss)
+            for r in range(rows):
+                label = labels[first + r]
+                loss[r] -= x[first + r, label] - top[r]
+                if slope is not None:
+                    slope[first + r, label] -= factor[r]
+                    if factor[r] == 0:  # of a row that may have nan
+                        slope[first + r] = 0
         tile_sum = 0.0
         for r in range(rows):
-            label = labels[first + r]
-            loss = log_sum[r] - (x[first + r, label] - top[r])
+            value = loss[r]
             if weight is not None:
-                loss = _times(weight[first + r], loss)
+                value = _times(weight[first + r], value)
             if losses is not None:
-                losses[first + r] = loss
-            if slope is not None:
-                slope[first + r, label] -= factor[r]
-                if factor[r] == 0:  # of a row that may have nan
-                    slope[first + r] = 0
-            tile_sum += loss
+                losses[first + r] = value
+            tile_sum = add(tile_sum, np.float64(value))
         if sums is not None:
             sums[tile] = tile_sum
     return True
@@ -86,6 +105,7 @@ def softmax(x: Any, log_sums: Any, out: Any, begin: int, end: int) -> bool:
     Rows of another maximum are left to the formulas.
     """
     top, factor = np.empty(TILE, x.dtype), np.ones(TILE, x.dtype)
+    others, log_sum = np.empty(TILE, x.dtype), np.empty(TILE, x.dtype)
     total = np.empty(TILE, np.float64)
     turned = np.empty((min(x.shape[1], FEW), TILE), x.dtype)
     for tile in range(begin, end):
@@ -96,8 +116,9 @@ def softmax(x: Any, log_sums: Any, out: Any, begin: int, end: int) -> bool:
             if not np.isfinite(top[r]):
                 return False
         if log_sums is not None:
+            _log_sums(x, first, rows, turned, top, total, others, log_sum)
             for r in range(rows):
-                log_sums[first + r] = top[r] + log(x.dtype.type(total[r]))
+                log_sums[first + r] = top[r] + log_sum[r]
     return True
 
 
@@ -183,6 +204,61 @@ def _are_in_range(labels: Any, first: int, rows: int, classes: int) -> bool:
 def _times(weight: Any, value: Any) -> Any:
     """Return weight times value, and 0 for a weight of 0, even of inf or nan."""
     return weight * value if weight != 0 else weight
+
+
+@inlined
+def _weigh(factor: Any, scale: Any, weight: Any, first: int, rows: int) -> None:
+    for r in range(rows):
+        factor[r] = scale if weight is None else scale * weight[first + r]
+
+
+@inlined
+def _log_sums(
+    x: Any,
+    first: int,
+    rows: int,
+    turned: Any,
+    top: Any,
+    total: Any,
+    others: Any,
+    log_sum: Any,
+) -> None:
+    """Compute the logarithms of the sums of exponentials of `_softmax`.
+
+    The largest exponential is 1. If the sum is close to it, the others alone are added
+    up, which are lost beside it.
+    """
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    is_close = False
+    for r in range(rows):
+        others[r] = 0
+        is_close |= total[r] < CLOSE_TO_ONE
+    if is_close and x.shape[1] <= FEW:
+        for c in range(x.shape[1]):
+            for r in range(rows):
+                value = turned[c, r]
+                others[r] += value if value < one else zero
+    elif is_close:
+        for r in range(rows):
+            if total[r] < CLOSE_TO_ONE:
+                others[r] = _sum_below_1(x[first + r], top[r])
+    for r in range(rows):
+        of_others, of_all = log1p(others[r]), log(x.dtype.type(total[r]))
+        log_sum[r] = of_others if total[r] < CLOSE_TO_ONE else of_all
+
+
+@inlined
+def _sum_below_1(row: Any, top: Any) -> float:
+    """Return the sum of exp(row - top) without the terms that are 1."""
+    total = 0.0
+    one, zero = row.dtype.type(1), row.dtype.type(0)
+    for start in range(0, row.size, GROUP):
+        part = zero
+        for c in range(min(GROUP, row.size - start)):
+            value = exp(row[np.uintp(start) + np.uintp(c)] - top)
+            part = add(part, value if value < one else zero)
+        total += part
+    return total
 
 
 @inlined

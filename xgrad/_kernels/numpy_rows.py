@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import MATMUL_SUM_LENGTH, quiet, subtract_max
+from xgrad._arrays import CLOSE_TO_ONE, MATMUL_SUM_LENGTH, quiet, subtract_max
 from xgrad._kernels import numpy_memory as memory
 from xgrad._kernels.numpy_memory import Array
 from xgrad._rules import all_in_range
@@ -19,6 +19,8 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # Rows up to this length are scaled by a factor for each entry: NumPy enters a loop for
 # each row, which costs more than to repeat the factors. Set by trial.
 SHORT_ROW = 32
+# Above this probability of the label the sum of a row has lost digits of the others.
+SURE = 1 / CLOSE_TO_ONE
 _TINY = {dtype: float(np.finfo(dtype).tiny) for dtype in FLOATS}
 # Half of the digits, as in the formulas: rows may have been rounded by a softmax.
 _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
@@ -27,8 +29,8 @@ _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
 # exp(x) of the label is their product, at least 2**(minexp + 6): a normal number with
 # all its digits. The numbers that do underflow are below 2**(minexp + 20) of the sum,
 # which is nothing beside it. The 6 spare bits are for rounding of `exp` and the sum.
-_LEAST_SUM = 2.0**-20
-_LEAST_PROBABILITY = {dtype: 2.0 ** (np.finfo(dtype).minexp + 26) for dtype in FLOATS}
+LEAST_SUM = 2.0**-20
+LEAST_PROBABILITY = {dtype: 2.0 ** (np.finfo(dtype).minexp + 26) for dtype in FLOATS}
 # Labels may be unsigned or of the other order of bytes; they are known to be in range.
 _AS_INDEX: Any = {"dtype": np.intp, "casting": "unsafe"}
 
@@ -52,7 +54,7 @@ def softmax_cross_entropy(
     rows = RowLosses.create(logits, labels, wanted, reduction)
     if rows is None:
         return None
-    least = _LEAST_PROBABILITY[logits.dtype]
+    least = LEAST_PROBABILITY[logits.dtype]
     # Up to this sum the factor of a row in its slope, scale / sum, is a normal number.
     largest = float(rows.scale) / _TINY[logits.dtype]
     with quiet():
@@ -61,19 +63,24 @@ def softmax_cross_entropy(
         for part, block, weights, at in rows.blocks():
             np.exp(block, out=weights)
             sums = _row_sums(weights)
-            probability = weights.reshape(-1).take(at) / sums
+            of_label = weights.reshape(-1).take(at)
+            probability = of_label / sums
             if rows.losses is not None:
                 np.subtract(0, np.log(probability), out=rows.losses[part])
             if not (
-                np.minimum.reduce(sums) >= _LEAST_SUM
+                np.minimum.reduce(sums) >= LEAST_SUM
                 and np.maximum.reduce(sums) <= largest
                 and np.minimum.reduce(probability) >= least
             ):
                 # A nan compares false, so that its row is among the imprecise ones.
-                precise = sums >= _LEAST_SUM
+                precise = sums >= LEAST_SUM
                 precise &= (sums <= largest) & (probability >= least)
                 imprecise = np.flatnonzero(~precise)
-                _recompute_rows(rows, part, imprecise, weights, sums, probability)
+                _recompute_rows(
+                    rows, part, imprecise, weights, of_label, sums, probability
+                )
+            if rows.losses is not None and np.fmax.reduce(probability) > SURE:
+                _sharpen(rows.losses[part], weights, of_label, probability, at)
             if rows.slope is not None:
                 _scale_rows(weights, rows.scale / sums)
                 weights.reshape(-1)[at] = (probability - 1) * rows.scale
@@ -188,11 +195,17 @@ def _small_softmax_cross_entropy(rows: RowLosses) -> Result:
     """Return what the formulas would, with fewer steps between their operations."""
     shifted = rows.values - np.maximum.reduce(rows.values, axis=1, keepdims=True)
     weights = np.exp(shifted, out=rows.slope)
-    sums = _row_sums(weights)
     starts = _row_starts(rows.count, rows.classes)
     at = rows.label_positions(starts, rows.labels)
+    sums = _row_sums(weights)
     if rows.losses is not None:
         np.subtract(np.log(sums), shifted.reshape(-1).take(at), out=rows.losses)
+        # Here exp(-loss) is the probability of the label.
+        if np.minimum.reduce(rows.losses) < 1 - SURE:
+            flat = weights.reshape(-1)
+            of_label = flat.take(at)
+            _sharpen(rows.losses, weights, of_label, of_label / sums, at)
+            flat[at] = of_label
     if rows.slope is not None:
         np.divide(weights, sums[:, None], out=weights)
         weights.reshape(-1)[at] -= 1
@@ -206,17 +219,36 @@ def _recompute_rows(
     part: slice,
     indices: Array,
     weights: Array,
+    of_label: Array,
     sums: Array,
     probability: Array,
 ) -> None:
     """Overwrite the results of some rows by those after subtracting their maximum."""
     shifted = subtract_max(np, rows.values[part][indices])
-    of_label = shifted[np.arange(len(indices)), rows.labels[part][indices]]
+    logits = shifted[np.arange(len(indices)), rows.labels[part][indices]]
     weights[indices] = exponential = np.exp(shifted)
+    of_label[indices] = weight = np.exp(logits)
     sums[indices] = new_sums = _row_sums(exponential)
-    probability[indices] = np.exp(of_label) / new_sums
+    probability[indices] = weight / new_sums
     if rows.losses is not None:
-        rows.losses[part][indices] = np.log(new_sums) - of_label
+        rows.losses[part][indices] = np.log(new_sums) - logits
+
+
+def _sharpen(
+    losses: Array, weights: Array, of_label: Array, probability: Array, at: Array
+) -> None:
+    """Overwrite the losses of rows whose label has nearly all of the sum.
+
+    The weights of the others are lost beside it, and are added up without it, for which
+    its own becomes 0.
+    """
+    sure = np.flatnonzero(probability > SURE)
+    weights.reshape(-1)[at.take(sure)] = 0
+    others = _row_sums(weights).take(sure) / of_label.take(sure)
+    # log(1 + x) from the logarithm of the rounded sum, which NumPy computes several
+    # times as fast as log1p (Goldberg, ACM Computing Surveys 23(1), 1991, theorem 4).
+    total = 1 + others
+    losses[sure] = np.where(total == 1, others, np.log(total) * others / (total - 1))
 
 
 def _row_sums(values: Array) -> Array:

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Arguments:
     paths: Sequence[tuple[Any, ...]]
     root: str = "x"
     evaluated_in: str = ""
+    kind: ClassVar[str] = "gradient"
 
     @functools.cached_property
     def live(self) -> list[int]:
@@ -40,14 +41,38 @@ class Arguments:
         """Return the name of an array, such as ``x['W']``."""
         return self.root + "".join(f"[{key!r}]" for key in self.paths[leaf])
 
-    def entry_name(self, leaf: int, position: int) -> str:
-        """Return the name of an entry, such as ``x['W'][2, 3]``."""
-        return entry_name(self.root, self.entry_index(leaf, position))
+    @property
+    def entry_root(self) -> str:
+        """The name to which the index of an entry belongs."""
+        return self.root
 
-    def entry_index(self, leaf: int, position: int) -> tuple[Any, ...]:
+    def derivative_name(self, leaf: int) -> str:
+        """Return the given derivative by an array, as a sentence names it."""
+        return f"the given {self.kind} with respect to {self.array_name(leaf)}"
+
+    def shape_of(self, leaf: int) -> tuple[int, ...]:
+        """Return the shape of the derivative by an array."""
+        return tuple(self.arrays[leaf].shape)
+
+    def entries_name(self, leaf: int) -> str:
+        """Return the name of the derivative by an array that its indices belong to."""
+        keys = "".join(f"[{key!r}]" for key in self.paths[leaf])
+        return f"{self.entry_root}{keys}"
+
+    def entry_name(self, leaf: int, position: int, output: int) -> str:
+        """Return the name of an entry, such as ``x['W'][2, 3]``."""
+        index = self.entry_index(leaf, position, output)
+        return entry_name(self.entry_root, index)
+
+    def entry_index(self, leaf: int, position: int, output: int) -> Any:
         """Return the index, as in `Comparison`, of the entry at a C-order position."""
-        shape = tuple(self.arrays[leaf].shape)
-        index = tuple(map(int, np.unravel_index(position, shape))) if shape else ()
+        return self._index(leaf, unravel(position, self.arrays[leaf].shape))
+
+    def direction_name(self, leaf: int, number: int, output: int) -> str:
+        """Return the description of a slope along a random direction."""
+        return f"direction {number + 1} of {self.array_name(leaf)}"
+
+    def _index(self, leaf: int, index: tuple[int, ...]) -> tuple[Any, ...]:
         path = self.paths[leaf]
         return (*path, index) if path else index
 
@@ -59,3 +84,9 @@ class Arguments:
         shown_more = f" and {more} more" if more else ""
         dtype = f", evaluated in {self.evaluated_in}" if self.evaluated_in else ""
         return f"{', '.join(texts)}{shown_more} ({library}{dtype})"
+
+
+def unravel(position: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the index of the entry at a position in C order."""
+    shape = tuple(shape)
+    return tuple(map(int, np.unravel_index(position, shape))) if shape else ()

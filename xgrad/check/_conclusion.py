@@ -51,7 +51,7 @@ def conclude(
     the arrays whose directions differ.
     """
     # `f` may be flat at this x alone, or swallow small moves.
-    if is_flat([*along, *by_entries]):
+    if is_flat(by_entries if complete else along):
         return "inconclusive"
     if _any(by_entries, Outcome.DIFFERS):
         return "fail"

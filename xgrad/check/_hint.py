@@ -10,7 +10,8 @@ import numpy as np
 from xgrad._differences import Status
 from xgrad.check._arguments import Arguments
 from xgrad.check._conclusion import JudgedSlopes, are_zero, is_flat
-from xgrad.check._diagnosis import FailedArray, diagnose
+from xgrad.check._diagnosis import diagnose
+from xgrad.check._failed import FailedArray
 from xgrad.check._measurement import Measurement
 from xgrad.check._report import Verdict
 from xgrad.check._verdict import BLUNT, Outcome, Tolerances
@@ -28,24 +29,36 @@ def explain(
         return _explain_failure(measurement, arguments, along, by_entries)
     if verdict == "kink":
         return _explain_corner(arguments, by_entries)
-    groups = [*along, *by_entries]
-    if verdict == "inconclusive" and are_zero(groups):
-        is_exact = not any(np.any(group.slopes.analytic) for group in groups)
-        return (
-            f"all slopes are 0 at this {arguments.root}"
-            f"{'' if is_exact else ' up to rounding errors'}, where a wrong factor "
-            "cannot be seen: check at random values"
-        )
-    if verdict == "inconclusive" and is_flat(groups):
-        return (
-            f"`f` does not change around this {arguments.root}, but the given gradient "
-            f"is not 0: check at other values, if `f` uses {arguments.root} at all"
-        )
     if verdict == "inconclusive":
         compared = by_entries if measurement.complete else along
+        flat = _explain_flatness(arguments, compared, [*along, *by_entries])
+        if flat:
+            return flat
         unclear = [g for g in compared if g.verdicts.any(Outcome.UNCLEAR)] or along
         worst = max(unclear, key=lambda group: group.largest_excess)
         return _explain_doubt(worst, measurement.tolerances)
+    return ""
+
+
+def _explain_flatness(
+    arguments: Arguments,
+    compared: Sequence[JudgedSlopes],
+    groups: Sequence[JudgedSlopes],
+) -> str:
+    """Say that all slopes are 0, the given or the measured ones, if they are."""
+    root = arguments.root
+    if are_zero(groups):
+        is_exact = not any(np.any(group.slopes.analytic) for group in groups)
+        return (
+            f"all slopes are 0 at this {root}"
+            f"{'' if is_exact else ' up to rounding errors'}, where a wrong factor "
+            "cannot be seen: check at random values"
+        )
+    if is_flat(compared):
+        return (
+            f"`f` does not change around this {root}, but the given {arguments.kind} "
+            f"is not 0: check at other values, if `f` uses {root} at all"
+        )
     return ""
 
 
@@ -58,8 +71,7 @@ def _explain_failure(
     """Name the arrays that differ, and the mistake in the one that differs most."""
     failed = [g for g in (*by_entries, *along) if g.verdicts.any(Outcome.DIFFERS)]
     leaf = max(failed, key=lambda group: group.largest_excess).leaf
-    name = arguments.array_name(leaf)
-    hint = diagnose(_failed_array(leaf, name, measurement, along, by_entries))
+    hint = diagnose(_failed_array(leaf, measurement, arguments, along, by_entries))
     failed_leaves = {group.leaf for group in failed}
     if len(failed_leaves) == len(arguments.live):
         return hint
@@ -70,27 +82,19 @@ def _explain_failure(
 
 def _failed_array(
     leaf: int,
-    name: str,
     measurement: Measurement,
+    arguments: Arguments,
     along: Sequence[JudgedSlopes],
     by_entries: Sequence[JudgedSlopes],
 ) -> FailedArray:
-    directions = next(group for group in along if group.leaf == leaf)
-    entries = next((group for group in by_entries if group.leaf == leaf), None)
-    worst = wrong = None
-    if entries is not None:
-        worst = int(entries.positions[int(np.argmax(entries.excess))])
-        # Bisection looks at two entries only, and cannot say that no others differ.
-        if measurement.complete:
-            wrong = np.flatnonzero(entries.verdicts.outcomes == Outcome.DIFFERS)
     return FailedArray(
         measurement.function,
         measurement.tolerances,
-        name,
+        arguments,
         measurement.directions(leaf),
-        directions,
-        worst,
-        wrong,
+        next(group for group in along if group.leaf == leaf),
+        next((group for group in by_entries if group.leaf == leaf), None),
+        measurement.complete,
     )
 
 
@@ -98,7 +102,9 @@ def _explain_corner(arguments: Arguments, by_entries: Sequence[JudgedSlopes]) ->
     for group in by_entries:
         corners = np.flatnonzero(group.verdicts.outcomes == Outcome.KINK)
         if len(corners):
-            name = arguments.entry_name(group.leaf, int(group.positions[corners[0]]))
+            first = corners[0]
+            position, output = int(group.positions[first]), int(group.outputs[first])
+            name = arguments.entry_name(group.leaf, position, output)
             return (
                 f"`f` has a corner at {name}, and the given slope lies between its "
                 "slopes on the two sides: check at another x, or accept this if it is "

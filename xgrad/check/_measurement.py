@@ -101,7 +101,8 @@ class Measurement:
         """Number of entries of an array that no slope of their own will show."""
         # Half precision is too coarse to tell single entries at all.
         is_whole = self.complete or self.function.eps >= COARSE
-        return 1 if is_whole else math.prod(self.function.leaves[leaf].shape)
+        entries = math.prod(self.function.leaves[leaf].shape) * self.function.summed
+        return 1 if is_whole else entries
 
     @property
     def _directions_each(self) -> int:

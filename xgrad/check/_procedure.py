@@ -128,13 +128,14 @@ def _report(
         verdict=verdict,
         worst=max(entries, key=lambda entry: entry.excess, default=None),
         taylor_rate=taylor_rate(along, verdict),
-        evaluations=function.problem.evaluator.meter.done,
+        evaluations=function.problem.evaluator.meter.done * function.calls,
         seconds=time.perf_counter() - started,
         hint=hint,
         directions=_direction_comparisons(along, arguments),
         entries=entries,
         subject=arguments.description(library),
-        name=arguments.root,
+        name=arguments.entry_root,
+        kind=arguments.kind,
     )
 
 
@@ -142,9 +143,11 @@ def _direction_comparisons(
     groups: Sequence[JudgedSlopes], arguments: Arguments
 ) -> tuple[Comparison, ...]:
     return tuple(
-        Comparison(f"direction {number + 1} of {arguments.array_name(g.leaf)}", *slope)
+        Comparison(arguments.direction_name(g.leaf, int(number), int(output)), *slope)
         for g in groups
-        for number, slope in zip(g.positions, _compared(g), strict=True)
+        for number, output, slope in zip(
+            g.positions, g.outputs, _compared(g), strict=True
+        )
     )
 
 
@@ -152,9 +155,11 @@ def _entry_comparisons(
     groups: Sequence[JudgedSlopes], arguments: Arguments
 ) -> tuple[Comparison, ...]:
     return tuple(
-        Comparison(arguments.entry_index(g.leaf, int(position)), *slope)
+        Comparison(arguments.entry_index(g.leaf, int(position), int(output)), *slope)
         for g in groups
-        for position, slope in zip(g.positions, _compared(g), strict=True)
+        for position, output, slope in zip(
+            g.positions, g.outputs, _compared(g), strict=True
+        )
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any, Literal, NamedTuple
 Verdict = Literal["pass", "fail", "inconclusive", "kink"]
 
 MEANINGS = {
-    "pass": "the given gradient is correct",
-    "fail": "the given gradient is wrong",
-    "inconclusive": "could not decide whether the given gradient is correct",
+    "pass": "the given {kind} is correct",
+    "fail": "the given {kind} is wrong",
+    "inconclusive": "could not decide whether the given {kind} is correct",
     "kink": "`f` has a corner at x: its slopes on the two sides differ",
 }
 # A pass needs a few rows to be believed; of anything else 8 rows show a pattern, and
@@ -76,7 +76,9 @@ class GradientReport:
     subject : str
         Names, shapes and dtypes of the arrays, and their library.
     name : str
-        The name of the argument in messages: "x" or "inputs".
+        The name of the argument in messages: "x" or "inputs", "jac" or "hess".
+    kind : str
+        What was checked: "gradient", "Jacobian" or "Hessian".
     """
 
     verdict: Verdict
@@ -89,6 +91,7 @@ class GradientReport:
     entries: tuple[Comparison, ...]
     subject: str
     name: str = "x"
+    kind: str = "gradient"
 
     def __bool__(self) -> bool:
         """Whether the gradient passed."""
@@ -124,9 +127,9 @@ class GradientReport:
         return self.worst_ones(ROWS_OF_A_PASS if self else ROWS)
 
     def _head(self) -> list[str]:
-        verdict = f"{self.verdict.upper()} ({MEANINGS[self.verdict]})"
+        meaning = MEANINGS[self.verdict].format(kind=self.kind)
         return [
-            f"Gradient check: {verdict}",
+            f"{_capital(self.kind)} check: {self.verdict.upper()} ({meaning})",
             *([f"Hint: {self.hint}"] if self.hint else []),
         ]
 
@@ -168,13 +171,13 @@ class GradientReport:
     def _meaning_of_rate(self) -> str:
         if math.isnan(self.taylor_rate):
             return "the remainder is smaller than rounding errors"
-        return "a correct gradient gives 2, a wrong one 1"
+        return f"a correct {self.kind} gives 2, a wrong one 1"
 
 
 def failure_message(report: GradientReport) -> str:
     """Return the report below one line that says the most important in a summary."""
     texts = filter(None, (report.verdict.upper(), _worst_slope(report) or report.hint))
-    return f"gradient check: {', '.join(texts)}\n\n{report}"
+    return f"{report.kind} check: {', '.join(texts)}\n\n{report}"
 
 
 def _worst_slope(report: GradientReport) -> str:
@@ -198,6 +201,10 @@ def entry_name(name: str, index: Any) -> str:
         return name + (f"[{', '.join(map(str, index))}]" if index else "")
     *path, last = index
     return entry_name(name + "".join(f"[{key!r}]" for key in path), last)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _count(number: int, one: str, many: str = "") -> str:

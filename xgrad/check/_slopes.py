@@ -79,7 +79,8 @@ class CheckedFunction:
     ``base`` is ``f(x)``, one output or several, and ``noise`` a lower limit of its
     uncertainty. ``eps`` is the precision of the arithmetic, and ``rounding`` that to
     which the result is rounded. ``analytic`` holds one array for each array of ``x``,
-    with the outputs along its first axis.
+    with the outputs along its first axis. Each output is a sum of ``summed`` ones, and
+    an evaluation is that many ``calls`` of the caller's function.
     """
 
     problem: Problem
@@ -88,6 +89,8 @@ class CheckedFunction:
     eps: float
     rounding: float
     noise: Array
+    summed: int = 1
+    calls: int = 1
 
     @property
     def xp(self) -> Any:

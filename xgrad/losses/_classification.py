@@ -91,8 +91,10 @@ def softmax_cross_entropy(xp: Any, prediction: Array, target: ClassTarget, /) ->
            [ 0.333,  0.333, -0.667]])
     """
     shift = stable.subtract_max(xp, prediction)
-    normaliser = stable.sum_along(xp, xp.exp(shift))
-    return _row_loss(xp, shift, normaliser, target)
+    exponential = xp.exp(shift)
+    total = stable.sum_along(xp, exponential)
+    log_sum = stable.log_of_sum(xp, exponential, total)
+    return _row_loss(xp, shift, log_sum, target)
 
 
 @softmax_cross_entropy.slope
@@ -105,16 +107,17 @@ def _(xp: Any, prediction: Array, target: ClassTarget, /) -> Array:
 def _(xp: Any, prediction: Array, target: ClassTarget, /) -> tuple[Array, Array]:
     shift = stable.subtract_max(xp, prediction)
     exponential = xp.exp(shift)
-    normaliser = stable.sum_along(xp, exponential)
-    slope = _row_slope(exponential / normaliser, target)
-    return _row_loss(xp, shift, normaliser, target), slope
+    total = stable.sum_along(xp, exponential)
+    slope = _row_slope(exponential / total, target)
+    log_sum = stable.log_of_sum(xp, exponential, total)
+    return _row_loss(xp, shift, log_sum, target), slope
 
 
-def _row_loss(xp: Any, shift: Array, normaliser: Array, target: ClassTarget) -> Array:
+def _row_loss(xp: Any, shift: Array, log_sum: Array, target: ClassTarget) -> Array:
     """Return the loss of rows whose logits are ``shift`` below their maximum."""
     # The logarithm of the sum belongs to each class alike. It is added after the sum
     # over classes: the weights of a soft target need not sum to 1.
-    log_sum = xp.squeeze(target.multiply_by_sum(xp.log(normaliser)), axis=-1)
+    log_sum = xp.squeeze(target.multiply_by_sum(log_sum), axis=-1)
     return log_sum - target.dot(shift)
 
 

@@ -1,0 +1,117 @@
+"""Numba: cross entropies of rows of few classes, whose maxima are not looked for.
+
+``exp(x)`` and its sum over a row have full precision as they are, while nothing
+overflows or vanishes. Entries of a tile of rows are then neighbours in memory, whatever
+row they belong to, and fill the registers of the CPU. Sums tell if that is not true.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._kernels.numba_compile import inlined
+from xgrad._kernels.numba_math import add, exp, log
+
+# Entries of a row that are added up side by side (four registers of AVX2 in float32),
+# and those that are multiplied. Up to the length SHORT a row is added up one by one.
+# These were set by trial, on AVX2 and AVX-512.
+LANES, FEW_LANES, SHORT = 32, 16, 16
+
+
+@inlined
+def losses_of_tile(
+    x: Any,
+    labels: Any,
+    first: int,
+    rows: int,
+    limits: Any,
+    weights: Any,
+    of_label: Any,
+    others: Any,
+    loss: Any,
+    factor: Any,
+) -> bool:
+    """Compute the losses of some rows; return whether they are precise.
+
+    ``weights`` gets ``exp(x)``, with 0 for the label, and ``others`` their sums. The
+    loss is ``log(1 + others / of_label)``. ``factor`` is divided by the sum of all.
+    ``limits`` are the largest entry, the least and the largest sum of a row, and the
+    least probability of its label.
+    """
+    classes = x.shape[1]
+    largest, least_sum, largest_sum, least_share = limits
+    entries, start = x.reshape(-1), np.uintp(first * classes)
+    for i in range(rows * classes):
+        value = entries[start + np.uintp(i)]
+        # Larger ones, and nan, make the sum too large.
+        weights[i] = exp(value if value < largest else largest)
+    for r in range(rows):
+        at = np.uintp(r * classes) + np.uintp(labels[first + r])
+        of_label[r] = weights[at]
+        weights[at] = 0
+    _sum_rows(weights, rows, classes, others)
+    one = x.dtype.type(1)
+    is_precise = True
+    for r in range(rows):
+        total = others[r] + of_label[r]
+        is_precise &= (total >= least_sum) & (total <= largest_sum)
+        is_precise &= of_label[r] >= least_share * total
+        factor[r] /= total
+        # log(1 + ratio) with all digits, also of a small ratio, from the logarithm of
+        # the rounded sum (Goldberg, ACM Computing Surveys 23(1), 1991, theorem 4).
+        ratio = others[r] / of_label[r]
+        above = one + ratio
+        scaled = log(above) * ratio / (above - one)
+        loss[r] = ratio if above == one else scaled
+    return is_precise
+
+
+@inlined
+def _sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
+    """Compute the sum of each row, in as many accumulators as fit into a row."""
+    if classes <= SHORT:
+        for r in range(rows):
+            total = values.dtype.type(0)
+            for c in range(classes):
+                total += values[np.uintp(r * classes) + np.uintp(c)]
+            sums[r] = total
+        return
+    lanes = min(LANES, classes)
+    for r in range(rows):
+        total = values.dtype.type(0)
+        for begin in range(0, classes - lanes + 1, lanes):
+            for lane in range(lanes):
+                at = np.uintp(r * classes + begin) + np.uintp(lane)
+                total = add(total, values[at])
+        for c in range(classes - classes % lanes, classes):
+            total += values[np.uintp(r * classes) + np.uintp(c)]
+        sums[r] = total
+
+
+@inlined
+def slopes_of_tile(
+    weights: Any,
+    labels: Any,
+    first: int,
+    rows: int,
+    others: Any,
+    factor: Any,
+    slope: Any,
+) -> None:
+    """Compute slopes from the results of `losses_of_tile`, which do not overflow."""
+    classes = slope.shape[1]
+    out = slope.reshape(-1)
+    lanes = min(FEW_LANES, classes)
+    for r in range(rows):
+        by, row = factor[r], np.uintp(r * classes)
+        to = np.uintp((first + r) * classes)
+        # Whole registers; the last ones are the last of the row, which overlap others.
+        for begin in range(0, classes, lanes):
+            at = np.uintp(min(begin, classes - lanes))
+            for lane in range(lanes):
+                i = at + np.uintp(lane)
+                out[to + i] = weights[row + i] * by
+        # The probability of the label less 1 is that of the others.
+        out[to + np.uintp(labels[first + r])] = -others[r] * by
