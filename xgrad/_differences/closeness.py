@@ -39,7 +39,8 @@ class CloseLine:
     """Values of ``f`` on both sides of x, along a line.
 
     ``line`` has the points, ``values``, ``(offsets, *f(x).shape)``, belong to them, and
-    ``reaches`` are the positive offsets that count, from the smallest up.
+    ``reaches`` are the positive offsets that count, from the smallest up, which is the
+    ``distance`` relative to the size of a component.
     """
 
     xp: Any
@@ -47,6 +48,7 @@ class CloseLine:
     line: Points
     values: Array
     reaches: tuple[int, ...]
+    distance: float
     eps: float
 
     def contradicts(self, points: Points, result: Result) -> Array:
@@ -59,9 +61,13 @@ class CloseLine:
         moves = readout.components(points, self.line.step * float(first))
         expected = readout.sum_columns(xp, result.value * moves)
         allowed = readout.sum_columns(xp, result.error * xp.abs(moves))
+        # The rounding of `x` inside `f` is as large a part of a move.
+        lost = readout.sum_columns(xp, xp.abs(result.value * moves))
+        lost = lost * (self.eps / self.distance)
         mask = xp.zeros_like(expected, dtype=xp.bool)
         for i, reach in enumerate(self.reaches):
-            room = allowed + self._truncation(slopes, i) + self._rounding(reach)
+            room = self._rounding(reach) + lost * (ROUNDINGS * first / reach)
+            room = room + allowed + self._truncation(slopes, i)
             mask = mask | (xp.abs(slopes[i] - expected) > CONTRADICTION * room)
         return mask
 
@@ -108,5 +114,6 @@ class CloseDifference:
         spacing = samples.spacing(1, -1)
         value = samples.difference(1, -1) / spacing
         step = xp.abs(xp.broadcast_to(spacing / 2, value.shape))
-        error = ROUNDINGS * samples.uncertainty((1, -1)) / step
+        lost = samples.eps / close_distance(samples.eps) * xp.abs(value)
+        error = ROUNDINGS * (samples.uncertainty((1, -1)) / step + lost)
         return Result(value, error, step, xp.zeros_like(value, dtype=xp.int8))

@@ -10,6 +10,7 @@ from xgrad._differences.closeness import (
     CONTRADICTION,
     CloseDifference,
     CloseLine,
+    close_distance,
 )
 from xgrad._differences.passes import Passes
 from xgrad._differences.readout import Readout
@@ -45,7 +46,9 @@ class Doubt:
         line = placement.close_line(eps)
         values = passes.column_values(passes.function, self.leaf, self.base, line)
         with quiet():
-            close = CloseLine(xp, self.readout, line, values, (1,), eps)
+            close = CloseLine(
+                xp, self.readout, line, values, (1,), close_distance(eps), eps
+            )
             if not bool(xp.any(close.contradicts(points, result))):
                 return result
         other = passes.one_pass(

@@ -23,11 +23,11 @@ from xgrad._evaluation import Points
 # a larger one takes the ladder, six times the evaluations, for functions that are
 # smooth enough.
 LARGEST_ERROR = 0.4
-# Components that are small beside the largest count by the geometric mean of both sizes:
-# a small one need not be as exact, but its bound has to be one. Below 8 eps**0.4 of the
-# largest, bounds are those of rounding, 1/8 of this times eps**0.4, and the ladder
-# finds none that is better.
-SMALLEST_SIZE = 8
+# Components that are small beside the largest count by the geometric mean of both
+# sizes: a small one need not be as exact, but its bound has to be one. Not so where the
+# bound is one of rounding, 3 roundings of `f` times 1.5 over the step, twice which is
+# about 10: the ladder finds none that is better.
+ROUNDINGS = 10
 # The points of the noise reach from 1e-13 of a component; those close to x count from
 # 3e-9 on (float32: from 1e-5), where rounding leaves digits of the slope.
 REACHES = 3
@@ -61,13 +61,15 @@ class Refinement:
         points = self.columns(placement.points(ladder, self.eps, True))
         with quiet():
             size = xp.where(xp.isfinite(result.value), xp.abs(result.value), 0.0)
-            share = self.eps**LARGEST_ERROR
+            share, bad = self.eps**LARGEST_ERROR, xp.zeros_like(size, dtype=xp.bool)
             if size.shape[0]:
                 largest = xp.max(size, axis=0, keepdims=True)
-                least = SMALLEST_SIZE * share * largest
+                bad = result.error > share * largest
                 # Roots first: their product overflows nowhere.
-                size = xp.maximum(xp.sqrt(size) * xp.sqrt(largest), least)
-            bad = result.error > share * size
+                size = xp.sqrt(size) * xp.sqrt(largest)
+                scale = self.readout.sum_outputs(xp, xp.abs(self.base))
+                rounding = ROUNDINGS * self.eps * scale / result.step
+                bad = bad | (result.error > xp.maximum(share * size, rounding))
             bad = bad | (result.status != int(Status.OK))
         result = self.refine_columns(ladder, points, result, bad)
         with quiet():
@@ -108,13 +110,15 @@ class Refinement:
 
         Steps longer than the waves of ``f`` may agree with each other by chance.
         """
-        reaches = noise_spacings(self.eps)[1][-REACHES:]
+        smallest, spacings = noise_spacings(self.eps)
+        reaches = tuple(NOISE_REACH * spacing for spacing in spacings[-REACHES:])
         line = CloseLine(
             self.passes.xp,
             self.readout,
             self.line,
             self.line_values,
-            tuple(NOISE_REACH * reach for reach in reaches),
+            reaches,
+            smallest * reaches[0],
             self.eps,
         )
         return line.contradicts(points, result)
