@@ -3,17 +3,17 @@
 The modules in reading order. What is computed: `stencil` (exact weights, relative
 steps), `plan` (the options of a call, checked), `result` (value, error bound, step,
 status). What the caller is told of it: `components`, `estimate` and `status_warning`.
-Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the points and
-the procedure that measure it), `coloring`, `color_groups` and `pattern` (columns that
-are evaluated together). From values to derivatives: `readout` and `sparse_readout` turn
-values into `samples`, which `scheme` (one step), `ladder` (many steps) or `curvature`
-(second differences) combine. Of a ladder, `rung_values` are what it saw, `rung_choice`
-is the rung that answers, and `rung_status` what speaks against it. How it runs:
-`passes` (one run over the points of an array), `closeness` (what values close to x
-say), `refinement` (the method "auto"), `doubt` ("central" with an estimate), `analytic`
-(a proof for the complex step) and `engine`, which puts them together. Upon it stand
-`line` (derivatives along a direction) and `mixed` (Hessians); `requirements` checks
-what the function returned.
+Where: `bounds` (in their forms), `sizes` and `placement` (steps of one array), `noise`
+(the points and the procedure that measure it), `coloring`, `color_groups` and `pattern`
+(columns that are evaluated together). From values to derivatives: `readout` and
+`sparse_readout` turn values into `samples`, which `scheme` (one step), `ladder` (many
+steps) or `curvature` (second differences) combine. Of a ladder, `rung_values` are what
+it saw, `rung_choice` is the rung that answers, and `rung_status` what speaks against
+it. How it runs: `passes` (one run over the points of an array), `closeness` (what
+values close to x say), `refinement` (the method "auto"), `doubt` ("central" with an
+estimate), `analytic` (a proof for the complex step) and `engine`, which puts them
+together. Upon it stand `line` (derivatives along a direction) and `mixed` (Hessians);
+`requirements` checks what the function returned.
 """
 
 from xgrad._differences.coloring import Coloring as Coloring

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from xgrad._arrays import Array, common_namespace, integer, is_lazy, leaves, one_of
+from xgrad._differences.bounds import require_bounds
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.scheme import ComplexStep, StencilScheme
@@ -43,7 +44,7 @@ class Plan:
     dtype: Any = None
     """Floating dtype to evaluate the function in; None: that of ``x``."""
     bounds: Any = None
-    """Pair (low, high) that no point leaves; None: no bounds."""
+    """What no point leaves: (low, high), or pairs by name; None: no bounds."""
     axis: Literal[-1] | None = None
     """-1: the rows of ``x`` are independent points of the function."""
     terms: bool = False
@@ -157,6 +158,7 @@ def prepare(
     """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
     function, named_leaves = bind_function(f, x, plan.dtype, execution)
     plan.refuse_lazy(function.xp, function.leaves[0])
+    require_bounds(plan.bounds, [name for name, _ in named_leaves])
     return function, named_leaves
 
 

@@ -142,9 +142,11 @@ def gradient(
         central).
     dtype : floating dtype, optional
         Dtype in which ``f`` is evaluated, and that of the result.
-    bounds : pair of numbers or arrays like ``x``, optional
+    bounds : pair of numbers or arrays like ``x``, or dict of pairs, optional
         ``(low, high)``, either of which may be None. No point leaves the bounds: close
-        to a bound, all points of a component lie on one side, at the same accuracy.
+        to a bound, all points of a component lie on one side, at the same accuracy. Of
+        nested arrays some may be left out, and ``{"W": (low, high)}`` names those that
+        have bounds.
     vectorized : bool or "auto"
         ``True``: ``f`` takes a leading axis of points, ``(B, *x.shape) -> (B, ...)``
         (so does every array of a nested ``x``). ``False``: ``f`` is called once for
