@@ -159,9 +159,13 @@ def gradient(
         function of all entries above 16 KiB, Dask, whatever has taken longer) are
         called point by point, too.
     max_bytes : int, optional
-        Memory in bytes for the points that are evaluated at once and their results; by
-        default 2 MiB on a CPU and a quarter of the free memory on a GPU. If memory runs
-        out all the same, chunks are halved.
+        Memory in bytes. For differences: that of the points that are evaluated at once
+        and their results; by default 2 MiB on a CPU and a quarter of the free memory on
+        a GPU. If memory runs out all the same, chunks are halved. For an exact gradient
+        of arrays of NumPy or CuPy: that of the record of ``f``. By default it keeps all
+        arrays that the way back needs. Under a limit it keeps a few of them, and does
+        the recorded operations (not ``f``) once more on the way back. The gradient is
+        the same, and takes about twice as long.
     workers : int, concurrent.futures.Executor or callable like ``map``, optional
         Evaluate chunks of points: a number of threads, a pool, or a callable
         ``workers(function, chunks)`` that returns the results in order.
@@ -206,14 +210,16 @@ def gradient(
     Exact gradients go back once over a record of ``f`` (reverse mode: Griewank and
     Walther, Evaluating Derivatives, 2008, section 3.2), at the cost of a few
     evaluations of ``f`` whatever the number of entries, and of memory for the arrays
-    that ``f`` makes on its way. The first time for a function, shapes and dtypes, and
-    wherever ``f`` takes another branch, the value and the slope along a random
-    direction are compared with about five plain calls; ``XGRAD_PROVE=1`` does so at
-    every call. At a corner the mean of the one-sided slopes is returned, and at the
-    zero of a norm or of a standard deviation 0; with ``full_output=True`` the status of
-    corners is KINK. Entries that are nan because of a branch of ``where`` that was not
-    taken are compared with differences, which replace them if they differ. Arrays of
-    PyTorch and JAX use the automatic differentiation of their libraries.
+    that ``f`` makes on its way. With ``max_bytes`` a loop of ``n`` steps takes memory
+    for about ``sqrt(n)`` of them at the least (section 12.2 there). The first time for
+    a function, shapes and dtypes, and wherever ``f`` takes another branch, the value
+    and the slope along a random direction are compared with about five plain calls;
+    ``XGRAD_PROVE=1`` does so at every call. At a corner the mean of the one-sided
+    slopes is returned, and at the zero of a norm or of a standard deviation 0; with
+    ``full_output=True`` the status of corners is KINK. Entries that are nan because of
+    a branch of ``where`` that was not taken are compared with differences, which
+    replace them if they differ. Arrays of PyTorch and JAX use the automatic
+    differentiation of their libraries.
 
     The weights of the stencils are exact (Fornberg, Math. Comp. 51, 1988). Each
     difference is divided by the step really taken, ``(x + h) - (x - h)`` as rounded in
