@@ -8,9 +8,11 @@ and `Taped` is the stand-in that the function sees. In reading order:
 `structural` has the pulls of moves, views and assignments, `products`, `fibres`,
 `norms`, `inverses`, `decompositions`, `fourier` and `contractions` those of other
 functions, which `functions` collects, and `kinks` marks corners. `taped` and `tape`
-record; `backward` goes back; `recording` puts both together. `custom` is for functions
-with a backward pass of their own. `substitution`, `substitutes`, `twins` and
-`mathematics` run a copy of a function whose names of NumPy make stand-ins.
+record; `backward` goes back; `recording` puts both together. `sparing` is a tape in
+little memory, which notes its operations in `stretches`, and does them again in
+`replay`. `custom` is for functions with a backward pass of their own. `substitution`,
+`substitutes`, `twins` and `mathematics` run a copy of a function whose names of NumPy
+make stand-ins.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from xgrad._autodiff.custom import custom_vjp as custom_vjp
 from xgrad._autodiff.recording import Recording as Recording
 from xgrad._autodiff.recording import is_nested as is_nested
 from xgrad._autodiff.recording import record as record
+from xgrad._autodiff.replay import ChangedConstantError as ChangedConstantError
 from xgrad._autodiff.substitution import substituted as substituted
 from xgrad._autodiff.tape import Tape as Tape
 from xgrad._autodiff.taped import Taped as Taped

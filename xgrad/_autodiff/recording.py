@@ -11,6 +11,7 @@ import numpy as np
 
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 
@@ -36,7 +37,7 @@ class Recording:
             result = wrap_like(content.base, leaves[0])
         self.result = result
         self.uses_argument = tape.used
-        self.tape = tape.close()
+        self.tape = tape.close(content)
 
     @property
     def is_constant(self) -> bool:
@@ -46,9 +47,7 @@ class Recording:
     @property
     def path(self) -> int:
         """A number for the rules in use and their neighbours, whatever the repeats."""
-        rules = [edge[1] for edges in self.tape.edges for edge in edges]
-        # Pairs tell one branch from another, and loops of any length are the same.
-        return hash(frozenset(zip(rules, [None, *rules], strict=False)))
+        return self.tape.path
 
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
         """Return the cotangent of each leaf from that of the result.
@@ -58,7 +57,7 @@ class Recording:
         """
         way = self._way_back(cotangent, ignores_zeros)
         way.propagate()
-        return self._at_leaves(way.arrays)
+        return self._at_leaves(way)
 
     def kinks(self, cotangent: Array) -> list[Array] | None:
         """Mark the entries of each leaf that move the result through a corner.
@@ -74,13 +73,13 @@ class Recording:
     def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
         # On a tape that is nested, it may meet arrays of the outer one.
         cotangent = self.tape.lift(unwrap(cotangent))
-        return Cotangents(self.tape, self.at, cotangent, ignores_zeros)
+        return self.tape.cotangents(self.at, cotangent, ignores_zeros)
 
-    def _at_leaves(self, arrays: list[Any]) -> list[Array]:
+    def _at_leaves(self, way: Cotangents) -> list[Array]:
         """Return the arrays at the positions of the leaves, with zeros for None."""
         tape, slopes = self.tape, []
         for i, x in enumerate(self.leaves):
-            g = arrays[i] if i < len(arrays) else None
+            g = way.arrays[i] if i <= self.at else None
             if g is None:
                 g = tape.blank(tape.shapes[i], tape.dtypes[i])
             elif isinstance(g, np.generic):
@@ -94,15 +93,21 @@ def record(
     xp: Any,
     leaves: Sequence[Array],
     copies_constants: bool = False,
+    max_bytes: int | None = None,
 ) -> Recording:
     """Call a function with a stand-in for each leaf; raise what broke the trace.
 
     ``call`` takes a list of them. The errors of the function itself are the caller's.
     With ``copies_constants`` rules keep copies of the arrays that the function uses
-    beside its argument, so that it may write into them later.
+    beside its argument, so that it may write into them later. With ``max_bytes`` the
+    tape drops what would take more memory, and does those operations again on the way
+    back; one within another leaves that to the outer one.
     """
-    outer = _running.get()
-    tape = Tape(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
+    outer, xp, anchor = _running.get(), unwrapped_namespace(xp), unwrap(leaves[0])
+    if max_bytes is None or outer is not None:
+        tape = Tape(xp, anchor, outer)
+    else:
+        tape = SparingTape(xp, anchor, max_bytes)
     tape.copies_constants = copies_constants
     first = [tape.leaf(unwrap(x)) for x in leaves]
     token = _running.set(tape)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
+from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.fibres import FIBRES
 from xgrad._autodiff.functions import EVERYWHERE
 from xgrad._autodiff.lookup import find_rule
@@ -97,7 +98,7 @@ class Tape(Tracer):
         self.dtypes.append(base.dtype)
         return at
 
-    def close(self) -> Closed:
+    def close(self, result: Any = None) -> Closed:
         """End the recording: arrays that the function has kept become constants."""
         closed = Closed(self)
         self.edges, self.shapes, self.dtypes = [], [], []
@@ -391,6 +392,13 @@ class Tape(Tracer):
             raise self.refuse_function(name)
         return base
 
+    def called(self, function: Callable[[Any], Any], x: Taped) -> Any:
+        """Apply a function that returns its result, the pull, and what that keeps."""
+        base, pull, saved = function(self.hold(x, self.value_of(x)))
+        new = self.result(base, self.edge(x, pull, *saved))
+        new.kept = True
+        return new
+
     def constant(self, operation: Any, like: Taped, make: Callable[[], Array]) -> Taped:
         """Return an array that does not depend on x, and can be written into."""
         return Taped(self, self.lift(make()))
@@ -497,6 +505,17 @@ class Closed:
         self.level = tape.level
         self.blank = tape.blank
         self.lift = tape.lift
+
+    @property
+    def path(self) -> int:
+        """A number for the rules in use and their neighbours, whatever the repeats."""
+        rules = [edge[1] for edges in self.edges for edge in edges]
+        # Pairs tell one branch from another, and loops of any length are the same.
+        return hash(frozenset(zip(rules, [None, *rules], strict=False)))
+
+    def cotangents(self, at: int, cotangent: Any, ignores_zeros: bool) -> Cotangents:
+        """Return the cotangents of a way back, which begins at a position."""
+        return Cotangents(self, at, cotangent, ignores_zeros)
 
 
 def plain_of(x: Any) -> Any:

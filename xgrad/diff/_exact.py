@@ -24,7 +24,7 @@ from xgrad._arrays import (
     is_numpy,
     quiet,
 )
-from xgrad._autodiff import is_nested, record
+from xgrad._autodiff import ChangedConstantError, is_nested, record
 from xgrad._differences import Plan
 from xgrad._evaluation import (
     SMALL_BYTES,
@@ -92,10 +92,11 @@ class Attempt:
         """Whether it holds for other functions of the same code and kinds of values."""
         return not self.is_native
 
-    def record(self, function: Function) -> Any:
+    def record(self, function: Function, max_bytes: int | None = None) -> Any:
         """Run the function on a tape, that of xgrad or of its arrays' library.
 
-        Raise `Inexact` where neither can be.
+        ``max_bytes`` limits what the tape of xgrad saves. Raise `Inexact` where there
+        is no tape.
         """
         if self.substitutes:
             copy = copy_of(function.call)
@@ -112,8 +113,8 @@ class Attempt:
 
         xp, leaves = function.xp, function.leaves
         try:
-            if has_hidden_axis(xp):
-                return record(call, xp, leaves, self.copies_constants)
+            if has_hidden_axis(xp) or _are_recorded(leaves):
+                return record(call, xp, leaves, self.copies_constants, max_bytes)
             recording = record_natively(call, xp, leaves)
         except NotTraceableError:
             raise
@@ -129,6 +130,11 @@ class Attempt:
         if recording is None:
             raise Inexact(NO_RULES, was_told=True)
         return recording
+
+
+def _are_recorded(leaves: Any) -> bool:
+    """Whether arrays are stand-ins on a tape, in a derivative within another one."""
+    return is_nested() and any(map(hides_points, leaves))
 
 
 @dataclass(frozen=True)
@@ -159,10 +165,15 @@ class Exact(NamedTuple):
     evaluations: int
 
 
-def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -> Exact:
+def record_exactly(
+    function: Function,
+    cotangent_of: Callable[[Array], Array],
+    max_bytes: int | None = None,
+) -> Exact:
     """Record a function, and prove it where it was not; raise `Inexact` if that fails.
 
-    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries.
+    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries;
+    ``max_bytes`` limits the memory of the recording.
     """
     if is_nested() or any(map(hides_points, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
@@ -174,7 +185,9 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         return Exact(recording, _value_of(function, recording), 1)
     if any(x.nbytes > SMALL_BYTES for x in function.leaves if hasattr(x, "nbytes")):
         keep_released_memory()
-    memory, key = ways_of_function(function.call), _key(function)
+    memory = ways_of_function(function.call)
+    # What is done again is proved to be the same.
+    key = (*_key(function), max_bytes is not None)
     before = memory.find(key)
     proves_always = os.environ.get(PROVE) == "1"
     if isinstance(before, Refused) and not proves_always:
@@ -187,7 +200,7 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         if attempt.substitutes in without:
             continue
         try:
-            recording = attempt.record(function)
+            recording = attempt.record(function, max_bytes)
         except NotTraceableError as error:
             refused = refused or Refused(_reason_of(error))
             without.add(attempt.substitutes)
@@ -200,6 +213,9 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         proof = Proof(function, cotangent_of(value))
         try:
             difference = _disagreement(recording, value, cotangent_of(value), proof)
+        except ChangedConstantError as error:
+            refused = refused or Refused(_reason_of(error))
+            continue
         except NotTraceableError as error:
             raise Inexact(_reason_of(error)) from None
         evaluations += proof.evaluations

@@ -68,7 +68,7 @@ def exact_gradient(
         _require_shape(function, value, plan, sparsity, x)
         return function.xp.ones_like(value)
 
-    exact = record_exactly(function, cotangent_of)
+    exact = record_exactly(function, cotangent_of, execution.max_bytes)
     value, cotangent = exact.value, cotangent_of(exact.value)
     with quiet():
         slopes = pull_exactly(exact.recording, cotangent)
@@ -81,7 +81,8 @@ def exact_gradient(
         if not is_finite:
             results, evaluations = _repair(function, exact, cotangent, slopes)
         if plan.full_output:
-            results = _with_estimates(function, exact, cotangent, results)
+            budget = execution.max_bytes
+            results = _with_estimates(function, exact, cotangent, results, budget)
             evaluations += len(SIGNS)
         elif not is_finite:
             results = [_with_status(function.xp, result) for result in results]
@@ -198,12 +199,16 @@ def _with_status(xp: Any, result: Result) -> Result:
 
 
 def _with_estimates(
-    function: Function, exact: Exact, cotangent: Array, results: Sequence[Result]
+    function: Function,
+    exact: Exact,
+    cotangent: Array,
+    results: Sequence[Result],
+    max_bytes: int | None,
 ) -> list[Result]:
     """Return results with bounds of the rounding errors, steps of 0, and statuses."""
     xp = function.xp
     kinks = exact.recording.kinks(cotangent) or [None] * len(results)
-    moves = _rounding_moves(function, results)
+    moves = _rounding_moves(function, results, max_bytes)
     new = []
     for result, kink, move in zip(results, kinks, moves, strict=True):
         g, eps = result.value, float_info(xp, result.value.dtype).eps
@@ -220,7 +225,9 @@ def _with_estimates(
     return new
 
 
-def _rounding_moves(function: Function, results: Sequence[Result]) -> list[Array]:
+def _rounding_moves(
+    function: Function, results: Sequence[Result], max_bytes: int | None
+) -> list[Array]:
     """Return how far each slope moves when all entries of x move by a rounding."""
     xp, random = function.xp, np.random.default_rng(0)
     moves = [xp.zeros_like(result.value) for result in results]
@@ -231,7 +238,7 @@ def _rounding_moves(function: Function, results: Sequence[Result]) -> list[Array
             step = float_info(xp, x.dtype).eps * xp.abs(x)
             rounded.append(x + from_host(xp, signs, like=x, dtype=x.dtype) * step)
         try:
-            other = Attempt().record(function.at_leaves(rounded))
+            other = Attempt().record(function.at_leaves(rounded), max_bytes)
             slopes = other.pull(xp.ones_like(function.convert_result(other.result)))
         except Exception:
             continue  # beside x the function may have no value
