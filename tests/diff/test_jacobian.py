@@ -340,7 +340,6 @@ BAD = [
     (lambda: gradient(np.sum, X, method="ladder", step=1.0), "leave it out"),
     (lambda: gradient(np.sum, X, method="complex", accuracy=2), "leave it out"),
     (lambda: gradient(np.sin, X, terms=True, sparsity=EYE[:1]), r"shape \(1, 2\)"),
-    (lambda: gradient(np.sum, X, bounds=[(0, 9), (0, 9)]), "not as a pair for each"),
     (lambda: jacobian(np.sin, X, sparsity=EYE[:, :1]), "needs a column for each"),
     (lambda: color_columns(EYE[0]), "two axes"),
     (lambda: hessian(np.sin, X), "must return a scalar"),
@@ -354,6 +353,7 @@ BAD = [
     (lambda: hvp(np.sum, X, X, grad=np.sum), "nested and shaped like x"),
 ]
 WRONG_KIND = [
+    (lambda: gradient(np.sum, X, bounds=[(0, 9), (0, 9)]), "not as a pair for each"),
     (lambda: jacobian(np.sin, X, sparsity=np.eye(2)), "must hold booleans"),
     (lambda: jacobian(np.sin, X, sparsity="banded"), "must be 'auto'"),
     (lambda: jacobian(lambda t: t[0], [X], sparsity=EYE), "needs one array"),

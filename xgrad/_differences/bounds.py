@@ -54,9 +54,9 @@ def require_bounds(bounds: Any, names: Sequence[str]) -> None:
             continue
         if isinstance(side, (list, tuple)) and list(names) == ["x"]:
             raise TypeError(
-                f"`bounds[{i}]` is a {type(side).__name__}: give (low, high) as arrays "
-                f"or numbers, such as `np.asarray(bounds[{i}])`, not as a pair for each "
-                "entry of x"
+                f"`bounds[{i}]` is a {type(side).__name__}: pass an array, for example "
+                f"`np.asarray(bounds[{i}])`; bounds are given as (low, high), not as a "
+                "pair for each entry"
             )
         _require_entries(f"bounds[{i}]", side, set(names), names)
 
