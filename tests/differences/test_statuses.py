@@ -302,7 +302,7 @@ def test_an_estimate_shows_the_worst_components_in_eight_rows():
 def test_estimates_of_one_number_and_of_nothing():
     _, estimate = derivative(np.sin, 1.0, full_output=True)
     assert re.fullmatch(
-        r"Estimate\(1 OK; worst error \S+; 5 evaluations\)", repr(estimate)
+        r"Estimate\(1 OK; worst error \S+; 7 evaluations\)", repr(estimate)
     )
     _, estimate = gradient(sum_of_roots, np.zeros(0), full_output=True)
     assert repr(estimate) == "Estimate(no components; 1 evaluations)"

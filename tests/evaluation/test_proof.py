@@ -126,7 +126,8 @@ def test_every_option(options):
     tolerance = 2e-3 if "dtype" in options else 1e-8
     assert_close(found, expected, rtol=tolerance, atol=tolerance)
     assert np.array_equal(estimate.status, alone.status)
-    assert_close(estimate.step, alone.step, rtol=1e-12)
+    if options.get("method") != "ladder":  # which chooses by errors of rounding
+        assert_close(estimate.step, alone.step, rtol=1e-12)
 
 
 def test_hessians_and_their_products():

@@ -22,12 +22,13 @@ from xgrad._arrays import (
     quiet,
 )
 from xgrad._differences.bounds import bounds_of_leaf
+from xgrad._differences.closeness import close_distance
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.noise import noise_offsets
 from xgrad._differences.plan import Plan, Scheme
 from xgrad._differences.scheme import ComplexStep, StencilScheme
 from xgrad._differences.sizes import floored_size, own_size, random_direction
-from xgrad._differences.stencil import noise_spacings, stencil
+from xgrad._differences.stencil import APERIODIC, noise_spacings, stencil
 from xgrad._evaluation import Points
 from xgrad._rules import ValueCheck, enforce
 
@@ -111,10 +112,24 @@ class Placement:
 
     def noise_line(self, eps: float) -> Points:
         """Return the points for the noise: close to x, along a random direction."""
+        smallest, _ = noise_spacings(eps)
+        return self._line(smallest, noise_offsets(eps))
+
+    def close_line(self, eps: float) -> Points:
+        """Return two points close to x, along a random direction."""
+        return self._line(close_distance(eps), (1, -1))
+
+    def close_points(self, eps: float) -> Points:
+        """Return two points close to x, at which all of the array moves."""
+        xp, x = self.xp, self.x
+        bounds = None if self.plan.bounds is None else self.bounds
+        with quiet():
+            step = own_size(xp, x) * (close_distance(eps) * APERIODIC)
+        return Points(xp, x, step, (1, -1), box=bounds, name=self.name)
+
+    def _line(self, smallest: float, offsets: tuple[int, ...]) -> Points:
         xp, x = self.xp, self.x
         with quiet():
-            smallest, _ = noise_spacings(eps)
-            offsets = noise_offsets(eps)
             step = own_size(xp, x) * smallest
             if self.bounds is not None:
                 low, high = self.bounds

@@ -225,14 +225,16 @@ def gradient(
     difference is divided by the step really taken, ``(x + h) - (x - h)`` as rounded in
     floating point (Press et al., Numerical Recipes, section 5.7). Differences cost
     ``accuracy`` evaluations for each entry, or for each column with ``axis=-1``, or for
-    each colour with ``sparsity=``, and one at ``x``. A ladder costs 24 for each entry
-    (20 in float32) and 30 for each array to measure the noise of ``f`` (More and Wild,
-    SISC 33, 2011). The complex step costs one for each entry, and 4 for each array to
-    verify that ``f`` is analytic.
+    each colour with ``sparsity=``, and one at ``x``. With ``full_output`` two more,
+    close to ``x``, tell whether central differences pass over something narrow, and two
+    for each entry where they do. A ladder costs 26 for each entry (22 in float32) and
+    30 for each array to measure the noise of ``f`` (More and Wild, SISC 33, 2011). The
+    complex step costs one for each entry, and 4 for each array to verify that ``f`` is
+    analytic.
 
     Error bounds: of exact gradients, how far these move when ``x`` moves by a rounding,
     and at least some eps of their size; else the change to the next lower accuracy (of
-    a ladder: three times the change to the neighbouring rungs), and what rounding in
+    a ladder: three times the change to the next smaller rung), and what rounding in
     ``f`` makes of it.
 
     Examples
