@@ -15,6 +15,7 @@ import numpy as np
 from xgrad._arrays import Array, unwrap, wrap_like
 from xgrad._autodiff.backward import PLAIN, Cotangents, cast_to
 from xgrad._autodiff.overrides import OVERRIDES, concat_with_edges
+from xgrad._autodiff.positions import Edge, Positions
 from xgrad._autodiff.pushes import PUSHES, weights
 from xgrad._autodiff.recording import run_on
 from xgrad._autodiff.rules import ENTRYWISE
@@ -26,7 +27,7 @@ from xgrad._autodiff.structural import (
     plain_of,
     read_chain,
 )
-from xgrad._autodiff.tape import Edge, Tape
+from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 from xgrad._tracing import StandIn, concat_arrays, tracer_of
 
@@ -57,7 +58,7 @@ class Forward(Tape):
 
     overrides: ClassVar[dict[Any, Any]] = dict(OVERRIDES)
 
-    def __init__(self, xp: Any, anchor: Array, outer: Tape | None = None) -> None:
+    def __init__(self, xp: Any, anchor: Array, outer: Positions | None = None) -> None:
         super().__init__(xp, anchor, outer)
         self.ignores_zeros = False
         self.neighbours: set[tuple[Any, Any]] = set()
