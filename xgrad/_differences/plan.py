@@ -105,7 +105,7 @@ class Plan:
         For "auto" that is the one to begin with.
         """
         if self.method == "ladder":
-            return Ladder(rungs_for(eps))
+            return Ladder(rungs_for(eps), 2 if self.curvature else int(self.order))
         if self.method == "complex":
             return ComplexStep()
         if self.curvature:
@@ -178,7 +178,7 @@ def _has_fixed_accuracy(plan: Plan) -> bool:
 
 
 def _bends_by_other_method(plan: Plan) -> bool:
-    return plan.curvature and plan.method != "central"
+    return plan.curvature and plan.method not in ("central", "ladder", "auto")
 
 
 def _bends_within_bounds(plan: Plan) -> bool:
@@ -186,7 +186,7 @@ def _bends_within_bounds(plan: Plan) -> bool:
 
 
 def _bends_by_other_accuracy(plan: Plan) -> bool:
-    return plan.curvature and plan.accuracy not in (2, 4)
+    return plan.curvature and plan.accuracy not in (None, 2, 4)
 
 
 def _sets_fixed_accuracy(plan: Plan) -> bool:
@@ -198,7 +198,7 @@ def _sets_fixed_step(plan: Plan) -> bool:
 
 
 def _has_high_order_without_stencil(plan: Plan) -> bool:
-    return plan.order > 1 and plan.method not in ACCURACIES
+    return plan.order > 1 and plan.method in ("autodiff", "complex")
 
 
 def _sums_terms_of_rows(plan: Plan) -> bool:
@@ -221,8 +221,8 @@ REFUSED = (
     ),
     Refusal(
         _bends_by_other_method,
-        "a Hessian from `f` alone has method='central' only: give the gradient as "
-        "`grad=` for the others",
+        "a Hessian from `f` alone has the methods 'central', 'ladder' and 'auto': give "
+        "the gradient as `grad=` for the others",
     ),
     Refusal(
         _bends_within_bounds,
@@ -245,8 +245,8 @@ REFUSED = (
     ),
     Refusal(
         _has_high_order_without_stencil,
-        "derivatives of order 2 and more need method='central', 'forward' or "
-        "'backward'",
+        "derivatives of order 2 and more are taken by differences: use "
+        "method='central', 'forward', 'backward', 'ladder' or 'auto'",
     ),
     Refusal(
         _sums_terms_of_rows,
