@@ -18,7 +18,10 @@ from cases.derivatives import (
     entry_cases,
 )
 from cases.idioms import IDIOMS, point
+from cases.second_attempts import X as SHORT
+from cases.second_attempts import second
 from cases.tape import weights_of
+from cases.written_for_numpy import WRITTEN_FOR_NUMPY
 from cases.written_programs import Writer, function_of
 
 import xgrad
@@ -130,6 +133,12 @@ def test_idioms(cuts):
             continue  # refused without a limit, too
         compared += assert_same(f, x)
     assert compared > 250
+
+
+@pytest.mark.parametrize("f", WRITTEN_FOR_NUMPY)
+def test_second_attempts(f, cuts):
+    cuts(0.5)
+    assert_same(second(f), SHORT)
 
 
 def test_arrays_of_the_standard(cuts):

@@ -16,6 +16,7 @@ import numpy as np
 
 from xgrad._arrays import Array, quiet
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.positions import Closed, Edge
 from xgrad._autodiff.stretches import (
     Earlier,
     Input,
@@ -23,7 +24,7 @@ from xgrad._autodiff.stretches import (
     number_of,
     taped_in,
 )
-from xgrad._autodiff.tape import Closed, Edge, Tape
+from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 from xgrad._tracing import NotTraceableError
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from xgrad._arrays import Array
 from xgrad._autodiff.overrides import OVERRIDES
+from xgrad._autodiff.positions import SMALL, Closed, Edge
 from xgrad._autodiff.replay import Stretches, failing, put_array, put_result, put_zeros
 from xgrad._autodiff.stretches import (
     ForeignArrayError,
@@ -29,7 +30,7 @@ from xgrad._autodiff.stretches import (
     taped_in,
 )
 from xgrad._autodiff.structural import follow
-from xgrad._autodiff.tape import SMALL, Closed, Edge, Tape
+from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Step, Taped
 from xgrad._tracing import StandIn, tracer_of
 

@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xgrad._arrays import Array
+from xgrad._autodiff.positions import SMALL
 from xgrad._autodiff.taped import Step, Taped
 
 # A constant that is used so often within a stretch is one that the function has anyway,
 # and not an array that it has made for one step, such as random numbers.
 FEW_USES = 5
-# Constants up to this size are copied, and are the same if their entries are.
-SMALL = 4096
 # Levels of functions and tuples within one another.
 DEEP = 4
 # Numbers and texts, of which equal ones are the same.

@@ -198,7 +198,7 @@ def _sets_fixed_step(plan: Plan) -> bool:
 
 
 def _has_high_order_without_stencil(plan: Plan) -> bool:
-    return plan.order > 1 and plan.method in ("autodiff", "complex")
+    return plan.order > 1 and plan.method == "complex"
 
 
 def _sums_terms_of_rows(plan: Plan) -> bool:
@@ -245,8 +245,8 @@ REFUSED = (
     ),
     Refusal(
         _has_high_order_without_stencil,
-        "derivatives of order 2 and more are taken by differences: use "
-        "method='central', 'forward', 'backward', 'ladder' or 'auto'",
+        "the complex step takes no derivatives of order 2 and more: use "
+        "method='auto', 'autodiff', 'central', 'forward', 'backward' or 'ladder'",
     ),
     Refusal(
         _sums_terms_of_rows,
