@@ -5,9 +5,7 @@ import re
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient
-
-from xgrad import derivative
+from cases.differences import derivative, gradient
 
 BOUNDED = ["central", "forward", "backward", "complex", "ladder", "auto"]
 

@@ -4,11 +4,11 @@ import functools
 
 import numpy as np
 import pytest
-from cases.differences import AUTO, gradient
+from cases.differences import AUTO, derivative, gradient, of_method
 from cases.families import FAMILIES, LIMITED, TESTED, members
 from cases.functions import FAMILIES as FUNCTIONS
 
-from xgrad import Status, derivative
+from xgrad import Status
 
 COUNT = 8
 METHODS = ["ladder", "auto"]
@@ -26,10 +26,9 @@ def answers(dtype, method, limited):
                 value, estimate = derivative(
                     member.f,
                     member.x,
-                    method=method,
                     full_output=True,
                     vectorized=False,
-                    **member.options,
+                    **{**of_method(method), **member.options},
                 )
             error = abs(float(value) - member.truth)
             wrong = not error <= 1e-4 * abs(member.truth)
@@ -85,7 +84,9 @@ def test_few_are_left_open(dtype, least, method):
 
 
 def answer(f, x, method, **options):
-    value, estimate = derivative(f, x, method=method, full_output=True, **options)
+    value, estimate = derivative(
+        f, x, full_output=True, **{**of_method(method), **options}
+    )
     return float(value), float(estimate.error), Status(int(estimate.status))
 
 

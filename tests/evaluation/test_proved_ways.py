@@ -8,9 +8,8 @@ import weakref
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian
 
-from xgrad import hessian, jacobian
 from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.5, 1.5, 12)

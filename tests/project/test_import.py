@@ -29,6 +29,7 @@ PUBLIC = {
     "check_gradient",
     "check_vjp",
     "color_columns",
+    "sparsity_pattern",
     "custom_vjp",
     "derivative",
     "diff",

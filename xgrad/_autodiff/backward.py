@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from xgrad._autodiff.structural import (
     add_at_key,
     add_at_places,
     erase_chain,
+    put_back,
 )
 
 # Pulls that add to the buffer of the argument, instead of making an array of its shape.
@@ -20,6 +22,9 @@ ADDING = frozenset((add_at_key, add_at_places, add_at_chain))
 
 
 PLAIN = (np.ndarray, np.generic)
+# On arrays that are recorded themselves, a part of them that is not smaller than this
+# is put into zeros of its own: sums of arrays cost less there than assignments.
+MUCH = 16
 
 
 class Cotangents:
@@ -62,7 +67,11 @@ class Cotangents:
         """Add the cotangent of a result to that of one of its arguments."""
         parent, pull, saved = edge
         if pull in ADDING:
-            pull(self.buffer(parent), g, *saved)
+            shape = self.tape.shapes[parent]
+            if pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
+                pull(self.buffer(parent), g, *saved)
+            else:
+                self.add(parent, put_back(g, saved[0], shape))
         elif pull is erase_chain:
             g = writable(self.tape, g if is_owned else g.copy())
             erase_chain(g, *saved)

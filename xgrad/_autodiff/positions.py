@@ -12,6 +12,7 @@ import numpy as np
 
 from xgrad._arrays import Array
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.structural import plain_of
 from xgrad._autodiff.taped import Taped
 from xgrad._tracing import NotTraceableError, StandIn, Tracer
 
@@ -181,10 +182,3 @@ class Closed:
     def cotangents(self, at: int, cotangent: Any, ignores_zeros: bool) -> Cotangents:
         """Return the cotangents of a way back, which begins at a position."""
         return Cotangents(self, at, cotangent, ignores_zeros)
-
-
-def plain_of(x: Any) -> Any:
-    """Return the plain array that a stand-in for it, or for another one, stands for."""
-    while isinstance(x, Taped):
-        x = x.base
-    return x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 
+TapeT = TypeVar("TapeT", bound=Tape)
+ResultT = TypeVar("ResultT")
 # The tape of the function that is running, which is nested in the tapes before it.
 _running: ContextVar[Tape | None] = ContextVar("xgrad_tape", default=None)
 
@@ -103,19 +105,43 @@ def record(
     tape drops what would take more memory, and does those operations again on the way
     back; one within another leaves that to the outer one.
     """
-    outer, xp, anchor = _running.get(), unwrapped_namespace(xp), unwrap(leaves[0])
-    if max_bytes is None or outer is not None:
-        tape = Tape(xp, anchor, outer)
-    else:
-        tape = SparingTape(xp, anchor, max_bytes)
-    tape.copies_constants = copies_constants
-    first = [tape.leaf(unwrap(x)) for x in leaves]
+
+    def new_tape(xp: Any, anchor: Array, outer: Tape | None) -> Tape:
+        if max_bytes is None or outer is not None:
+            return Tape(xp, anchor, outer)
+        return SparingTape(xp, anchor, max_bytes)
+
+    def start(tape: Tape) -> list[Taped]:
+        tape.copies_constants = copies_constants
+        return [tape.leaf(unwrap(x)) for x in leaves]
+
+    def finish(tape: Tape, result: Any) -> Recording:
+        return Recording(tape, result, leaves)
+
+    return run_on(new_tape, start, finish, call, xp, leaves)
+
+
+def run_on(
+    new_tape: Callable[[Any, Array, Tape | None], TapeT],
+    start: Callable[[TapeT], list[Taped]],
+    finish: Callable[[TapeT, Any], ResultT],
+    call: Callable[[list[Any]], Any],
+    xp: Any,
+    leaves: Sequence[Array],
+) -> ResultT:
+    """Call a function on a new tape, inside of those of the functions that call it.
+
+    ``new_tape`` makes the tape from a namespace, an array and the outer one; ``start``
+    makes the stand-ins for the leaves, and ``finish`` takes the result.
+    """
+    tape = new_tape(unwrapped_namespace(xp), unwrap(leaves[0]), _running.get())
+    first = start(tape)
     token = _running.set(tape)
     try:
         result = call(
             [wrap_like(x, like) for x, like in zip(first, leaves, strict=True)]
         )
-        recording = Recording(tape, result, leaves)
+        finished = finish(tape, result)
     except Exception as error:
         if tape.refusal is None or tape.refusal is error:
             raise
@@ -128,7 +154,7 @@ def record(
     # The function has caught the refusal, and may have returned something else instead.
     if refusal is not None:
         raise refusal
-    return recording
+    return finished
 
 
 def _part_from(leaves: list[Taped]) -> None:
@@ -143,3 +169,8 @@ def _part_from(leaves: list[Taped]) -> None:
 def is_nested() -> bool:
     """Whether a function is being recorded, so that a recording would be inside."""
     return _running.get() is not None
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether an array is one that a tape has made, for a function that is running."""
+    return type(unwrap(x)) is Taped

@@ -25,6 +25,7 @@ from xgrad._differences.line import Line as Line
 from xgrad._differences.line import directional_derivative as directional_derivative
 from xgrad._differences.line import line_along as line_along
 from xgrad._differences.line import slopes_along as slopes_along
+from xgrad._differences.line import vectors_like as vectors_like
 from xgrad._differences.mixed import second_differences as second_differences
 from xgrad._differences.noise import noise_level as noise_level
 from xgrad._differences.pattern import color_columns as color_columns
@@ -34,7 +35,10 @@ from xgrad._differences.plan import prepare as prepare
 from xgrad._differences.readout import EachOutput as EachOutput
 from xgrad._differences.readout import Readout as Readout
 from xgrad._differences.readout import SumOfTerms as SumOfTerms
+from xgrad._differences.requirements import NESTED as NESTED
+from xgrad._differences.requirements import coloring_for as coloring_for
 from xgrad._differences.requirements import fitting_coloring as fitting_coloring
+from xgrad._differences.requirements import is_auto as is_auto
 from xgrad._differences.requirements import require_rows as require_rows
 from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Result as Result

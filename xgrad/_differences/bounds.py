@@ -55,7 +55,8 @@ def require_bounds(bounds: Any, names: Sequence[str]) -> None:
         if isinstance(side, (list, tuple)) and list(names) == ["x"]:
             raise TypeError(
                 f"`bounds[{i}]` is a {type(side).__name__}: pass an array, for example "
-                f"`np.asarray(bounds[{i}])`"
+                f"`np.asarray(bounds[{i}])`; bounds are given as (low, high), not as a "
+                "pair for each entry"
             )
         _require_entries(f"bounds[{i}]", side, set(names), names)
 

@@ -94,7 +94,8 @@ class Plan:
         A step or an accuracy are those of one stencil, and lazy arrays have no values
         by which steps could be chosen.
         """
-        fixed = self.step is not None or self.accuracy is not None
+        # Orders above 1 have stencils alone.
+        fixed = not (self.step is self.accuracy is None and self.order == 1)
         if self.method != "auto" or not (fixed or _is_lazy_tree(x)):
             return self
         return replace(self, method="central")
@@ -198,7 +199,8 @@ def _sets_fixed_step(plan: Plan) -> bool:
 
 
 def _has_high_order_without_stencil(plan: Plan) -> bool:
-    return plan.order > 1 and plan.method not in ACCURACIES
+    exact = ("auto", "autodiff")
+    return plan.order > 1 and plan.method not in (*ACCURACIES, *exact)
 
 
 def _sums_terms_of_rows(plan: Plan) -> bool:

@@ -32,6 +32,7 @@ from xgrad._differences import (
     SumOfTerms,
     entries_of,
     fitting_coloring,
+    is_auto,
     plan_for,
     prepare,
     require_rows,
@@ -58,6 +59,7 @@ from xgrad._quick import quick_gradient
 from xgrad.diff._calls import Aux, with_arguments
 from xgrad.diff._exact import Inexact, differences_instead, require_use
 from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
+from xgrad.diff._pattern import pattern_of
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
 
 
@@ -392,6 +394,8 @@ def _solve(
             require_rows(x)
         base = problem.at_base() if first is None else problem.take_value(first)
         if plan.terms:
+            if sparsity is not None and is_auto(sparsity):
+                sparsity = pattern_of(function)
             coloring = _coloring(sparsity, x, base)
             results = [
                 _differentiate_terms(problem, i, base, coloring)
