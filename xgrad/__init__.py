@@ -17,8 +17,8 @@ _PUBLIC = {
     "xgrad.check": "GradientReport assert_gradient check_gradient check_hessian "
     "check_jacobian check_vjp",
     "xgrad.diff": "Coloring Estimate NotDifferentiable Status Tangent color_columns "
-    "custom_vjp derivative gradient hessian hvp jacobian jvp tangent_line "
-    "value_and_gradient vjp",
+    "custom_vjp derivative gradient hessian hvp jacobian jvp sparsity_pattern "
+    "tangent_line value_and_gradient vjp",
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names.split()}
 _MODULES = ("check", "diff", "losses", "metrics", "plot", "special", "testing")
@@ -60,6 +60,7 @@ if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from xgrad.diff import hvp as hvp
     from xgrad.diff import jacobian as jacobian
     from xgrad.diff import jvp as jvp
+    from xgrad.diff import sparsity_pattern as sparsity_pattern
     from xgrad.diff import tangent_line as tangent_line
     from xgrad.diff import value_and_gradient as value_and_gradient
     from xgrad.diff import vjp as vjp

@@ -220,8 +220,8 @@ def _apply(
     function: Any, x: Any, axis: int | None = None, *, drop: bool = False
 ) -> Any:
     """Return ``function(xp, x)`` without warnings; no Dask block divides the axis."""
-    if getattr(x, "record_pull", None) is not None:
-        return _record(function, x, axis, drop=drop)
+    if getattr(x, "record_call", None) is not None:
+        return x.record_call(partial(_with_pull, function, axis=axis, drop=drop))
     xp = common_namespace(x=x)
     # Before the branch, so that Dask refuses a dtype at once, not when it computes.
     values = as_float(xp, "x", x)
@@ -236,17 +236,18 @@ def _apply(
     )
 
 
-def _record(function: Any, x: Any, axis: int | None, *, drop: bool) -> Any:
-    """Return ``function(xp, x)`` as one operation of a derivative."""
-    plain = x.ensure_current().base
-    value = _apply(function, plain, axis, drop=drop)
+def _with_pull(
+    function: Any, x: Any, *, axis: int | None, drop: bool
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Return ``function(xp, x)`` with its pull in a derivative, and what that keeps."""
+    value = _apply(function, x, axis, drop=drop)
     kernel = function.func if isinstance(function, partial) else function
     if kernel is stable.sigmoid:
-        return x.record_pull(value, _pull_sigmoid, plain, value)
+        return value, _pull_sigmoid, (x, value)
     if kernel is stable.logsumexp:
-        return x.record_pull(value, _pull_logsumexp, plain, value, axis)
+        return value, _pull_logsumexp, (x, value, axis)
     pull = _pull_softmax if kernel is stable.softmax else _pull_log_softmax
-    return x.record_pull(value, pull, value, axis)
+    return value, pull, (value, axis)
 
 
 def _pull_sigmoid(g: Array, x: Array, value: Array) -> Array:

@@ -5,345 +5,39 @@ from __future__ import annotations
 import functools
 import gc
 import math
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from math import exp, sqrt
-from types import ModuleType
 
 import numpy as np
 import pytest
-from cases import helpers_of_users
+from cases import helpers_of_users, written_for_numpy
 from cases.helpers_of_users import total
+from cases.second_attempts import X, assert_exact, second
 from cases.tape import slope_by_differences, slope_on_tape
-from numpy import array, linalg, zeros
-
-import xgrad
-from xgrad._autodiff.substitution import substituted
-from xgrad._tracing import NotTraceableError
-
-X = np.array([0.7, -1.3, 0.4, 1.9, -0.6])
-SIZE, WEIGHTS = 3, [1.0, 2.0, 3.0]
-portable = xgrad.namespace("numpy")
-squares = np.vectorize(lambda v: math.cos(v) if v > 0 else v * v)
-
-
-def filled(x):
-    y = np.zeros(len(x))
-    for i in range(len(x)):
-        y[i] = x[i] ** 2
-    return y
-
-
-def filled_table(x):
-    y = zeros((len(x), len(x)))
-    for i, a in enumerate(x):
-        for j, b in enumerate(x):
-            y[i, j] = a * b + j
-    return y @ x
-
-
-def filled_ones(x):
-    y = np.ones_like(WEIGHTS)
-    y[1:] *= x[:2]
-    y += x[2]
-    return y
-
-
-def filled_by_rows(x):
-    y = np.empty((2, len(x)))
-    y[0], y[1] = x, np.full(len(x), x[0])
-    return y
-
-
-def list_of_entries(x):
-    return np.array([x[0], 2 * x[1], 1.0]) ** 2
-
-
-def list_of_lists(x):
-    rotation = array([[np.cos(x[0]), -np.sin(x[0])], [np.sin(x[0]), np.cos(x[0])]])
-    return rotation @ np.asarray([x[1], 1.0], float)
-
-
-def appended(x):
-    path = [x[0]]
-    for i in range(1, len(x)):
-        path.append(path[-1] + 0.1 * math.sin(x[i]))
-    return np.array(path)
-
-
-def lists_as_arguments(x):
-    return (
-        np.sum([x[0], x[1]]) + linalg.norm([x[0], x[2]]) + np.dot([x[0], 2.0], x[1:3])
-    )
-
-
-def joined_lists(x):
-    return np.concatenate([[x[0]], [x[1], 2.0], x]) * np.r_[x[0], 1.0, x, 3.0]
-
-
-def columns(x):
-    return np.c_[x, np.ones(len(x))] @ np.hstack([x[0], 1.0])
-
-
-def comprehensions(x):
-    return np.array([[a * b for a in x] for b in x if b > 0]) * sum(v for v in x)
-
-
-def generator(x):
-    return np.fromiter((math.exp(v) for v in x), dtype=float)
-
-
-def own_generator(x):
-    def steps():
-        state = np.zeros(2)
-        for v in x:
-            state[0], state[1] = state[1], v
-            yield state[0] * state[1]
-
-    return np.array(list(steps()))
-
-
-def nested_functions(x):
-    def inner(v):
-        y = np.zeros(2)
-        y[0] = v
-        return y * (lambda w: math.sin(w))(v)
-
-    return inner(x[0]) + inner(x[1])
-
-
-def calls_another_module(x):
-    return helpers_of_users.table_of(x) * total(x)
-
-
-def recursion(x):
-    return helpers_of_users.factorial_like(x, 3)
-
-
-def default_arguments(x, make=np.zeros, *, functions=math):
-    y = make(3)
-    y[0], y[2] = functions.log(x[0], 2), make(1)[0]
-    return y * x[0]
-
-
-def imports_inside(x):
-    from math import hypot
-
-    import numpy as numbers
-    import numpy.linalg as algebra
-    from numpy import full
-
-    y = full(2, x[1])
-    y[0] = hypot(x[0], x[2])
-    return numbers.array([algebra.norm(y), y[0]])
-
-
-def global_module_of_user(x):
-    return helpers_of_users.SCALE * np.array([x[0], SIZE])
-
-
-def portable_namespace(x):
-    y = portable.zeros(3)
-    y[0], y[1:] = x[0], x[:2]
-    return y
-
-
-def namespace_of_the_array(x):
-    y = x.__array_namespace__().zeros(2)
-    y[1] = x[0]
-    return y
-
-
-def converted(x):
-    y, z = np.asarray(x, dtype=float), np.array(x)
-    z[0] = 3 * x[1]
-    return np.asanyarray(y) * np.ascontiguousarray(z) * np.copy(WEIGHTS)[0]
-
-
-def asks_for_classes(x):
-    is_as_usual = isinstance(x, np.ndarray) and isinstance(x[0], float)
-    return x**2 if is_as_usual and np.isscalar(x[0]) else x
-
-
-def vectorized(x):
-    return squares(x) + np.vectorize(lambda a, b: a * math.atan(b))(x, 2.0)
-
-
-def tried(x):
-    try:
-        return math.log(x[0])
-    except ValueError:
-        return x[0]
-
-
-def fails_in_mathematics(x):
-    try:
-        return math.sqrt(x[1])
-    except ValueError:
-        return x[1] * 3
-
-
-def branches_and_loops(x):
-    y, n = np.zeros(2), 0
-    while y[0] < 3 and n < 10:
-        y[0] += math.fabs(x[n % len(x)])
-        n += 1
-    return y * n
-
-
-def euler(x):
-    states = np.zeros((10, 2))
-    states[0] = x[:2]
-    for i in range(9):
-        a, b = states[i]
-        states[i + 1] = [a + 0.1 * math.sin(b), b - 0.1 * a * x[2]]
-    return states
-
-
-def views_of_made_arrays(x):
-    y = np.zeros((3, 2))
-    row, flat = y[1], y.reshape(-1)
-    row[:] = x[:2]
-    flat[::2] += x[2:5]
-    return y.T * row.sum()
-
-
-def constants_stay_constants(x):
-    grid = np.linspace(0, 1, 3)
-    values = np.eye(3)[0] + np.arange(3.0) + [float(v) for v in grid]
-    return np.outer(values, x) + int(grid.sum())
-
-
-def mutable_closure():
-    count = 0
-
-    def f(x):
-        nonlocal count
-        count += 1
-        y = np.zeros(2)
-        y[0] = x[0] * 2
-        return y
-
-    return f
-
-
-def closures():
-    numbers, own, made, ones = np, filled, zeros, np.ones
-
-    def recursive(x, n):
-        return own(x)[0] if n == 0 else numbers.array([recursive(x, n - 1), x[n]])[0]
-
-    def f(x):
-        y, z = made(2), ones(2)
-        y[0], z[1] = recursive(x, 2), x[1]
-        return y * z
-
-    return f
-
-
-def in_its_own_closure():
-    table = {}
-
-    def even(x, n):
-        return x[0] if n == 0 else table["odd"](x, n - 1)
-
-    def odd(x, n):
-        return math.sin(even(x, n - 1)) + again(x)
-
-    table["odd"] = odd
-    again = functools.partial(lambda f, x: np.array([x[1], f is odd])[0], odd)
-    return functools.partial(lambda n, x: np.array([even(x, n)]), 4)
-
-
-class Model:
-    """An object of the user whose methods fill arrays."""
-
-    scale = 3.0
-
-    def __call__(self, x):
-        return self.method(x) if False else np.array([x[0] * self.scale, x[1]])
-
-    def method(self, x):
-        y = np.zeros(2)
-        y[0] = x[0] * self.scale
-        return y
-
-    @staticmethod
-    def plain(x):
-        return np.array([x[0], math.cos(x[1])])
-
-    @classmethod
-    def of_class(cls, x):
-        return np.array([x[0] * cls.scale, math.cos(x[1])])
-
-
-WRITTEN = [
+from cases.written_for_numpy import (
+    WRITTEN_FOR_NUMPY,
+    appended,
+    calls_another_module,
+    closures,
     filled,
     filled_table,
-    filled_ones,
-    filled_by_rows,
-    list_of_entries,
-    list_of_lists,
-    appended,
-    lists_as_arguments,
-    joined_lists,
-    columns,
-    comprehensions,
     generator,
-    own_generator,
-    nested_functions,
-    calls_another_module,
-    recursion,
-    default_arguments,
     imports_inside,
-    global_module_of_user,
-    portable_namespace,
-    namespace_of_the_array,
-    converted,
-    asks_for_classes,
+    list_of_entries,
+    nested_functions,
+    recursion,
     vectorized,
-    tried,
-    fails_in_mathematics,
-    branches_and_loops,
-    euler,
-    views_of_made_arrays,
-    constants_stay_constants,
-    mutable_closure(),
-    closures(),
-    in_its_own_closure(),
-    lambda x: np.array([math.sin(v) for v in x]),
-    lambda x: (np.zeros(2) + x[0]) * np.array([x[1], 1.0]),
-    functools.partial(default_arguments, make=np.ones),
-    functools.partial(lambda n, x: np.array([n * x[0]]), 3.0),
-    Model().method,
-    Model(),
-    Model.plain,
-    Model.of_class,
-    math.fsum,
-    np.array,
-]
+)
+
+from xgrad._autodiff.substitution import substituted
+from xgrad._tracing import NotTraceableError
 
 
 def name_of(f):
     return getattr(f, "__name__", type(f).__name__)
 
 
-def second(f):
-    """The function of a second attempt, which there is."""
-    function, reason = substituted(f)
-    assert reason == ""
-    return function
-
-
-def assert_exact(f, x=X):
-    exact, expected = slope_on_tape(second(f), x.copy()), slope_by_differences(f, x)
-    np.testing.assert_allclose(exact.value, expected.value, rtol=1e-14, atol=1e-15)
-    assert np.shape(exact.value) == np.shape(expected.value)
-    np.testing.assert_allclose(exact.gradient, expected.gradient, rtol=1e-8, atol=1e-8)
-
-
-@pytest.mark.parametrize("f", WRITTEN, ids=name_of)
+@pytest.mark.parametrize("f", WRITTEN_FOR_NUMPY, ids=name_of)
 def test_second_attempts_are_exact(f):
     assert_exact(f)
 
@@ -357,131 +51,10 @@ def test_the_first_attempt_is_refused(f):
         slope_on_tape(f, X)
 
 
-@pytest.mark.parametrize("f", WRITTEN, ids=name_of)
+@pytest.mark.parametrize("f", WRITTEN_FOR_NUMPY, ids=name_of)
 def test_plain_calls_are_those_of_numpy(f):
     """Without a stand-in among its arguments, it is the function itself."""
     np.testing.assert_array_equal(second(f)(X), f(X))
-
-
-# `math`
-
-
-MATHEMATICS = {
-    **{
-        name: lambda x, name=name: getattr(math, name)(abs(x[0]))
-        for name in (
-            "acos asin asinh atan atanh ceil cos cosh degrees erf erfc exp expm1 fabs "
-            "floor gamma lgamma log log10 log1p log2 radians sin sinh sqrt tan tanh "
-            "trunc ulp"
-        ).split()
-    },
-    "acosh": lambda x: math.acosh(1 + x[0]),
-    "atan2": lambda x: math.atan2(x[0], x[1]),
-    "atan2 of a number": lambda x: math.atan2(x[0], 2),
-    "copysign": lambda x: math.copysign(x[0], -2.0),
-    "dist": lambda x: math.dist([x[0], 1.0], (x[1], x[2])),
-    "fmod": lambda x: math.fmod(7 * x[0], x[3]),
-    "frexp": lambda x: math.frexp(5 * x[0])[0] + math.frexp(x[0])[1],
-    "fsum": lambda x: math.fsum(v * v for v in x),
-    "hypot": lambda x: math.hypot(x[0], x[1], 2.0),
-    "isclose": lambda x: x[0] * math.isclose(x[0], x[0] + 1e-12),
-    "isnan": lambda x: x[0] if math.isnan(x[0]) else 2 * x[0],
-    "ldexp": lambda x: math.ldexp(x[0], 3),
-    "log with a base": lambda x: math.log(x[0], 3) + math.log(2, x[3]),
-    "modf": lambda x: math.modf(7 * x[0])[0] * math.modf(3 * x[3])[1],
-    "pow": lambda x: math.pow(x[0], 3) + math.pow(2, x[1]) + math.pow(x[0], x[1]),
-    "pow of 2": lambda x: math.pow(x[1], 2),
-    "prod": lambda x: math.prod([x[0], x[1], 3], start=x[2]),
-    "remainder": lambda x: math.remainder(9 * x[0], x[3]) + math.remainder(x[0], 0.3),
-    "of constants": lambda x: math.sin(0.3) * math.floor(2.5) * x[0],
-    "from math": lambda x: exp(x[0]) * sqrt(x[3]),
-    "of an array of one entry": lambda x: math.sin(x[:1].sum()),
-    "constants": lambda x: math.pi * x[0] + math.inf * 0 if x[0] < 0 else math.e * x[0],
-}
-if hasattr(math, "cbrt"):
-    MATHEMATICS["cbrt"] = lambda x: math.cbrt(x[0]) + math.exp2(x[1])
-if hasattr(math, "sumprod"):
-    MATHEMATICS["sumprod"] = lambda x: math.sumprod([x[0], 2.0], [x[1], x[2]])
-if hasattr(math, "fma"):
-    MATHEMATICS["fma"] = lambda x: math.fma(x[0], x[1], 2.0)
-WITHOUT_RULES = {"erf", "erfc", "gamma", "lgamma"}
-
-
-@pytest.mark.parametrize("name", [n for n in MATHEMATICS if n not in WITHOUT_RULES])
-def test_functions_of_math(name):
-    assert_exact(MATHEMATICS[name])
-
-
-def test_results_of_math_have_the_same_bits_and_fail_alike():
-    for name in ("sin", "exp", "tanh", "log1p"):
-        function = getattr(math, name)
-        found = slope_on_tape(second(lambda x, g=function: g(x[0])), X).value
-        assert found == function(X[0])
-    with pytest.raises(ValueError, match=r"math domain error|expected a"):
-        slope_on_tape(second(lambda x: math.log(x[1])), X)
-    with pytest.raises(OverflowError):
-        slope_on_tape(second(lambda x: math.exp(1e4 * x[0])), X)
-    with pytest.raises(TypeError, match="one entry"):
-        slope_on_tape(second(lambda x: math.sin(x)), X)
-
-
-def test_single_precision_stays():
-    x = X.astype(np.float32)
-    found = slope_on_tape(second(lambda x: np.array([math.sin(x[0]), x[1]])), x)
-    assert found.gradient.dtype == np.float32
-    expected = [math.cos(x[0]), 1, 0, 0, 0]
-    weights = slope_by_differences(lambda x: x[:2], X).gradient
-    np.testing.assert_allclose(found.gradient, expected * weights, rtol=1e-6)
-
-
-# Other libraries
-
-
-def sums_of_exponentials(x):
-    import scipy.special as special
-
-    rows = x[:4].reshape(2, 2)
-    total = special.logsumexp(rows) * special.softmax(x) + special.log_softmax(x)
-    return total[:2] * special.logsumexp([x[0], 1000.0]) + special.logsumexp(
-        rows, axis=1, keepdims=True
-    )
-
-
-def test_sums_of_exponentials_of_scipy():
-    pytest.importorskip("scipy")
-    assert_exact(sums_of_exponentials)
-    from scipy.special import log_softmax, logsumexp, softmax
-
-    assert_exact(lambda x: logsumexp(x, axis=0) * softmax(x, axis=-1))
-    assert_exact(lambda x: log_softmax(x.reshape(5, 1) * x, axis=1))
-    with pytest.raises(NotTraceableError, match="asarray"):
-        slope_on_tape(second(lambda x: logsumexp(x, b=2.0)), X)
-
-
-def with_cupy(x):
-    import cupy as cp
-    from cupy import empty_like
-
-    y, z = cp.zeros(3), empty_like(STORE)
-    y[0], z[:] = x[0], x[1]
-    return cp.concatenate([y, cp.sum(x, keepdims=True), cp.asarray(x)]) * z[0]
-
-
-def test_functions_of_cupy_take_stand_ins(monkeypatch):
-    """By a module of that name with functions of NumPy, which dispatches nothing."""
-    module = ModuleType("cupy")
-    for name in ("zeros", "concatenate", "sum", "asarray", "empty_like"):
-        function = functools.partial(lambda f, *a, **k: f(*map(plain, a), **k))
-        function = functools.partial(function, getattr(np, name))
-        function.__name__, function.__module__ = name, "cupy"
-        monkeypatch.setattr(module, name, function, raising=False)
-
-    def plain(a):
-        assert not hasattr(type(a), "hides_points")
-        return a
-
-    monkeypatch.setitem(sys.modules, "cupy", module)
-    assert_exact(with_cupy)
 
 
 # What is refused.
@@ -629,14 +202,13 @@ def test_first_refusals_name_the_cure(f, idiom, remedy):
 
 
 def test_modules_are_untouched():
-    before = {m.__name__: dict(vars(m)) for m in (helpers_of_users, np, math)}
-    own = dict(globals())
+    modules = (helpers_of_users, written_for_numpy, np, math)
+    before = {m.__name__: dict(vars(m)) for m in modules}
     for f in (calls_another_module, filled, vectorized, imports_inside):
         slope_on_tape(second(f), X)
-    for module in (helpers_of_users, np, math):
+    for module in modules:
         assert vars(module) == before[module.__name__]
-    assert globals() == own
-    assert filled.__globals__ is globals()
+    assert filled.__globals__ is vars(written_for_numpy)
     np.testing.assert_array_equal(filled(X), X**2)
 
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cases.second_attempts import second
 from cases.tape import slope_by_differences, slope_on_tape
 
-from xgrad._autodiff.substitution import substituted
 from xgrad._autodiff.twins import twin_class
 from xgrad._tracing import NotTraceableError
 
@@ -154,13 +154,6 @@ FUNCTIONS = {
     "a closure": method_of_a_local_object(),
     "a base class by name": lambda x: Layer.forward(MODEL.last, x),
 }
-
-
-def second(f):
-    """The function of a second attempt, which there is."""
-    function, reason = substituted(f)
-    assert reason == ""
-    return function
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from cases.differences import derivative, tangent_line
 
-from xgrad import derivative, gradient, tangent_line
+from xgrad import gradient
 
 X = np.array([1.0, 2.0])
 

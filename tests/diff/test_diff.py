@@ -6,11 +6,12 @@ import mpmath
 import numpy as np
 import pytest
 from cases.compare import assert_close
+from cases.differences import derivative
 from cases.statuses import warns_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgrad import derivative, gradient, to_numpy
+from xgrad import gradient, to_numpy
 from xgrad._differences.stencil import ACCURACIES
 
 EPS = 2.0**-52

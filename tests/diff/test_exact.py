@@ -112,6 +112,28 @@ def test_derivatives_within_derivatives_do_not_mix():
     assert gradient(lambda x: x * gradient(lambda y: x + y, one), one) == 1
 
 
+def test_a_derivative_within_a_derivative_is_exact():
+    def inner(x):
+        return gradient(lambda y: np.sum(x * y**3), x, method="autodiff")
+
+    slopes = gradient(lambda x: np.sum(inner(x) ** 2), X, method="autodiff")
+    assert_close(slopes, 54 * X**5, rtol=1e-14)  # of (3 x y**2)**2 at y = x
+
+
+@pytest.mark.parametrize("function", [special.sigmoid, special.softmax])
+def test_assignments_leave_what_special_functions_keep(function):
+    def f(x):
+        s = x * 1.0
+        y = function(s)
+        s[0] = 5.0
+        total = np.sum(s) + np.sum(y**2)
+        y[0] = 5.0
+        return total + np.sum(y)
+
+    found = gradient(f, X, method="autodiff")
+    assert_close(found, gradient(f, X, method="central"), rtol=1e-9)
+
+
 def test_losses_and_special_functions_are_single_operations(rng):
     x, labels = rng.normal(size=(6, 4)), rng.integers(0, 4, 6)
     loss = losses.softmax_cross_entropy

@@ -17,7 +17,7 @@ OWN = {
     xgrad.value_and_gradient: {"sparsity", "args", "has_aux"},
     xgrad.derivative: set(),
     xgrad.jacobian: {"sparsity"},
-    xgrad.hessian: {"grad"},
+    xgrad.hessian: {"grad", "sparsity"},
     xgrad.jvp: set(),
     xgrad.hvp: {"grad"},
     xgrad.tangent_line: set(),
@@ -26,7 +26,16 @@ OWN = {
     xgrad.check_vjp: {"directions", "full", "rtol", "seed"},
 }
 # Functions that are exact where they can be; the others take differences.
-EXACT = {xgrad.gradient, xgrad.value_and_gradient}
+EXACT = {
+    xgrad.derivative,
+    xgrad.gradient,
+    xgrad.hessian,
+    xgrad.hvp,
+    xgrad.jacobian,
+    xgrad.jvp,
+    xgrad.tangent_line,
+    xgrad.value_and_gradient,
+}
 # The plan of a Hessian or of a sparse gradient follows from the call.
 INTERNAL = {"sparse", "curvature"}
 

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 from cases.compare import assert_close
-
-from xgrad import derivative, tangent_line
+from cases.differences import derivative, tangent_line
 
 
 def test_tangents_touch_the_curve_of_the_lesson(xp):

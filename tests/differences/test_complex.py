@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient
+from cases.differences import derivative, gradient, jvp
 
-from xgrad import derivative, jvp, to_numpy
+from xgrad import to_numpy
 
 
 def test_the_complex_step_is_exact_to_rounding(xp, rng):

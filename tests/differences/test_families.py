@@ -4,9 +4,11 @@ import functools
 
 import numpy as np
 import pytest
+from cases.differences import AUTO, derivative, gradient, of_method
 from cases.families import FAMILIES, LIMITED, TESTED, members
+from cases.functions import FAMILIES as FUNCTIONS
 
-from xgrad import Status, derivative
+from xgrad import Status
 
 COUNT = 8
 METHODS = ["ladder", "auto"]
@@ -24,10 +26,9 @@ def answers(dtype, method, limited):
                 value, estimate = derivative(
                     member.f,
                     member.x,
-                    method=method,
                     full_output=True,
                     vectorized=False,
-                    **member.options,
+                    **{**of_method(method), **member.options},
                 )
             error = abs(float(value) - member.truth)
             wrong = not error <= 1e-4 * abs(member.truth)
@@ -43,9 +44,18 @@ def answers(dtype, method, limited):
     return rows
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("dtype", "most"), [("float64", 0.02), ("float32", 0.03)])
-def test_few_errors_are_silent(dtype, most, method):
+@pytest.mark.parametrize(
+    ("dtype", "method", "most"),
+    [
+        ("float64", "ladder", 0.02),
+        ("float64", "auto", 0.02),
+        ("float64", "central", 0.02),
+        ("float32", "ladder", 0.03),
+        ("float32", "auto", 0.03),
+        ("float32", "central", 0.04),
+    ],
+)
+def test_few_errors_are_silent(dtype, method, most):
     rows = answers(dtype, method, limited=False)
     silent = [family for family, is_silent, *_ in rows if is_silent]
     assert len(silent) <= most * len(rows), silent
@@ -74,7 +84,9 @@ def test_few_are_left_open(dtype, least, method):
 
 
 def answer(f, x, method, **options):
-    value, estimate = derivative(f, x, method=method, full_output=True, **options)
+    value, estimate = derivative(
+        f, x, full_output=True, **{**of_method(method), **options}
+    )
     return float(value), float(estimate.error), Status(int(estimate.status))
 
 
@@ -186,3 +198,66 @@ def test_a_needle_at_x_is_seen(width, method):
     right = 1 + np.exp(-0.5) / width
     assert status == Status.OK
     assert abs(value - right) <= min(error, 1e-4 * right)
+
+
+# Central differences, and two values close to x
+
+
+def test_central_compares_with_two_values_close_to_x():
+    x = np.linspace(1, 2, 6)
+    x[3] = 1.5
+
+    def f(v):
+        return np.sum(np.sin(v)) + 1e-6 * np.sin(1e6 * (v[3] - 1.5) + 1)
+
+    value, estimate = gradient(f, x, full_output=True)
+    slope = np.cos(x)
+    slope[3] += np.cos(1)
+    wrong = np.abs(value - slope) > 1e-4
+    assert wrong.tolist() == [False] * 3 + [True] + [False] * 2
+    status = np.where(wrong, Status.UNRESOLVED, Status.OK)
+    assert estimate.status.tolist() == status.tolist()
+    assert (np.abs(value - slope) <= estimate.error).all()
+
+
+def test_it_costs_two_evaluations_where_they_agree():
+    x = np.linspace(1, 2, 6)
+    _, estimate = gradient(lambda v: np.sum(np.sin(v)), x, full_output=True)
+    assert estimate.evaluations == 4 * 6 + 1 + 2
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("accuracy", [2, 4, 6, 8])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_smooth_functions_are_not_doubted(name, accuracy, dtype):
+    f, slope = FUNCTIONS[name]
+    x = np.random.default_rng(3).uniform(-3, 3, 200).astype(dtype)
+    value, estimate = derivative(f, x, accuracy=accuracy, full_output=True)
+    assert (estimate.status == Status.OK).all()
+    error = np.abs(value - slope(x.astype(np.float64)))
+    assert np.mean(error <= estimate.error) >= 0.95
+
+
+def test_a_small_component_beside_a_large_one_is_bounded():
+    x = np.array([1e-8, 1.0, 2.0])
+    value, estimate = gradient(
+        lambda v: np.sqrt(v[0]) + 1e9 * np.sum(v[1:]), x, full_output=True, **AUTO
+    )
+    error = np.abs(value - np.array([5000, 1e9, 1e9]))
+    assert ((estimate.status != Status.OK) | (error <= estimate.error)).all()
+    x = np.float32([1e-3, 1, 2])
+    value, estimate = gradient(
+        lambda v: np.sin(3e3 * v[0]) + 1e3 * np.sum(np.sin(v[1:])),
+        x,
+        full_output=True,
+        **AUTO,
+    )
+    right = np.append(3e3 * np.cos(3e3 * float(x[0])), 1e3 * np.cos([1.0, 2.0]))
+    error = np.abs(value - right)
+    assert ((estimate.status != Status.OK) | (error <= estimate.error)).all()
+
+
+def test_auto_takes_no_ladder_for_slopes_of_zero():
+    x = np.array([0.0, 1.0, 0.0, 2.0])
+    _, estimate = gradient(lambda v: np.sum(v**2), x, full_output=True, **AUTO)
+    assert estimate.evaluations == 4 * 4 + 1 + 30

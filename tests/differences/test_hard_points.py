@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient
+from cases.differences import derivative, gradient, of_method
 from cases.functions import FAMILIES, HARD, HARDER, random_cases
 
-from xgrad import Status, derivative
+from xgrad import Status
 
 ROBUST = ["ladder", "auto"]
 CASES = {case.name: case for case in HARD}
@@ -18,7 +18,7 @@ ATTAINABLE = {"fast ripple": 2e-5}
 
 def _answer(case, method, **options):
     value, estimate = derivative(
-        case.f, case.x, method=method, full_output=True, **options
+        case.f, case.x, **of_method(method), full_output=True, **options
     )
     return float(value), float(estimate.error), Status(int(estimate.status))
 
@@ -73,7 +73,10 @@ def test_pathological_points_are_right_or_say_so(case, method):
 @pytest.mark.parametrize("slope", [0.0, 0.01, 0.5, 0.99, -1.0])
 def test_corners_are_kinks_and_the_bound_reaches_both_slopes(slope, method):
     value, estimate = derivative(
-        lambda x: np.where(x > 0, x, slope * x), 0.0, method=method, full_output=True
+        lambda x: np.where(x > 0, x, slope * x),
+        0.0,
+        **of_method(method),
+        full_output=True,
     )
     assert estimate.status == Status.KINK
     assert_close(value, (1 + slope) / 2, rtol=1e-12, atol=1e-12)
@@ -86,7 +89,7 @@ def test_a_corner_inside_a_smooth_sum_is_a_kink_of_its_component_alone(method):
     _, estimate = gradient(
         lambda v: np.sum(np.maximum(v, 0)) + np.sum(np.exp(v)),
         x,
-        method=method,
+        **of_method(method),
         full_output=True,
     )
     assert estimate.status.tolist() == [Status.OK, Status.KINK, Status.OK]
@@ -130,7 +133,7 @@ def test_curvature_hides_no_corner(curvature, method):
     value, estimate = derivative(
         lambda x: 3 * x + curvature * x**2 + np.abs(x),
         0.0,
-        method=method,
+        **of_method(method),
         full_output=True,
     )
     assert estimate.status == Status.KINK
@@ -142,7 +145,7 @@ def test_curvature_hides_no_corner(curvature, method):
 @pytest.mark.parametrize("name", SMOOTH_BUT_SUSPICIOUS)
 def test_what_is_no_corner_is_no_kink(name, method):
     f, x = SMOOTH_BUT_SUSPICIOUS[name]
-    _, estimate = derivative(f, x, method=method, full_output=True)
+    _, estimate = derivative(f, x, **of_method(method), full_output=True)
     assert estimate.status != Status.KINK
 
 
@@ -151,7 +154,7 @@ def test_what_is_no_corner_is_no_kink(name, method):
 def test_huge_and_tiny_points_are_right_or_unresolved(x, method):
     for f, truth in ((lambda v: 3 * v, 3.0), (lambda v: v**2, 2 * x)):
         with np.errstate(over="ignore"):
-            value, estimate = derivative(f, x, method=method, full_output=True)
+            value, estimate = derivative(f, x, **of_method(method), full_output=True)
         error = abs(float(value) - truth)
         if estimate.status == Status.OK:
             assert error <= estimate.error
@@ -195,7 +198,7 @@ def test_float32_arithmetic_has_no_silent_error(method, rng):
         value, estimate = derivative(
             lambda v, g=g, width=width: g(v / width),
             x,
-            method=method,
+            **of_method(method),
             full_output=True,
         )
         assert value.dtype == estimate.error.dtype == np.float32
@@ -212,7 +215,7 @@ def test_mixed_scales_in_one_vector(method):
     scales = 10.0 ** np.arange(-8, 9, 2)
     x = scales * np.linspace(0.5, 1.5, scales.size)
     value, estimate = gradient(
-        lambda v: np.sum(np.sin(v / scales)), x, method=method, full_output=True
+        lambda v: np.sum(np.sin(v / scales)), x, **of_method(method), full_output=True
     )
     truth = np.cos(x / scales) / scales
     error = np.abs(value - truth)
@@ -232,7 +235,7 @@ def test_one_side_answers_where_the_other_is_not_finite(method):
         (lambda v: np.where(v > 1, math.inf, v**3), 1.0, 3.0),
         (lambda v: np.sqrt(v) ** 5 + v, 0.0, 1.0),
     ):
-        value, estimate = derivative(f, x, method=method, full_output=True)
+        value, estimate = derivative(f, x, **of_method(method), full_output=True)
         # Shorter steps tell whether the side that is left can be trusted.
         assert estimate.status == (
             Status.NONFINITE if method == "central" else Status.OK
@@ -244,7 +247,7 @@ def test_one_side_answers_where_the_other_is_not_finite(method):
 @pytest.mark.parametrize("method", [*ROBUST, "central", "forward"])
 def test_nothing_finite_is_nan_with_its_status(method):
     value, estimate = derivative(
-        lambda v: v * math.nan, np.ones(2), method=method, full_output=True
+        lambda v: v * math.nan, np.ones(2), **of_method(method), full_output=True
     )
     assert np.isnan(value).all()
     assert (estimate.error == math.inf).all()

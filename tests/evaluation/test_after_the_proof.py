@@ -10,9 +10,9 @@ import warnings
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian
 
-from xgrad import hessian, jacobian, to_numpy
+from xgrad import to_numpy
 
 # Only the point below x[8] is outside of the domain of the functions that follow.
 EDGE = np.linspace(0.5, 1.5, 20)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian
 
-from xgrad import hessian, jacobian
 from xgrad._evaluation import checkpoint_file as _checkpoint_file
 
 X = np.linspace(0.1, 2.0, 40)

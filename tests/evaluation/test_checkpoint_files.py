@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 from cases.damage import mutated
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian
 
-from xgrad import color_columns, hessian, jacobian
+from xgrad import color_columns
 from xgrad._evaluation.checkpoint import Checkpoint
 from xgrad._evaluation.checkpoint_file import read_arrays
 

@@ -10,9 +10,9 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient
+from cases.differences import gradient, hessian, hvp, jacobian, jvp
 
-from xgrad import hessian, hvp, jacobian, jvp, losses
+from xgrad import losses
 from xgrad._arrays.trees import rebuild
 
 X = np.linspace(0.5, 2.0, 7)

@@ -12,11 +12,11 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian, tangent_line
 from cases.losses import LOSSES, sample
 
 import xgrad
-from xgrad import hessian, jacobian, losses, metrics
+from xgrad import losses, metrics
 
 X = np.linspace(0.5, 2.0, 12)
 CALLS = 1 + 4 * len(X)  # f(x), and four points an entry
@@ -230,7 +230,7 @@ def _states():
         xgrad.check_gradient(squares, lambda x: 2 * x, X),
         xgrad.color_columns(np.eye(3, dtype=bool)),
         xgrad.Status.KINK,
-        xgrad.tangent_line(np.sin, 0.3),
+        tangent_line(np.sin, 0.3),
     ]
 
 

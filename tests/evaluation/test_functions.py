@@ -5,10 +5,18 @@ import itertools
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient, value_and_gradient
+from cases.differences import (
+    derivative,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_gradient,
+)
 from cases.statuses import warns_of
 
-from xgrad import derivative, hessian, hvp, jacobian, jvp, losses, special, to_numpy
+from xgrad import losses, special, to_numpy
 
 X = np.linspace(0.5, 2.0, 7)
 

@@ -6,9 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from cases.differences import AUTO, gradient
+from cases.differences import AUTO, gradient, hessian, jacobian
 
-from xgrad import hessian, jacobian
 from xgrad._evaluation import loop_warning
 from xgrad._evaluation.loop_warning import Reason, is_fault
 from xgrad._tracing import FUNCTIONS, PACKAGE

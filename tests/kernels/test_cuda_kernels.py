@@ -170,6 +170,23 @@ def test_hard_logits(rng, case, dtype, width):
 
 
 @needs_gpp
+@pytest.mark.usefixtures("on_cpu")
+@pytest.mark.parametrize("width", [2, 10, 144, 149, 5000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sure_rows_keep_their_digits(dtype, width):
+    gaps = np.array([3.0, 16.0, 40.0, 80.0, 0.0])
+    labels = np.array([0, 1, width // 2, width - 1, 1])
+    x = np.zeros((len(gaps), width), dtype) - gaps[:, None].astype(dtype)
+    x[np.arange(len(gaps)), labels] = 0
+    settings = SETTINGS | {"reduction": "none"}
+    found, _ = kernels.softmax_cross_entropy(x, labels, wanted="value", **settings)
+    expected = np.log1p((width - 1) * np.exp(-gaps))
+    # The sum of so many terms, and exp and log.
+    rtol = (width**0.5 + 8) * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=rtol)
+
+
+@needs_gpp
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "cross_entropy"])
 @pytest.mark.parametrize("width", [10, 144, 149])
 def test_bad_labels_are_refused_or_poison_their_row(rng, on_cpu, name, width):

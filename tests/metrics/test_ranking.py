@@ -131,6 +131,40 @@ def test_kernels_change_nothing_but_the_speed(monkeypatch, seed):
             assert_close(left, right, rtol=1e-6 if seed % 3 else 1e-15)
 
 
+HARD_SCORES = {
+    "zeros of both signs": [0.0, -0.0, 0.0, -0.0, 1.0],
+    "far apart": [1e300, -1e300, 1e-300, -1e-300, 0.0],
+    "tiny beside huge": [5e-324, 1e308, 0.0, -5e-324, 1e308],
+    "around 2": [2.0, -2.0, np.nextafter(2, 0), -np.nextafter(2, 0), 1.0],
+    "neighbours": [1.0, np.nextafter(1, 2), -1.0, -np.nextafter(1, 2), 1.0],
+    "infinite": [np.inf, -np.inf, 1.0, np.inf, -1.0],
+    "smallest": [-1.7976931348623157e308, 0.0, 1.0, -1.0, 2.0],
+    "integers": [3, -4, 3, 0, -4],
+    "large integers": [2**53, 2**53 + 1, -(2**53), -(2**53) - 1, 2**62],
+}
+
+
+@pytest.mark.parametrize("name", [*AREAS, *CURVES])
+@pytest.mark.parametrize("case", HARD_SCORES)
+def test_hard_scores_are_in_order(monkeypatch, rng, case, name):
+    values = np.array(HARD_SCORES[case])
+    scores = values[rng.integers(0, 5, 200)]
+    t = rng.integers(0, 2, 200)
+    fast = getattr(metrics, name)(scores, t)
+    # In place of the scores their ranks, which are easy.
+    order = np.unique(scores, return_inverse=True)[1]
+    monkeypatch.setattr(_ranking, "find_kernel", lambda *arguments: None)
+    slow = getattr(metrics, name)(order.astype(float), t)
+    if name in AREAS:
+        assert_close(fast, slow, rtol=1e-15)
+        return
+    assert_close(fast[0], slow[0], rtol=1e-15)
+    assert_close(fast[1], slow[1], rtol=1e-15)
+    thresholds = fast[2][np.isfinite(slow[2])]
+    expected = np.unique(scores).astype(float)
+    np.testing.assert_array_equal(np.sort(thresholds), expected)
+
+
 def test_areas_of_one_class_are_undefined(xp):
     p, t = xp.asarray([0.1, 0.2]), xp.asarray([1, 1])
     assert np.isnan(to_numpy(metrics.roc_auc(p, t)))

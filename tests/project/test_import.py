@@ -31,6 +31,7 @@ PUBLIC = {
     "check_jacobian",
     "check_vjp",
     "color_columns",
+    "sparsity_pattern",
     "custom_vjp",
     "derivative",
     "diff",

@@ -32,6 +32,7 @@ from xgrad._differences import color_columns as color_columns
 from xgrad._evaluation import {evaluation}
 from xgrad.diff._exact import NotDifferentiable as NotDifferentiable
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
+from xgrad.diff._pattern import sparsity_pattern as sparsity_pattern
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._tangent import Tangent as Tangent
 from xgrad.diff._tangent import tangent_line as tangent_line
@@ -72,8 +73,10 @@ OVERLOADS: dict[str, tuple[tuple[dict[str, str], str], ...]] = {
         (ARRAY | EITHER, "Any"),
     ),
     "hessian": (
-        (ARRAY | YES, "tuple[ArrayT, Estimate]"),
-        (ARRAY | NO, "ArrayT"),
+        (ARRAY | DENSE | YES, "tuple[ArrayT, Estimate]"),
+        (ARRAY | DENSE | NO, "ArrayT"),
+        (ARRAY | SPARSE | YES, "tuple[Any, Estimate]"),
+        (ARRAY | SPARSE | NO, "Any"),
         (ARRAY | EITHER, "Any"),
     ),
     "jvp": (

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, jacobian
 from cases.idioms import FILES, IDIOMS, C, Idiom, point
 from cases.libraries import LIBRARIES
 
@@ -147,7 +147,7 @@ def outcome(idiom: Idiom, name: str, dense: bool) -> Outcome:
 def derivative_of(idiom: Idiom, value: Any) -> Any:
     """Choose a function: a gradient by nothing of its argument is an error."""
     is_array = getattr(value, "ndim", 0) or idiom.name in UNUSED
-    return xgrad.jacobian if is_array else gradient
+    return jacobian if is_array else gradient
 
 
 def require(idiom: Idiom) -> None:
@@ -299,6 +299,6 @@ def test_functions_that_are_not_deterministic_are_refused(make, dense, monkeypat
         monkeypatch.setenv("XGRAD_DENSE", "1")
     else:
         monkeypatch.setenv("XGRAD_DENSE", "0")
-    derivative = xgrad.jacobian if make is noisy_array else gradient
+    derivative = jacobian if make is noisy_array else gradient
     with pytest.raises(ValueError, match=r"not deterministic"):
         derivative(make(), point((5,)), vectorized="auto")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.differences import jacobian
 from cases.programs.interpreter import (
     BINARY,
     LIBRARIES,
@@ -41,19 +42,19 @@ def assert_loop_and_hidden_axis_agree(program: Program, library: Library) -> Non
     """Sparse, dense and one point a call: the same Jacobian."""
     x = library.constants.asarray(point(program.shape, program.seed))
 
-    def jacobian(vectorized: Any) -> tuple[np.ndarray, Any]:
+    def jacobian_by(vectorized: Any) -> tuple[np.ndarray, Any]:
         def f(v: Any) -> Any:
             return run(program, library, v)
 
-        found = xgrad.jacobian(f, x, vectorized=vectorized)
+        found = jacobian(f, x, vectorized=vectorized)
         return xgrad.to_numpy(found), mode_of(f)
 
-    expected, _ = jacobian(False)
+    expected, _ = jacobian_by(False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XGRAD_DENSE", "0")
-        found, mode = jacobian("auto")
+        found, mode = jacobian_by("auto")
         patch.setenv("XGRAD_DENSE", "1")
-        dense, dense_mode = jacobian("auto")
+        dense, dense_mode = jacobian_by("auto")
     assert mode in ("sparse", "dense")
     assert dense_mode == "dense"
     # Both are the same quotients, up to rounding: eps times the largest value on the

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient
+from cases.differences import gradient, jacobian
 from tools import functions_page
 
-from xgrad import jacobian
 from xgrad._batched.overrides import OVERRIDES
 from xgrad._evaluation.proved_ways import mode_of
 from xgrad._tracing import FUNCTIONS

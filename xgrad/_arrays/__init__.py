@@ -93,6 +93,7 @@ from xgrad._arrays.portable import Portable as Portable
 from xgrad._arrays.probes import Backend as Backend
 from xgrad._arrays.public import public as public
 from xgrad._arrays.public import public_methods as public_methods
+from xgrad._arrays.sparse import coordinate_matrix as coordinate_matrix
 from xgrad._arrays.sparse import require_sparse as require_sparse
 from xgrad._arrays.sparse import sparse_matrix as sparse_matrix
 from xgrad._arrays.stable import CLOSE_TO_ONE as CLOSE_TO_ONE

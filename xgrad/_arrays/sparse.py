@@ -24,7 +24,7 @@ def require_sparse(xp: Any) -> None:
             )
         return
     raise TypeError(
-        f"a sparse Jacobian needs NumPy or CuPy arrays, and x is of {xp.__name__}: "
+        f"a sparse Jacobian needs NumPy or CuPy arrays, and `x` is of {xp.__name__}: "
         "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "
         "every library)"
     )
@@ -55,3 +55,16 @@ def sparse_matrix(
 
     pattern = (from_host(xp, a, like=data) for a in (indices, pointers))
     return csr_matrix((data, *pattern), shape=shape)
+
+
+def coordinate_matrix(
+    xp: Any, data: Array, rows: Array, columns: Array, shape: tuple[int, int]
+) -> Any:
+    """Return a matrix in compressed rows (CSR) from entries in any order, each once."""
+    if is_numpy(xp):
+        from scipy.sparse import coo_array as kind
+    else:
+        from cupyx.scipy.sparse import coo_matrix as kind
+    matrix = kind((data, (rows, columns)), shape=shape).tocsr()
+    matrix.sort_indices()
+    return matrix

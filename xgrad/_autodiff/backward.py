@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from xgrad._autodiff.structural import (
     add_at_key,
     add_at_places,
     erase_chain,
+    put_back,
 )
 
 # Pulls that add to the buffer of the argument, instead of making an array of its shape.
@@ -19,6 +22,9 @@ ADDING = frozenset((add_at_key, add_at_places, add_at_chain))
 
 
 PLAIN = (np.ndarray, np.generic)
+# On arrays that are recorded themselves, a part of them that is not smaller than this
+# is put into zeros of its own: sums of arrays cost less there than assignments.
+MUCH = 16
 
 
 class Cotangents:
@@ -33,6 +39,7 @@ class Cotangents:
         self, tape: Any, at: int, cotangent: Any, ignores_zeros: bool = False
     ) -> None:
         self.tape = tape
+        self.at = at
         self.arrays: list[Any] = [None] * (at + 1)
         self.owned = [False] * (at + 1)
         # On arrays that are recorded themselves, everything makes new arrays.
@@ -44,7 +51,7 @@ class Cotangents:
     def propagate(self) -> None:
         """Go back over all operations that a cotangent reaches."""
         arrays, edges = self.arrays, self.tape.edges
-        for at in range(len(arrays) - 1, -1, -1):
+        for at in self.positions():
             g = arrays[at]
             if g is None or not edges[at]:
                 continue
@@ -52,11 +59,19 @@ class Cotangents:
             for edge in edges[at]:
                 self.pass_on(edge, g, self.owned[at])
 
+    def positions(self) -> Iterable[int]:
+        """Iterate over the positions from which a cotangent may be passed on."""
+        return range(self.at, -1, -1)
+
     def pass_on(self, edge: Any, g: Any, is_owned: bool) -> None:
         """Add the cotangent of a result to that of one of its arguments."""
         parent, pull, saved = edge
         if pull in ADDING:
-            pull(self.buffer(parent), g, *saved)
+            shape = self.tape.shapes[parent]
+            if pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
+                pull(self.buffer(parent), g, *saved)
+            else:
+                self.add(parent, put_back(g, saved[0], shape))
         elif pull is erase_chain:
             g = writable(self.tape, g if is_owned else g.copy())
             erase_chain(g, *saved)
@@ -68,18 +83,20 @@ class Cotangents:
                 new = np.where(np.isnan(new) & ~np.isnan(g), 0, new)
             self.add(parent, new)
 
-    def mark_kinks(self) -> list[Any] | None:
+    def mark_kinks(self) -> Cotangents | None:
         """Mark what reaches the result through a corner of a function.
 
         Return marks at the first positions, which are not 0 where there is a corner;
         None if there is none.
         """
-        marks, random = Cotangents(self.tape, -1, None), np.random.default_rng(0)
-        marks.arrays, marks.owned = [None] * len(self.arrays), [False] * len(self.owned)
-        has_marks = False
-        for at in range(len(self.arrays) - 1, -1, -1):
+        marks = type(self)(self.tape, self.at, None)
+        random, has_marks = np.random.default_rng(0), False
+        for at in self.positions():
             g, mark = self.arrays[at], marks.arrays[at]
-            for edge in self.tape.edges[at] if g is not None else ():
+            if g is None or not self.tape.edges[at]:
+                continue
+            self.arrays[at] = marks.arrays[at] = None
+            for edge in self.tape.edges[at]:
                 parent, pull, saved = edge
                 if pull in KINKS:
                     mask = KINKS[pull](*saved)
@@ -94,7 +111,7 @@ class Cotangents:
                     marks.pass_on(edge, mark, marks.owned[at])
                 # Last, because an assignment is erased from the cotangent itself.
                 self.pass_on(edge, g, False)
-        return marks.arrays if has_marks else None
+        return marks if has_marks else None
 
     def add(self, at: int, g: Any, is_owned: bool = False) -> None:
         """Add a cotangent to that of a position, in its shape and dtype."""

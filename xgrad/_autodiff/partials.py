@@ -225,6 +225,10 @@ def _push_angle(t: Any, a: Any) -> Any:
     return np.imag(t / a)
 
 
+def _of_real_part(g: Any) -> Any:
+    return g
+
+
 def _times_i(g: Any) -> Any:
     return g * 1j
 
@@ -245,7 +249,7 @@ MODULUS = Partial(
 ARGUMENT = Partial("a", _is_zero, pull=_pull_angle, push=_push_angle)
 DIRECTION = Partial("a", _is_zero, pull=_turn, push=_turn)
 CONJUGATE = Partial("", _one, pull=np.conj, push=np.conj)
-REAL_PART = Partial("", _one, pull=itself, push=np.real)
+REAL_PART = Partial("", _one, pull=_of_real_part, push=np.real)
 IMAGINARY_PART = Partial("", _zero, pull=_times_i, push=np.imag)
 
 PARTIALS: dict[str, tuple[Partial, ...]] = {

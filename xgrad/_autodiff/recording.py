@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
 
+TapeT = TypeVar("TapeT", bound=Tape)
+ResultT = TypeVar("ResultT")
 # The tape of the function that is running, which is nested in the tapes before it.
 _running: ContextVar[Tape | None] = ContextVar("xgrad_tape", default=None)
 
@@ -36,7 +39,7 @@ class Recording:
             result = wrap_like(content.base, leaves[0])
         self.result = result
         self.uses_argument = tape.used
-        self.tape = tape.close()
+        self.tape = tape.close(content)
 
     @property
     def is_constant(self) -> bool:
@@ -46,9 +49,7 @@ class Recording:
     @property
     def path(self) -> int:
         """A number for the rules in use and their neighbours, whatever the repeats."""
-        rules = [edge[1] for edges in self.tape.edges for edge in edges]
-        # Pairs tell one branch from another, and loops of any length are the same.
-        return hash(frozenset(zip(rules, [None, *rules], strict=False)))
+        return self.tape.path
 
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
         """Return the cotangent of each leaf from that of the result.
@@ -58,7 +59,7 @@ class Recording:
         """
         way = self._way_back(cotangent, ignores_zeros)
         way.propagate()
-        return self._at_leaves(way.arrays)
+        return self._at_leaves(way)
 
     def kinks(self, cotangent: Array) -> list[Array] | None:
         """Mark the entries of each leaf that move the result through a corner.
@@ -74,13 +75,13 @@ class Recording:
     def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
         # On a tape that is nested, it may meet arrays of the outer one.
         cotangent = self.tape.lift(unwrap(cotangent))
-        return Cotangents(self.tape, self.at, cotangent, ignores_zeros)
+        return self.tape.cotangents(self.at, cotangent, ignores_zeros)
 
-    def _at_leaves(self, arrays: list[Any]) -> list[Array]:
+    def _at_leaves(self, way: Cotangents) -> list[Array]:
         """Return the arrays at the positions of the leaves, with zeros for None."""
         tape, slopes = self.tape, []
         for i, x in enumerate(self.leaves):
-            g = arrays[i] if i < len(arrays) else None
+            g = way.arrays[i] if i <= self.at else None
             if g is None:
                 g = tape.blank(tape.shapes[i], tape.dtypes[i])
             elif isinstance(g, np.generic):
@@ -94,23 +95,53 @@ def record(
     xp: Any,
     leaves: Sequence[Array],
     copies_constants: bool = False,
+    max_bytes: int | None = None,
 ) -> Recording:
     """Call a function with a stand-in for each leaf; raise what broke the trace.
 
     ``call`` takes a list of them. The errors of the function itself are the caller's.
     With ``copies_constants`` rules keep copies of the arrays that the function uses
-    beside its argument, so that it may write into them later.
+    beside its argument, so that it may write into them later. With ``max_bytes`` the
+    tape drops what would take more memory, and does those operations again on the way
+    back; one within another leaves that to the outer one.
     """
-    outer = _running.get()
-    tape = Tape(unwrapped_namespace(xp), unwrap(leaves[0]), outer)
-    tape.copies_constants = copies_constants
-    first = [tape.leaf(unwrap(x)) for x in leaves]
+
+    def new_tape(xp: Any, anchor: Array, outer: Tape | None) -> Tape:
+        if max_bytes is None or outer is not None:
+            return Tape(xp, anchor, outer)
+        return SparingTape(xp, anchor, max_bytes)
+
+    def start(tape: Tape) -> list[Taped]:
+        tape.copies_constants = copies_constants
+        return [tape.leaf(unwrap(x)) for x in leaves]
+
+    def finish(tape: Tape, result: Any) -> Recording:
+        return Recording(tape, result, leaves)
+
+    return run_on(new_tape, start, finish, call, xp, leaves)
+
+
+def run_on(
+    new_tape: Callable[[Any, Array, Tape | None], TapeT],
+    start: Callable[[TapeT], list[Taped]],
+    finish: Callable[[TapeT, Any], ResultT],
+    call: Callable[[list[Any]], Any],
+    xp: Any,
+    leaves: Sequence[Array],
+) -> ResultT:
+    """Call a function on a new tape, inside of those of the functions that call it.
+
+    ``new_tape`` makes the tape from a namespace, an array and the outer one; ``start``
+    makes the stand-ins for the leaves, and ``finish`` takes the result.
+    """
+    tape = new_tape(unwrapped_namespace(xp), unwrap(leaves[0]), _running.get())
+    first = start(tape)
     token = _running.set(tape)
     try:
         result = call(
             [wrap_like(x, like) for x, like in zip(first, leaves, strict=True)]
         )
-        recording = Recording(tape, result, leaves)
+        finished = finish(tape, result)
     except Exception as error:
         if tape.refusal is None or tape.refusal is error:
             raise
@@ -123,7 +154,7 @@ def record(
     # The function has caught the refusal, and may have returned something else instead.
     if refusal is not None:
         raise refusal
-    return recording
+    return finished
 
 
 def _part_from(leaves: list[Taped]) -> None:
@@ -138,3 +169,8 @@ def _part_from(leaves: list[Taped]) -> None:
 def is_nested() -> bool:
     """Whether a function is being recorded, so that a recording would be inside."""
     return _running.get() is not None
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether an array is one that a tape has made, for a function that is running."""
+    return type(unwrap(x)) is Taped

@@ -41,9 +41,10 @@ OPERATORS: dict[Any, str] = {
 LETTERS = {"a": 0, "b": 1, "c": 2, "d": 3, "y": -1}
 
 
-# The pulls of functions of entries; and for those with corners, the function that
-# marks these, of the arrays that the pull keeps.
-ENTRYWISE: set[Pull] = set()
+# The pulls of functions of entries, and what takes the tangent of the argument to its
+# share in that of the result, from the same arrays; and for those with corners, the
+# function that marks these.
+ENTRYWISE: dict[Pull, Pull] = {}
 KINKS: dict[Pull, Pull] = {}
 
 
@@ -56,14 +57,18 @@ class Argument:
         self.needs = tuple(LETTERS[letter] for letter in partial.needs)
         self.pull = pull_of(partial)
         if self.pull is not None:
-            ENTRYWISE.add(self.pull)
+            # A real derivative is a factor, on both ways.
+            ENTRYWISE[self.pull] = partial.push or self.pull
             if partial.kink is not None:
                 KINKS[self.pull] = partial.kink
-        other = partial.for_complex
-        # Of an analytic function, whose derivative is conjugated.
-        self.complex: Argument | Pull | None = (
-            conjugate_pull_of(partial) if other is None else Argument(other)
-        )
+        self.complex: Argument | Pull | None
+        if partial.for_complex is not None:
+            self.complex = Argument(partial.for_complex)
+            return
+        # Of an analytic function, whose derivative is conjugated on the way back.
+        self.complex = conjugate_pull_of(partial)
+        if self.complex is not None and self.pull is not None:
+            ENTRYWISE.setdefault(self.complex, self.pull)
 
 
 Rule = tuple[Argument | None, ...]  # None: the function is constant but for jumps

@@ -7,6 +7,7 @@ the buffer of the argument first.
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -70,18 +71,49 @@ def add_at_places(buffer: Any, g: Any, key: Any) -> None:
     """Add a cotangent at a key that may name an entry several times."""
     if not isinstance(buffer, StandIn):
         np.add.at(buffer, key, g)
-    elif isinstance(g, StandIn):
-        # On another tape: an operation, of which the cotangent is read at the key.
-        add = functools.partial(_added, buffer.shape, key)
-        buffer += g.tracer.everywhere(("add at", key), add, add, g)
     else:
-        buffer += _added(buffer.shape, key, g)
+        buffer += put_back(g, key, buffer.shape)
 
 
-def _added(shape: tuple[int, ...], key: Any, g: Any) -> Any:
-    """Return zeros to which a cotangent was added at a key."""
-    buffer = np.zeros(shape, g.dtype, like=g)
-    add_at_places(buffer, g, key)
+def put_back(part: Any, key: Any, shape: tuple[int, ...]) -> Any:
+    """Return zeros of a shape to which an array was added at a key."""
+    items = key if isinstance(key, tuple) else (key,)
+    if not isinstance(part, StandIn):
+        return _added(key, shape, part)
+    if not part.tracer.knows_values and not any(map(names_entries, items)):
+        return placed_at(part, shape, ((operator.getitem, key),))
+    # On another tape: an operation, of which the cotangent is read at the key.
+    add = functools.partial(_added, key, shape)
+    return part.tracer.everywhere(("add at", key), add, _for_each(add), part)
+
+
+def placed_at(part: Any, shape: tuple[int, ...], steps: tuple[Step, ...]) -> Any:
+    """Return zeros of a shape with an array at many points where a chain leads to."""
+    sources = np.full(shape, -1, like=np.asanyarray(plain_of(part)))
+    numbers = np.arange(part.size, like=sources).reshape(part.shape)
+    follow(sources, steps[:-1])[steps[-1][1]] = numbers
+    return part.tracer.placed("write", part, lambda: sources)
+
+
+def plain_of(x: Any) -> Any:
+    """Return the plain array that a stand-in for it, or for another one, stands for."""
+    while isinstance(x, StandIn):
+        x = x.base
+    return x
+
+
+def _for_each(function: Any) -> Any:
+    """Return the same function of several arrays, along a new axis in front."""
+    return lambda arrays: np.stack([function(array) for array in arrays])
+
+
+def _added(key: Any, shape: tuple[int, ...], part: Any) -> Any:
+    like = np.asarray(part) if isinstance(part, np.generic) else part
+    buffer = np.zeros(shape, part.dtype, like=like)
+    if any(map(names_entries, key if isinstance(key, tuple) else (key,))):
+        add_at_places(buffer, part, key)
+    else:
+        buffer[key] = part
     return buffer
 
 
@@ -102,7 +134,7 @@ def add_at_chain(buffer: Any, g: Any, steps: tuple[Step, ...]) -> None:
     def add(view: Any) -> None:
         view += g
 
-    _change_chain(buffer, steps, add)
+    change_chain(buffer, steps, add)
 
 
 def read_chain(g: Any, steps: tuple[Step, ...], winners: Any) -> Any:
@@ -120,22 +152,22 @@ def erase_chain(g: Any, steps: tuple[Step, ...]) -> None:
     def erase(view: Any) -> None:
         view[steps[-1][1]] = 0
 
-    _change_chain(g, steps[:-1], erase)
+    change_chain(g, steps[:-1], erase)
 
 
-def _change_chain(array: Any, steps: tuple[Step, ...], change: Any) -> None:
+def change_chain(array: Any, steps: tuple[Step, ...], change: Any) -> None:
     """Apply a change to that part of an array which a chain of views shows."""
     for i, (step, argument) in enumerate(steps):
         if step is np.broadcast_to:
             # A change of what was repeated: nothing is erased there, but only added to.
             repeated = np.zeros(argument, dtype=array.dtype, like=array)
-            _change_chain(repeated, steps[i + 1 :], change)
+            change_chain(repeated, steps[i + 1 :], change)
             array += _sum_repeated(repeated, array.shape)
             return
         view = step(array, argument)
         if step is reshape and not _is_view(view, array):
             # In other memory than the views of the caller's array had, it is a copy.
-            _change_chain(view, steps[i + 1 :], change)
+            change_chain(view, steps[i + 1 :], change)
             array[...] = view.reshape(array.shape)
             return
         array = view

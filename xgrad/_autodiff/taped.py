@@ -19,12 +19,14 @@ class Taped(StandIn):
     A position of -1 marks a constant. A view has ``origin``: the array whose memory it
     shares, the steps that lead from there to it, and the version of that array that it
     shows. ``version`` counts the assignments to an array, and ``kept`` tells that a
-    rule holds its memory, so that the next assignment copies it first.
+    rule holds its memory, so that the next assignment copies it first. ``number`` is
+    that of a tape in little memory, and not set by others.
     """
 
-    __slots__ = ("at", "kept", "origin", "version")
+    __slots__ = ("at", "kept", "number", "origin", "version")
 
     tracer: Any
+    number: int
 
     def __init__(self, tape: Any, base: Array, at: int = -1) -> None:
         self.tracer = tape
@@ -63,6 +65,13 @@ class Taped(StandIn):
     def record_pull(self, base: Any, pull: Any, *saved: Any) -> Any:
         """Return a function of this array with its own pull, ``pull(g, *saved)``."""
         return self.tracer.result(base, self.tracer.edge(self, pull, *saved))
+
+    def record_call(self, function: Any) -> Any:
+        """Return a function of this array that also returns its pull, and what to keep.
+
+        A tape in little memory may call it again.
+        """
+        return self.tracer.called(function, self)
 
     def __getitem__(self, key: Any) -> Any:
         if self.tracer.closed:

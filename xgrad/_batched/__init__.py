@@ -9,12 +9,17 @@ reading order:
 `operands`, `alignment`, `linear`, `elementwise`, `everywhere`, `layout`, `gather`,
 `slices`, `fibres` and `contractions` are the primitives in which the functions of
 `_tracing` are written: they compute with regions. `overrides` are functions that have a
-better way than these; and `trace` puts all of them together.
+better way than these; `trace` puts all of them together; and `directions` makes arrays
+whose differences are unit vectors.
 """
 
 from __future__ import annotations
 
 from xgrad._batched.array import Batched as Batched
+from xgrad._batched.directions import Entries as Entries
+from xgrad._batched.directions import directions as directions
+from xgrad._batched.directions import entries_at_points as entries_at_points
+from xgrad._batched.directions import unit_directions as unit_directions
 from xgrad._batched.everywhere import all_differences as all_differences
 from xgrad._batched.everywhere import all_values as all_values
 from xgrad._batched.recording import Memo as Memo

@@ -3,14 +3,17 @@
 The modules in reading order. What is computed: `stencil` (exact weights, relative
 steps), `plan` (the options of a call, checked), `result` (value, error bound, step,
 status). What the caller is told of it: `components`, `estimate` and `status_warning`.
-Where: `sizes` and `placement` (steps and bounds of one array), `noise` (the points and
-the procedure that measure it), `coloring`, `color_groups` and `pattern` (columns that
-are evaluated together). From values to derivatives: `readout` and `sparse_readout` turn
-values into `samples`, which `scheme` (one step), `ladder` (many steps) or `curvature`
-(second differences) combine. How it runs: `passes` (one run over the points of an
-array), `refinement` (the method "auto"), `analytic` (a proof for the complex step) and
-`engine`, which puts them together. Upon it stand `line` (derivatives along a direction)
-and `mixed` (Hessians); `requirements` checks what the function returned.
+Where: `bounds` (in their forms), `sizes` and `placement` (steps of one array), `noise`
+(the points and the procedure that measure it), `coloring`, `color_groups` and `pattern`
+(columns that are evaluated together). From values to derivatives: `readout` and
+`sparse_readout` turn values into `samples`, which `scheme` (one step), `ladder` (many
+steps) or `curvature` (second differences) combine. Of a ladder, `rung_values` are what
+it saw, `rung_choice` is the rung that answers, and `rung_status` what speaks against
+it. How it runs: `passes` (one run over the points of an array), `closeness` (what
+values close to x say), `refinement` (the method "auto"), `doubt` ("central" with an
+estimate), `analytic` (a proof for the complex step) and `engine`, which puts them
+together. Upon it stand `line` (derivatives along a direction) and `mixed` (Hessians);
+`requirements` checks what the function returned.
 """
 
 from xgrad._differences.coloring import Coloring as Coloring
@@ -22,6 +25,7 @@ from xgrad._differences.line import Line as Line
 from xgrad._differences.line import directional_derivative as directional_derivative
 from xgrad._differences.line import line_along as line_along
 from xgrad._differences.line import slopes_along as slopes_along
+from xgrad._differences.line import vectors_like as vectors_like
 from xgrad._differences.mixed import second_differences as second_differences
 from xgrad._differences.noise import noise_level as noise_level
 from xgrad._differences.pattern import color_columns as color_columns
@@ -31,7 +35,10 @@ from xgrad._differences.plan import prepare as prepare
 from xgrad._differences.readout import EachOutput as EachOutput
 from xgrad._differences.readout import Readout as Readout
 from xgrad._differences.readout import SumOfTerms as SumOfTerms
+from xgrad._differences.requirements import NESTED as NESTED
+from xgrad._differences.requirements import coloring_for as coloring_for
 from xgrad._differences.requirements import fitting_coloring as fitting_coloring
+from xgrad._differences.requirements import is_auto as is_auto
 from xgrad._differences.requirements import require_rows as require_rows
 from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Result as Result

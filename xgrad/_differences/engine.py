@@ -19,6 +19,7 @@ from xgrad._arrays import (
 )
 from xgrad._differences.analytic import require_analytic
 from xgrad._differences.curvature import SecondDifferences
+from xgrad._differences.doubt import Doubt
 from xgrad._differences.estimate import Estimate
 from xgrad._differences.noise import noise_level
 from xgrad._differences.passes import Passes
@@ -65,9 +66,12 @@ class Problem(Passes):
         if method == "auto":
             refinement = Refinement(self, leaf, base, eps, read, columns, line, values)
             result = refinement.refine(result)
-        if self.plan.full_output:
-            return result
-        return Result(result.value, status=result.status)
+        if not self.plan.full_output:
+            return Result(result.value, status=result.status)
+        if method == "central" and self.plan.order == 1:
+            doubt = Doubt(self, leaf, base, eps, read, columns)
+            return doubt.judge(points, result)
+        return result
 
     def scheme(self, leaf: int, eps: float) -> Scheme:
         """Return the scheme of the plan.

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from xgrad._differences.result import Result, Status, status_codes, where_results
-from xgrad._differences.rung_choice import choose
+from xgrad._differences.rung_choice import choose, pick
 from xgrad._differences.rung_status import find_corner, find_piece, is_unresolved
 from xgrad._differences.rung_values import RungValues
 from xgrad._differences.samples import Samples
@@ -74,7 +74,7 @@ def _central(values: RungValues) -> Result:
     error = xp.where(piece, xp.maximum(error, beyond), error)
     unresolved = is_unresolved(choice, slopes) | piece
     code = status_codes(xp, kink & False, kink, unresolved & ~kink)
-    return Result(choice.value, error, choice.at(spacing / 2), code)
+    return Result(choice.value, error, pick(xp, spacing / 2, choice.rung), code)
 
 
 def _one_sided(values: RungValues, side: int) -> Result:
@@ -87,4 +87,4 @@ def _one_sided(values: RungValues, side: int) -> Result:
     choice = choose(xp, slopes, noise, values.ratio)
     unresolved = is_unresolved(choice, slopes)
     code = xp.astype(unresolved, xp.int8) * int(Status.UNRESOLVED)
-    return Result(choice.value, choice.error, choice.at(xp.abs(step)), code)
+    return Result(choice.value, choice.error, pick(xp, xp.abs(step), choice.rung), code)

@@ -92,6 +92,15 @@ def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
     number near 1 suit ``t``. ``direction`` is nested as ``x`` is. With ``own``, small
     components count by their own size, else those below 1 count as 1.
     """
+    xp, vectors = f.xp, vectors_like(f, direction)
+    length = _length(xp, f.leaves, vectors, own_size if own else floored_size)
+    with quiet():
+        scaled = tuple(cast(xp, length, v.dtype) * v for v in vectors)
+    return Line(f.call, xp, f.tree, f.leaves, scaled, f.batched), length
+
+
+def vectors_like(f: Function, direction: Any) -> list[Array]:
+    """Return the arrays of a direction, which is nested as ``x``, in its dtypes."""
     xp = f.xp
     directions = dict(leaves(direction, "v"))
     names = [name for name, _ in leaves(f.tree, "v")]
@@ -109,10 +118,7 @@ def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
         common_namespace(**{name: vector, "x": x})
         require_same_shape(name.replace("v", "x", 1), x, name, vector)
         vectors.append(cast(xp, as_float(xp, name, vector), x.dtype))
-    length = _length(xp, f.leaves, vectors, own_size if own else floored_size)
-    with quiet():
-        scaled = tuple(cast(xp, length, v.dtype) * v for v in vectors)
-    return Line(f.call, xp, f.tree, f.leaves, scaled, f.batched), length
+    return vectors
 
 
 def _length(

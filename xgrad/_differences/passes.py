@@ -6,11 +6,11 @@ import functools
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from xgrad._arrays import Array, device_of, float_info, quiet
 from xgrad._differences.placement import Placement
-from xgrad._differences.plan import Plan, Scheme
+from xgrad._differences.plan import Plan
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, concat_results
 from xgrad._differences.samples import Samples
@@ -23,6 +23,13 @@ from xgrad._evaluation import (
     choose_way,
     concat_blocks,
 )
+
+
+class Combining(Protocol):
+    """The part of a scheme that a pass needs: from values to derivatives."""
+
+    def combine(self, samples: Samples, estimate: bool) -> Result:
+        """Return the derivative of each column."""
 
 
 @dataclass(eq=False)
@@ -83,7 +90,7 @@ class Passes:
         function: Function,
         leaf: int,
         base: Array,
-        scheme: Scheme,
+        scheme: Combining,
         points: Points,
         readout: Readout,
         estimate: bool,

@@ -21,16 +21,16 @@ from xgrad._arrays import (
     python_float,
     quiet,
 )
+from xgrad._differences.bounds import bounds_of_leaf
+from xgrad._differences.closeness import close_distance
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.noise import noise_offsets
 from xgrad._differences.plan import Plan, Scheme
 from xgrad._differences.scheme import ComplexStep, StencilScheme
 from xgrad._differences.sizes import floored_size, own_size, random_direction
-from xgrad._differences.stencil import noise_spacings, stencil
+from xgrad._differences.stencil import APERIODIC, noise_spacings, stencil
 from xgrad._evaluation import Points
 from xgrad._rules import ValueCheck, enforce
-
-HINTS = {"bounds": "; as (low, high) for all entries, not as a pair for each"}
 
 
 def option_for_leaf(xp: Any, option: str, value: Any, name: str, x: Array) -> Array:
@@ -39,18 +39,21 @@ def option_for_leaf(xp: Any, option: str, value: Any, name: str, x: Array) -> Ar
     It has no axes or the shape of the array, and its dtype. ``name`` is the array's as
     the caller would write it.
     """
-    if isinstance(value, bool):
-        raise TypeError(f"`{option}` must be a number or an array; got {value!r}")
-    if isinstance(value, numbers.Real):
-        return from_host(xp, python_float(option, value), like=x, dtype=x.dtype)
     entry = value
-    if getattr(value, "ndim", None) != 0:
+    if not isinstance(value, numbers.Real) and getattr(value, "ndim", None) != 0:
         entry = dict(leaves(value)).get(name)
     if entry is None:
         raise ValueError(
             f"`{option}` has no entry for {name}: give a number, or arrays nested as "
-            "x is" + HINTS.get(option, "")
+            "x is"
         )
+    return fit_to_leaf(xp, option, entry, name, x)
+
+
+def fit_to_leaf(xp: Any, option: str, entry: Any, name: str, x: Array) -> Array:
+    """Return an option of one array, as in `option_for_leaf`."""
+    if isinstance(entry, bool):
+        raise TypeError(f"`{option}` must be a number or an array; got {entry!r}")
     if isinstance(entry, numbers.Real):
         return from_host(xp, python_float(option, entry), like=x, dtype=x.dtype)
     common_namespace(**{option: entry, "x": x})
@@ -109,10 +112,24 @@ class Placement:
 
     def noise_line(self, eps: float) -> Points:
         """Return the points for the noise: close to x, along a random direction."""
+        smallest, _ = noise_spacings(eps)
+        return self._line(smallest, noise_offsets(eps))
+
+    def close_line(self, eps: float) -> Points:
+        """Return two points close to x, along a random direction."""
+        return self._line(close_distance(eps), (1, -1))
+
+    def close_points(self, eps: float) -> Points:
+        """Return two points close to x, at which all of the array moves."""
+        xp, x = self.xp, self.x
+        bounds = None if self.plan.bounds is None else self.bounds
+        with quiet():
+            step = own_size(xp, x) * (close_distance(eps) * APERIODIC)
+        return Points(xp, x, step, (1, -1), box=bounds, name=self.name)
+
+    def _line(self, smallest: float, offsets: tuple[int, ...]) -> Points:
         xp, x = self.xp, self.x
         with quiet():
-            smallest, _ = noise_spacings(eps)
-            offsets = noise_offsets(eps)
             step = own_size(xp, x) * smallest
             if self.bounds is not None:
                 low, high = self.bounds
@@ -167,16 +184,8 @@ class Placement:
         xp, x, bounds = self.xp, self.x, self.plan.bounds
         if bounds is None:
             return None
-        if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
-            raise TypeError(
-                "`bounds` must be a pair (low, high), each None, a number, or arrays "
-                f"nested as x is; got {bounds!r}"
-            )
-        pair = (
-            -math.inf if bounds[0] is None else bounds[0],
-            math.inf if bounds[1] is None else bounds[1],
-        )
-        low, high = (option_for_leaf(xp, "bounds", side, self.name, x) for side in pair)
+        pair = bounds_of_leaf(bounds, self.name)
+        low, high = (fit_to_leaf(xp, "bounds", side, self.name, x) for side in pair)
         low, high = (xp.broadcast_to(side, tuple(x.shape)) for side in (low, high))
         if not is_lazy(xp, x):
             rule = "lie within `bounds`"

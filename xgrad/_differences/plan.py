@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from xgrad._arrays import Array, common_namespace, integer, is_lazy, leaves, one_of
+from xgrad._differences.bounds import require_bounds
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.scheme import ComplexStep, StencilScheme
@@ -43,7 +44,7 @@ class Plan:
     dtype: Any = None
     """Floating dtype to evaluate the function in; None: that of ``x``."""
     bounds: Any = None
-    """Pair (low, high) that no point leaves; None: no bounds."""
+    """What no point leaves: (low, high), or pairs by name; None: no bounds."""
     axis: Literal[-1] | None = None
     """-1: the rows of ``x`` are independent points of the function."""
     terms: bool = False
@@ -93,7 +94,8 @@ class Plan:
         A step or an accuracy are those of one stencil, and lazy arrays have no values
         by which steps could be chosen.
         """
-        fixed = self.step is not None or self.accuracy is not None
+        # Orders above 1 have stencils alone.
+        fixed = not (self.step is self.accuracy is None and self.order == 1)
         if self.method != "auto" or not (fixed or _is_lazy_tree(x)):
             return self
         return replace(self, method="central")
@@ -157,6 +159,7 @@ def prepare(
     """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
     function, named_leaves = bind_function(f, x, plan.dtype, execution)
     plan.refuse_lazy(function.xp, function.leaves[0])
+    require_bounds(plan.bounds, [name for name, _ in named_leaves])
     return function, named_leaves
 
 
@@ -196,7 +199,8 @@ def _sets_fixed_step(plan: Plan) -> bool:
 
 
 def _has_high_order_without_stencil(plan: Plan) -> bool:
-    return plan.order > 1 and plan.method not in ACCURACIES
+    exact = ("auto", "autodiff")
+    return plan.order > 1 and plan.method not in (*ACCURACIES, *exact)
 
 
 def _sums_terms_of_rows(plan: Plan) -> bool:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xgrad._arrays import Array, from_host, quiet, to_numpy
+from xgrad._differences.closeness import CloseLine
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.passes import Passes
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, Status, where_results
-from xgrad._differences.samples import DEVIATIONS
-from xgrad._differences.stencil import NOISE_REACH, rungs_for
+from xgrad._differences.stencil import NOISE_REACH, noise_spacings, rungs_for
 from xgrad._evaluation import Points
 
 # Largest error bound, eps**0.4 of the largest component. At the default accuracy the
@@ -23,13 +23,14 @@ from xgrad._evaluation import Points
 # a larger one takes the ladder, six times the evaluations, for functions that are
 # smooth enough.
 LARGEST_ERROR = 0.4
-# Rounding in the slope along the line weighs the errors of values by 4/3 and 1/6, 1.5
-# in sum. A bound twice as large.
-LINE_ROUNDINGS = 3
-# How many bounds both slopes must differ by. Set by trial: fewer repeat with the ladder
-# what is right, which costs evaluations alone; more let waves pass that steps jump
-# over.
-CONTRADICTION = 2
+# Components that are small beside the largest count by the geometric mean of both
+# sizes: a small one need not be as exact, but its bound has to be one. Not so where the
+# bound is one of rounding, 3 roundings of `f` times 1.5 over the step, twice which is
+# about 10: the ladder finds none that is better.
+ROUNDINGS = 10
+# The points of the noise reach from 1e-13 of a component; those close to x count from
+# 3e-9 on (float32: from 1e-5), where rounding leaves digits of the slope.
+REACHES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +61,15 @@ class Refinement:
         points = self.columns(placement.points(ladder, self.eps, True))
         with quiet():
             size = xp.where(xp.isfinite(result.value), xp.abs(result.value), 0.0)
+            share, bad = self.eps**LARGEST_ERROR, xp.zeros_like(size, dtype=xp.bool)
             if size.shape[0]:
-                size = xp.max(size, axis=0, keepdims=True)
-            bad = result.error > self.eps**LARGEST_ERROR * size
+                largest = xp.max(size, axis=0, keepdims=True)
+                bad = result.error > share * largest
+                # Roots first: their product overflows nowhere.
+                size = xp.sqrt(size) * xp.sqrt(largest)
+                scale = self.readout.sum_outputs(xp, xp.abs(self.base))
+                rounding = ROUNDINGS * self.eps * scale / result.step
+                bad = bad | (result.error > xp.maximum(share * size, rounding))
             bad = bad | (result.status != int(Status.OK))
         result = self.refine_columns(ladder, points, result, bad)
         with quiet():
@@ -103,22 +110,15 @@ class Refinement:
 
         Steps longer than the waves of ``f`` may agree with each other by chance.
         """
-        xp, readout = self.passes.xp, self.readout
-        reach = max(self.line.offsets) // NOISE_REACH
-        values = {
-            offset: self.line_values[self.line.offsets.index(offset), ...]
-            for offset in (reach, -reach, 2 * reach, -2 * reach)
-        }
-        near = readout.sum_outputs(xp, values[reach] - values[-reach]) / 2
-        far = readout.sum_outputs(xp, values[2 * reach] - values[-2 * reach]) / 4
-        rounding = self.eps * xp.abs(values[reach])
-        if readout.noise is not None:
-            rounding = xp.maximum(rounding, DEVIATIONS * readout.noise)
-        # Richardson's extrapolation to accuracy 4, and how far it moves the value.
-        measured, change = (4 * near - far) / 3, xp.abs(near - far) / 3
-        moves = readout.components(points, self.line.step * float(reach))
-        expected = readout.sum_columns(xp, result.value * moves)
-        allowed = readout.sum_columns(xp, result.error * xp.abs(moves))
-        rounding = LINE_ROUNDINGS * readout.sum_outputs(xp, rounding)
-        allowed = allowed + change + rounding
-        return xp.abs(measured - expected) > CONTRADICTION * allowed
+        smallest, spacings = noise_spacings(self.eps)
+        reaches = tuple(NOISE_REACH * spacing for spacing in spacings[-REACHES:])
+        line = CloseLine(
+            self.passes.xp,
+            self.readout,
+            self.line,
+            self.line_values,
+            reaches,
+            smallest * reaches[0],
+            self.eps,
+        )
+        return line.contradicts(points, result)

@@ -9,17 +9,40 @@ from xgrad._arrays import Array
 from xgrad._differences.coloring import Coloring
 from xgrad._differences.pattern import as_coloring
 
+NESTED = "`sparsity` needs one array as `x`, not a nesting of arrays"
+
 
 def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
     """Return the colouring of a pattern; raise unless it fits ``x`` and ``f(x)``."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`sparsity` needs one array as `x`, not a nesting of arrays")
-    coloring = as_coloring(sparsity)
-    shape = math.prod(base.shape), math.prod(x.shape)
-    if coloring.shape != shape:
+    coloring = coloring_for(sparsity, x)
+    rows = math.prod(base.shape)
+    if coloring.shape[0] != rows:
         raise ValueError(
-            f"`sparsity` has shape {coloring.shape}, but f(x) has {shape[0]} entries "
-            f"and x has {shape[1]}: it needs shape {shape}"
+            f"`sparsity` has shape {coloring.shape}, but f(x) has {rows} entries and x "
+            f"has {coloring.shape[1]}: it needs shape {(rows, coloring.shape[1])}"
+        )
+    return coloring
+
+
+def is_auto(sparsity: Any) -> bool:
+    """Whether the pattern is to be found; raise if it is another word."""
+    if isinstance(sparsity, str) and sparsity != "auto":
+        raise ValueError(
+            f"`sparsity` must be 'auto', a pattern or a Coloring; got {sparsity!r}"
+        )
+    return isinstance(sparsity, str)
+
+
+def coloring_for(sparsity: Any, x: Any) -> Coloring:
+    """Return the colouring of a pattern; raise unless it has as many columns as x."""
+    if isinstance(x, dict | list | tuple):
+        raise TypeError(NESTED)
+    coloring = as_coloring(sparsity)
+    columns = math.prod(x.shape)
+    if coloring.shape[1] != columns:
+        raise ValueError(
+            f"`sparsity` has shape {coloring.shape}, but x has {columns} entries: it "
+            "needs a column for each of them, and a row for each entry of f(x)"
         )
     return coloring
 

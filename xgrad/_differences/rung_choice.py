@@ -36,10 +36,6 @@ class Choice:
     scatter: Array
     rounding: Array
 
-    def at(self, rungs: Array, below: int = 0) -> Array:
-        """Return the entries on the rung of the answer, or on one ``below`` it."""
-        return pick(self.xp, rungs, self.rung + below)
-
 
 def choose(xp: Any, slopes: Array, noise: Array, power: int) -> Choice:
     """Extrapolate the slopes of all rungs, and choose one.
@@ -57,29 +53,35 @@ def choose(xp: Any, slopes: Array, noise: Array, power: int) -> Choice:
     fits = _misses(xp, better, noise[1:, ...]) <= allowed
     # The last of the values fits whatever there is, if it is finite.
     index = xp.argmin(xp.where(fits, error, math.inf), axis=0)
-    chosen = [pick(xp, rungs, index) for rungs in (values, error, scatter, rounding)]
-    return Choice(xp, index + 1, *chosen)
+    is_there = rung_numbers(xp, values.shape[0], index) == index
+    rungs = (values, error, scatter, rounding)
+    return Choice(xp, index + 1, *(_pick(xp, array, is_there) for array in rungs))
 
 
 def _misses(xp: Any, better: Array, noise: Array) -> Array:
     """Return by how much each value misses what all smaller rungs allow."""
     unknown = ~(xp.isfinite(better) & xp.isfinite(noise))
     spread = ALLOWED_NOISES * noise
-    low = xp.where(unknown, -math.inf, better - spread)
-    high = xp.where(unknown, math.inf, better + spread)
-    floor, roof, misses = low[-1, ...], high[-1, ...], []
-    for rung in reversed(range(better.shape[0] - 1)):
-        value = better[rung, ...]
-        misses.append(xp.maximum(floor - value, value - roof))
-        floor = xp.maximum(floor, low[rung, ...])
-        roof = xp.minimum(roof, high[rung, ...])
-    return xp.stack(misses[::-1], axis=0)
+    ends = xp.stack([better - spread, -better - spread], axis=1)
+    # The largest lower end and, of the other sign, the smallest upper end of all rungs
+    # from each one down.
+    ends = xp.where(unknown[:, None, ...], -math.inf, ends)
+    reach = 1
+    while reach < ends.shape[0]:
+        further = xp.maximum(ends[:-reach, ...], ends[reach:, ...])
+        ends = xp.concat([further, ends[-reach:, ...]], axis=0)
+        reach *= 2
+    values = better[:-1, ...]
+    return xp.maximum(ends[1:, 0, ...] - values, ends[1:, 1, ...] + values)
 
 
 def pick(xp: Any, rungs: Array, index: Array) -> Array:
     """Return the entries at an index along the first axis."""
+    return _pick(xp, rungs, rung_numbers(xp, rungs.shape[0], index) == index)
+
+
+def _pick(xp: Any, rungs: Array, is_there: Array) -> Array:
     # A sum over one rung: everything else is 0, also where it is not finite.
-    is_there = rung_numbers(xp, rungs.shape[0], index) == index
     return xp.sum(xp.where(is_there, rungs, 0.0), axis=0)
 
 

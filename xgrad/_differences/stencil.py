@@ -153,12 +153,13 @@ class Stencil:
         return 2.0 ** math.floor(math.log2(gain * eps) / power)
 
 
+# Steps that are powers of two are whole periods of functions of period 1, 1/2 or 2, on
+# which these look flat. This factor is far from all simple fractions: it is the root of
+# x**3 = 1 - x**2.
+APERIODIC = 0.7548776662466927
 # A size is the nearest power of two, at most sqrt(2) times the component. A quarter of
-# it is 0.35 of the component: no point crosses 0, where many domains end. Steps that
-# are powers of two are whole periods of functions of period 1, 1/2 or 2, on which these
-# look flat. The factor is far from all simple fractions: it is the root of x**3 = 1 -
-# x**2, a number of degree 3 like all numbers of its field.
-TOP = 0.25 * 0.7548776662466927
+# it is 0.35 of the component: no point crosses 0, where many domains end.
+TOP = 0.25 * APERIODIC
 
 
 @dataclass(frozen=True)

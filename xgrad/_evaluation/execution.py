@@ -45,7 +45,7 @@ class Execution:
     vectorized: Vectorized = "auto"
     """Whether the function takes a leading axis of points; "auto": find a way."""
     max_bytes: int | None = None
-    """Memory for the perturbed points; None: cache-sized, or a quarter of the GPU."""
+    """Memory for the points of one chunk, or for the record of an exact gradient."""
     workers: Workers = None
     """Number of threads (-1: all processors), an executor or a `map`; None: no more."""
     progress: Progress = False

@@ -11,7 +11,8 @@
 enum { WANTS_SLOPE = 1, WANTS_LOSSES = 2, CHECKS_VALUES = 4 };
 
 // Summary of the entries of a row that have been read.
-//   LOSS 0: the largest entry, and the sum of exp(entry - base(top))
+//   LOSS 0: the largest entry, and the sum of exp(entry - base(top)) of the others, which
+//           are lost beside its own 1 if they are small
 //   LOSS 1: 1 if an entry is no probability, else 0, and the sum of the entries
 struct Summary {
   Real top, sum;
@@ -25,12 +26,24 @@ __device__ inline Summary empty() { return {-infinity(), Real(0)}; }
 // since -inf - (-inf) is nan.
 __device__ inline Real base(Real top) { return top == -infinity() ? Real(0) : top; }
 
+// Combines two summaries. The smaller of their largest entries becomes one of the others.
 // A nan is in no top, since fmax ignores it, but stays in the sum: 0 * nan is nan.
+__device__ inline Summary combine(Summary one, Summary other) {
+  const bool first = one.top >= other.top;
+  const Summary above = first ? one : other, below = first ? other : one;
+  return {above.top, above.sum + (below.sum + 1) * EXP(below.top - base(above.top))};
+}
+
 __device__ inline Summary add_entries(Summary summary, const Real* entries) {
   Real top = summary.top;
   for (int k = 0; k < AHEAD; k++) top = fmax(top, entries[k]);
-  if (top > summary.top) summary.sum *= EXP(summary.top - top);
-  for (int k = 0; k < AHEAD; k++) summary.sum += EXP(entries[k] - base(top));
+  bool is_new = top > summary.top;
+  if (is_new) summary.sum = (summary.sum + 1) * EXP(summary.top - top);
+  for (int k = 0; k < AHEAD; k++) {
+    const bool is_top = is_new && entries[k] == top;  // the first of equal ones
+    summary.sum += is_top ? Real(0) : EXP(entries[k] - base(top));
+    is_new = is_new && !is_top;
+  }
   return {top, summary.sum};
 }
 
@@ -39,6 +52,10 @@ __device__ inline Real padding() { return -infinity(); }  // its exp adds nothin
 #else
 
 __device__ inline Summary empty() { return {Real(0), Real(0)}; }
+
+__device__ inline Summary combine(Summary one, Summary other) {
+  return {fmax(one.top, other.top), one.sum + other.sum};
+}
 
 __device__ inline Summary add_entries(Summary summary, const Real* entries) {
   for (int k = 0; k < AHEAD; k++) {
@@ -54,16 +71,13 @@ __device__ inline Real padding() { return Real(0); }
 
 // Combines the summaries of several lanes; all of them get the same one.
 __device__ inline Summary combine_lanes(Summary summary, int lanes) {
-  Real top = summary.top;
-  for (int by = lanes / 2; by; by /= 2)
-    top = fmax(top, __shfl_xor_sync(~0u, top, by, lanes));
-#if LOSS == 0
-  summary.sum *= EXP(summary.top - base(top));
-#endif
-  for (int by = lanes / 2; by; by /= 2)
-    summary.sum += __shfl_xor_sync(~0u, summary.sum, by, lanes);
+  for (int by = lanes / 2; by; by /= 2) {
+    const Real top = __shfl_xor_sync(~0u, summary.top, by, lanes);
+    const Real sum = __shfl_xor_sync(~0u, summary.sum, by, lanes);
+    summary = combine(summary, {top, sum});
+  }
   // Rounding may differ between lanes: all take what the first one has.
-  return {top, __shfl_sync(~0u, summary.sum, 0, lanes)};
+  return {summary.top, __shfl_sync(~0u, summary.sum, 0, lanes)};
 }
 
 // Combines the summaries of a team; all of its threads get the same one.
@@ -168,11 +182,10 @@ __launch_bounds__(TEAM ? 256 : 512, !TEAM && sizeof(Real) == 4 ? 2 : 1) rows(
 
 #if LOSS == 0
     const Real top = summary.top;
-    // Neither a row with inf, where inf - inf is nan, nor one that is -inf throughout
-    // has a softmax.
-    const Real norm = top == -infinity() ? not_a_number() : summary.sum;
-    const Real loss = log(norm) - (label_value - top);
-    const Real factor = valid ? Real(scale) / norm : not_a_number();
+    // Neither a row with inf nor one that is -inf throughout has a softmax.
+    const Real others = abs(top) == infinity() ? not_a_number() : summary.sum;
+    const Real loss = log1p(others) - (label_value - top);
+    const Real factor = valid ? Real(scale) / (1 + others) : not_a_number();
 #else
     const Real loss = 0 * summary.sum - log(label_value + Real(delta));
     const bool improper = summary.top > 0 || abs(summary.sum - 1) > tolerance;

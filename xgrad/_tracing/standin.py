@@ -34,6 +34,7 @@ class StandIn:
     hides_points = True
     # A function of closed form, with its pull, is one operation where this is a method.
     record_pull: Any = None
+    record_call: Any = None
 
     base: Array
     tracer: Tracer

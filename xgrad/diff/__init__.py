@@ -1,4 +1,4 @@
-"""Derivatives of functions of arrays: exact gradients, and differences with bounds."""
+"""Derivatives of functions of arrays: exact ones, and differences with bounds."""
 
 from xgrad._arrays import public_dir as _public_dir
 from xgrad._arrays import publish as _publish
@@ -13,6 +13,7 @@ from xgrad.diff._gradient import gradient as gradient
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
 from xgrad.diff._hessian import hessian as hessian
 from xgrad.diff._jacobian import jacobian as jacobian
+from xgrad.diff._pattern import sparsity_pattern as sparsity_pattern
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._products import jvp as jvp
 from xgrad.diff._tangent import Tangent as Tangent
@@ -33,6 +34,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "sparsity_pattern",
     "tangent_line",
     "value_and_gradient",
     "vjp",

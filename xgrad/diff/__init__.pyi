@@ -15,6 +15,7 @@ from xgrad._differences import color_columns as color_columns
 from xgrad._evaluation import CheckpointPath, Progress, Vectorized, Workers
 from xgrad.diff._exact import NotDifferentiable as NotDifferentiable
 from xgrad.diff._gradient import value_and_gradient as value_and_gradient
+from xgrad.diff._pattern import sparsity_pattern as sparsity_pattern
 from xgrad.diff._products import hvp as hvp
 from xgrad.diff._tangent import Tangent as Tangent
 from xgrad.diff._tangent import tangent_line as tangent_line
@@ -157,7 +158,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -168,7 +169,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[NDArray[Any], Estimate]:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -178,7 +179,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -189,7 +190,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> NDArray[Any]:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -199,7 +200,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -210,7 +211,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -220,7 +221,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -231,7 +232,7 @@ def derivative(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -241,7 +242,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -252,7 +253,7 @@ def derivative(
     progress: Progress = False,
     full_output: bool,
 ) -> Any:
-    """Return the numerical derivative of an elementwise function, at every entry."""
+    """Return the derivative of an elementwise function, at every entry."""
     ...
 
 @overload
@@ -262,7 +263,7 @@ def jacobian(
     /,
     *,
     sparsity: None = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -274,7 +275,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -284,7 +285,7 @@ def jacobian(
     /,
     *,
     sparsity: None = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -296,7 +297,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -306,7 +307,7 @@ def jacobian(
     /,
     *,
     sparsity: Any,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -318,7 +319,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[Any, Estimate]:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -328,7 +329,7 @@ def jacobian(
     /,
     *,
     sparsity: Any,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -340,7 +341,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> Any:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -350,7 +351,7 @@ def jacobian(
     /,
     *,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -362,7 +363,7 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays."""
+    """Return the Jacobian of a function of an array, or of nested arrays."""
     ...
 
 @overload
@@ -372,7 +373,8 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: None = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -384,7 +386,7 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[True],
 ) -> tuple[ArrayT, Estimate]:
-    """Return the numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 
 @overload
@@ -394,7 +396,8 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: None = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -406,7 +409,7 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: Literal[False] = False,
 ) -> ArrayT:
-    """Return the numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 
 @overload
@@ -416,7 +419,54 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: Any,
+    method: Method = "auto",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: CheckpointPath = None,
+    full_output: Literal[True],
+) -> tuple[Any, Estimate]:
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    sparsity: Any,
+    method: Method = "auto",
+    accuracy: int | None = None,
+    step: Any = None,
+    dtype: Any = None,
+    bounds: Any = None,
+    vectorized: Vectorized = "auto",
+    max_bytes: int | None = None,
+    workers: Workers = None,
+    progress: Progress = False,
+    checkpoint: CheckpointPath = None,
+    full_output: Literal[False] = False,
+) -> Any:
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
+    ...
+
+@overload
+def hessian(
+    f: Callable[[Any], Any],
+    x: ArrayT,
+    /,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    sparsity: Any = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -428,7 +478,7 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: bool,
 ) -> Any:
-    """Return the numerical Hessian of a scalar function, exactly symmetric."""
+    """Return the Hessian of a scalar function, symmetric to the last bit."""
     ...
 
 @overload
@@ -438,7 +488,7 @@ def jvp(
     v: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -447,7 +497,7 @@ def jvp(
     progress: Progress = False,
     full_output: Literal[True],
 ) -> tuple[Any, Estimate]:
-    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
+    """Return the Jacobian-vector product, the derivative along ``v``."""
     ...
 
 @overload
@@ -457,7 +507,7 @@ def jvp(
     v: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -466,7 +516,7 @@ def jvp(
     progress: Progress = False,
     full_output: Literal[False] = False,
 ) -> Any:
-    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
+    """Return the Jacobian-vector product, the derivative along ``v``."""
     ...
 
 @overload
@@ -476,7 +526,7 @@ def jvp(
     v: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -485,5 +535,5 @@ def jvp(
     progress: Progress = False,
     full_output: bool,
 ) -> Any:
-    """Return the Jacobian-vector product: the numerical derivative along ``v``."""
+    """Return the Jacobian-vector product, the derivative along ``v``."""
     ...

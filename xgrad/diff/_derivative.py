@@ -6,10 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import as_array, public
+from xgrad._arrays import Array, as_array, public, result_dtype
 from xgrad._differences import (
     EachOutput,
     Method,
+    Plan,
     Problem,
     Result,
     entries_of,
@@ -18,13 +19,18 @@ from xgrad._differences import (
     warn_unless_ok,
 )
 from xgrad._evaluation import (
+    Execution,
     Progress,
     Vectorized,
     Workers,
+    bind_function,
     execution_for,
     open_evaluator,
     single_column,
 )
+from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._exact_directions import exact_derivative
+from xgrad.diff._rounding import estimate_of
 
 
 @public
@@ -34,7 +40,7 @@ def derivative(
     /,
     *,
     order: int = 1,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -45,7 +51,9 @@ def derivative(
     progress: Progress = False,
     full_output: bool = False,
 ) -> Any:
-    """Return the numerical derivative of an elementwise function, at every entry.
+    """Return the derivative of an elementwise function, at every entry.
+
+    It is exact where the function allows that.
 
     Parameters
     ----------
@@ -54,8 +62,8 @@ def derivative(
     x : array of real numbers, or a Python number
         Points at which to differentiate.
     order : int
-        Order of the derivative, 1 to 4. Orders above 1 need "central", "forward" or
-        "backward".
+        Order of the derivative, 1 to 4. By differences, orders above 1 need "central",
+        "forward" or "backward".
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 full_output
         As in `gradient`; the default step is
@@ -77,7 +85,9 @@ full_output
 
     Notes
     -----
-    The cost is ``accuracy`` evaluations (two more for orders 3 and 4) and one at ``x``.
+    An exact derivative takes one run of ``f`` with tangents (forward mode), and of an
+    order above 1 such runs inside each other. Differences cost ``accuracy`` evaluations
+    (two more for orders 3 and 4) and one at ``x``.
     Sources as in `gradient`.
 
     Examples
@@ -101,18 +111,25 @@ full_output
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    function, arrays = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: `gradient` takes nested arrays")
+    if plan.may_be_exact:
+        try:
+            _, result, evaluations = exact_slopes(f, x, plan, execution)
+        except Inexact as error:
+            reason = error
+        else:
+            if not full_output:
+                warn_unless_ok("derivative", [result], entries_of(["x"]))
+                return result.value
+            return result.value, estimate_of(x, [result], evaluations)
+        plan = differences_instead(reason, plan, x)
+    plan = plan.as_differences(x)
+    function, arrays = prepare(f, x, plan, execution)
     with open_evaluator(execution, function.leaves[0]) as evaluate:
         problem = Problem(function, ("x",), plan, evaluate)
         base = problem.at_base()
-        if tuple(base.shape) != tuple(x.shape):
-            raise ValueError(
-                f"`f` returned shape {tuple(base.shape)} for x of shape "
-                f"{tuple(x.shape)}: `derivative` is elementwise; use `gradient` for a "
-                "scalar function, `jacobian` for any other"
-            )
+        require_entries(base, x)
         result = problem.finish(
             arrays[0][1], differentiate_entries(problem, base), tuple(x.shape)
         )
@@ -120,6 +137,29 @@ full_output
             warn_unless_ok("derivative", [result], entries_of(["x"]))
             return result.value
         return result.value, problem.estimate(x, [result])
+
+
+def exact_slopes(
+    f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
+) -> tuple[Array, Result, int]:
+    """Return f(x), its exact derivative entry by entry, and the evaluations.
+
+    Raise `Inexact` where differences have to be taken.
+    """
+    function, arrays = bind_function(f, x, plan.dtype, execution)
+    dtype = result_dtype(function.xp, arrays[0][1], plan.dtype)
+    require = functools.partial(require_entries, x=x)
+    return exact_derivative(function, plan, dtype, require)
+
+
+def require_entries(value: Array, x: Any) -> None:
+    """Raise unless f(x) has the shape of x."""
+    if tuple(value.shape) != tuple(x.shape):
+        raise ValueError(
+            f"`f` returned shape {tuple(value.shape)} for x of shape "
+            f"{tuple(x.shape)}: `derivative` is elementwise; use `gradient` for a "
+            "scalar function, `jacobian` for any other"
+        )
 
 
 def differentiate_entries(problem: Problem, base: Any) -> Result:

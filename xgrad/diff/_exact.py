@@ -7,9 +7,10 @@ that `f` uses beside its argument, which it may have written into; and with a co
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -24,8 +25,15 @@ from xgrad._arrays import (
     is_numpy,
     quiet,
 )
-from xgrad._autodiff import is_nested, record
-from xgrad._differences import Plan
+from xgrad._autodiff import (
+    ChangedConstantError,
+    Pushed,
+    is_nested,
+    is_recorded,
+    push_forward,
+    record,
+)
+from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
     Function,
@@ -36,7 +44,7 @@ from xgrad._evaluation import (
 )
 from xgrad._tracing import NotTraceableError
 from xgrad.diff._calls import copy_of
-from xgrad.diff._native import record_natively
+from xgrad.diff._native import gradients_natively, push_natively, record_natively
 from xgrad.diff._proof import Disagreement, Proof
 
 # Environment variable: "1" proves every call, not the first one alone.
@@ -92,16 +100,49 @@ class Attempt:
         """Whether it holds for other functions of the same code and kinds of values."""
         return not self.is_native
 
-    def record(self, function: Function) -> Any:
+    def record(self, function: Function, max_bytes: int | None = None) -> Any:
         """Run the function on a tape, that of xgrad or of its arrays' library.
 
-        Raise `Inexact` where neither can be.
+        ``max_bytes`` limits what the tape of xgrad saves. Raise `Inexact` where there
+        is no tape.
         """
-        if self.substitutes:
-            copy = copy_of(function.call)
-            if copy is None:
-                raise NotTraceableError("a function that cannot be copied")
-            function = replace(function, call=copy)
+        call, xp, leaves = self.call_of(function), function.xp, function.leaves
+        if _has_rules(function):
+            return record(call, xp, leaves, self.copies_constants, max_bytes)
+        with _errors_of_recording(function):
+            recording = record_natively(call, xp, leaves)
+        if recording is None:
+            raise Inexact(NO_RULES, was_told=True)
+        return recording
+
+    def push(
+        self, function: Function, tangents: Sequence[Any], ignores_zeros: bool = False
+    ) -> Pushed:
+        """Run the function with a tangent for each leaf, None in place of zeros.
+
+        Raise `Inexact` where neither xgrad nor the arrays' library can.
+        """
+        call, xp, leaves = self.call_of(function), function.xp, function.leaves
+        if _has_rules(function):
+            return push_forward(call, xp, leaves, tangents, ignores_zeros)
+        with _errors_of_recording(function):
+            pushed = push_natively(call, xp, leaves, tangents)
+        if pushed is None:
+            raise Inexact(NO_RULES, was_told=True)
+        return pushed
+
+    def plain_call(self, function: Function) -> Callable[[Any], Any]:
+        """Return the caller's function, or the copy of it that is to be run."""
+        if not self.substitutes:
+            return function.call
+        copy = copy_of(function.call)
+        if copy is None:
+            raise NotTraceableError("a function that cannot be copied")
+        return copy
+
+    def call_of(self, function: Function) -> Callable[[list[Any]], Any]:
+        """Return the function of a list of stand-ins that is to be run."""
+        function = replace(function, call=self.plain_call(function))
 
         def call(standins: list[Any]) -> Any:
             if not function.batched:
@@ -110,25 +151,25 @@ class Attempt:
             batch = function.call_with([x[None, ...] for x in standins])
             return only_point(batch) if hasattr(batch, "ndim") else batch
 
-        xp, leaves = function.xp, function.leaves
-        try:
-            if has_hidden_axis(xp):
-                return record(call, xp, leaves, self.copies_constants)
-            recording = record_natively(call, xp, leaves)
-        except NotTraceableError:
+        return call
+
+
+@contextlib.contextmanager
+def _errors_of_recording(function: Function) -> Iterator[None]:
+    """Take an error that a plain call does not raise for a refusal to be recorded."""
+    try:
+        yield
+    except NotTraceableError:
+        raise
+    except Exception as error:
+        if is_nested():
             raise
-        except Exception as error:
-            if is_nested():
-                raise
-            # The caller's own error, which a plain call raises as well.
-            function.at_base()
-            raise NotTraceableError(
-                f"an error where x is recorded ({type(error).__name__}: {error})",
-                "write it with functions of the array API standard, or of NumPy",
-            ) from error
-        if recording is None:
-            raise Inexact(NO_RULES, was_told=True)
-        return recording
+        # The caller's own error, which a plain call raises as well.
+        function.at_base()
+        raise NotTraceableError(
+            f"an error where x is recorded ({type(error).__name__}: {error})",
+            "write it with functions of the array API standard, or of NumPy",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -151,35 +192,75 @@ ATTEMPTS = (
 )
 
 
+# How a result differs from plain calls, None if it agrees, and how many there were.
+Comparison = tuple[Disagreement | None, int]
+
+
 class Exact(NamedTuple):
-    """A recording that was proved, the result as floats, and the evaluations so far."""
+    """A recording that was proved, and how it was made.
+
+    ``value`` is the result as floats, and ``evaluations`` counts those so far.
+    """
 
     recording: Any
     value: Array
     evaluations: int
+    attempt: Attempt
 
 
-def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -> Exact:
+def record_exactly(
+    function: Function,
+    cotangent_of: Callable[[Array], Array],
+    max_bytes: int | None = None,
+) -> Exact:
     """Record a function, and prove it where it was not; raise `Inexact` if that fails.
 
-    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries.
+    ``cotangent_of`` takes f(x) and returns the cotangent that weighs its entries;
+    ``max_bytes`` limits the memory of the recording.
+    """
+
+    def compare(attempt: Attempt, recording: Any, value: Array) -> Comparison:
+        cotangent = cotangent_of(value)
+        proof = Proof(function, cotangent)
+        difference = _disagreement(recording, value, cotangent, proof)
+        return difference, proof.evaluations
+
+    def run(attempt: Attempt) -> Any:
+        return attempt.record(function, max_bytes)
+
+    # What is done again on the way back is proved to be the same.
+    kind = "autodiff" if max_bytes is None else "autodiff in little memory"
+    return first_right(function, kind, run, compare)
+
+
+def first_right(
+    function: Function,
+    kind: str,
+    run: Callable[[Attempt], Any],
+    compare: Callable[[Attempt, Any, Array], Comparison],
+) -> Exact:
+    """Run a function in the first way that proves right, which is remembered.
+
+    Raise `Inexact` if there is none. ``run`` makes one attempt, and ``compare`` takes
+    the attempt, its result and f(x): it says what is wrong, and by how many evaluations
+    it knows. What is remembered is that of a ``kind`` of derivative.
     """
     if is_nested() or any(map(hides_points, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
-        recording = Attempt().record(function)
-        return Exact(recording, _value_of(function, recording), 1)
+        result = run(Attempt())
+        return Exact(result, _value_of(function, result), 1, Attempt())
     if is_lazy(function.xp, function.leaves[0]):
         # Without values there is nothing to compare.
-        recording = Attempt().record(function)
-        return Exact(recording, _value_of(function, recording), 1)
+        result = run(Attempt())
+        return Exact(result, _value_of(function, result), 1, Attempt())
     if any(x.nbytes > SMALL_BYTES for x in function.leaves if hasattr(x, "nbytes")):
         keep_released_memory()
-    memory, key = ways_of_function(function.call), _key(function)
+    memory, key = ways_of_function(function.call), _key(kind, function)
     before = memory.find(key)
     proves_always = os.environ.get(PROVE) == "1"
     if isinstance(before, Refused) and not proves_always:
         raise Inexact(before.reason, before.disagrees, was_told=True)
-    attempts = ATTEMPTS if has_hidden_axis(function.xp) else NATIVE
+    attempts = ATTEMPTS if _has_rules(function) else NATIVE
     attempts = (before,) if isinstance(before, Attempt) else attempts
     refused: Refused | None = None
     evaluations, without = 0, set()
@@ -187,30 +268,51 @@ def record_exactly(function: Function, cotangent_of: Callable[[Array], Array]) -
         if attempt.substitutes in without:
             continue
         try:
-            recording = attempt.record(function)
+            result = run(attempt)
         except NotTraceableError as error:
             refused = refused or Refused(_reason_of(error))
             without.add(attempt.substitutes)
             continue
         evaluations += 1
-        value = _value_of(function, recording)
-        branch = (*key, recording.path)
+        value = _value_of(function, result)
+        branch = (*key, result.path)
         if memory.find(branch) == attempt and not proves_always:
-            return Exact(recording, value, evaluations)
-        proof = Proof(function, cotangent_of(value))
+            return Exact(result, value, evaluations, attempt)
         try:
-            difference = _disagreement(recording, value, cotangent_of(value), proof)
+            difference, count = compare(attempt, result, value)
+        except ChangedConstantError as error:
+            refused = refused or Refused(_reason_of(error))
+            continue
         except NotTraceableError as error:
             raise Inexact(_reason_of(error)) from None
-        evaluations += proof.evaluations
+        evaluations += count
         if difference is None:
             memory.remember(key, attempt)
             memory.remember(branch, attempt)
-            return Exact(recording, value, evaluations)
+            return Exact(result, value, evaluations, attempt)
         refused = refused or Refused(_explain(difference), disagrees=True)
     assert refused is not None
     memory.remember(key, refused)
     raise Inexact(refused.reason, refused.disagrees)
+
+
+def gradients_of(
+    attempt: Attempt, function: Function, arrays: Sequence[Array]
+) -> list[Array]:
+    """Return the gradients of a scalar function at other arrays, which may be recorded.
+
+    Nothing is proved, and nothing repaired.
+    """
+    function = function.at_leaves(arrays)
+    if not _has_rules(function):
+        call = attempt.call_of(function)
+        with _errors_of_recording(function):
+            return gradients_natively(call, function.xp, arrays)
+    recording = attempt.record(function)
+    value = _value_of(function, recording)
+    require_scalar(value)
+    slopes: list[Array] = recording.pull(function.xp.ones_like(value))
+    return slopes
 
 
 def pull_exactly(recording: Any, cotangent: Array) -> list[Array]:
@@ -268,6 +370,11 @@ def not_differentiable(inexact: Inexact) -> Exception:
     )
 
 
+def _has_rules(function: Function) -> bool:
+    """Whether xgrad has rules for the arrays of a function, plain or recorded."""
+    return has_hidden_axis(function.xp) or any(map(is_recorded, function.leaves))
+
+
 def _value_of(function: Function, recording: Any) -> Array:
     """Return the result of a recording as floats; raise if f uses nothing of x."""
     value = function.convert_result(recording.result)
@@ -311,10 +418,10 @@ def _explain(difference: Disagreement) -> str:
     )
 
 
-def _key(function: Function) -> Any:
+def _key(kind: str, function: Function) -> Any:
     """Return the key of what is remembered: namespace, shapes and dtypes."""
     leaves = tuple((x.shape, _name_of(x.dtype)) for x in function.leaves)
-    return "autodiff", function.xp.__name__, leaves, function.batched
+    return kind, function.xp.__name__, leaves, function.batched
 
 
 def _name_of(dtype: Any) -> Any:

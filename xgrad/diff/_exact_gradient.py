@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_lazy,
-    is_numpy,
     quiet,
     rebuild,
     result_dtype,
@@ -30,13 +28,21 @@ from xgrad._differences import (
     Status,
     entries_of,
     fitting_coloring,
+    is_auto,
     require_rows,
     require_scalar,
     warn_unless_ok,
 )
 from xgrad._evaluation import Execution, Function, agree, bind_function
-from xgrad.diff._exact import Attempt, Exact, pull_exactly, record_exactly
+from xgrad.diff._exact import Exact, pull_exactly, record_exactly
 from xgrad.diff._proof import Proof
+from xgrad.diff._rounding import (
+    SIGNS,
+    add_bounds,
+    add_status,
+    are_finite,
+    estimate_of,
+)
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
 
 SUMS_AND_ROWS = (
@@ -46,11 +52,6 @@ SUMS_AND_ROWS = (
 # Entries without an exact value that are worth differences of their own, of which each
 # takes some 60 evaluations.
 MOST_REPAIRS = 64
-# Roundings of a gradient that are no part of its condition: a few by each rule on the
-# way back to an entry.
-ROUNDINGS = 8
-# All entries of x move by a rounding, and once more the other way.
-SIGNS = (1.0, -1.0)
 
 
 def exact_gradient(
@@ -68,7 +69,7 @@ def exact_gradient(
         _require_shape(function, value, plan, sparsity, x)
         return function.xp.ones_like(value)
 
-    exact = record_exactly(function, cotangent_of)
+    exact = record_exactly(function, cotangent_of, execution.max_bytes)
     value, cotangent = exact.value, cotangent_of(exact.value)
     with quiet():
         slopes = pull_exactly(exact.recording, cotangent)
@@ -77,14 +78,15 @@ def exact_gradient(
         evaluations, results = exact.evaluations, [Result(slope) for slope in slopes]
         # Values that are recorded, or not known yet, are for their own derivative.
         hidden = is_nested() or is_lazy(function.xp, value)
-        is_finite = hidden or _are_finite(function.xp, slopes)
+        is_finite = hidden or are_finite(function.xp, slopes)
         if not is_finite:
             results, evaluations = _repair(function, exact, cotangent, slopes)
         if plan.full_output:
-            results = _with_estimates(function, exact, cotangent, results)
+            budget = execution.max_bytes
+            results = _with_estimates(function, exact, cotangent, results, budget)
             evaluations += len(SIGNS)
         elif not is_finite:
-            results = [_with_status(function.xp, result) for result in results]
+            results = [add_status(function.xp, result) for result in results]
         dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
         slopes = [
             cast(function.xp, r.value, d) for r, d in zip(results, dtypes, strict=True)
@@ -99,12 +101,7 @@ def exact_gradient(
             names = [name for name, _ in arrays]
             warn_unless_ok("gradient", results, entries_of(names))
         return value, gradient, None
-    error, step, status = (
-        rebuild(x, [vars(result)[name] for result in results])
-        for name in ("error", "step", "status")
-    )
-    estimate = Estimate(error, step, status, evaluations, "autodiff")
-    return value, gradient, estimate
+    return value, gradient, estimate_of(x, results, evaluations)
 
 
 def _require_shape(
@@ -115,7 +112,7 @@ def _require_shape(
         require_one_number_a_row(function, value)
     elif not plan.terms:
         require_scalar(value, SUMS_AND_ROWS)
-    elif sparsity is not None:
+    elif sparsity is not None and not is_auto(sparsity):
         fitting_coloring(sparsity, x, value)
 
 
@@ -133,13 +130,6 @@ def _require_independent_rows(function: Function, exact: Exact, slopes: Array) -
     same = agree(signed, signs[..., None] * slopes, allowed)
     if not bool(xp.all(same)):
         raise ValueError(COUPLED_ROWS)
-
-
-def _are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
-    """Whether all slopes are finite: the host waits once for each array."""
-    if is_numpy(xp):
-        return all(bool(np.isfinite(g).all()) for g in slopes)
-    return all(bool(xp.all(xp.isfinite(g))) for g in slopes)
 
 
 def _repair(
@@ -190,53 +180,20 @@ def _measure(
     return results
 
 
-def _with_status(xp: Any, result: Result) -> Result:
-    """Return a result with the statuses that its values show."""
-    finite = xp.isfinite(result.value)
-    status = xp.astype(~finite, xp.int8) * int(Status.NONFINITE)
-    return replace(result, status=status)
-
-
 def _with_estimates(
-    function: Function, exact: Exact, cotangent: Array, results: Sequence[Result]
+    function: Function,
+    exact: Exact,
+    cotangent: Array,
+    results: Sequence[Result],
+    max_bytes: int | None,
 ) -> list[Result]:
-    """Return results with bounds of the rounding errors, steps of 0, and statuses."""
-    xp = function.xp
-    kinks = exact.recording.kinks(cotangent) or [None] * len(results)
-    moves = _rounding_moves(function, results)
-    new = []
-    for result, kink, move in zip(results, kinks, moves, strict=True):
-        g, eps = result.value, float_info(xp, result.value.dtype).eps
-        finite = xp.isfinite(g)
-        error = ROUNDINGS * eps * xp.abs(g) + move
-        if result.error is not None:
-            error = error + result.error
-        status = _with_status(xp, result).status
-        if kink is not None:
-            is_ok = status == int(Status.OK)
-            status = status + xp.astype(is_ok & kink, xp.int8) * int(Status.KINK)
-        error = xp.where(finite, error, math.inf)
-        new.append(Result(g, error, xp.zeros_like(error), status))
-    return new
+    """Return results with bounds of the rounding errors, and their statuses."""
 
+    def slopes_at(leaves: list[Array]) -> list[Array]:
+        other = exact.attempt.record(function.at_leaves(leaves), max_bytes)
+        value = function.convert_result(other.result)
+        slopes: list[Array] = other.pull(function.xp.ones_like(value))
+        return slopes
 
-def _rounding_moves(function: Function, results: Sequence[Result]) -> list[Array]:
-    """Return how far each slope moves when all entries of x move by a rounding."""
-    xp, random = function.xp, np.random.default_rng(0)
-    moves = [xp.zeros_like(result.value) for result in results]
-    for sign in SIGNS:
-        rounded = []
-        for x in function.leaves:
-            signs = sign * random.choice([-1.0, 1.0], tuple(x.shape))
-            step = float_info(xp, x.dtype).eps * xp.abs(x)
-            rounded.append(x + from_host(xp, signs, like=x, dtype=x.dtype) * step)
-        try:
-            other = Attempt().record(function.at_leaves(rounded))
-            slopes = other.pull(xp.ones_like(function.convert_result(other.result)))
-        except Exception:
-            continue  # beside x the function may have no value
-        moves = [
-            xp.maximum(move, xp.where(xp.isfinite(g), xp.abs(g - result.value), 0.0))
-            for move, g, result in zip(moves, slopes, results, strict=True)
-        ]
-    return moves
+    kinks = exact.recording.kinks(cotangent)
+    return add_bounds(function.xp, function, results, slopes_at, kinks)

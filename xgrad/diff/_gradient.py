@@ -32,6 +32,7 @@ from xgrad._differences import (
     SumOfTerms,
     entries_of,
     fitting_coloring,
+    is_auto,
     plan_for,
     prepare,
     require_rows,
@@ -58,6 +59,7 @@ from xgrad._quick import quick_gradient
 from xgrad.diff._calls import Aux, with_arguments
 from xgrad.diff._exact import Inexact, differences_instead, require_use
 from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
+from xgrad.diff._pattern import pattern_of
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row
 
 
@@ -142,9 +144,11 @@ def gradient(
         central).
     dtype : floating dtype, optional
         Dtype in which ``f`` is evaluated, and that of the result.
-    bounds : pair of numbers or arrays like ``x``, optional
+    bounds : pair of numbers or arrays like ``x``, or dict of pairs, optional
         ``(low, high)``, either of which may be None. No point leaves the bounds: close
-        to a bound, all points of a component lie on one side, at the same accuracy.
+        to a bound, all points of a component lie on one side, at the same accuracy. Of
+        nested arrays some may be left out, and ``{"W": (low, high)}`` names those that
+        have bounds.
     vectorized : bool or "auto"
         ``True``: ``f`` takes a leading axis of points, ``(B, *x.shape) -> (B, ...)``
         (so does every array of a nested ``x``). ``False``: ``f`` is called once for
@@ -157,9 +161,13 @@ def gradient(
         function of all entries above 16 KiB, Dask, whatever has taken longer) are
         called point by point, too.
     max_bytes : int, optional
-        Memory in bytes for the points that are evaluated at once and their results; by
-        default 2 MiB on a CPU and a quarter of the free memory on a GPU. If memory runs
-        out all the same, chunks are halved.
+        Memory in bytes. For differences: that of the points that are evaluated at once
+        and their results; by default 2 MiB on a CPU and a quarter of the free memory on
+        a GPU. If memory runs out all the same, chunks are halved. For an exact gradient
+        of arrays of NumPy or CuPy: that of the record of ``f``. By default it keeps all
+        arrays that the way back needs. Under a limit it keeps a few of them, and does
+        the recorded operations (not ``f``) once more on the way back. The gradient is
+        the same, and takes about twice as long.
     workers : int, concurrent.futures.Executor or callable like ``map``, optional
         Evaluate chunks of points: a number of threads, a pool, or a callable
         ``workers(function, chunks)`` that returns the results in order.
@@ -204,27 +212,31 @@ def gradient(
     Exact gradients go back once over a record of ``f`` (reverse mode: Griewank and
     Walther, Evaluating Derivatives, 2008, section 3.2), at the cost of a few
     evaluations of ``f`` whatever the number of entries, and of memory for the arrays
-    that ``f`` makes on its way. The first time for a function, shapes and dtypes, and
-    wherever ``f`` takes another branch, the value and the slope along a random
-    direction are compared with about five plain calls; ``XGRAD_PROVE=1`` does so at
-    every call. At a corner the mean of the one-sided slopes is returned, and at the
-    zero of a norm or of a standard deviation 0; with ``full_output=True`` the status of
-    corners is KINK. Entries that are nan because of a branch of ``where`` that was not
-    taken are compared with differences, which replace them if they differ. Arrays of
-    PyTorch and JAX use the automatic differentiation of their libraries.
+    that ``f`` makes on its way. With ``max_bytes`` a loop of ``n`` steps takes memory
+    for about ``sqrt(n)`` of them at the least (section 12.2 there). The first time for
+    a function, shapes and dtypes, and wherever ``f`` takes another branch, the value
+    and the slope along a random direction are compared with about five plain calls;
+    ``XGRAD_PROVE=1`` does so at every call. At a corner the mean of the one-sided
+    slopes is returned, and at the zero of a norm or of a standard deviation 0; with
+    ``full_output=True`` the status of corners is KINK. Entries that are nan because of
+    a branch of ``where`` that was not taken are compared with differences, which
+    replace them if they differ. Arrays of PyTorch and JAX use the automatic
+    differentiation of their libraries.
 
     The weights of the stencils are exact (Fornberg, Math. Comp. 51, 1988). Each
     difference is divided by the step really taken, ``(x + h) - (x - h)`` as rounded in
     floating point (Press et al., Numerical Recipes, section 5.7). Differences cost
     ``accuracy`` evaluations for each entry, or for each column with ``axis=-1``, or for
-    each colour with ``sparsity=``, and one at ``x``. A ladder costs 24 for each entry
-    (20 in float32) and 30 for each array to measure the noise of ``f`` (More and Wild,
-    SISC 33, 2011). The complex step costs one for each entry, and 4 for each array to
-    verify that ``f`` is analytic.
+    each colour with ``sparsity=``, and one at ``x``. With ``full_output`` two more,
+    close to ``x``, tell whether central differences pass over something narrow, and two
+    for each entry where they do. A ladder costs 26 for each entry (22 in float32) and
+    30 for each array to measure the noise of ``f`` (More and Wild, SISC 33, 2011). The
+    complex step costs one for each entry, and 4 for each array to verify that ``f`` is
+    analytic.
 
     Error bounds: of exact gradients, how far these move when ``x`` moves by a rounding,
     and at least some eps of their size; else the change to the next lower accuracy (of
-    a ladder: three times the change to the neighbouring rungs), and what rounding in
+    a ladder: three times the change to the next smaller rung), and what rounding in
     ``f`` makes of it.
 
     Examples
@@ -382,6 +394,8 @@ def _solve(
             require_rows(x)
         base = problem.at_base() if first is None else problem.take_value(first)
         if plan.terms:
+            if sparsity is not None and is_auto(sparsity):
+                sparsity = pattern_of(function)
             coloring = _coloring(sparsity, x, base)
             results = [
                 _differentiate_terms(problem, i, base, coloring)

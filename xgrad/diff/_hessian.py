@@ -6,13 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import Array, public, quiet
+import numpy as np
+
+from xgrad._arrays import Array, public, quiet, require_sparse, result_dtype
 from xgrad._differences import (
+    ComponentName,
     Method,
     Plan,
     Problem,
     Result,
+    coloring_for,
     component_name,
+    is_auto,
     plan_for,
     prepare,
     require_scalar,
@@ -25,11 +30,16 @@ from xgrad._evaluation import (
     Progress,
     Vectorized,
     Workers,
+    bind_function,
     checkpoint_of,
     execution_for,
     open_evaluator,
 )
-from xgrad.diff._jacobian import dense_jacobian
+from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._exact_jacobian import exact_matrix
+from xgrad.diff._forward import Derived, gradient_of
+from xgrad.diff._jacobian import dense_jacobian, sparse_by_differences
+from xgrad.diff._rounding import estimate_of, in_dtype
 
 
 @public
@@ -39,7 +49,8 @@ def hessian(
     /,
     *,
     grad: Callable[[Any], Any] | None = None,
-    method: Method = "central",
+    sparsity: Any = None,
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -51,7 +62,9 @@ def hessian(
     checkpoint: CheckpointPath = None,
     full_output: bool = False,
 ) -> Any:
-    """Return the numerical Hessian of a scalar function, exactly symmetric.
+    """Return the Hessian of a scalar function, symmetric to the last bit.
+
+    It is exact where the function allows that.
 
     Parameters
     ----------
@@ -60,10 +73,14 @@ def hessian(
     x : array of real numbers
         Point at which to differentiate.
     grad : callable, optional
-        Gradient of ``f``, in the shape of ``x``. Its Jacobian, made symmetric, is
-        cheaper and far more accurate than second differences of ``f``.
+        Gradient of ``f``, in the shape of ``x``, of which the Jacobian is taken, and
+        made symmetric. An exact Hessian needs none; it is far more accurate than second
+        differences of ``f``.
+    sparsity : "auto", array of booleans, sparse matrix or Coloring, optional
+        As in `jacobian`, for a sparse result. Differences need ``grad=`` for it.
     method : str
-        With ``grad=`` as in `gradient`; without it only "central".
+        "auto" (exact where ``f`` allows that, else differences), "autodiff" or
+        "central"; with ``grad=`` as in `gradient`.
     accuracy : int, optional
         With ``grad=`` as in `gradient`; without it 2 (the default) or 4, which costs
         twice as much.
@@ -77,8 +94,10 @@ def hessian(
 
     Returns
     -------
-    array
-        Shape ``(*x.shape, *x.shape)``; with ``full_output=True`` also an `Estimate`.
+    array or sparse matrix
+        Shape ``(*x.shape, *x.shape)``; with ``sparsity=`` a sparse matrix as of
+        `jacobian`, ``(x entries, x entries)``. With ``full_output=True`` also an
+        `Estimate`.
 
     Raises
     ------
@@ -87,12 +106,21 @@ def hessian(
     ValueError
         If ``f`` does not return a scalar, or ``grad`` an array like ``x``, or if an
         option has a value that is not offered.
+    NotDifferentiable
+        Under method "autodiff", if an operation has no exact derivative.
 
     Notes
     -----
-    From ``f`` alone the cost is ``accuracy / 2 * n * (n + 1) + 1`` evaluations, and
-    twice as many at accuracy 2 with ``full_output=True``. Mixed differences move both
-    entries of a pair the same way (Abramowitz and Stegun, 25.3.27).
+    An exact Hessian is the derivative of the exact gradient along all directions at
+    once (forward over reverse mode: Griewank and Walther, Evaluating Derivatives, 2008,
+    section 5.4). Each entry of the gradient is computed for the directions alone that
+    it depends on, so that one of few entries a row takes a few gradients, whatever its
+    size. It is proved as a gradient is.
+
+    By differences of ``f`` alone the cost is ``accuracy / 2 * n * (n + 1) + 1``
+    evaluations, and twice as many at accuracy 2 with ``full_output=True``. Mixed
+    differences move both entries of a pair the same way (Abramowitz and Stegun,
+    25.3.27).
 
     Examples
     --------
@@ -110,18 +138,31 @@ def hessian(
         progress=progress,
         checkpoint=checkpoint,
     )
-    if grad is not None:
-        plan = plan_for(
-            method=method,
-            accuracy=accuracy,
-            step=step,
-            dtype=dtype,
-            bounds=bounds,
-            full_output=full_output,
-        )
-        return _hessian_of_gradient(grad, x, plan, execution)
     plan = plan_for(
         method=method,
+        accuracy=accuracy,
+        step=step,
+        dtype=dtype,
+        bounds=bounds,
+        full_output=full_output,
+    )
+    if plan.may_be_exact:
+        try:
+            return _exact_hessian(f, x, grad, sparsity, plan, execution)
+        except Inexact as error:
+            reason = error
+        plan = differences_instead(reason, plan, x)
+    if sparsity is not None:
+        if grad is None:
+            raise ValueError(SPARSE_WITHOUT_GRADIENT)
+        if full_output:
+            raise ValueError(SPARSE_ESTIMATE)
+        matrix = sparse_by_differences(grad, x, sparsity, plan, execution)[0]
+        return (matrix + matrix.T) / 2
+    if grad is not None:
+        return _hessian_of_gradient(grad, x, plan, execution)
+    plan = plan_for(
+        method="central" if method == "auto" else method,
         accuracy=2 if accuracy is None else accuracy,
         order=2,
         step=step,
@@ -145,9 +186,64 @@ def hessian(
         return result.value, problem.estimate(x, [result])
 
 
+SPARSE_WITHOUT_GRADIENT = (
+    "a sparse Hessian by differences needs the gradient: give it as `grad=`, or leave "
+    "`sparsity` out"
+)
+
+SPARSE_ESTIMATE = (
+    "a sparse Hessian by differences has no estimate: leave `full_output` out, or take "
+    "`jacobian` of the gradient"
+)
+
+
+def _exact_hessian(
+    f: Callable[[Any], Any],
+    x: Any,
+    grad: Callable[[Any], Any] | None,
+    sparsity: Any,
+    plan: Plan,
+    execution: Execution,
+) -> Any:
+    """Return the exact Hessian and, if planned, its estimate; or raise `Inexact`."""
+    function, arrays = bind_function(
+        f if grad is None else grad, x, plan.dtype, execution
+    )
+    xp = function.xp
+    derived = gradient_of(function) if grad is None else Derived(function)
+    if sparsity is not None:
+        require_sparse(xp)
+        if not is_auto(sparsity):
+            sparsity = coloring_for(sparsity, x)
+    matrix = exact_matrix(derived, 0, plan, execution, sparsity, symmetric=True)
+    _require_gradient(matrix.value, x)
+    dtype = result_dtype(xp, arrays[0][1], plan.dtype)
+    result = in_dtype(xp, matrix.result, dtype)
+    value = result.value if sparsity is None else matrix.sparse_with(result.value)
+    if plan.full_output:
+        return value, estimate_of(x, [result], matrix.evaluations)
+    if result.status is not None:
+        name: ComponentName = _name_of_pair
+        if sparsity is not None:
+            rows, columns = matrix.pattern
+            name = _name_of_stored(rows, columns, tuple(x.shape))
+        warn_unless_ok("Hessian", [result], name)
+    return value
+
+
+def _require_gradient(value: Array, x: Any) -> None:
+    """Raise unless the result of ``grad`` has the shape of x."""
+    if tuple(value.shape) != tuple(x.shape):
+        raise ValueError(
+            f"`grad` returned shape {tuple(value.shape)} for x of shape "
+            f"{tuple(x.shape)}: a gradient is shaped like x"
+        )
+
+
 def _hessian_of_gradient(
     grad: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
 ) -> Any:
+    """Return the Jacobian of a gradient by differences, made symmetric."""
     function, arrays = prepare(grad, x, plan, execution)
     xp = function.xp
     saved = checkpoint_of(
@@ -156,11 +252,7 @@ def _hessian_of_gradient(
     with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, ("x",), plan, evaluate)
         base = problem.at_base()
-        if tuple(base.shape) != tuple(x.shape):
-            raise ValueError(
-                f"`grad` returned shape {tuple(base.shape)} for x of shape "
-                f"{tuple(x.shape)}: a gradient is shaped like x"
-            )
+        _require_gradient(base, x)
         result = dense_jacobian(problem, 0, base, arrays[0][1])
         count = math.prod(x.shape)
 
@@ -180,6 +272,18 @@ def _hessian_of_gradient(
             warn_unless_ok("Hessian", [result], _name_of_pair)
             return value
         return value, problem.estimate(x, [result])
+
+
+def _name_of_stored(rows: Any, columns: Any, shape: tuple[int, ...]) -> ComponentName:
+    """Return the names of the stored entries of a sparse Hessian."""
+
+    def name(leaf: int, index: tuple[int, ...]) -> str:
+        first, second = (
+            np.unravel_index(int(place[index]), shape) for place in (rows, columns)
+        )
+        return _name_of_pair(0, (*map(int, first), *map(int, second)))
+
+    return name
 
 
 def _name_of_pair(leaf: int, index: tuple[int, ...]) -> str:

@@ -8,34 +8,53 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, public, rebuild, require_sparse, sparse_matrix
+from xgrad._arrays import (
+    Array,
+    public,
+    rebuild,
+    require_sparse,
+    result_dtype,
+    sparse_matrix,
+)
 from xgrad._differences import (
+    NESTED,
     Coloring,
     ComponentName,
     EachOutput,
+    Estimate,
     Method,
+    Plan,
     Problem,
     Result,
     SparseJacobian,
+    coloring_for,
     component_name,
     entries_of,
     fitting_coloring,
+    is_auto,
     plan_for,
     prepare,
     warn_unless_ok,
 )
 from xgrad._evaluation import (
     CheckpointPath,
+    Execution,
     Points,
     Progress,
     Vectorized,
     Workers,
+    bind_function,
     checkpoint_of,
     columns_of_colors,
     entry_columns,
     execution_for,
     open_evaluator,
 )
+from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._exact_jacobian import exact_matrix
+from xgrad.diff._forward import Derived
+from xgrad.diff._pattern import pattern_of
+from xgrad.diff._rounding import estimate_of, in_dtype
 
 
 @public
@@ -45,7 +64,7 @@ def jacobian(
     /,
     *,
     sparsity: Any = None,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -57,7 +76,9 @@ def jacobian(
     checkpoint: CheckpointPath = None,
     full_output: bool = False,
 ) -> Any:
-    """Return the numerical Jacobian of a function of an array, or of nested arrays.
+    """Return the Jacobian of a function of an array, or of nested arrays.
+
+    It is exact where the function allows that, dense or sparse.
 
     Parameters
     ----------
@@ -65,12 +86,13 @@ def jacobian(
         Maps an array like ``x`` to an array of any shape.
     x : array of real numbers, or nested dict, list or tuple of arrays
         Point at which to differentiate.
-    sparsity : array of booleans, sparse matrix or Coloring, optional
-        Says which entries of the result depend on which entries of ``x``, both in C
-        order: shape ``(result entries, x entries)``. Columns that share no row are
-        evaluated together, each with its own step, and the result is sparse. A pattern
-        with missing entries gives wrong results. `color_columns` prepares a pattern for
-        many calls. Only NumPy (with scipy, the extra ``sparse``) and CuPy offer this.
+    sparsity : "auto", array of booleans, sparse matrix or Coloring, optional
+        For a sparse result. "auto" finds which entries of the result depend on which
+        entries of ``x`` as `sparsity_pattern` does. A pattern says so, both in C order:
+        shape ``(result entries, x entries)``. Columns that share no row are evaluated
+        together. A pattern with missing entries gives wrong results. `color_columns`
+        prepares a pattern for many calls. Only NumPy (with scipy, the extra ``sparse``)
+        and CuPy offer this.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 checkpoint, full_output
         As in `gradient`.
@@ -85,6 +107,8 @@ checkpoint, full_output
 
     Raises
     ------
+    NotDifferentiable
+        Under method "autodiff", if an operation of ``f`` has no exact derivative.
     TypeError
         If ``x`` or the result of ``f`` is not an array of real numbers, or if its
         library has no sparse matrices.
@@ -93,8 +117,12 @@ checkpoint, full_output
 
     Notes
     -----
-    The cost is ``accuracy`` evaluations for each entry of ``x``, or each colour, and
-    one at ``x``. Sources as in `gradient` and `color_columns`.
+    An exact Jacobian takes one run of ``f`` with all directions at once (forward mode:
+    Griewank and Walther, Evaluating Derivatives, 2008, section 3.1), in which each
+    entry is computed for those directions alone that it depends on; or, where ``f(x)``
+    has few entries and all depend on all, one way back for each of them. It is proved
+    as a gradient is. Differences cost ``accuracy`` evaluations for each entry of ``x``,
+    or each colour, and one at ``x``. Sources as in `gradient` and `color_columns`.
 
     Examples
     --------
@@ -118,35 +146,93 @@ checkpoint, full_output
         progress=progress,
         checkpoint=checkpoint,
     )
-    function, arrays = prepare(f, x, plan, execution)
+    if plan.may_be_exact:
+        try:
+            return _exact_jacobian(f, x, sparsity, plan, execution)
+        except Inexact as error:
+            reason = error
+        plan = differences_instead(reason, plan, x)
+    else:
+        plan = plan.as_differences(x)
     if sparsity is not None:
-        require_sparse(function.xp)
+        value, estimate = sparse_by_differences(f, x, sparsity, plan, execution)
+        return (value, estimate) if full_output else value
+    function, arrays = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("jacobian"))
     with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         base = problem.at_base()
-        if sparsity is None:
-            results = [
-                dense_jacobian(problem, i, base, leaf)
-                for i, (_, leaf) in enumerate(arrays)
-            ]
-            value = rebuild(x, [result.value for result in results])
-            name = _names_of_entries(names, base.ndim)
-        else:
-            coloring = fitting_coloring(sparsity, x, base)
-            results = [_sparse_jacobian(problem, base, coloring, arrays[0][1])]
-            value = sparse_matrix(
-                function.xp,
-                results[0].value,
-                *coloring.by_rows,
-                coloring.shape,
-            )
-            name = _names_of_pattern(coloring, base, arrays[0][1])
+        results = [
+            dense_jacobian(problem, i, base, leaf) for i, (_, leaf) in enumerate(arrays)
+        ]
+        value = rebuild(x, [result.value for result in results])
         if full_output:
             return value, problem.estimate(x, results)
-        warn_unless_ok("Jacobian", results, name)
+        warn_unless_ok("Jacobian", results, _names_of_entries(names, base.ndim))
         return value
+
+
+def sparse_by_differences(
+    f: Callable[[Any], Any], x: Any, sparsity: Any, plan: Plan, execution: Execution
+) -> tuple[Any, Estimate | None]:
+    """Return a sparse Jacobian by differences and, if planned, its estimate."""
+    function, arrays = prepare(f, x, plan, execution)
+    xp, array = function.xp, arrays[0][1]
+    require_sparse(xp)
+    if isinstance(x, dict | list | tuple):
+        raise TypeError(NESTED)
+    if is_auto(sparsity):
+        sparsity = pattern_of(function)
+    saved = checkpoint_of(execution, function, ("x",), plan.description("jacobian"))
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
+        coloring = fitting_coloring(sparsity, x, base)
+        result = _sparse_jacobian(problem, base, coloring, array)
+        value = sparse_matrix(xp, result.value, *coloring.by_rows, coloring.shape)
+        if plan.full_output:
+            return value, problem.estimate(x, [result])
+        name = _names_of_pattern(coloring.rows, coloring.columns, base, array)
+        warn_unless_ok("Jacobian", [result], name)
+        return value, None
+
+
+def _exact_jacobian(
+    f: Callable[[Any], Any], x: Any, sparsity: Any, plan: Plan, execution: Execution
+) -> Any:
+    """Return the exact Jacobian and, if planned, its estimate; or raise `Inexact`."""
+    function, arrays = bind_function(f, x, plan.dtype, execution)
+    xp, derived = function.xp, Derived(function)
+    if sparsity is not None:
+        require_sparse(xp)
+        if isinstance(x, dict | list | tuple):
+            raise TypeError(NESTED)
+        if not is_auto(sparsity):
+            sparsity = coloring_for(sparsity, x)
+    matrices = [
+        exact_matrix(derived, leaf, plan, execution, sparsity)
+        for leaf in range(len(arrays))
+    ]
+    results = [
+        in_dtype(xp, matrix.result, result_dtype(xp, array, plan.dtype))
+        for matrix, (_, array) in zip(matrices, arrays, strict=True)
+    ]
+    if sparsity is None:
+        value = rebuild(x, [result.value for result in results])
+    else:
+        value = matrices[0].sparse_with(results[0].value)
+    if plan.full_output:
+        evaluations = sum(matrix.evaluations for matrix in matrices)
+        return value, estimate_of(x, results, evaluations)
+    if results[0].status is not None:
+        base = matrices[0].value
+        if sparsity is None:
+            named = _names_of_entries([name for name, _ in arrays], base.ndim)
+        else:
+            named = _names_of_pattern(*matrices[0].pattern, base, x)
+        warn_unless_ok("Jacobian", results, named)
+    return value
 
 
 def _names_of_entries(names: Sequence[str], ndim: int) -> ComponentName:
@@ -157,11 +243,10 @@ def _names_of_entries(names: Sequence[str], ndim: int) -> ComponentName:
     )
 
 
-def _names_of_pattern(coloring: Coloring, base: Array, x: Array) -> ComponentName:
+def _names_of_pattern(rows: Any, columns: Any, base: Array, x: Array) -> ComponentName:
     """Return the names of the stored entries of a sparse Jacobian."""
 
     def name(leaf: int, index: tuple[int, ...]) -> str:
-        rows, columns = coloring.rows, coloring.columns
         output = np.unravel_index(int(rows[index]), tuple(base.shape))
         entry = np.unravel_index(int(columns[index]), tuple(x.shape))
         return f"{component_name('f(x)', output)} by {component_name('x', entry)}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xgrad._arrays import Array, is_jax, is_torch
+from xgrad._autodiff import Pushed
 
 
 class NativeRecording:
@@ -90,3 +91,45 @@ def _record_by_jax(
 
     result, pull = jax.vjp(lambda *arrays: call(list(arrays)), *leaves)
     return NativeRecording(result, leaves, pull)
+
+
+def push_natively(
+    call: Callable[[list[Any]], Any],
+    xp: Any,
+    leaves: Sequence[Array],
+    tangents: Sequence[Any],
+) -> Pushed | None:
+    """Run a function with tangents by its own library; None if that has no rules."""
+    tangents = [
+        x * 0 if t is None else t for x, t in zip(leaves, tangents, strict=True)
+    ]
+    if is_torch(xp):
+        import torch
+
+        push = torch.func.jvp
+    elif is_jax(xp):
+        import jax
+
+        push = jax.jvp
+    else:
+        return None
+    result, tangent = push(
+        lambda *arrays: call(list(arrays)), tuple(leaves), tuple(tangents)
+    )
+    return Pushed(result, tangent, 0, True)
+
+
+def gradients_natively(
+    call: Callable[[list[Any]], Any], xp: Any, leaves: Sequence[Array]
+) -> list[Array]:
+    """Return the gradients of a scalar by its own library, which can be nested."""
+    every = tuple(range(len(leaves)))
+    if is_torch(xp):
+        import torch
+
+        grad = torch.func.grad(lambda *arrays: call(list(arrays)), argnums=every)
+    else:
+        import jax
+
+        grad = jax.grad(lambda *arrays: call(list(arrays)), argnums=every)
+    return list(grad(*leaves))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,19 +99,28 @@ class Proof:
         at = np.unravel_index(np.argmin(same), same.shape)
         return Disagreement("value", float(first[at]), float(second[at]))
 
-    def compare_slopes(
-        self, slopes: Sequence[Array], only: Sequence[Any] | None = None
-    ) -> Disagreement | None:
+    def compare_slopes(self, slopes: Sequence[Array]) -> Disagreement | None:
         """Return how exact slopes differ from differences along random directions.
 
-        ``only`` marks the entries that are to move; by default all with a finite slope.
+        Entries move whose slope is finite.
+        """
+        moves = [np.isfinite(to_numpy(g)) for g in slopes]
+        return self.compare_products(functools.partial(_product, slopes), moves)
+
+    def compare_products(
+        self, product: Callable[[list[Any]], float], moves: Sequence[Any] | None = None
+    ) -> Disagreement | None:
+        """Return how exact slopes along directions differ from those by differences.
+
+        ``product`` takes a direction, one array for each leaf, and ``moves`` marks the
+        entries that are to move; by default all of them.
         """
         if not all(np.isfinite(self.weights).ravel()):
             return None
         wrong = None
         for seed in range(DIRECTIONS):
-            direction = self._direction(slopes, seed, only)
-            exact = _product(slopes, direction)
+            direction = self._direction(seed, moves)
+            exact = product(direction)
             slope = self._near_slope(direction)
             verdict = _verdict(exact, slope, self.scale)
             if verdict is None or verdict is False:
@@ -128,8 +137,14 @@ class Proof:
 
     def confirms(self, slopes: Sequence[Array], only: Sequence[Any]) -> bool:
         """Whether differences confirm the slopes of some entries, and do not refute."""
-        direction = self._direction(slopes, 0, only)
-        exact = _product(slopes, direction)
+        return self.confirms_products(functools.partial(_product, slopes), only)
+
+    def confirms_products(
+        self, product: Callable[[list[Any]], float], moves: Sequence[Any] | None = None
+    ) -> bool:
+        """Whether differences confirm the slope along a direction."""
+        direction = self._direction(0, moves)
+        exact = product(direction)
         slope = self._near_slope(direction)
         if _verdict(exact, slope, self.scale):
             return True
@@ -141,19 +156,18 @@ class Proof:
         direction[leaf][entry] = 1.0
         return self._ladder_slope(direction)
 
-    def _direction(
-        self, slopes: Sequence[Array], seed: int, only: Sequence[Any] | None
-    ) -> list[Any]:
+    def _direction(self, seed: int, moves: Sequence[Any] | None) -> list[Any]:
         """Return random signs, times the size of each entry of x."""
         random, direction = np.random.default_rng(seed), []
-        for i, (x, g) in enumerate(zip(self.function.leaves, slopes, strict=True)):
+        for i, x in enumerate(self.function.leaves):
             size = np.abs(np.asarray(to_numpy(x), np.float64))
             # An entry of 0 moves as its neighbours do.
             typical = np.mean(size[size > 0]) if np.any(size > 0) else 1.0
             size = np.where(size > 0, size, typical)
             signs = random.choice([-1.0, 1.0], size.shape)
-            moves = np.isfinite(to_numpy(g)) if only is None else only[i]
-            direction.append(np.where(moves, signs * size, 0.0))
+            direction.append(
+                signs * size if moves is None else np.where(moves[i], signs * size, 0.0)
+            )
         return direction
 
     def _at(self, direction: list[Any], t: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad._arrays import (
+    Array,
     as_array,
     as_float,
     cast,
@@ -18,14 +19,25 @@ from xgrad._arrays import (
 )
 from xgrad._differences import (
     Method,
+    Plan,
     Problem,
+    Result,
     entries_of,
     plan_for,
     prepare,
     warn_unless_ok,
 )
-from xgrad._evaluation import execution_for, open_evaluator
-from xgrad.diff._derivative import differentiate_entries
+from xgrad._evaluation import (
+    Execution,
+    Function,
+    bind_function,
+    execution_for,
+    open_evaluator,
+)
+from xgrad.diff._derivative import differentiate_entries, exact_slopes
+from xgrad.diff._exact import Inexact, differences_instead, record_exactly
+from xgrad.diff._exact_gradient import exact_gradient
+from xgrad.diff._forward import random_cotangent
 from xgrad.diff._gradient import differentiate_scalar
 
 
@@ -76,7 +88,7 @@ def tangent_line(
     x: Any,
     /,
     *,
-    method: Method = "central",
+    method: Method = "auto",
     accuracy: int | None = None,
     step: Any = None,
     dtype: Any = None,
@@ -116,9 +128,16 @@ def tangent_line(
         method=method, accuracy=accuracy, step=step, dtype=dtype, bounds=bounds
     )
     execution = execution_for(vectorized=False)
-    function, arrays = prepare(f, x, plan, execution)
     if isinstance(x, dict | list | tuple):
         raise TypeError("`x` must be one array: a tangent has one point of contact")
+    if plan.may_be_exact:
+        try:
+            return _exact_tangent(f, x, plan, execution)
+        except Inexact as error:
+            reason = error
+        plan = differences_instead(reason, plan, x)
+    plan = plan.as_differences(x)
+    function, arrays = prepare(f, x, plan, execution)
     with open_evaluator(execution, function.leaves[0]) as evaluate:
         problem = Problem(function, ("x",), plan, evaluate)
         base = problem.at_base()
@@ -129,10 +148,29 @@ def tangent_line(
             else differentiate_scalar(problem, 0, base)
         )
         result = problem.finish(arrays[0][1], result, tuple(x.shape))
+    return _tangent(function, base, result, elementwise)
+
+
+def _exact_tangent(
+    f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
+) -> Tangent:
+    """Return the tangent with an exact slope; raise `Inexact` if there is none."""
+    function, _ = bind_function(f, x, plan.dtype, execution)
+    exact = record_exactly(function, random_cotangent)
+    if tuple(exact.value.shape) == tuple(x.shape):
+        value, result, _ = exact_slopes(f, x, plan, execution)
+        return _tangent(function, value, result, True)
+    value, slope, _ = exact_gradient(f, x, None, plan, execution)
+    return _tangent(function, value, Result(slope), False)
+
+
+def _tangent(
+    function: Function, value: Array, result: Result, elementwise: bool
+) -> Tangent:
+    """Return the tangent of a slope, after a warning unless that is OK."""
     kind = "derivative" if elementwise else "gradient"
     details = f"`{kind}` with full_output=True returns all statuses"
     warn_unless_ok("slope", [result], entries_of(["x"]), details)
-    slope = result.value
-    xp = function.xp
+    xp, slope = function.xp, result.value
     point = cast(xp, function.leaves[0], slope.dtype)
-    return Tangent(point, cast(xp, base, slope.dtype), slope, elementwise)
+    return Tangent(point, cast(xp, value, slope.dtype), slope, elementwise)

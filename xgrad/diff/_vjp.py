@@ -28,6 +28,7 @@ from xgrad.diff._exact import (
     pull_exactly,
     record_exactly,
 )
+from xgrad.diff._forward import random_cotangent
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +115,9 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     """
     function, arrays = bind_function(f, x, None, execution_for())
     try:
-        exact = record_exactly(function, _random_cotangent)
+        exact = record_exactly(function, random_cotangent)
     except Inexact as error:
         raise not_differentiable(error) from None
     dtypes = tuple(result_dtype(function.xp, a, None) for _, a in arrays)
     skeleton = rebuild(x, [None] * len(dtypes))
     return exact.value, Pullback(exact.recording, skeleton, exact.value, dtypes)
-
-
-def _random_cotangent(value: Array) -> Array:
-    """Return random signs like f(x), by which all entries of it are proved at once."""
-    xp = common_namespace(value=value)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], tuple(value.shape))
-    return from_host(xp, signs, like=value, dtype=value.dtype)

@@ -259,7 +259,7 @@ def _average(
 
 def _rates(xp: Any, sums: Array) -> Array:
     """Return sums over the first of them, which is that of all rows; nan for none."""
-    rates = _confusion.divide(xp, sums, sums[:1], math.nan)
+    rates = sums / xp.where(sums[:1] == 0, math.nan, sums[:1])
     # A sum that is taken in parallel may exceed that of more rows, by its rounding.
     return xp.where(rates > 1, 1.0, rates)
 
@@ -310,9 +310,10 @@ def _ranks(rows: ScoredRows, label: int) -> _Ranks | None:
         return None
     scores, is_positive = rows.scores_of(label), rows.target == label
     kernel = find_kernel("rank_positives", rows.xp, scores.dtype)
-    if kernel is None:
+    ranks = None if kernel is None else kernel(scores, is_positive)
+    if ranks is None:
         return None
-    first, below, not_above = kernel(scores, is_positive)
+    first, below, not_above = ranks
     return _Ranks(first, below, not_above, len(scores) - len(first))
 
 
@@ -346,8 +347,9 @@ def _count(rows: ScoredRows, label: int, *, may_wait: bool = False) -> _Counts:
     is_positive = rows.target == label
     keys = _sortable(xp, scores)
     kernel = find_kernel("sort_groups", xp, keys.dtype)
-    if kernel is not None and rows.weight is None:
-        keys, is_positive = kernel(keys, is_positive)
+    groups = kernel and rows.weight is None and kernel(keys, is_positive)
+    if groups:
+        keys, is_positive = groups
         values, weight = keys, None
     else:
         # Equal scores may come in any order: they are one threshold.

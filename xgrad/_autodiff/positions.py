@@ -1,0 +1,184 @@
+"""The record of one call of a function: its operations in order, by position.
+
+An edge is ``(position of the argument, pull, what that keeps)``; a position has the
+edges of one operation. Positions only grow, so that the way back is a loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import Array
+from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.structural import plain_of
+from xgrad._autodiff.taped import Taped
+from xgrad._tracing import NotTraceableError, StandIn, Tracer
+
+Edge = tuple[int, Any, tuple[Any, ...]]
+# Constants up to this size are copied if a rule holds them, so that a later assignment
+# to them does no harm: 4 KiB are copied in the time of an operation on small arrays.
+SMALL = 4096
+NUMBERS = (np.generic, float, int, complex)
+
+
+class Positions(Tracer):
+    """The operations of one call, and the values and edges of their operands.
+
+    ``used`` tells whether the function has asked for a value of its argument, and
+    ``level`` in how many other tapes it is nested: its arrays may be recorded on
+    ``outer``. ``anchor`` is an array of the kind that it works with.
+    """
+
+    knows_values = True
+
+    def __init__(self, xp: Any, anchor: Array, outer: Positions | None = None) -> None:
+        super().__init__(xp)
+        self.anchor = anchor
+        self.outer = outer
+        self.level: int = 0 if outer is None else outer.level + 1
+        self.edges: list[tuple[Edge, ...]] = []
+        self.shapes: list[tuple[int, ...]] = []
+        self.dtypes: list[Any] = []
+        self.used = False
+        self.copies_constants = False
+
+    def leaf(self, base: Array) -> Taped:
+        """Return the stand-in for an argument of the function."""
+        x = Taped(self, base, self.push(base, ()))
+        x.kept = True  # the caller's memory is never written into
+        return x
+
+    def push(self, base: Array, edges: tuple[Edge, ...]) -> int:
+        """Put an operation at the end of the tape; return its position."""
+        at = len(self.edges)
+        self.edges.append(edges)
+        self.shapes.append(base.shape)
+        self.dtypes.append(base.dtype)
+        return at
+
+    def close(self, result: Any = None) -> Closed:
+        """End the recording: arrays that the function has kept become constants."""
+        closed = Closed(self)
+        self.edges, self.shapes, self.dtypes = [], [], []
+        self.closed = True
+        return closed
+
+    def blank(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return zeros of the kind that the tape works with, to be written into."""
+        return self.lift(np.zeros(shape, dtype, like=plain_of(self.anchor)))
+
+    def lift(self, array: Array) -> Any:
+        """Return a plain array as one of the kind that the tape works with."""
+        # Nested in other tapes, it may be written into with what is recorded on those.
+        outer = self.outer
+        if outer is None or isinstance(array, StandIn):
+            return array
+        return Taped(outer, outer.lift(array))
+
+    def result(self, base: Array, *edges: Edge | None) -> Any:
+        """Return the result of an operation: a constant if it has no edges.
+
+        Integers and booleans are constant by nature, and are returned as they are.
+        """
+        if base.dtype.kind not in "fc":
+            return base
+        present = tuple(e for e in edges if e is not None)
+        return Taped(self, base, self.push(base, present) if present else -1)
+
+    def edge(self, x: Any, pull: Any, *saved: Any) -> Edge | None:
+        """Return the edge to an operand; None if that is a constant."""
+        return (x.at, pull, saved) if self.depends(x) else None
+
+    def depends(self, x: Any) -> bool:
+        """Whether an operand depends on the argument of the function."""
+        is_recorded = type(x) is Taped and x.tracer is self and x.at >= 0
+        return is_recorded and not self.closed
+
+    def value_of(self, x: Any) -> Any:
+        """Return the present value of an operand, for a function of plain arrays."""
+        if type(x) is Taped and x.tracer is self:
+            self.used = True
+            if x.origin is not None:
+                x.ensure_current()
+            return x.base
+        # An array that was kept from an earlier call is what it was then.
+        if type(x) is Taped and x.tracer.closed:
+            return x.ensure_current().base
+        return x
+
+    def known_values(self, x: Any, idiom: str, remedy: str) -> Any:
+        """Return the values of an operand, by which a function may choose entries."""
+        while isinstance(x, StandIn):
+            if not isinstance(x.tracer, Positions):
+                return x.tracer.known_values(x, idiom, remedy)
+            x = x.tracer.value_of(x)
+        return x
+
+    def hold(self, x: Any, value: Any) -> Any:
+        """Return the value of an operand in a form that a rule can keep."""
+        # Nobody can write into numbers, nor into lists that `f` has written down.
+        if isinstance(value, NUMBERS) or not hasattr(value, "nbytes"):
+            return value
+        if type(x) is not Taped or x.tracer is not self:
+            small = self.copies_constants or value.nbytes <= SMALL
+            return value.copy() if small and value.ndim else value
+        if x.origin is None:
+            x.kept = True
+            return value
+        owner = x.origin[0]
+        # A small part of an array that is written into again and again is copied, not
+        # the whole array at the next assignment.
+        if owner.version and not owner.kept and 2 * value.size < owner.base.size:
+            return value.copy()
+        owner.kept = True
+        return value
+
+    def highest(self, operands: Any) -> Any:
+        """Return the innermost of the tapes that operands are recorded on."""
+        highest: Any = self
+        for operand in operands:
+            if type(operand) is Taped and operand.tracer is not highest:
+                tape = operand.tracer
+                if tape.level > highest.level and not tape.closed:
+                    highest = tape
+        return highest
+
+    def refuse_function(self, function: Any, where: str = "") -> NotTraceableError:
+        """Return the error for a function that has no rule, or none in an argument."""
+        name = getattr(function, "__name__", None) or getattr(
+            function, "name", function
+        )
+        return self.refuse(
+            f"`{name}`, which has no rule of differentiation{where}",
+            "give it one by `custom_vjp`, or write it with other functions",
+        )
+
+    def note(self, error: Exception) -> None:
+        """Note a refusal; other errors are those of the plain call, too."""
+        if isinstance(error, NotTraceableError):
+            super().note(error)
+
+
+class Closed:
+    """A recording that has ended, for the way back."""
+
+    def __init__(self, tape: Positions) -> None:
+        self.edges = tape.edges
+        self.shapes = tape.shapes
+        self.dtypes = tape.dtypes
+        self.level = tape.level
+        self.blank = tape.blank
+        self.lift = tape.lift
+
+    @property
+    def path(self) -> int:
+        """A number for the rules in use and their neighbours, whatever the repeats."""
+        rules = [edge[1] for edges in self.edges for edge in edges]
+        # Pairs tell one branch from another, and loops of any length are the same.
+        return hash(frozenset(zip(rules, [None, *rules], strict=False)))
+
+    def cotangents(self, at: int, cotangent: Any, ignores_zeros: bool) -> Cotangents:
+        """Return the cotangents of a way back, which begins at a position."""
+        return Cotangents(self, at, cotangent, ignores_zeros)

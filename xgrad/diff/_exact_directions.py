@@ -1,0 +1,194 @@
+"""Exact derivatives along one direction: by a vector, by all entries, of a gradient."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import (
+    Array,
+    cast,
+    from_host,
+    is_lazy,
+    quiet,
+    result_dtype,
+    to_numpy,
+)
+from xgrad._autodiff import is_nested
+from xgrad._differences import Plan, Result, vectors_like
+from xgrad._evaluation import Execution, Function, bind_function
+from xgrad.diff._exact import Attempt, Inexact
+from xgrad.diff._forward import (
+    Derived,
+    derivative_of,
+    push_exactly,
+    random_cotangent,
+)
+from xgrad.diff._proof import Proof
+from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
+
+UNCONFIRMED = "an infinite slope inside of `f`, whose products are undefined"
+# Entries of f(x) up to which each is asked for its corners; beyond it, a corner marks
+# all of them.
+MOST_ROWS = 256
+
+
+def exact_jvp(
+    f: Callable[[Any], Any], x: Any, v: Any, plan: Plan, execution: Execution
+) -> tuple[Result, int]:
+    """Return the product of the Jacobian with ``v``, and the number of evaluations."""
+    function, arrays = bind_function(f, x, plan.dtype, execution)
+    vectors = vectors_like(function, v)
+    dtype = result_dtype(function.xp, arrays[0][1], plan.dtype)
+    _, result, evaluations = _along(Derived(function), vectors, plan, dtype)
+    return result, evaluations
+
+
+def exact_derivative(
+    function: Function, plan: Plan, dtype: Any, require: Callable[[Array], None]
+) -> tuple[Array, Result, int]:
+    """Return f(x), the derivative of an elementwise function, and the evaluations.
+
+    ``require`` raises unless f(x) has the shape of x.
+    """
+    derived = derivative_of(function, plan.order - 1)
+    ones = function.xp.ones_like(function.leaves[0])
+    return _along(derived, [ones], plan, dtype, require)
+
+
+def exact_hvp(
+    derived: Derived, arrays: Sequence[tuple[str, Array]], v: Any, plan: Plan
+) -> list[Result]:
+    """Return the products of a Hessian with ``v``, one for each leaf of x.
+
+    ``derived`` is the gradient, and ``arrays`` are the leaves as they were passed.
+    """
+    function = derived.function
+    xp = function.xp
+    _, result, _ = _along(derived, vectors_like(function, v), plan, None)
+    results, start = [], 0
+    for (_, array), leaf in zip(arrays, function.leaves, strict=True):
+        stop = start + math.prod(leaf.shape)
+        part = result.map(functools.partial(_part, xp, slice(start, stop), leaf.shape))
+        results.append(in_dtype(xp, part, result_dtype(xp, array, plan.dtype)))
+        start = stop
+    return results
+
+
+def _part(xp: Any, key: slice, shape: tuple[int, ...], vector: Array) -> Array:
+    """Return a part of a vector, or of an array of another shape, in its own shape."""
+    return xp.reshape(xp.reshape(vector, (-1,))[key], shape)
+
+
+def _along(
+    derived: Derived,
+    vectors: list[Array],
+    plan: Plan,
+    dtype: Any,
+    require: Callable[[Array], None] | None = None,
+) -> tuple[Array, Result, int]:
+    """Return f(x), its slope along a direction, in a dtype, and the evaluations."""
+    xp = derived.function.xp
+    with quiet():
+        exact = push_exactly(derived, vectors)
+        if require is not None:
+            require(exact.value)
+        attempt = exact.attempt
+        slope, evaluations = exact.recording.tangent, exact.evaluations
+        slope = xp.zeros_like(exact.value) if slope is None else slope
+        hidden = is_nested() or is_lazy(xp, slope)
+        result = Result(slope)
+        if not hidden and not are_finite(xp, [slope]):
+            slope = _without_branches(derived, attempt, vectors, exact.value, slope)
+            result = add_status(xp, Result(slope))
+        if plan.full_output:
+
+            def slopes_at(leaves: list[Array]) -> list[Array]:
+                there = replace(derived, function=derived.function.at_leaves(leaves))
+                return [there.push(attempt, vectors).tangent]
+
+            kinks = kinks_along(derived, attempt, exact.value, vectors)
+            (result,) = add_bounds(xp, derived.function, [result], slopes_at, [kinks])
+            evaluations += len(SIGNS)
+        if dtype is not None:
+            result = in_dtype(xp, result, dtype)
+    return exact.value, result, evaluations
+
+
+def _without_branches(
+    derived: Derived, attempt: Attempt, vectors: list[Array], value: Array, slope: Array
+) -> Array:
+    """Replace slopes that are nan because of a branch that was not taken.
+
+    Such a branch may have an infinite derivative, times 0. Where differences do not
+    confirm that, `Inexact` is raised: these have to be taken.
+    """
+    xp = derived.function.xp
+    missing = xp.isnan(slope) & xp.isfinite(value)
+    if not bool(xp.any(missing)):
+        return slope
+    again = derived.push(attempt, vectors, ignores_zeros=True).tangent
+    again = xp.where(missing, again, slope)
+    weights = xp.where(missing & xp.isfinite(again), random_cotangent(value), 0.0)
+    proof = Proof(derived.at(attempt), cast(xp, weights, value.dtype))
+
+    def product(direction: list[Any]) -> float:
+        tangents = [
+            from_host(xp, v, like=x, dtype=x.dtype)
+            for x, v in zip(derived.function.leaves, direction, strict=True)
+        ]
+        pushed = derived.push(attempt, tangents, ignores_zeros=True).tangent
+        slopes = np.where(proof.weights == 0, 0, to_numpy(pushed))
+        return float(np.sum(proof.weights * slopes))
+
+    if proof.confirms_products(product):
+        return again
+    raise Inexact(UNCONFIRMED)
+
+
+def kinks_along(
+    derived: Derived, attempt: Attempt, value: Array, vectors: Sequence[Array]
+) -> Array | None:
+    """Mark the entries of f(x) that pass a corner along a direction; None: not one."""
+    marks = kinks_by_entry(derived, attempt, value)
+    if marks is None:
+        return None
+    function = derived.function
+    along = np.zeros(math.prod(value.shape), dtype=bool)
+    for mark, v in zip(marks, vectors, strict=True):
+        moved = np.asarray(to_numpy(v) != 0).reshape(-1)
+        along = along | (mark & moved).any(axis=1)
+    shaped = along.reshape(tuple(value.shape))
+    return from_host(function.xp, shaped, like=value, dtype=function.xp.bool)
+
+
+def kinks_by_entry(
+    derived: Derived, attempt: Attempt, value: Array
+) -> list[np.ndarray] | None:
+    """Mark the corners between entries of f(x) and of each leaf, ``(rows, columns)``.
+
+    None if the function has none at x. Of many entries of f(x) all are marked for a
+    leaf's entry if one of them is.
+    """
+    recording = attempt.record(derived.at(attempt))
+    marks = recording.kinks(random_cotangent(value))
+    if marks is None:
+        return None
+    xp, rows = derived.function.xp, math.prod(value.shape)
+    flat = [np.asarray(to_numpy(mark)).reshape(1, -1) for mark in marks]
+    if rows > MOST_ROWS:
+        return [np.repeat(mark, rows, axis=0) for mark in flat]
+    table = [np.zeros((rows, mark.shape[1]), dtype=bool) for mark in flat]
+    for row in range(rows):
+        unit = np.zeros(rows)
+        unit[row] = 1.0
+        unit = unit.reshape(tuple(value.shape))
+        marks = recording.kinks(from_host(xp, unit, like=value, dtype=value.dtype))
+        for i, mark in enumerate(marks or ()):
+            table[i][row] = np.asarray(to_numpy(mark)).reshape(-1)
+    return table

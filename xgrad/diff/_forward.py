@@ -1,0 +1,200 @@
+"""Exact derivatives along directions: `f`, or its gradient, runs once with tangents."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import (
+    Array,
+    Portable,
+    common_namespace,
+    from_host,
+    leaves,
+    quiet,
+    to_numpy,
+)
+from xgrad._autodiff import Pushed
+from xgrad._differences import require_scalar
+from xgrad._evaluation import Function
+from xgrad.diff._exact import (
+    Attempt,
+    Comparison,
+    Exact,
+    first_right,
+    gradients_of,
+    record_exactly,
+)
+from xgrad.diff._proof import Proof
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A function to differentiate: the caller's own, its gradient or its derivative.
+
+    ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
+    from an attempt; None: it is the caller's own. ``require`` proves what it is made
+    of, and raises `Inexact`.
+    """
+
+    function: Function
+    kind: str = "forward"
+    attempt_of: Callable[[Attempt], Callable[[Any], Any]] | None = None
+    require: Callable[[], Any] | None = None
+
+    def at(self, attempt: Attempt) -> Function:
+        """Return the function, for plain calls."""
+        if self.attempt_of is None:
+            return self.function
+        call = self.attempt_of(attempt)
+        return replace(self.function, call=call, vectorized=False)
+
+    def push(
+        self, attempt: Attempt, tangents: Sequence[Any], ignores_zeros: bool = False
+    ) -> Pushed:
+        """Run the function with tangents, None in place of zeros."""
+        # The function of an attempt has made of the caller's what there is to be made.
+        attempt = attempt if self.attempt_of is None else Attempt()
+        return attempt.push(self.at(attempt), tangents, ignores_zeros)
+
+
+def gradient_of(function: Function) -> Derived:
+    """Return the gradient of a scalar function as something to be differentiated."""
+
+    def require() -> None:
+        record_exactly(function, _ones_of_scalar)
+
+    return Derived(
+        function,
+        "forward of gradient",
+        lambda attempt: Gradient(function.xp, function, attempt),
+        require,
+    )
+
+
+def derivative_of(function: Function, order: int) -> Derived:
+    """Return the derivative of an elementwise function, of an order from 0."""
+    if order == 0:
+        return Derived(function)
+    lower = derivative_of(function, order - 1)
+    return Derived(
+        function,
+        f"forward of order {order}",
+        lambda attempt: Slope(function.xp, lower, attempt),
+        lambda: push_exactly(lower, [function.xp.ones_like(function.leaves[0])]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient(Portable):
+    """The gradient of a scalar function: in the shape of x, or of a nesting a vector.
+
+    It may be called with recorded arrays.
+    """
+
+    xp: Any
+    function: Function
+    attempt: Attempt
+
+    @property
+    def anchor(self) -> Array:
+        """An array by which another process recognises the namespace."""
+        return self.function.leaves[0]
+
+    def __call__(self, x: Any) -> Any:
+        """Return the slopes at ``x``."""
+        function = self.function
+        arrays = [x] if function.tree is None else [a for _, a in leaves(x)]
+        xp = common_namespace(x=arrays[0])
+        slopes = gradients_of(self.attempt, replace(function, xp=xp), arrays)
+        if function.tree is None:
+            return slopes[0]
+        return xp.concat([xp.reshape(g, (-1,)) for g in slopes])
+
+
+@dataclass(frozen=True, eq=False)
+class Slope(Portable):
+    """The derivative of an elementwise function, at recorded arrays, too."""
+
+    xp: Any
+    lower: Derived
+    attempt: Attempt
+
+    @property
+    def anchor(self) -> Array:
+        """An array by which another process recognises the namespace."""
+        return self.lower.function.leaves[0]
+
+    def __call__(self, x: Any) -> Any:
+        """Return the derivative at ``x``."""
+        xp = common_namespace(x=x)
+        function = replace(self.lower.function, xp=xp, leaves=(x,))
+        lower = replace(self.lower, function=function)
+        tangent = lower.push(self.attempt, [xp.ones_like(x)]).tangent
+        return xp.zeros_like(x) if tangent is None else tangent
+
+
+def push_exactly(derived: Derived, tangents: Sequence[Any]) -> Exact:
+    """Run a function with tangents, and prove it where it was not proved before.
+
+    Raise `Inexact` if no attempt is right.
+    """
+    return first_right(
+        derived.function,
+        derived.kind,
+        lambda attempt: derived.push(attempt, tangents),
+        functools.partial(_compare, derived),
+    )
+
+
+def _compare(
+    derived: Derived, attempt: Attempt, pushed: Pushed, value: Array
+) -> Comparison:
+    """Compare a way to run a function with plain calls, along random directions."""
+    if derived.require is not None:
+        derived.require()
+    function = derived.at(attempt)
+    cotangent = random_cotangent(value)
+    proof = Proof(function, cotangent)
+    with quiet():
+        product = functools.partial(_product, derived, attempt, proof.weights)
+        difference = proof.compare_products(product)
+        # At a corner the slopes of the sides differ, and so do differences.
+        if difference is not None and _has_kinks(derived, attempt):
+            difference = None
+    return proof.compare_value(value) or difference, proof.evaluations
+
+
+def _product(
+    derived: Derived, attempt: Attempt, weights: Any, direction: list[Any]
+) -> float:
+    """Return the weighted sum of the exact slopes along a direction."""
+    tangents = [
+        from_host(derived.function.xp, v, like=x, dtype=x.dtype)
+        for x, v in zip(derived.function.leaves, direction, strict=True)
+    ]
+    slope = derived.push(attempt, tangents).tangent
+    return 0.0 if slope is None else float(np.sum(weights * to_numpy(slope)))
+
+
+def _has_kinks(derived: Derived, attempt: Attempt) -> bool:
+    """Whether the caller's function has a corner at x."""
+    recording = attempt.record(derived.function)
+    value = derived.function.convert_result(recording.result)
+    return recording.kinks(random_cotangent(value)) is not None
+
+
+def random_cotangent(value: Array) -> Array:
+    """Return random signs like f(x), by which all entries of it are proved at once."""
+    xp = common_namespace(value=value)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], tuple(value.shape))
+    return from_host(xp, signs, like=value, dtype=value.dtype)
+
+
+def _ones_of_scalar(value: Array) -> Array:
+    require_scalar(value)
+    return common_namespace(value=value).ones_like(value)
