@@ -18,7 +18,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 TESTS = Path(__file__).parents[1]
 if str(TESTS) not in sys.path:
@@ -140,8 +140,8 @@ def _check_hessian(x: Any) -> Any:
 
 
 def _diagonal(x: Any) -> Any:
-    xp = array_api_compat.array_namespace(x)
-    eye = xp.eye(3, dtype=x.dtype, device=array_api_compat.device(x))
+    xp = array_namespace(x)
+    eye = xp.eye(3, dtype=x.dtype, device=device(x))
     return eye * x
 
 

@@ -88,7 +88,7 @@ class Arguments:
 
 @dataclass(frozen=True, eq=False)
 class MatrixArguments(Arguments):
-    """The same for a matrix of derivatives, the argument ``matrix`` of the caller.
+    """Names in the check of a matrix of derivatives, the argument ``matrix``.
 
     ``result`` is the name of what is differentiated, ``result_shape`` its shape, and
     with ``summed`` directions are compared in sums of its entries.

@@ -1,4 +1,4 @@
-"""What all checks of functions begin with: the function, its arrays, and f(x)."""
+"""The beginning of each check: the function, its arrays, and f(x)."""
 
 from __future__ import annotations
 
