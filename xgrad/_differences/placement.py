@@ -127,6 +127,22 @@ class Placement:
             step = own_size(xp, x) * (close_distance(eps) * APERIODIC)
         return Points(xp, x, step, (1, -1), box=bounds, name=self.name)
 
+    def own_points(self, scheme: Scheme, eps: float) -> Points | None:
+        """Return the points of a stencil by the own size of components, if it is less.
+
+        Steps are in proportion to components or to 1, whichever is more. None where all
+        components are so large that this is the same, and within bounds.
+        """
+        xp, x = self.xp, self.x
+        if self.plan.bounds is not None or self.plan.step is not None:
+            return None
+        with quiet():
+            own = own_size(xp, x)
+            if not bool(xp.any(own < floored_size(xp, x))):
+                return None
+            step = own * scheme.relative_step(eps)
+        return Points(xp, x, step, scheme.offsets(True), name=self.name)
+
     def _line(self, smallest: float, offsets: tuple[int, ...]) -> Points:
         xp, x = self.xp, self.x
         with quiet():
