@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xgrad._arrays import Array, is_lazy, is_on_host, quiet
 from xgrad._differences.closeness import (
@@ -15,7 +16,7 @@ from xgrad._differences.closeness import (
 from xgrad._differences.passes import Passes
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, Status
-from xgrad._evaluation import Points
+from xgrad._evaluation import Columns, Points
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Doubt:
     base: Array
     eps: float
     readout: Readout
-    columns: Callable[[Points], Points]
+    columns: Callable[[Any, Array], Columns]
 
     def judge(self, points: Points, result: Result) -> Result:
         """Leave components open that contradict the slopes close to x.
@@ -51,12 +52,13 @@ class Doubt:
             )
             if not bool(xp.any(close.contradicts(points, result))):
                 return result
+        close_points = placement.close_points(eps).divided(self.columns(xp, x))
         other = passes.one_pass(
             passes.function,
             self.leaf,
             self.base,
             CloseDifference(),
-            self.columns(placement.close_points(eps)),
+            close_points,
             self.readout,
             True,
         )

@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
-from xgrad._arrays import Array, device_of, from_host, quiet
+from xgrad._arrays import Array, at_perturbed_points, device_of, from_host
 from xgrad._differences.curvature import EntryCurvature, PairCurvature, join_samples
 from xgrad._differences.engine import Problem
 from xgrad._differences.result import Result, concat_results
-from xgrad._evaluation import entry_columns, pair_columns
+from xgrad._evaluation import Neighborhood, entry_columns, pair_columns
 
 # The pairs of so few entries are remembered: 400 KB for the largest of 8 sizes.
 MOST_REMEMBERED = 128
@@ -23,16 +23,18 @@ def second_differences(problem: Problem, base: Array) -> Result:
     count = math.prod(x.shape)
     if not count:
         return Result(*[xp.zeros((0, 0), dtype=x.dtype, device=device_of(x))] * 4)
-    eps, estimate = problem.eps(0, base), problem.plan.full_output
-    scheme = problem.scheme(0, eps)
-    points = problem.placements[0].points(scheme, eps, estimate)
-    single = entry_columns(points)
-    with quiet():
-        groups = problem.read_columns(0, base, single, EntryCurvature(base, eps))
+    setting = problem.setting(0, base)
+    eps, scheme, estimate = setting.eps, setting.scheme, setting.estimate
+    with at_perturbed_points():
+        points = problem.placements[0].points_of(setting, entry_columns(xp, x))
+        near = Neighborhood(problem.function, 0, points, base)
+        way = problem.choose_way(near)
+        problem.evaluator.meter.expect(points.total)
+        groups = problem.read_columns(near, way, EntryCurvature(base, eps))
         entries = join_samples(list(groups))
         diagonal = scheme.combine(entries, estimate)
     first, second, positions = _pairs(count)
-    pairs = pair_columns(points, first, second)
+    pairs = points.divided(pair_columns(xp, x, first, second))
     readout = PairCurvature(base, eps, entries=entries)
     mixed = problem.one_pass(
         problem.function, 0, base, scheme, pairs, readout, estimate
