@@ -68,7 +68,7 @@ class Problem(Passes):
                 result = refinement.refine(result)
             if not self.plan.full_output:
                 return Result(result.value, status=result.status)
-            if method == "central" and self.plan.order == 1:
+            if method == "central":
                 doubt = Doubt(self, leaf, base, eps, read, columns)
                 return doubt.judge(points, result)
         return result

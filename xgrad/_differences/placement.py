@@ -129,13 +129,30 @@ class Placement:
         """Return two points close to x, along a random direction."""
         return self._line(close_distance(eps), (1, -1))
 
-    def close_points(self, eps: float) -> Points:
-        """Return two points close to x, at which all of the array moves."""
+    def close_points(self, eps: float, columns: Columns) -> Points:
+        """Return the points at two offsets close to x."""
         xp, x = self.xp, self.x
         bounds = None if self.plan.bounds is None else self.bounds
         with quiet():
             step = own_size(xp, x) * (close_distance(eps) * APERIODIC)
-        return Points(xp, x, step, (1, -1), box=bounds, name=self.name)
+        return Points(xp, x, step, (1, -1), *columns, box=bounds, name=self.name)
+
+    def own_points(self, scheme: Scheme, eps: float, columns: Columns) -> Points | None:
+        """Return the points of a stencil by the own size of components, if it is less.
+
+        Steps are in proportion to components or to 1, whichever is more. None where all
+        components are so large that this is the same, and within bounds.
+        """
+        xp, x = self.xp, self.x
+        if self.plan.bounds is not None or self.plan.step is not None:
+            return None
+        with quiet():
+            own = own_size(xp, x)
+            if not bool(xp.any(own < floored_size(xp, x))):
+                return None
+            step = own * scheme.relative_step(eps)
+        offsets = scheme.offsets(True)
+        return Points(xp, x, step, offsets, *columns, name=self.name)
 
     def _line(self, smallest: float, offsets: tuple[int, ...]) -> Points:
         xp, x = self.xp, self.x

@@ -124,8 +124,7 @@ class Plan:
         A step or an accuracy are those of one stencil, and lazy arrays have no values
         by which steps could be chosen.
         """
-        # Orders above 1 have stencils alone.
-        fixed = not (self.step is self.accuracy is None and self.order == 1)
+        fixed = self.step is not None or self.accuracy is not None
         if self.method != "auto" or not (fixed or _is_lazy_tree(x)):
             return self
         return replace(self, method="central")
@@ -150,7 +149,7 @@ class Plan:
         For "auto" that is the one to begin with.
         """
         if self.method == "ladder":
-            return Ladder(rungs_for(eps))
+            return Ladder(rungs_for(eps), 2 if self.curvature else int(self.order))
         if self.method == "complex":
             return ComplexStep()
         if self.curvature:
@@ -225,7 +224,7 @@ def _has_fixed_accuracy(plan: Plan) -> bool:
 
 
 def _bends_by_other_method(plan: Plan) -> bool:
-    return plan.curvature and plan.method != "central"
+    return plan.curvature and plan.method not in ("central", "ladder", "auto")
 
 
 def _bends_within_bounds(plan: Plan) -> bool:
@@ -233,7 +232,7 @@ def _bends_within_bounds(plan: Plan) -> bool:
 
 
 def _bends_by_other_accuracy(plan: Plan) -> bool:
-    return plan.curvature and plan.accuracy not in (2, 4)
+    return plan.curvature and plan.accuracy not in (None, 2, 4)
 
 
 def _sets_fixed_accuracy(plan: Plan) -> bool:
@@ -245,8 +244,7 @@ def _sets_fixed_step(plan: Plan) -> bool:
 
 
 def _has_high_order_without_stencil(plan: Plan) -> bool:
-    exact = ("auto", "autodiff")
-    return plan.order > 1 and plan.method not in (*ACCURACIES, *exact)
+    return plan.order > 1 and plan.method == "complex"
 
 
 def _sums_terms_of_rows(plan: Plan) -> bool:
@@ -269,8 +267,8 @@ REFUSED = (
     ),
     Refusal(
         _bends_by_other_method,
-        "a Hessian from `f` alone has method='central' only: give the gradient as "
-        "`grad=` for the others",
+        "a Hessian from `f` alone has the methods 'central', 'ladder' and 'auto': give "
+        "the gradient as `grad=` for the others",
     ),
     Refusal(
         _bends_within_bounds,
@@ -293,8 +291,8 @@ REFUSED = (
     ),
     Refusal(
         _has_high_order_without_stencil,
-        "derivatives of order 2 and more need method='central', 'forward' or "
-        "'backward'",
+        "the complex step takes no derivatives of order 2 and more: use "
+        "method='auto', 'autodiff', 'central', 'forward', 'backward' or 'ladder'",
     ),
     Refusal(
         _sums_terms_of_rows,

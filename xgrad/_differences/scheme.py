@@ -140,7 +140,7 @@ class StencilScheme:
             right, left = samples.difference(1), samples.difference(-1)
             hole = ~(xp.isfinite(right) | xp.isfinite(left))
             nonfinite = nonfinite | (hole & is_central)
-            corners = _find_corners(samples)
+            corners = find_corners(samples)
             if corners is not None:
                 kink, spread = corners[0] & is_central, corners[1]
                 error = xp.where(kink, xp.maximum(error, spread), error)
@@ -187,7 +187,7 @@ CORNER_SHARE = 0.1
 CORNER_ANGLE = 2.0**-12
 
 
-def _find_corners(samples: Samples) -> tuple[Array, Array] | None:
+def find_corners(samples: Samples) -> tuple[Array, Array] | None:
     """Return where the slopes of both sides differ at x itself, and by half of what.
 
     That half is the error bound there, as both slopes have equal rights. Return None

@@ -166,12 +166,13 @@ class Rungs:
     """Steps of a ladder, ``top * ratio**-k`` for k from 0 to ``count - 1``.
 
     They are relative to the size of a component. In units of the smallest, the steps
-    are integers.
+    are integers. ``to_noise`` says that the smallest leave nothing but noise.
     """
 
     ratio: int
     count: int
     top: float = TOP
+    to_noise: bool = True
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -201,6 +202,15 @@ def rungs_for(eps: float) -> Rungs:
     # range is short: ratio 8 would have 7 rungs, of which 4 could answer. The smallest
     # rungs see corners from 1e-10 of x on; one more of them changed nothing.
     return Rungs(8, 13) if eps < SINGLE_EPS else Rungs(4, 11)
+
+
+def few_rungs(eps: float) -> Rungs:
+    """Return the six largest rungs of a ladder, for derivatives of higher orders.
+
+    Their best steps are eps**(1/6) to eps**(1/8) of a component: 1/400 to 1/90, and
+    1/14 to 1/7 in float32. Two rungs are larger, and three tell of convergence.
+    """
+    return Rungs(rungs_for(eps).ratio, 6, to_noise=False)
 
 
 # The imaginary step, so small that its square vanishes beside 1 in every precision
