@@ -151,6 +151,7 @@ class Forward(Tape):
         if at is total.at or at.tangent is None:
             return
         t, place = at.tangent, total.at
+        is_lent = isinstance(place, Place) and place.lent
         before = place.tangent if isinstance(place, Place) else None
         if is_at_points(t) or is_at_points(before):
             t = t if key is None else put_back(t, key, base.shape)
@@ -158,14 +159,14 @@ class Forward(Tape):
         elif key is None:
             if before is None:
                 total.at = _place(t)
-            elif place.lent:
+            elif is_lent:
                 before += t
             else:
                 total.at = _place(before + t, lent=True)
         else:
             if before is None:
                 before = self.blank(base.shape, base.dtype)
-            elif not place.lent:
+            elif not is_lent:
                 before = before.copy()
             add_at(before, t, key)
             total.at = _place(before, lent=True)
