@@ -27,9 +27,9 @@ from cases.written_programs import Writer, function_of
 import xgrad
 from xgrad._arrays import common_namespace
 from xgrad._autodiff import ChangedConstantError, record
+from xgrad._autodiff.budget import Budget
 from xgrad._autodiff.partials import PARTIALS
 from xgrad._autodiff.replay import Stretches
-from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.substitution import substituted
 from xgrad.losses import softmax_cross_entropy
 
@@ -49,11 +49,9 @@ def cuts(monkeypatch):
     rng = random.Random(0)
 
     def cut(share, dropped=0.8):
-        monkeypatch.setattr(SparingTape, "is_full", lambda _: rng.random() < share)
-        monkeypatch.setattr(
-            SparingTape, "is_worth_dropping", lambda _: rng.random() < dropped
-        )
-        monkeypatch.setattr(SparingTape, "is_hopeless", lambda *_: False)
+        monkeypatch.setattr(Budget, "is_full", lambda _: rng.random() < share)
+        monkeypatch.setattr(Budget, "pays", lambda _: rng.random() < dropped)
+        monkeypatch.setattr(Budget, "is_hopeless", lambda *_: False)
 
     cut(0.3)
     return cut
@@ -284,7 +282,8 @@ def test_where_nothing_is_won_little_is_lost(f, max_bytes):
     plain, slopes = peak(f, x)
     other, found = peak(f, x, max_bytes)
     np.testing.assert_array_equal(found, slopes)
-    assert other < 1.6 * plain
+    # The first stretch, which makes the array of states, makes it once more.
+    assert other < 1.5 * plain
 
 
 def test_what_fits_is_kept():

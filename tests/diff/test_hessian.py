@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import hessian, hvp, jvp
+from cases.differences import hessian, hvp, jvp, of_method
 from cases.functions import rosenbrock, rosenbrock_curvature, rosenbrock_slope
+from cases.statuses import warns_of
 
-from xgrad import to_numpy
+from xgrad import Status, to_numpy
 
 METHODS = ["central", "forward", "backward", "complex", "ladder", "auto"]
 
@@ -47,6 +48,76 @@ def test_hessians_from_the_gradient(rng, method):
     np.testing.assert_array_equal(found, found.T)
     assert np.abs(found - exact).max() <= 1e-7 * np.abs(exact).max()
     assert estimate.error.shape == (6, 6)
+
+
+@pytest.mark.parametrize("method", ["ladder", "auto"])
+def test_hessians_by_many_steps(rng, method):
+    x = rng.uniform(-2, 2, 6)
+    exact = rosenbrock_curvature(x)
+    found, estimate = hessian(rosenbrock, x, full_output=True, **of_method(method))
+    np.testing.assert_array_equal(found, found.T)
+    assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()
+    assert (np.abs(found - exact) <= estimate.error).mean() >= 0.95
+    assert (estimate.status == Status.OK).all()
+    expected = 26 * 21 + 31 if method == "ladder" else 4 * 21 + 1
+    assert estimate.evaluations == expected
+    plain = hessian(rosenbrock, x, **of_method(method))
+    np.testing.assert_array_equal(plain, found)
+
+
+@pytest.mark.parametrize("method", ["ladder", "auto"])
+def test_hessians_of_mixed_scales(method):
+    scales = 10.0 ** np.arange(-6, 7, 3)
+    u = np.linspace(0.5, 1.5, scales.size)
+
+    def f(v):
+        return np.sum(np.sin(v)) * np.exp(-np.sum(v**2) / 9)
+
+    found, estimate = hessian(
+        lambda x: f(x / scales), u * scales, full_output=True, **of_method(method)
+    )
+    exact = hessian(f, u, method="ladder") / np.outer(scales, scales)
+    error = np.abs(found - exact)
+    assert (error <= 2 * estimate.error).all()
+    assert (estimate.status == Status.OK).all()
+    if method == "ladder":
+        assert (error <= 1e-4 * np.abs(exact)).all()
+
+
+@pytest.mark.parametrize("method", ["central", "ladder", "auto"])
+@pytest.mark.parametrize("accuracy", [None, 4])
+def test_there_is_no_second_derivative_at_a_corner(method, accuracy):
+    if method == "ladder" and accuracy:
+        return
+
+    def f(x):
+        return np.sum(np.abs(x)) ** 4 + np.exp(x[1])
+
+    options = {**of_method(method), "accuracy": accuracy, "full_output": True}
+    _, estimate = hessian(f, np.array([1.0, 0.0]), **options)
+    kink = Status.KINK
+    assert estimate.status.tolist() == [[Status.OK, kink], [kink, kink]]
+    assert np.isinf(estimate.error).tolist() == [[False, True], [True, True]]
+    # The mixed derivative of x |y| is the sign of y.
+    _, estimate = hessian(
+        lambda x: x[0] * np.abs(x[1]), np.array([1.0, 0.0]), **options
+    )
+    assert estimate.status[0, 1] == estimate.status[1, 0] == kink
+    if method != "central" and not accuracy:
+        with warns_of("KINK"):
+            hessian(f, np.array([1.0, 0.0]), **of_method(method))
+
+
+def test_the_ladder_sees_where_curvatures_differ():
+    _, estimate = hessian(
+        lambda x: x[0] ** 2 + x[1] * np.abs(x[1]),
+        np.array([1.0, 0.0]),
+        method="ladder",
+        full_output=True,
+    )
+    assert estimate.status[0, 0] == Status.OK
+    assert estimate.status[1, 1] == Status.KINK
+    assert estimate.error[1, 1] >= 2
 
 
 def test_hessians_on_every_backend(xp):

@@ -343,7 +343,7 @@ BAD = [
     (lambda: jacobian(np.sin, X, sparsity=EYE[:, :1]), "needs a column for each"),
     (lambda: color_columns(EYE[0]), "two axes"),
     (lambda: hessian(np.sin, X), "must return a scalar"),
-    (lambda: hessian(np.sum, X, method="ladder"), "give the gradient as `grad=`"),
+    (lambda: hessian(np.sum, X, method="forward"), "give the gradient as `grad=`"),
     (lambda: hessian(np.sum, X, accuracy=6), "must be one of 2, 4"),
     (lambda: hessian(np.sum, X, bounds=(0, 9)), "give the gradient as `grad=`"),
     (lambda: hessian(np.sum, X, grad=np.sum), "a gradient is shaped like x"),

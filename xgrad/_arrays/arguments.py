@@ -125,7 +125,7 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Return ``value`` if it is one of the allowed values; else raise."""
     allowed = tuple(allowed)
     for choice in allowed:
-        if _is_same_choice(value, choice):
+        if value is choice or _is_same_choice(value, choice):
             return choice
     listed = ", ".join(map(repr, allowed))
     raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")

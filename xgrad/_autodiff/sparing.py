@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
+from xgrad._autodiff.budget import Budget
 from xgrad._autodiff.overrides import OVERRIDES
 from xgrad._autodiff.positions import SMALL, Closed, Edge
 from xgrad._autodiff.replay import Stretches, failing, put_array, put_result, put_zeros
@@ -33,13 +34,6 @@ from xgrad._autodiff.structural import follow
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Step, Taped
 from xgrad._tracing import StandIn, tracer_of
-
-# Memory of a position itself, by measurement: an edge, its tuples, shape and dtype.
-POSITION_BYTES = 300
-# A stretch is dropped if that frees this many times the memory of its notes, and of the
-# arrays that it begins with: where it writes into these, they are copied twice.
-NOTES, CUT = 2, 8
-
 
 # An argument that the tape does not use, by its place: a function which may refer to
 # the arrays of this call.
@@ -81,7 +75,7 @@ class SparingTape(Tape):
     """A tape that keeps within ``max_bytes`` where it can.
 
     ``edges``, ``shapes`` and ``dtypes`` have the positions since the last cut, which is
-    at ``start``. What it has to keep whatever it drops is ``held``, by identity.
+    at ``start``; ``stretch`` has the operations in a form that can be done again.
     """
 
     overrides = {  # noqa: RUF012 (as that of the tape)
@@ -90,17 +84,12 @@ class SparingTape(Tape):
 
     def __init__(self, xp: Any, anchor: Array, max_bytes: int) -> None:
         super().__init__(xp, anchor)
-        self.half = max_bytes // 2
         self.start = 0
         self.leaves: list[tuple[tuple[int, ...], Any]] = []
         self.stretch = Stretch(0, 1)
         self.stretches: list[Stretch] = []
         self.notes = Notes()
-        self.held: set[int] = set()
-        self.held_bytes = 0
-        self.cut_bytes = 0
-        self.saved: dict[int, int] = {}
-        self.saved_bytes = 0
+        self.budget = Budget(max_bytes, self.notes)
         self.is_inside = False
         self.unnumbered = 0
         # The last assignment to an array: during which stretch, and its version then.
@@ -115,25 +104,14 @@ class SparingTape(Tape):
         self.start += 1
         self.leaves.append((base.shape, base.dtype))
         self.stretch = Stretch(self.start, 1)
-        self.held.add(id(base))
+        self.budget.held.add(id(base))
         return x
 
     def push(self, base: Array, edges: tuple[Edge, ...]) -> int:
         """Put an operation at the end of the tape, and count what it saves."""
         at = self.start + super().push(base, edges)
-        self.saved_bytes += POSITION_BYTES
-        for edge in edges:
-            self._count(edge[2])
+        self.budget.save_position(edges)
         return at
-
-    def _count(self, saved: Any) -> None:
-        for item in saved:
-            if type(item) is tuple or type(item) is list:
-                self._count(item)
-            elif id(item) not in self.saved and (size := getattr(item, "nbytes", 0)):
-                self.saved[id(item)] = size
-                self.saved_bytes += size
-                self.notes.share(item)
 
     def hold(self, x: Any, value: Any) -> Any:
         """Return the value of an operand in a form that a rule can keep."""
@@ -190,30 +168,23 @@ class SparingTape(Tape):
         stretch.next += count
         if not stretch.is_kept:
             stretch.operations.append(self.notes.of(function, named, key, count))
-            if self.is_hopeless():
-                stretch.keep()
-        if self.is_full():
+            if self.budget.is_hopeless():
+                self._keep()
+        if self.budget.is_full():
             self.cut()
 
-    @property
-    def limit(self) -> int:
-        """Bytes that a stretch may save: its share, or as many as are kept anyway."""
-        return max(self.half, self.held_bytes + self.notes.bytes_before)
-
-    def is_full(self) -> bool:
-        """Whether the stretch has saved as much as it may."""
-        return self.saved_bytes > self.limit
-
-    def is_hopeless(self, more: int = 0) -> bool:
-        """Whether to drop all that a stretch may save would free too little."""
-        needed = CUT * (self.cut_bytes + more) + NOTES * self.notes.taken
-        return needed > self.limit
+    def _keep(self) -> None:
+        """Drop nothing of this stretch."""
+        self.stretch.keep()
+        self.notes.forget()
 
     def enter(self, x: Taped) -> int:
         """Note an array from before the stretch as it is; return its place."""
         stretch, view = self.stretch, x.origin
-        if not stretch.is_kept and self._is_too_large(x):
-            stretch.keep()
+        if view is not None and view[0].version != view[2]:
+            self._enter_once(view[0])
+        if not stretch.is_kept and self.budget.is_hopeless(_memory_of(x)):
+            self._keep()
         if stretch.is_kept:
             if view is not None:
                 stretch.outline(view[0])
@@ -227,38 +198,27 @@ class SparingTape(Tape):
         shown, base = 0, x.base
         if view is None:
             x.kept = True
-            self._count_cut(base)
+            self.budget.begin_with(base)
         else:
             source, steps, shown = view
             if source.version != shown:
-                self._enter_once(source)
                 base = follow(source.base, steps)
             if _is_small_part(x):
                 base = base.copy("K")
-                self._count_cut(base)
+                self.budget.begin_with(base)
             else:
                 source.kept = True
-                self._count_cut(source.base)
+                self.budget.begin_with(source.base)
             owner = number_of(source)
         place = stretch.places[x.number] = len(stretch.inputs)
         stretch.inputs.append(Snapshot(base, x.at, x.version, owner, steps, shown))
         self._note_exit(x, base)
         return place
 
-    def _is_too_large(self, x: Taped) -> bool:
-        is_copied = x.origin is None or _is_small_part(x)
-        memory: Any = x.base if is_copied else x.origin and x.origin[0].base
-        return id(memory) not in self.held and self.is_hopeless(memory.nbytes)
-
     def _enter_once(self, x: Taped) -> None:
         number = number_of(x)
         if number < self.stretch.first and number not in self.stretch.places:
             self.enter(x)
-
-    def _count_cut(self, base: Any) -> None:
-        if id(base) not in self.held:
-            self.held.add(id(base))
-            self.cut_bytes += base.nbytes
 
     def _note_exit(self, x: Taped, base: Any) -> None:
         """Let the stretch that an array comes from know it, to be compared there."""
@@ -284,29 +244,16 @@ class SparingTape(Tape):
         stretch = self.stretch
         stretch.stop = self.start + len(self.edges)
         self._note_rules()
-        if not stretch.is_kept and self.is_worth_dropping():
-            self.held_bytes += self.cut_bytes
-        else:
+        if stretch.is_kept or not self.budget.pays():
             stretch.keep()
             stretch.saved = self.edges, self.shapes, self.dtypes
-            self.held_bytes += self.saved_bytes
-            self.held.update(self.saved)
-            self.notes.bytes = self.notes.bytes_before
         self.stretches.append(stretch)
         self.edges, self.shapes, self.dtypes = [], [], []
         self.start = stretch.stop
         self.stretch = Stretch(stretch.stop, stretch.next)
         last = len(self.stretches) - 1
         self.written = {n: w for n, w in self.written.items() if w[0] == last}
-        self.saved, self.saved_bytes, self.cut_bytes = {}, 0, 0
-        self.notes.turn()
-
-    def is_worth_dropping(self) -> bool:
-        """Whether to drop what a stretch has saved frees more than it takes."""
-        needed = self.held | self.notes.uses.keys()
-        freed = sum(size for i, size in self.saved.items() if i not in needed)
-        freed += POSITION_BYTES * len(self.edges)
-        return freed > CUT * self.cut_bytes + NOTES * self.notes.taken
+        self.budget.turn(stretch.is_kept)
 
     def _note_rules(self) -> None:
         for edges in self.edges:
@@ -327,7 +274,7 @@ class SparingTape(Tape):
                 self._note_exit(result, result.base)
             closed = Stretches(self)
             self.closed = True
-        del self.notes
+        del self.notes, self.budget
         return closed
 
     def edge(self, x: Any, pull: Any, *saved: Any) -> Edge | None:
@@ -388,6 +335,11 @@ class SparingTape(Tape):
     copy = noted(Tape.copy)
     read = noted(Tape.read)
     renew = noted(Tape.renew)
+
+
+def _memory_of(x: Taped) -> Any:
+    """Return the array that stays in memory if one is kept as it is."""
+    return x.base if x.origin is None or _is_small_part(x) else x.origin[0].base
 
 
 def _is_small_part(x: Taped) -> bool:

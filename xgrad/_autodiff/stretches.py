@@ -131,8 +131,14 @@ class Notes:
         self.uses: dict[int, int] = {}
         self.made = 0
 
-    def turn(self) -> None:
-        """Begin a stretch."""
+    def forget(self) -> None:
+        """Forget the operations, which are not going to be done again."""
+        self.former, self.recent = {}, {}
+
+    def turn(self, is_kept: bool) -> None:
+        """Begin a stretch; the notes of the one before are gone if that is kept."""
+        if is_kept:
+            self.bytes = self.bytes_before
         self.former, self.recent = self.recent, {}
         self.uses, self.copied, self.made = {}, {}, 0
         self.bytes_before = self.bytes
@@ -238,8 +244,9 @@ def identify(item: Any, key: list[Any], depth: int = 0) -> None:
     """Put into ``key`` what a function does, and which object another item is."""
     if isinstance(item, FunctionType) and depth < DEEP:
         # Made anew by each call of the function around it.
-        key.append(item.__code__)
+        key += item.__code__, id(item.__globals__)
         identify(item.__defaults__, key, depth + 1)
+        identify(tuple((item.__kwdefaults__ or {}).items()), key, depth + 1)
         for cell in item.__closure__ or ():
             identify(cell.cell_contents, key, depth + 1)
     elif type(item) is functools.partial and depth < DEEP:

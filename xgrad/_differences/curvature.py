@@ -12,7 +12,7 @@ from xgrad._arrays import Array, is_on_host
 from xgrad._differences.readout import EachOutput
 from xgrad._differences.result import Result, status_codes
 from xgrad._differences.samples import Samples
-from xgrad._differences.scheme import SAFETY
+from xgrad._differences.scheme import SAFETY, find_corners
 from xgrad._differences.stencil import stencil
 from xgrad._evaluation import Points, concat_blocks
 
@@ -61,8 +61,10 @@ class SecondDifferences:
         error = (1.0 if self.accuracy == 4 else SAFETY) * change + noise
         # Points at twice the step may be missing, where those of the value are there.
         nonfinite = ~(xp.isfinite(value) & xp.isfinite(error))
-        error = xp.where(nonfinite, math.inf, error)
-        status = status_codes(xp, nonfinite, None, area == 0)
+        kink = samples.corners()
+        lost = nonfinite if kink is None else nonfinite | kink
+        error = xp.where(lost, math.inf, error)
+        status = status_codes(xp, nonfinite, kink, area == 0)
         step = xp.broadcast_to(xp.sqrt(area), value.shape)
         return Result(value, error, step, status)
 
@@ -109,6 +111,17 @@ class CurvatureSamples(Samples):
         """Return ``f(x + h) - 2 f(x) + f(x - h)``."""
         return self.difference(reach) + self.difference(-reach)
 
+    def corners(self) -> Array | None:
+        """Return where the slopes of both sides differ: no second derivative is there.
+
+        Of pairs, where those of either entry differ; None where the host sees none.
+        """
+        corners = find_corners(self if self.entries is None else self.entries)
+        if corners is None or self.entries is None:
+            return None if corners is None else corners[0]
+        first, second = self._of_both(corners[0])
+        return first | second
+
     def _of_both(self, values: Array) -> list[Array]:
         return [self.xp.take(values, index, axis=0) for index in self.pair]
 
@@ -143,6 +156,33 @@ class PairCurvature(EachOutput):
             relative=relative,
             entries=self.entries,
             pair=pair,
+        )
+
+
+@dataclass(eq=False)
+class PairLine(PairCurvature):
+    """Reads the changes of pairs of entries as those along a line.
+
+    Its length is that of the first entry.
+    """
+
+    def samples(
+        self,
+        points: Points,
+        start: int,
+        stop: int,
+        blocks: list[Array],
+        relative: bool = False,
+    ) -> CurvatureSamples:
+        """Return the values, with the steps of the first entry of each pair."""
+        assert self.entries is not None
+        xp, first = points.xp, points.columns[0][start:stop]
+        return replace(
+            self.entries,
+            blocks=blocks,
+            origin=xp.take(self.entries.origin, first, axis=0),
+            coordinates=[xp.take(c, first, axis=1) for c in self.entries.coordinates],
+            relative=relative,
         )
 
 

@@ -1,9 +1,10 @@
-"""The method "central" with an estimate: doubt what a few values close to x deny."""
+"""The method "central" with an estimate: doubt what other steps deny."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xgrad._arrays import Array, is_lazy, is_on_host, quiet
 from xgrad._differences.closeness import (
@@ -12,15 +13,17 @@ from xgrad._differences.closeness import (
     CloseLine,
     close_distance,
 )
-from xgrad._differences.passes import Passes
+from xgrad._differences.ladder import Ladder
+from xgrad._differences.passes import Combining, Passes
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, Status
-from xgrad._evaluation import Points
+from xgrad._differences.stencil import few_rungs
+from xgrad._evaluation import Columns, Points
 
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
-    """One leaf, with what is needed to compare its derivative with values close to x.
+    """One leaf, with what is needed to compare its derivative with other steps.
 
     Arrays that the host cannot read without a wait are left as they are.
     """
@@ -30,48 +33,91 @@ class Doubt:
     base: Array
     eps: float
     readout: Readout
-    columns: Callable[[Points], Points]
+    columns: Callable[[Any, Array], Columns]
 
     def judge(self, points: Points, result: Result) -> Result:
-        """Leave components open that contradict the slopes close to x.
+        """Leave components open that contradict other steps.
 
-        ``points`` are those of the result. Two values along one line tell whether any
-        component does; only then are all of them compared.
+        ``points`` are those of the result.
         """
-        passes, eps = self.passes, self.eps
-        xp, x = passes.xp, passes.function.leaves[self.leaf]
-        if is_lazy(xp, x) or not is_on_host(xp, x) or not points.total:
+        x = self.passes.function.leaves[self.leaf]
+        if is_lazy(self.passes.xp, x) or not is_on_host(self.passes.xp, x):
             return result
+        if not points.total:
+            return result
+        if self.passes.plan.order == 1:
+            others = [self._slopes(points, result)]
+        else:
+            others = [self._climbed(), self._by_own_size()]
+        with quiet():
+            for other in others:
+                if other is not None:
+                    result = self._with_doubts(result, other)
+        return result
+
+    def _slopes(self, points: Points, result: Result) -> Result | None:
+        """Return slopes close to x, if two values along one line differ from them."""
+        passes, eps = self.passes, self.eps
         placement = passes.placements[self.leaf]
         line = placement.close_line(eps)
         values = passes.column_values(passes.function, self.leaf, self.base, line)
         with quiet():
             close = CloseLine(
-                xp, self.readout, line, values, (1,), close_distance(eps), eps
+                passes.xp,
+                self.readout,
+                line,
+                values,
+                (1,),
+                close_distance(eps),
+                eps,
             )
-            if not bool(xp.any(close.contradicts(points, result))):
-                return result
-        other = passes.one_pass(
-            passes.function,
+            if not bool(passes.xp.any(close.contradicts(points, result))):
+                return None
+        columns = self.columns(passes.xp, placement.x)
+        return self._one_pass(CloseDifference(), placement.close_points(eps, columns))
+
+    def _climbed(self) -> Result:
+        """Return derivatives of a higher order by a few rungs, which tell of corners.
+
+        Rounding hides them from steps that are small.
+        """
+        ladder = Ladder(few_rungs(self.eps), int(self.passes.plan.order))
+        placement = self.passes.placements[self.leaf]
+        columns = self.columns(self.passes.xp, placement.x)
+        points = placement.points(ladder, self.eps, True, columns)
+        return self._one_pass(ladder, points)
+
+    def _by_own_size(self) -> Result | None:
+        """Return derivatives by steps in proportion to components that are small."""
+        scheme = self.passes.plan.scheme(self.eps)
+        placement = self.passes.placements[self.leaf]
+        columns = self.columns(self.passes.xp, placement.x)
+        points = placement.own_points(scheme, self.eps, columns)
+        return None if points is None else self._one_pass(scheme, points)
+
+    def _one_pass(self, scheme: Combining, points: Points) -> Result:
+        return self.passes.one_pass(
+            self.passes.function,
             self.leaf,
             self.base,
-            CloseDifference(),
-            self.columns(placement.close_points(eps)),
+            scheme,
+            points,
             self.readout,
             True,
         )
-        with quiet():
-            return self._with_doubts(result, other)
 
     def _with_doubts(self, result: Result, other: Result) -> Result:
         """Mark what differs from other slopes; widen its bound to reach them."""
         xp = self.passes.xp
         gap = xp.abs(result.value - other.value)
         wrong = gap > CONTRADICTION * (result.error + other.error)
-        wrong = wrong & (result.status == int(Status.OK))
-        status = xp.where(wrong, int(Status.UNRESOLVED), result.status)
+        kink = other.status == int(Status.KINK)
+        is_ok = result.status == int(Status.OK)
+        status = xp.where(wrong & is_ok, int(Status.UNRESOLVED), result.status)
+        status = xp.where(kink & is_ok, int(Status.KINK), status)
+        error = xp.maximum(result.error, gap + other.error)
         return replace(
             result,
-            error=xp.where(wrong, gap + other.error, result.error),
+            error=xp.where((wrong | kink) & is_ok, error, result.error),
             status=xp.astype(status, result.status.dtype),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xgrad._differences.result import Result, Status, status_codes, where_results
 from xgrad._differences.rung_choice import choose, pick
+from xgrad._differences.rung_orders import JUMPS, jumps_of, sequence_of_order
 from xgrad._differences.rung_status import find_corner, find_piece, is_unresolved
 from xgrad._differences.rung_values import RungValues
 from xgrad._differences.samples import Samples
@@ -22,10 +23,12 @@ class Ladder:
     """Many steps at once; the one with the least estimated error answers.
 
     Two neighbouring rungs give a derivative of accuracy 4 by Richardson's extrapolation
-    (one-sided: of accuracy 2), and the rungs below them its error.
+    (one-sided: of accuracy 2), and the rungs below them its error. The points are the
+    same for an ``order`` of 1 to 4.
     """
 
     rungs: Rungs
+    order: int = 1
 
     def offsets(self, estimate: bool) -> tuple[int, ...]:
         """Return the offsets, besides 0, at which the function is needed."""
@@ -39,17 +42,17 @@ class Ladder:
         """Return the derivative of each column, ``(columns, *outputs)``.
 
         Where the points of one side are missing (not finite, or outside the bounds)
-        on some rungs, the other side answers if it does so with a smaller error.
+        on some rungs, the other side answers a slope if its error is smaller.
         """
         xp = samples.xp
         values = RungValues.of_samples(self.rungs, samples)
-        best = _central(values)
-        for side in (0, 1):
+        best = _central(values, self.order)
+        for side in (0, 1) if self.order == 1 else ():
             other = _one_sided(values, side)
             better = values.missing & (other.error < best.error)
             best = where_results(xp, better, other, best)
-        lost = ~xp.isfinite(best.error)
         kink = best.status == int(Status.KINK)
+        lost = ~xp.isfinite(best.error) & ~kink
         unresolved = best.status == int(Status.UNRESOLVED)
         unresolved = unresolved & ~lost | values.vanished
         return Result(
@@ -60,21 +63,25 @@ class Ladder:
         )
 
 
-def _central(values: RungValues) -> Result:
+def _central(values: RungValues, order: int) -> Result:
     """Answer by central differences, extrapolated to accuracy 4."""
     xp = values.xp
-    spacing = values.steps[0] + values.steps[1]
-    slopes = values.across / spacing
-    # Both values have this error, and the distance between them is the spacing.
-    noise = values.noise_across / (spacing / 2)
-    choice = choose(xp, slopes, noise, values.ratio**2)
-    kink, half = find_corner(values, choice, noise)
-    piece, beyond = find_piece(values, choice, slopes)
-    error = xp.where(kink, xp.maximum(choice.error, half), choice.error)
-    error = xp.where(piece, xp.maximum(error, beyond), error)
-    unresolved = is_unresolved(choice, slopes) | piece
+    sequence = sequence_of_order(values, order)
+    choice = choose(xp, sequence.values, sequence.noise, values.ratio**2)
+    error, kink = choice.error, choice.error < 0
+    for lower in range(1, min(order, len(JUMPS)) + 1):
+        jumps, size = find_corner(xp, *jumps_of(values, lower), choice.rung)
+        # Both sides have equal rights: a bound reaches them, if they have values.
+        half = size / 2 if lower == order else xp.full_like(size, math.inf)
+        error = xp.where(jumps, xp.maximum(error, half), error)
+        kink = kink | jumps
+    unresolved = is_unresolved(choice, sequence.values)
+    if order == 1:
+        piece, beyond = find_piece(values, choice, sequence.values)
+        error = xp.where(piece, xp.maximum(error, beyond), error)
+        unresolved = unresolved | piece
     code = status_codes(xp, kink & False, kink, unresolved & ~kink)
-    return Result(choice.value, error, pick(xp, spacing / 2, choice.rung), code)
+    return Result(choice.value, error, pick(xp, sequence.steps, choice.rung), code)
 
 
 def _one_sided(values: RungValues, side: int) -> Result:

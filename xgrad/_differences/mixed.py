@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, device_of, from_host, quiet
-from xgrad._differences.curvature import EntryCurvature, PairCurvature, join_samples
+from xgrad._arrays import (
+    Array,
+    at_perturbed_points,
+    cast,
+    device_of,
+    from_host,
+    quiet,
+)
+from xgrad._differences.curvature import (
+    EntryCurvature,
+    PairCurvature,
+    PairLine,
+    join_samples,
+)
 from xgrad._differences.engine import Problem
-from xgrad._differences.result import Result, concat_results
-from xgrad._evaluation import entry_columns, pair_columns
+from xgrad._differences.ladder import Ladder
+from xgrad._differences.noise import noise_level
+from xgrad._differences.plan import Scheme
+from xgrad._differences.refinement import largest_error
+from xgrad._differences.result import (
+    Result,
+    Status,
+    concat_results,
+    where_results,
+)
+from xgrad._differences.stencil import rungs_for
+from xgrad._evaluation import Neighborhood, Points, entry_columns, pair_columns
 
 # The pairs of so few entries are remembered: 400 KB for the largest of 8 sizes.
 MOST_REMEMBERED = 128
@@ -23,25 +47,104 @@ def second_differences(problem: Problem, base: Array) -> Result:
     count = math.prod(x.shape)
     if not count:
         return Result(*[xp.zeros((0, 0), dtype=x.dtype, device=device_of(x))] * 4)
-    eps, estimate = problem.eps(0, base), problem.plan.full_output
-    scheme = problem.scheme(0, eps)
-    points = problem.placements[0].points(scheme, eps, estimate)
-    single = entry_columns(points)
-    with quiet():
-        groups = problem.read_columns(0, base, single, EntryCurvature(base, eps))
-        entries = join_samples(list(groups))
-        diagonal = scheme.combine(entries, estimate)
-    first, second, positions = _pairs(count)
-    pairs = pair_columns(points, first, second)
-    readout = PairCurvature(base, eps, entries=entries)
-    mixed = problem.one_pass(
-        problem.function, 0, base, scheme, pairs, readout, estimate
-    )
-    result = concat_results([diagonal, mixed], lambda arrays: xp.concat(arrays, axis=0))
-    index = from_host(xp, positions, like=base)
+    setting = problem.setting(0, base)
+    eps = setting.eps
+    hessian = _Hessian(problem, base, eps, _pairs(count))
+    result = hessian.by(setting.scheme, setting.estimate)
+    if problem.plan.method == "auto":
+        with quiet():
+            bad = _is_bad(xp, result, eps)
+            is_bad = bool(xp.any(bad))
+        if is_bad:
+            better = hessian.by(Ladder(rungs_for(eps), 2), True)
+            result = where_results(xp, bad, better, result)
+    if not problem.plan.full_output:
+        result = Result(result.value, status=result.status)
+    index = from_host(xp, hessian.pairs[2], like=base)
     return result.map(
         lambda array: xp.reshape(xp.take(array, index, axis=0), (count, count))
     )
+
+
+def _taken(xp: Any, result: Result, positions: Array) -> Result:
+    return result.map(lambda array: xp.take(array, positions, axis=0))
+
+
+def _is_bad(xp: Any, result: Result, eps: float) -> Array:
+    """Return which entries the ladder is to take again, as in other derivatives."""
+    size = xp.where(xp.isfinite(result.value), xp.abs(result.value), 0.0)
+    largest = largest_error(eps, 2) * xp.max(size)
+    return (result.error > largest) | (result.status != int(Status.OK))
+
+
+@dataclass(frozen=True, eq=False)
+class _Hessian:
+    """A Hessian to take: its diagonal, followed by the pairs of entries."""
+
+    problem: Problem
+    base: Array
+    eps: float
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    def by(self, scheme: Scheme, estimate: bool) -> Result:
+        """Return the diagonal and the pairs by second differences or by a ladder."""
+        problem, xp = self.problem, self.problem.xp
+        climbs, noise = isinstance(scheme, Ladder), None
+        if climbs:
+            line = problem.placements[0].noise_line(self.eps)
+            values = problem.column_values(problem.function, 0, self.base, line)
+            with quiet():
+                noise = noise_level(xp, self.base, values, self.eps)
+        read = EntryCurvature(self.base, self.eps, noise)
+        with at_perturbed_points():
+            x = problem.function.leaves[0]
+            columns = entry_columns(xp, x)
+            points = problem.placements[0].points(scheme, self.eps, estimate, columns)
+            near = Neighborhood(problem.function, 0, points, self.base)
+            way = problem.choose_way(near)
+            problem.evaluator.meter.expect(points.total)
+            groups = problem.read_columns(near, way, read)
+            entries = join_samples(list(groups))
+            diagonal = scheme.combine(entries, estimate)
+        pairs = points.divided(pair_columns(xp, x, *self.pairs[:2]))
+        kind = PairLine if climbs else PairCurvature
+        mixed = problem.one_pass(
+            problem.function,
+            0,
+            self.base,
+            scheme,
+            pairs,
+            kind(self.base, self.eps, noise, entries=entries),
+            estimate,
+        )
+        if climbs:
+            with quiet():
+                mixed = self._polarized(mixed, diagonal, points)
+        return concat_results(
+            [diagonal, mixed], lambda arrays: xp.concat(arrays, axis=0)
+        )
+
+    def _polarized(self, along: Result, diagonal: Result, points: Points) -> Result:
+        """Return mixed derivatives from those along pairs of steps.
+
+        Along ``(1, r)`` the second derivative is ``a + 2 r b + r**2 c`` where ``a`` and
+        ``c`` are those of both entries and ``b`` is the mixed one.
+        """
+        xp = self.problem.xp
+        index = [from_host(xp, i, like=self.base) for i in self.pairs[:2]]
+        first, second = (_taken(xp, diagonal, positions) for positions in index)
+        step = xp.reshape(points.step, (-1,))
+        ratio = xp.take(step, index[1], axis=0) / xp.take(step, index[0], axis=0)
+        ratio = cast(xp, ratio, along.value.dtype)
+        value = along.value - first.value - ratio**2 * second.value
+        error = along.error + first.error + ratio**2 * second.error
+        status = xp.maximum(along.status, xp.maximum(first.status, second.status))
+        return Result(
+            value / (2 * ratio),
+            error / (2 * xp.abs(ratio)),
+            along.step * xp.sqrt(ratio),
+            status,
+        )
 
 
 def _pairs(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +15,20 @@ from xgrad._differences.passes import Passes
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, Status, where_results
 from xgrad._differences.stencil import NOISE_REACH, noise_spacings, rungs_for
-from xgrad._evaluation import Points
+from xgrad._evaluation import Columns, Points
 
-# Largest error bound, eps**0.4 of the largest component. At the default accuracy the
-# step is eps**0.2 and the bound, the error of accuracy 2, is h**2 / 6 of the third
-# derivative: a sixth of this for functions that change on the scale of their steps. A
-# smaller power lets errors pass, above all of components that are small beside others;
-# a larger one takes the ladder, six times the evaluations, for functions that are
-# smooth enough.
-LARGEST_ERROR = 0.4
+
+# Largest error bound, a part of the largest component. At the default accuracy the step
+# is eps**(1/(4 + order)) and the bound, the error of accuracy 2, is h**2 / 6 of the
+# derivative two orders higher: a sixth of this for functions that change on the scale
+# of their steps. A larger power lets fewer errors pass but takes the ladder, six times
+# the evaluations, for functions that are smooth enough; a smaller one lets errors pass,
+# above all of components that are small beside others.
+def largest_error(eps: float, order: int) -> float:
+    """Return the bound, as a part of the largest component, above which it is bad."""
+    return eps ** (2 / (4 + order))
+
+
 # Components that are small beside the largest count by the geometric mean of both
 # sizes: a small one need not be as exact, but its bound has to be one. Not so where the
 # bound is one of rounding, 3 roundings of `f` times 1.5 over the step, twice which is
@@ -46,7 +52,7 @@ class Refinement:
     base: Array
     eps: float
     readout: Readout
-    columns: Callable[[Points], Points]
+    columns: Callable[[Any, Array], Columns]
     line: Points
     line_values: Array
 
@@ -56,22 +62,27 @@ class Refinement:
         Then also take those that contradict the slope along the line.
         """
         xp = self.passes.xp
-        ladder = Ladder(rungs_for(self.eps))
+        order = int(self.passes.plan.order)
+        ladder = Ladder(rungs_for(self.eps), order)
         placement = self.passes.placements[self.leaf]
-        points = self.columns(placement.points(ladder, self.eps, True))
         with quiet():
+            columns = self.columns(xp, placement.x)
+            points = placement.points(ladder, self.eps, True, columns)
             size = xp.where(xp.isfinite(result.value), xp.abs(result.value), 0.0)
-            share, bad = self.eps**LARGEST_ERROR, xp.zeros_like(size, dtype=xp.bool)
+            share = largest_error(self.eps, order)
+            bad = xp.zeros_like(size, dtype=xp.bool)
             if size.shape[0]:
                 largest = xp.max(size, axis=0, keepdims=True)
                 bad = result.error > share * largest
                 # Roots first: their product overflows nowhere.
                 size = xp.sqrt(size) * xp.sqrt(largest)
                 scale = self.readout.sum_outputs(xp, xp.abs(self.base))
-                rounding = ROUNDINGS * self.eps * scale / result.step
+                rounding = ROUNDINGS * self.eps * scale / result.step**order
                 bad = bad | (result.error > xp.maximum(share * size, rounding))
             bad = bad | (result.status != int(Status.OK))
         result = self.refine_columns(ladder, points, result, bad)
+        if order > 1:
+            return result
         with quiet():
             doubtful = ~bad & self.disagrees_along_line(points, result)
         return self.refine_columns(ladder, points, result, doubtful)

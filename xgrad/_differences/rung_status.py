@@ -22,8 +22,8 @@ VALUE_SHARE = 1e-4
 # loss.
 CORNER_STAYS = 0.5
 # The difference of both slopes weighs values by 1, -2 and 1: four times the noise of
-# one over the step. A corner must be twice that.
-CORNER_NOISE = 8
+# one over the step, and a corner must be twice that.
+CORNER_NOISE = 2
 # What is left of `f` beside the line of the answer grows at most by this power of the
 # ratio from a rung to the next: it begins with the second power, or with the third
 # where the curvature is 0. More, and not as much again on the next rung, is an edge.
@@ -58,22 +58,19 @@ def is_unresolved(choice: Choice, slopes: Array) -> Array:
 
 
 def find_corner(
-    values: RungValues, choice: Choice, noise: Array
+    xp: Any, corner: Array, noise: Array, rung: Array
 ) -> tuple[Array, Array]:
-    """Return whether the slopes of both sides differ at x itself, and by half of what.
+    """Return whether derivatives of both sides differ at x itself, and by how much.
 
-    ``noise`` is that of the slopes. Both slopes have equal rights: a bound reaches
-    them.
+    ``corner`` is their difference on all rungs, with its ``noise``, and ``rung`` that
+    of the answer: if all that show it are larger, `f` has a corner beside x.
     """
-    xp, (right, left) = values.xp, values.changes
-    corner = xp.abs(right / values.steps[0] + left / values.steps[1])
     # Of a smooth function it falls with the step, at a corner it stays, at a jump it
     # grows: down to the smallest rung on which noise does not hide it.
-    numbers = rung_numbers(xp, corner.shape[0], choice.rung)
+    numbers = rung_numbers(xp, corner.shape[0], rung)
     smallest = _last(xp, numbers, corner > CORNER_NOISE * noise)
     near, far = pick(xp, corner, smallest), pick(xp, corner, smallest - 1)
-    kink = (smallest > choice.rung) & (near > CORNER_STAYS * far)
-    return kink, near / 2
+    return (smallest >= rung) & (near > CORNER_STAYS * far), near
 
 
 def find_piece(

@@ -38,7 +38,7 @@ class RungValues:
     """
 
     xp: Any
-    ratio: int
+    rungs: Rungs
     changes: tuple[Array, Array]
     across: Array
     steps: tuple[Array, Array]
@@ -76,7 +76,7 @@ class RungValues:
         noise = [cast(xp, samples.value_error(m), dtype) + tiny for m in magnitudes]
         return cls(
             xp,
-            rungs.ratio,
+            rungs,
             (changes[0], changes[1]),
             xp.where(void, math.nan, across),
             (steps[0], steps[1]),
@@ -108,8 +108,16 @@ class RungValues:
     @functools.cached_property
     def noise_across(self) -> Array:
         """The error of a value on each rung, by all that the values tell of it."""
+        noise = self.xp.maximum(*self.noise)
+        if not self.rungs.to_noise:
+            return noise
         shown = self.xp.maximum(self._noise_at_rest(), self._quantum())
-        return self.xp.maximum(self.xp.maximum(*self.noise), shown)
+        return self.xp.maximum(noise, shown)
+
+    @property
+    def ratio(self) -> int:
+        """The ratio of a rung to the next smaller one."""
+        return self.rungs.ratio
 
     def _noise_at_rest(self) -> Array:
         """Return what bends and turns `f` on the smallest rungs: noise is on all."""

@@ -83,18 +83,17 @@ class Stencil:
             (plus, minus, float(weight)) for plus, minus, weight in self.quotients
         )
 
-    def slope(
-        self, difference: Callable[[int, int], Any], spacing: Callable[[int, int], Any]
-    ) -> Any:
-        """Return the sum of the quotients: the derivative of order 1.
+    def slope(self, quotient: Callable[[int, int], Any]) -> Any:
+        """Return the derivative of order 1: the mean of the quotients, weighted.
 
-        Both functions take two offsets; ``difference`` is that of the values there, and
-        ``spacing`` the distance really taken between them.
+        ``quotient`` takes two offsets, and returns the difference of the values there
+        over the distance really taken.
         """
-        return sum(
-            weight * (difference(plus, minus) / spacing(plus, minus))
-            for plus, minus, weight in self.rounded_quotients
-        )
+        (plus, minus, weight), *others = self.rounded_quotients
+        slope = weight * quotient(plus, minus)
+        for plus, minus, weight in others:
+            slope = slope + weight * quotient(plus, minus)
+        return slope
 
     @cached_property
     def rounded_weights(self) -> tuple[tuple[int, float], ...]:
@@ -167,12 +166,13 @@ class Rungs:
     """Steps of a ladder, ``top * ratio**-k`` for k from 0 to ``count - 1``.
 
     They are relative to the size of a component. In units of the smallest, the steps
-    are integers.
+    are integers. ``to_noise`` says that the smallest leave nothing but noise.
     """
 
     ratio: int
     count: int
     top: float = TOP
+    to_noise: bool = True
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -202,6 +202,15 @@ def rungs_for(eps: float) -> Rungs:
     # range is short: ratio 8 would have 7 rungs, of which 4 could answer. The smallest
     # rungs see corners from 1e-10 of x on; one more of them changed nothing.
     return Rungs(8, 13) if eps < SINGLE_EPS else Rungs(4, 11)
+
+
+def few_rungs(eps: float) -> Rungs:
+    """Return the six largest rungs of a ladder, for derivatives of higher orders.
+
+    Their best steps are eps**(1/6) to eps**(1/8) of a component: 1/400 to 1/90, and
+    1/14 to 1/7 in float32. Two rungs are larger, and three tell of convergence.
+    """
+    return Rungs(rungs_for(eps).ratio, 6, to_noise=False)
 
 
 # The imaginary step, so small that its square vanishes beside 1 in every precision

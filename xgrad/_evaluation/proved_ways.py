@@ -7,16 +7,12 @@ loop, is known again by its code and by the kinds of values that it encloses.
 from __future__ import annotations
 
 import functools
-import os
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-import numpy as np
-
-from xgrad._arrays import Array
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.ways import Way
 
@@ -177,22 +173,6 @@ def mode_of(f: Callable[..., Any]) -> str | None:
     return None if last is None else last.name
 
 
-def proof_of_gradient(f: Callable[..., Any], x: Array) -> tuple[ProvedWays, Any]:
-    """Return the ways of a scalar function of one NumPy array, and the key there.
-
-    The key is that of `proof_key` for a gradient, put together without a `Function`.
-    """
-    key = _gradient_key(x.shape, x.dtype.char, os.environ.get(SWITCH))
-    return ways_of_function(f), key
-
-
-@functools.lru_cache
-def _gradient_key(shape: tuple[int, ...], char: str, switch: str | None) -> Any:
-    name = _name_of(np.dtype(char))
-    leaves = ((shape, name),)
-    return ("array_api_compat.numpy", 0, True, 1, name, leaves, (), switch)
-
-
 def proof_key(near: Neighborhood, switch: str | None) -> Any:
     """Return the key of a proof: namespace, leaf, kind of columns, dtypes, shapes."""
     function, points = near.function, near.points
@@ -201,13 +181,8 @@ def proof_key(near: Neighborhood, switch: str | None) -> Any:
         near.leaf,
         points.by_entries,
         len(points.columns),
-        _name_of(points.base.dtype),
-        tuple((tuple(x.shape), _name_of(x.dtype)) for x in function.leaves),
+        points.base.dtype,
+        tuple([(tuple(x.shape), x.dtype) for x in function.leaves]),
         near.shape,
         switch,
     )
-
-
-def _name_of(dtype: Any) -> Any:
-    """Return a value that stands for a dtype: of NumPy's its number, which is fast."""
-    return dtype.num if isinstance(dtype, np.dtype) else str(dtype)

@@ -79,8 +79,9 @@ def hessian(
     sparsity : "auto", array of booleans, sparse matrix or Coloring, optional
         As in `jacobian`, for a sparse result. Differences need ``grad=`` for it.
     method : str
-        "auto" (exact where ``f`` allows that, else differences), "autodiff" or
-        "central"; with ``grad=`` as in `gradient`.
+        "auto" (exact where ``f`` allows that, else differences), "autodiff", "central"
+        or "ladder"; with ``grad=`` as in `gradient`. The differences of "auto" are
+        central, and those of the ladder where the bound of an entry is too large.
     accuracy : int, optional
         With ``grad=`` as in `gradient`; without it 2 (the default) or 4, which costs
         twice as much.
@@ -118,9 +119,12 @@ def hessian(
     size. It is proved as a gradient is.
 
     By differences of ``f`` alone the cost is ``accuracy / 2 * n * (n + 1) + 1``
-    evaluations, and twice as many at accuracy 2 with ``full_output=True``. Mixed
-    differences move both entries of a pair the same way (Abramowitz and Stegun,
-    25.3.27).
+    evaluations, and twice as many at accuracy 2 with ``full_output=True`` or by "auto";
+    a ladder takes 13 ``n * (n + 1)`` (11 in float32) and 31. Where the slopes of both
+    sides differ, no second derivative exists: the status of the entry, and of the pairs
+    that it is part of, is ``KINK``. Only the ladder sees where curvatures of both sides
+    differ. Mixed differences move both entries of a pair the same way (Abramowitz and
+    Stegun, 25.3.27).
 
     Examples
     --------
@@ -161,9 +165,12 @@ def hessian(
         return (matrix + matrix.T) / 2
     if grad is not None:
         return _hessian_of_gradient(grad, x, plan, execution)
+    if isinstance(bounds, tuple | list) and all(side is None for side in bounds):
+        bounds = None  # differences were asked for, in all of the space
+    plan = plan.as_differences(x)
     plan = plan_for(
-        method="central" if method == "auto" else method,
-        accuracy=2 if accuracy is None else accuracy,
+        method=plan.method,
+        accuracy=2 if accuracy is None and plan.method != "ladder" else accuracy,
         order=2,
         step=step,
         dtype=dtype,
