@@ -42,14 +42,19 @@ class Cotangents:
         self.at = at
         self.arrays: list[Any] = [None] * (at + 1)
         self.owned = [False] * (at + 1)
-        # On arrays that are recorded themselves, everything makes new arrays.
+        # On arrays that are recorded themselves, everything makes new arrays, but where
+        # the outer tape keeps none of them.
         self.in_place = tape.level == 0
+        self.add_into = tape.add_into
         self.ignores_zeros = ignores_zeros
         if at >= 0:
             self.arrays[at] = cotangent
 
-    def propagate(self) -> None:
-        """Go back over all operations that a cotangent reaches."""
+    def propagate(self, frees: bool = False) -> None:
+        """Go back over all operations that a cotangent reaches.
+
+        With ``frees`` it forgets them on its way, with the arrays that they keep.
+        """
         arrays, edges = self.arrays, self.tape.edges
         for at in self.positions():
             g = arrays[at]
@@ -58,6 +63,8 @@ class Cotangents:
             arrays[at] = None
             for edge in edges[at]:
                 self.pass_on(edge, g, self.owned[at])
+            if frees:
+                edges[at] = ()
 
     def positions(self) -> Iterable[int]:
         """Iterate over the positions from which a cotangent may be passed on."""
@@ -68,7 +75,9 @@ class Cotangents:
         parent, pull, saved = edge
         if pull in ADDING:
             shape = self.tape.shapes[parent]
-            if pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
+            if self.add_into is not None and pull is not add_at_chain:
+                self.add_into(self.buffer(parent), g, saved[0])
+            elif pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
                 pull(self.buffer(parent), g, *saved)
             else:
                 self.add(parent, put_back(g, saved[0], shape))
@@ -127,6 +136,8 @@ class Cotangents:
         elif self.owned[at] and self.in_place:
             old += g  # (a scalar of NumPy becomes another one)
             arrays[at] = old
+        elif self.owned[at] and self.add_into is not None and shape:
+            self.add_into(old, g)
         else:
             arrays[at], self.owned[at] = old + g, True
 

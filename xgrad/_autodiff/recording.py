@@ -61,6 +61,12 @@ class Recording:
         way.propagate()
         return self._at_leaves(way)
 
+    def pull_once(self, cotangent: Array) -> list[Array]:
+        """Return the cotangent of each leaf, and forget the recording on the way."""
+        way = self._way_back(cotangent, False)
+        way.propagate(frees=True)
+        return self._at_leaves(way)
+
     def kinks(self, cotangent: Array) -> list[Array] | None:
         """Mark the entries of each leaf that move the result through a corner.
 

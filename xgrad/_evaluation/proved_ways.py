@@ -107,7 +107,13 @@ def ways_of_function(f: Any) -> ProvedWays:
         new = ProvedWays(reference, slow=slow)
         return _MEMORY.setdefault(owner, {}).setdefault(function, new)
     except TypeError:  # an object without a hash or weak references
-        return ProvedWays()
+        return _ways_of_ufunc(f) if isinstance(f, np.ufunc) else ProvedWays()
+
+
+@functools.lru_cache(maxsize=64)
+def _ways_of_ufunc(f: np.ufunc) -> ProvedWays:
+    """Return the ways proved for a function such as `np.sin`, which lives for ever."""
+    return ProvedWays()
 
 
 def _code_of(f: Any) -> CodeType | None:
