@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+import numpy as np
+
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.ways import Way
 
