@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.fibres import with_axes
 from xgrad._autodiff.rules import ENTRYWISE, KINKS
 from xgrad._autodiff.structural import (
     add_at_chain,
@@ -92,11 +93,11 @@ class Cotangents:
                 new = np.where(np.isnan(new) & ~np.isnan(g), 0, new)
             self.add(parent, new)
 
-    def mark_kinks(self) -> Cotangents | None:
+    def mark_kinks(self, are_hidden: bool = False) -> Cotangents | None:
         """Mark what reaches the result through a corner of a function.
 
         Return marks at the first positions, which are not 0 where there is a corner;
-        None if there is none.
+        None if there is none. Corners ``are_hidden`` where the cotangent is 0.
         """
         marks = type(self)(self.tape, self.at, None)
         random, has_marks = np.random.default_rng(0), False
@@ -108,9 +109,10 @@ class Cotangents:
             for edge in self.tape.edges[at]:
                 parent, pull, saved = edge
                 if pull in KINKS:
-                    mask = KINKS[pull](*saved)
-                    if pull in ENTRYWISE:
-                        mask = mask & (g != 0)
+                    mask, reaches = KINKS[pull](*saved), (g != 0) | are_hidden
+                    if pull not in ENTRYWISE:
+                        reaches = with_axes(reaches, *saved[-2:])
+                    mask = mask & reaches
                     if bool(np.any(mask)):
                         has_marks = True
                         # Random, so that no two of them cancel further down.
