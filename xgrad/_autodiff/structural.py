@@ -110,11 +110,16 @@ def _for_each(function: Any) -> Any:
 def _added(key: Any, shape: tuple[int, ...], part: Any) -> Any:
     like = np.asarray(part) if isinstance(part, np.generic) else part
     buffer = np.zeros(shape, part.dtype, like=like)
+    add_at(buffer, part, key)
+    return buffer
+
+
+def add_at(buffer: Any, part: Any, key: Any) -> None:
+    """Add an array to a part of another one, at a key that may name an entry again."""
     if any(map(names_entries, key if isinstance(key, tuple) else (key,))):
         add_at_places(buffer, part, key)
     else:
-        buffer[key] = part
-    return buffer
+        buffer[key] += part
 
 
 @rule("add at")

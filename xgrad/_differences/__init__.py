@@ -56,3 +56,4 @@ from xgrad._differences.status_warning import warn_unless_ok as warn_unless_ok
 from xgrad._differences.stencil import ACCURACIES as ACCURACIES
 from xgrad._differences.stencil import Method as Method
 from xgrad._differences.stencil import rungs_for as rungs_for
+from xgrad._differences.stencil import stencil as stencil

@@ -7,11 +7,14 @@ loop, is known again by its code and by the kinds of values that it encloses.
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, MethodType
 from typing import Any
+
+import numpy as np
 
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.ways import Way
@@ -24,6 +27,8 @@ SWITCH = "XGRAD_DENSE"
 # Functions of one code that are told apart by the values they enclose. A loop encloses
 # its counter, so that there is no end of them; beyond this the oldest are forgotten.
 MOST_KINDS = 64
+# Items of a collection that are looked at for functions.
+MOST_ITEMS = 16
 SCALARS = (bool, int, str, bytes, type(None))
 
 
@@ -107,7 +112,13 @@ def ways_of_function(f: Any) -> ProvedWays:
         new = ProvedWays(reference, slow=slow)
         return _MEMORY.setdefault(owner, {}).setdefault(function, new)
     except TypeError:  # an object without a hash or weak references
-        return ProvedWays()
+        return _ways_of_ufunc(f) if isinstance(f, np.ufunc) else ProvedWays()
+
+
+@functools.lru_cache(maxsize=64)
+def _ways_of_ufunc(f: np.ufunc) -> ProvedWays:
+    """Return the ways proved for a function such as `np.sin`, which lives for ever."""
+    return ProvedWays()
 
 
 def _code_of(f: Any) -> CodeType | None:
@@ -157,8 +168,15 @@ def _describe(value: Any, exact: bool) -> Any:
     if callable(value):
         return kind, id(value)  # another object may be another function
     if isinstance(value, (tuple, list, dict)):
-        return kind, len(value), id(value) if exact else 0
+        return kind, len(value), id(value) if exact else _codes_in(value)
     return kind, id(value) if exact else 0
+
+
+def _codes_in(values: Any) -> tuple[Any, ...]:
+    """Return the codes of the functions that a collection holds, among its first."""
+    values = values.values() if isinstance(values, dict) else values
+    first = itertools.islice(values, MOST_ITEMS)
+    return tuple(v.__code__ for v in first if isinstance(v, FunctionType))
 
 
 def mode_of(f: Callable[..., Any]) -> str | None:

@@ -229,7 +229,7 @@ def _exact_jacobian(
     if plan.full_output:
         evaluations = sum(matrix.evaluations for matrix in matrices)
         return value, estimate_of(x, results, evaluations)
-    if results[0].status is not None:
+    if any(result.status is not None for result in results):
         base = matrices[0].value
         if sparsity is None:
             named = _names_of_entries([name for name, _ in arrays], base.ndim)
