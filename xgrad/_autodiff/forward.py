@@ -24,6 +24,7 @@ from xgrad._autodiff.structural import (
     change_chain,
     erase_chain,
     follow,
+    is_at_points,
     placed_at,
     plain_of,
     put_back,
@@ -31,7 +32,7 @@ from xgrad._autodiff.structural import (
 )
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import StandIn, concat_arrays, tracer_of
+from xgrad._tracing import concat_arrays, tracer_of
 
 
 class Place(int):
@@ -240,11 +241,6 @@ def _tangent_after_write(tape: Forward, base: Any, edges: tuple[Edge, ...]) -> A
 
     change_chain(before, steps[:-1], assign)
     return before
-
-
-def is_at_points(t: Any) -> bool:
-    """Whether a tangent is one for each of many directions."""
-    return isinstance(t, StandIn) and not t.tracer.knows_values
 
 
 def _points_after_write(base: Any, value: Any, before: Any, steps: Any) -> Any:

@@ -80,11 +80,16 @@ def put_back(part: Any, key: Any, shape: tuple[int, ...]) -> Any:
     items = key if isinstance(key, tuple) else (key,)
     if not isinstance(part, StandIn):
         return _added(key, shape, part)
-    if not part.tracer.knows_values and not any(map(names_entries, items)):
+    if is_at_points(part) and not any(map(names_entries, items)):
         return placed_at(part, shape, ((operator.getitem, key),))
     # On another tape: an operation, of which the cotangent is read at the key.
     add = functools.partial(_added, key, shape)
     return part.tracer.everywhere(("add at", key), add, _for_each(add), part)
+
+
+def is_at_points(t: Any) -> bool:
+    """Whether a tangent is one for each of many directions."""
+    return isinstance(t, StandIn) and not t.tracer.knows_values
 
 
 def placed_at(part: Any, shape: tuple[int, ...], steps: tuple[Step, ...]) -> Any:
