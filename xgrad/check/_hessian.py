@@ -112,7 +112,10 @@ def check_hessian(
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    with open_problem(grad or f, x, dtype, execution) as (problem, arrays):
+    if grad is not None and not callable(grad):
+        raise TypeError(f"`grad` must be callable or None; got {type(grad).__name__}")
+    differentiated = f if grad is None else grad
+    with open_problem(differentiated, x, dtype, execution) as (problem, arrays):
         base, shape = problem.at_base(), tuple(x.shape)
         if grad is None:
             require_scalar(base)
