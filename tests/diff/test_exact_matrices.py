@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cases.compare import assert_close
 
+import xgrad
 from xgrad import (
     Status,
     derivative,
@@ -223,3 +224,37 @@ def test_arrays_without_axes_that_are_read_and_used():
     x = np.array(0.7)
     found = hessian(lambda x: x[()] * x * x[()] * x[...] * x, x)
     assert_close(found, 20 * 0.7**3, rtol=1e-13)
+
+
+# Backward passes of the caller's own
+
+
+SECOND = {
+    "hessian": lambda f, x: np.diag(hessian(lambda x: np.sum(f(x)), x)),
+    "hvp": lambda f, x: hvp(lambda x: np.sum(f(x)), x, np.ones_like(x)),
+    "derivative": lambda f, x: derivative(f, x, order=2),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_a_backward_pass_that_holds_numbers_has_no_second_derivative(name):
+    x = np.array([0.5, 1.5, -0.7])
+    slopes = 3 * x**2
+    cube = xgrad.custom_vjp(lambda x: x**3, lambda x, g: g * slopes)
+    found, messages = told(lambda: SECOND[name](cube, x))
+    assert_close(found, 6 * x, rtol=1e-5)
+    assert "derivative of order 2" in messages[0]
+    right = xgrad.custom_vjp(lambda x: x**3, lambda x, g: g * 3 * x**2)
+    found, messages = told(lambda: SECOND[name](right, x))
+    assert_close(found, 6 * x, rtol=1e-13)
+    assert not messages
+
+
+def test_functions_may_have_empty_parts():
+    def f(x):
+        y = x[..., None]
+        y[..., 1:] *= 1.47 * y
+        return x * 2
+
+    x = np.ones((2, 3, 2))
+    assert_close(jacobian(f, x), 2 * np.eye(12).reshape(*x.shape, *x.shape), rtol=0)
