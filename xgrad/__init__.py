@@ -14,7 +14,8 @@ _PUBLIC = {
     "xgrad._arrays": "Backend BackendUnavailable backend_name backends namespace "
     "show_versions to_numpy",
     "xgrad._batches": "batch_mean batches random_batch",
-    "xgrad.check": "GradientReport assert_gradient check_gradient check_vjp",
+    "xgrad.check": "GradientReport assert_gradient check_gradient check_hessian "
+    "check_jacobian check_vjp",
     "xgrad.diff": "Coloring Estimate NotDifferentiable Status Tangent color_columns "
     "custom_vjp derivative gradient hessian hvp jacobian jvp sparsity_pattern "
     "tangent_line value_and_gradient vjp",
@@ -43,6 +44,8 @@ if TYPE_CHECKING:  # the same once more, for editors and type checkers
     from xgrad.check import GradientReport as GradientReport
     from xgrad.check import assert_gradient as assert_gradient
     from xgrad.check import check_gradient as check_gradient
+    from xgrad.check import check_hessian as check_hessian
+    from xgrad.check import check_jacobian as check_jacobian
     from xgrad.check import check_vjp as check_vjp
     from xgrad.diff import Coloring as Coloring
     from xgrad.diff import Estimate as Estimate

@@ -122,6 +122,24 @@ def test_errors_inside_a_function_stay_as_they_are():
     assert info.traceback[-1].name == "require_array"
 
 
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (lambda: xgrad.gradient(np.sum, X, method="2-point"), "calls 'forward'"),
+        (lambda: xgrad.jacobian(np.sin, X, method="cs"), "calls 'complex'"),
+        (lambda: losses.huber(X, X, reduction="batchmean"), "calls 'mean'"),
+        (lambda: metrics.r2_score(X, X, average="raw_values"), "calls None"),
+        (lambda: metrics.r2_score(X, X, average="other"), "got 'other'$"),
+        # No reduction is called so.
+        (lambda: losses.huber(X, X, reduction="cs"), "got 'cs'$"),
+        (lambda: xgrad.gradient(np.sum, X, method="simplex"), "got 'simplex'$"),
+    ],
+)
+def test_choices_of_other_libraries_are_answered_with_own_words(call, advice):
+    with pytest.raises(ValueError, match=advice):
+        call()
+
+
 def test_words_for_arguments_name_parameters():
     assert {own for names in ARGUMENTS.values() for own in names} <= PARAMETERS | OTHERS
 

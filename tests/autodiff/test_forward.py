@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import array_api_compat
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from cases.derivatives import (
 from cases.derivatives.slopes import second_on_tape
 from cases.tape import weights_of
 
-from xgrad._autodiff import push_forward, record
+from xgrad._autodiff import forward, push_forward, record, structural
 from xgrad._autodiff.partials import PARTIALS
 from xgrad._batched import Batched, Memo, Region, Trace, all_differences
 
@@ -139,3 +141,68 @@ def test_forward_over_reverse_is_reverse_over_reverse(case: Case):
     _, found = pushed(gradient, x, v)
     size = max(1.0, float(np.max(np.abs(expected), initial=0)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * size * case.noise)
+
+
+def peak_of_loop(steps):
+    """The memory of a run with tangents, beside its arguments."""
+    x = np.linspace(0.5, 1.5, 1000)
+
+    def f(x):
+        y = x
+        for _ in range(steps):
+            y = y + 0.01 * np.sin(y) * x
+        return y
+
+    tracemalloc.start()
+    pushed(f, x, np.ones_like(x))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_long_loop_keeps_no_arrays():
+    peak_of_loop(10)
+    assert peak_of_loop(2000) < 1.1 * peak_of_loop(100)
+
+
+def trajectory(x):
+    """A large array, of which each row is made of the one before."""
+    rows = np.zeros((400, len(x)), like=x)
+    rows[0] = x
+    for i in range(1, len(rows)):
+        rows[i] = rows[i - 1] + 0.01 * np.cos(rows[i - 1])
+    return rows
+
+
+def test_assignments_take_no_copy_of_the_tangent(monkeypatch):
+    x = np.linspace(0.5, 1.5, 7)
+    copies = []
+    monkeypatch.setattr(
+        forward,
+        "change_chain",
+        lambda array, steps, change: (
+            copies.append(array),
+            structural.change_chain(array, steps, change),
+        ),
+    )
+    value, tangent = pushed(trajectory, x, np.ones_like(x))
+    assert len(copies) == len(value) == 400
+    assert len({id(array) for array in copies}) == 1
+    by_rows = 1e5 * (trajectory(x + 5e-6) - trajectory(x - 5e-6))
+    np.testing.assert_allclose(tangent, by_rows, rtol=0, atol=1e-9)
+
+
+def test_a_value_that_was_read_keeps_its_tangent_when_its_array_is_written_into():
+    def f(x):
+        y = np.zeros(3, like=x)
+        y[:] = x
+        same, view, moved = y[1] + 0, y[0:2], y + 1.0
+        y[1] = 5 * x[0]
+        y[0] = 0.0
+        return same + np.sum(view) + np.sum(moved)
+
+    x, v = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.25, 2.0])
+    value, tangent = pushed(f, x, v)
+    assert value == f(x)
+    # `same` is x[1], the view shows 0 and 5 * x[0], and `moved` is of all of x.
+    assert tangent == v[1] + 5 * v[0] + np.sum(v)

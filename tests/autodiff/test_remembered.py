@@ -38,3 +38,17 @@ def test_a_proof_of_pytorch_holds_for_no_other_function():
             warnings.simplefilter("ignore")
             slopes = xgrad.gradient(f, x)
         np.testing.assert_allclose(slopes, 2 * x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("collect", [lambda f: (f,), lambda f: [f], lambda f: {0: f}])
+def test_a_proof_is_not_inherited_by_other_functions_in_a_collection(collect):
+    def calling(f):
+        functions = collect(f)
+        return lambda x: functions[0](x)
+
+    x = np.array([1.0, 2.0])
+    xgrad.jacobian(calling(lambda x: x**3), x)
+    f = calling(lambda x: x**2 if type(x) is np.ndarray else x**3)
+    with pytest.warns(RuntimeWarning, match="takes differences"):
+        found = xgrad.jacobian(f, x, vectorized=False)
+    np.testing.assert_allclose(found, np.diag(2 * x), rtol=1e-6)

@@ -101,7 +101,7 @@ WRONG = {
 def test_results_that_are_none(name, at):
     instead, match = WRONG[name]
     with pytest.raises((TypeError, ValueError), match="`f`") as raised:
-        # Not on the short road, which leaves all that is odd to the general one.
+        # Not on the straight line, which leaves all that is odd to the engine.
         gradient(Fault(squares, at, instead), X, vectorized=False, max_bytes=MIB)
     assert at == 1 or match in str(raised.value)
 

@@ -73,12 +73,12 @@ def test_a_matrix_shares_nothing_with_its_colouring():
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("count", [2, 100])
 @pytest.mark.parametrize("vectorized", ["auto", False])
-def test_the_short_road_gives_the_same_value_and_gradient(dtype, count, vectorized):
+def test_the_straight_line_gives_the_same_value_and_gradient(dtype, count, vectorized):
     def f(x):
         return np.sum(np.sin(x) * x)
 
     x = np.linspace(0.5, 2.0, count, dtype=dtype)
-    for _ in range(2):  # "auto" takes the short road from the second call on
+    for _ in range(2):  # "auto" goes straight from the second call on
         short = value_and_gradient(f, x, vectorized=vectorized)
     long = value_and_gradient(f, x, vectorized=vectorized, max_bytes=2**20)
     for found, expected in zip(short, long, strict=True):
@@ -195,7 +195,7 @@ WRONG_KIND = [
     (lambda: gradient(cubes, X, workers=1.5), "`workers` must be a number"),
     (lambda: gradient(cubes, X, workers=lambda f, c: None), "as `map` does"),
     (lambda: gradient(cubes, X, progress="bar"), "`progress` must be"),
-    (lambda: gradient(cubes, X, bounds=3.0), r"a pair \(low, high\)"),
+    (lambda: gradient(cubes, X, bounds=3.0), "must be a pair"),
     (lambda: gradient(cubes, X, step=True), "`step` must be a number"),
     (lambda: gradient(cubes, X, accuracy=4.0), "`accuracy` must be an integer"),
     (lambda: gradient(lambda v: None, X), "is a `return` missing"),

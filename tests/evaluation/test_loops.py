@@ -91,7 +91,7 @@ def test_an_error_inside_of_xgrad_fails_in_tests(monkeypatch, options):
             gradient(lambda x: np.sum(x**3), X, **options)
     f = Counting(cubes)
     monkeypatch.undo()
-    gradient(f, X)  # proved, so that the short way is next
+    gradient(f, X)  # proved, so that the straight line is next
     broken_sum(monkeypatch)
     with pytest.raises(ZeroDivisionError, match="at many points"):
         gradient(f, X)

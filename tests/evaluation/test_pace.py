@@ -88,7 +88,7 @@ def test_the_rest_of_a_call_is_a_loop():
         return np.sum(slow_in_batches(x))
 
     x = np.linspace(0.5, 1.5, 40)
-    slopes = gradient(f, x, max_bytes=2**10)
+    slopes = gradient(f, x, max_bytes=2**9)
     np.testing.assert_allclose(slopes, 2 * x, rtol=1e-8)
     batches = [kind for kind in calls if kind is not np.ndarray]
     # Those of the proof, and of eight chunks.

@@ -267,16 +267,17 @@ def test_points_of_a_derivative(rng, on_cpu, dtype, kind):
     xp = xgrad.namespace("numpy")
     base = rng.normal(size=(2, 3)).astype(dtype)
     points = _points.Points(xp, base, np.full_like(base, 0.5), (-1, 1, 2))
-    points = {
-        "entries": lambda: columns.entry_columns(points),
+    division = {
+        "entries": lambda: columns.entry_columns(xp, base),
         "pairs": lambda: columns.pair_columns(
-            points, np.array([0, 5]), np.array([1, 5])
+            xp, base, np.array([0, 5]), np.array([1, 5])
         ),
-        "rows": lambda: columns.row_columns(points),
+        "rows": lambda: columns.row_columns(xp, base),
         "colors": lambda: columns.columns_of_colors(
-            points, np.array([0, 1, 0, 1, 1, 0]), 2
+            xp, base, np.array([0, 1, 0, 1, 1, 0]), 2
         ),
     }[kind]()
+    points = points.divided(division)
     ids = tuple(ids[:2] for ids in points.columns)
     (positions,) = points.coordinates
     found = kernels.perturbed_points(

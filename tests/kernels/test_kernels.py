@@ -198,9 +198,12 @@ def test_counts_of_labels(rng, spy):
 def test_points_of_a_derivative(rng, dtype, pairs):
     base = rng.normal(size=(2, 3)).astype(dtype)
     step = np.full_like(base, 0.5)
-    points = columns.entry_columns(_points.Points(XP, base, step, (-1, 1, 2)))
+    points = _points.Points(XP, base, step, (-1, 1, 2))
     if pairs:
-        points = columns.pair_columns(points, np.array([0, 5, 2]), np.array([1, 5, 3]))
+        first, second = np.array([0, 5, 2]), np.array([1, 5, 3])
+        points = points.divided(columns.pair_columns(XP, base, first, second))
+    else:
+        points = points.divided(columns.entry_columns(XP, base))
     for chunk in (_points.Chunk(0, 3, 0, 3), _points.Chunk(1, 2, 1, 3)):
         found, expected = points.batch(chunk), formulas(points.batch, chunk)
         assert found.dtype == expected.dtype

@@ -27,6 +27,8 @@ PUBLIC = {
     "batches",
     "check",
     "check_gradient",
+    "check_hessian",
+    "check_jacobian",
     "check_vjp",
     "color_columns",
     "sparsity_pattern",

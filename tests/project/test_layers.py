@@ -18,7 +18,6 @@ RANKS = (
     ("_batched", "_autodiff"),
     ("_evaluation", "losses", "special", "_batches", "testing"),
     ("_differences", "metrics"),
-    ("_quick",),
     ("diff",),
     ("check",),
     ("plot",),
@@ -35,7 +34,6 @@ DERIVATIVES = {
     "_autodiff",
     "_evaluation",
     "_differences",
-    "_quick",
     "diff",
     "check",
 }

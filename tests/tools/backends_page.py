@@ -18,7 +18,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 TESTS = Path(__file__).parents[1]
 if str(TESTS) not in sys.path:
@@ -117,6 +117,8 @@ def _derivatives() -> Iterator[Row]:
     by_rows = partial(xgrad.gradient, squares_of_rows, axis=-1)
     yield "derivatives", "gradient(axis=-1)", by_rows, (P,)
     yield "checks", "check_gradient", _check_gradient, (X,)
+    yield "checks", "check_jacobian", _check_jacobian, (X,)
+    yield "checks", "check_hessian", _check_hessian, (X,)
     yield "checks", "check_vjp", _check_vjp, (X,)
 
 
@@ -127,6 +129,20 @@ def _sparse_jacobian(x: Any) -> Any:
 
 def _check_gradient(x: Any) -> Any:
     return xgrad.check_gradient(squares, lambda x: 2 * x, x)
+
+
+def _check_jacobian(x: Any) -> Any:
+    return xgrad.check_jacobian(cubes, lambda x: _diagonal(3 * x**2), x)
+
+
+def _check_hessian(x: Any) -> Any:
+    return xgrad.check_hessian(squares, lambda x: _diagonal(2 + 0 * x), x)
+
+
+def _diagonal(x: Any) -> Any:
+    xp = array_namespace(x)
+    eye = xp.eye(3, dtype=x.dtype, device=device(x))
+    return eye * x
 
 
 def _check_vjp(x: Any) -> Any:

@@ -23,18 +23,25 @@ from xgrad.losses._loss import Loss as Loss
 from xgrad.losses._loss import Reduction
 '''
 # A method of one kind of loss: it takes fewer keywords than the base class says.
-METHOD = """
+METHOD = '''
     def {name}(  # type: ignore[override]
         self,
         prediction: ArrayT,
         target: Any,
         *,
-{options}    ) -> {result}: ...
-"""
+{options}    ) -> {result}:
+        """{summary}"""
+        ...
+
+'''
+# Editors show the summary beside the signature; the whole is in `help` of the loss.
 METHODS = {
-    "__call__": "ArrayT",
-    "grad": "ArrayT",
-    "value_and_grad": "tuple[ArrayT, ArrayT]",
+    "__call__": ("ArrayT", "Return the loss, reduced as asked."),
+    "grad": ("ArrayT", "Return the gradient of the loss by the prediction."),
+    "value_and_grad": (
+        "tuple[ArrayT, ArrayT]",
+        "Return the loss, and its gradient by the prediction.",
+    ),
 }
 
 
@@ -78,7 +85,8 @@ def _quoted(word: str) -> str:
 
 def _class(kind: str, options: str) -> str:
     methods = (
-        METHOD.format(name=name, options=options, result=result).lstrip("\n")
-        for name, result in METHODS.items()
+        METHOD.format(name=name, options=options, result=result, summary=summary)
+        for name, (result, summary) in METHODS.items()
     )
-    return f"class {kind}(Loss):\n{''.join(methods)}"
+    body = "".join(method.lstrip("\n") for method in methods).rstrip("\n")
+    return f"class {kind}(Loss):\n{body}\n"

@@ -78,7 +78,9 @@ GOOD = {
     "desired": X,
     "f": squares,
     "grad": doubled,
+    "hess": lambda x: 2 * np.eye(len(x)),
     "inputs": (X, SCORES[:, 0]),
+    "jac": lambda x: np.diag(3 * x**2),
     "k": 2,
     "labels": LABELS,
     "num_classes": 3,
@@ -96,6 +98,7 @@ GOOD = {
 }
 NUMERIC = {"prediction": WEIGHT + 0.5, "target": WEIGHT}
 OTHERWISE: dict[str, dict[str, Any]] = {
+    "check_jacobian": {"f": cubes},
     "derivative": {"f": cubes},
     "jacobian": {"f": cubes},
     "jvp": {"f": cubes},
@@ -219,7 +222,9 @@ WITH_ARGUMENTS = [name for name, target in TARGETS.items() if target.good]
 def odd_value(choose: Choose, name: str, like: Any) -> Any:
     """An odd value of a parameter."""
     kinds = [] if name == "directions" else ["odd"]  # which may be so many as to last
-    kinds += ["array"] * 4 * (name in ARRAYS) + ["array"] * (name == "grad")
+    kinds += ["array"] * 4 * (name in ARRAYS) + ["array"] * (
+        name in {"grad", "hess", "jac"}
+    )
     kinds += ["function"] * 3 * (name in CALLABLES and name not in POOLS) + [
         "own"
     ] * 2 * (name in POOLS)

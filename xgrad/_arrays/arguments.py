@@ -11,6 +11,7 @@ import array_api_compat
 import numpy as np
 
 from xgrad._arrays.advice import prefix_of
+from xgrad._arrays.foreign import CHOICES
 from xgrad._arrays.types import Array
 
 # Arguments that may have a weight for each of their entries.
@@ -125,10 +126,13 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Return ``value`` if it is one of the allowed values; else raise."""
     allowed = tuple(allowed)
     for choice in allowed:
-        if _is_same_choice(value, choice):
+        if value is choice or _is_same_choice(value, choice):
             return choice
     listed = ", ".join(map(repr, allowed))
-    raise ValueError(f"`{name}` must be one of {listed}; got {value!r}")
+    advice = ""
+    if isinstance(value, str) and value in CHOICES and CHOICES[value] in allowed:
+        advice = f", which xgrad calls {CHOICES[value]!r}"
+    raise ValueError(f"`{name}` must be one of {listed}; got {value!r}{advice}")
 
 
 def _is_same_choice(value: Any, choice: Any) -> bool:

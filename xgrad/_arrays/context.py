@@ -55,7 +55,7 @@ class at_perturbed_points:  # noqa: N801 (a context, used like a function)
     # for each call of the caller's function.
     def __enter__(self) -> None:
         self._token = perturbed.set(True)
-        self._quiet = quiet()
+        self._quiet: Any = np.errstate(all="ignore")
         self._quiet.__enter__()
 
     def __exit__(self, *exception: object) -> None:

@@ -182,7 +182,7 @@ def floor_power_of_two(xp: Any, x: Array) -> Array:
 
     With a power of two as the step, dividing by it is exact.
     """
-    if is_numpy(xp) or is_cupy(xp):
+    if type(x) is np.ndarray or is_numpy(xp) or is_cupy(xp):
         # Sign and exponent without the fraction, in 52 bits of 64 or 23 of 32: 10 times
         # faster than a logarithm.
         if x.dtype == xp.float64:

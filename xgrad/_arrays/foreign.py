@@ -1,7 +1,7 @@
 """Words of other libraries, and the names that xgrad has for the same things.
 
 They are no aliases: an error that names the word of xgrad is clearer than two words for
-one thing. Both tables are only read for such an error.
+one thing. The tables are only read for such an error.
 """
 
 from __future__ import annotations
@@ -47,6 +47,26 @@ ARGUMENTS: dict[str, list[str]] = {
         ("verbose", "progress"),
     )
     for word in words.split()
+}
+
+# Words of other libraries for a choice; one that is not offered is not advised.
+CHOICES: dict[str, Any] = {
+    # methods of SciPy, JAX and others
+    "2-point": "forward",
+    "3-point": "central",
+    "cs": "complex",
+    "complex-step": "complex",
+    "centered": "central",
+    "richardson": "ladder",
+    "exact": "autodiff",
+    "reverse": "autodiff",
+    # reductions of Keras and of the standard
+    "average": "mean",
+    "sum_over_batch_size": "mean",
+    "batchmean": "mean",
+    # averages of scikit-learn's regression
+    "uniform_average": "uniform",
+    "raw_values": None,
 }
 
 # Words of other libraries for a function, a class or a module of xgrad.

@@ -113,8 +113,10 @@ def reshaped(xp: Any, x: Array, shape: tuple[int, ...]) -> Array:
 
 def is_everywhere(xp: Any, mask: Array) -> bool:
     """Whether all entries of a mask are True; the host waits for them."""
-    # The method takes half the time of the function.
-    return bool(mask.all() if type(mask) is np.ndarray else xp.all(mask))
+    # Counting takes a quarter of the time of `all`.
+    if type(mask) is np.ndarray:
+        return np.count_nonzero(mask) == mask.size
+    return bool(mask if type(mask) is np.bool_ else xp.all(mask))
 
 
 def is_lazy(xp: Any, x: Array) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib.util
+from types import ModuleType
 from typing import Any
 
 import array_api_compat
@@ -23,6 +24,11 @@ def require_sparse(xp: Any) -> None:
                 "a sparse Jacobian of NumPy arrays needs scipy: install xgrad[sparse]"
             )
         return
+    if not isinstance(xp, ModuleType):
+        raise TypeError(
+            "a sparse matrix cannot be differentiated, and `x` belongs to a function "
+            "that is differentiated itself: leave `sparsity` out"
+        )
     raise TypeError(
         f"a sparse Jacobian needs NumPy or CuPy arrays, and `x` is of {xp.__name__}: "
         "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "

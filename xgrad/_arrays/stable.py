@@ -97,7 +97,7 @@ def sigmoid(xp: Any, x: Array) -> Array:
 
 def exp_minus_abs(xp: Any, x: Array) -> Array:
     """Return ``exp(-abs(x))``, the one exponential of sigmoids and softpluses."""
-    return xp.exp(-xp.abs(x))
+    return xp.exp(-_smooth_abs(xp, x))
 
 
 def sigmoid_pair(xp: Any, x: Array, decay: Array) -> tuple[Array, Array]:
@@ -115,8 +115,14 @@ def softplus_pair(xp: Any, x: Array, decay: Array) -> tuple[Array, Array]:
     """Return ``log(1 + exp(-x))`` and ``log(1 + exp(x))``, without overflow."""
     tail = xp.log1p(decay)
     positive = x >= 0
-    larger = xp.abs(x) + tail
+    larger = _smooth_abs(xp, x) + tail
     return xp.where(positive, tail, larger), xp.where(positive, larger, tail)
+
+
+def _smooth_abs(xp: Any, x: Array) -> Array:
+    """Return ``abs(x)``, for formulas that are smooth at 0 and take its side there."""
+    # The slope of `abs` at 0 is 0, by which second derivatives of a sigmoid would be.
+    return xp.where(x >= 0, x, -x) if is_recorded(xp, x) else xp.abs(x)
 
 
 def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
@@ -133,13 +139,13 @@ def log_ratio(xp: Any, relative: Array, difference: Array) -> Array:
 def product_keeping_zeros(xp: Any, factor: Array, value: Array) -> Array:
     """Return ``factor * value``, and 0 for a factor of 0, even if the value is inf."""
     is_zero = factor == 0
-    if _is_recorded(xp, factor):
+    if is_recorded(xp, factor):
         # The derivative by a factor of 0 is the value, unless that is not finite.
         is_zero = is_zero & ~xp.isfinite(value)
     return factor * xp.where(is_zero, 0.0, value)
 
 
-def _is_recorded(xp: Any, x: Array) -> bool:
+def is_recorded(xp: Any, x: Array) -> bool:
     """Whether a derivative is being taken of what is done with an array."""
     # (Each library has its own way to tell.)
     has_history = getattr(x, "requires_grad", False) is True

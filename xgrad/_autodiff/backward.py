@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.fibres import with_axes
 from xgrad._autodiff.rules import ENTRYWISE, KINKS
 from xgrad._autodiff.structural import (
     add_at_chain,
@@ -42,14 +43,19 @@ class Cotangents:
         self.at = at
         self.arrays: list[Any] = [None] * (at + 1)
         self.owned = [False] * (at + 1)
-        # On arrays that are recorded themselves, everything makes new arrays.
+        # On arrays that are recorded themselves, everything makes new arrays, but where
+        # the outer tape keeps none of them.
         self.in_place = tape.level == 0
+        self.add_into = tape.add_into
         self.ignores_zeros = ignores_zeros
         if at >= 0:
             self.arrays[at] = cotangent
 
-    def propagate(self) -> None:
-        """Go back over all operations that a cotangent reaches."""
+    def propagate(self, frees: bool = False) -> None:
+        """Go back over all operations that a cotangent reaches.
+
+        With ``frees`` it forgets them on its way, with the arrays that they keep.
+        """
         arrays, edges = self.arrays, self.tape.edges
         for at in self.positions():
             g = arrays[at]
@@ -58,6 +64,8 @@ class Cotangents:
             arrays[at] = None
             for edge in edges[at]:
                 self.pass_on(edge, g, self.owned[at])
+            if frees:
+                edges[at] = ()
 
     def positions(self) -> Iterable[int]:
         """Iterate over the positions from which a cotangent may be passed on."""
@@ -68,7 +76,9 @@ class Cotangents:
         parent, pull, saved = edge
         if pull in ADDING:
             shape = self.tape.shapes[parent]
-            if pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
+            if self.add_into is not None and pull is not add_at_chain:
+                self.add_into(self.buffer(parent), g, saved[0])
+            elif pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
                 pull(self.buffer(parent), g, *saved)
             else:
                 self.add(parent, put_back(g, saved[0], shape))
@@ -83,11 +93,11 @@ class Cotangents:
                 new = np.where(np.isnan(new) & ~np.isnan(g), 0, new)
             self.add(parent, new)
 
-    def mark_kinks(self) -> Cotangents | None:
+    def mark_kinks(self, are_hidden: bool = False) -> Cotangents | None:
         """Mark what reaches the result through a corner of a function.
 
         Return marks at the first positions, which are not 0 where there is a corner;
-        None if there is none.
+        None if there is none. Corners ``are_hidden`` where the cotangent is 0.
         """
         marks = type(self)(self.tape, self.at, None)
         random, has_marks = np.random.default_rng(0), False
@@ -99,9 +109,10 @@ class Cotangents:
             for edge in self.tape.edges[at]:
                 parent, pull, saved = edge
                 if pull in KINKS:
-                    mask = KINKS[pull](*saved)
-                    if pull in ENTRYWISE:
-                        mask = mask & (g != 0)
+                    mask, reaches = KINKS[pull](*saved), (g != 0) | are_hidden
+                    if pull not in ENTRYWISE:
+                        reaches = with_axes(reaches, *saved[-2:])
+                    mask = mask & reaches
                     if bool(np.any(mask)):
                         has_marks = True
                         # Random, so that no two of them cancel further down.
@@ -127,6 +138,8 @@ class Cotangents:
         elif self.owned[at] and self.in_place:
             old += g  # (a scalar of NumPy becomes another one)
             arrays[at] = old
+        elif self.owned[at] and self.add_into is not None and shape:
+            self.add_into(old, g)
         else:
             arrays[at], self.owned[at] = old + g, True
 

@@ -20,16 +20,19 @@ from xgrad._autodiff.pushes import PUSHES, weights
 from xgrad._autodiff.recording import run_on
 from xgrad._autodiff.rules import ENTRYWISE
 from xgrad._autodiff.structural import (
+    add_at,
     change_chain,
     erase_chain,
     follow,
+    is_at_points,
     placed_at,
     plain_of,
+    put_back,
     read_chain,
 )
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import StandIn, concat_arrays, tracer_of
+from xgrad._tracing import concat_arrays, tracer_of
 
 
 class Place(int):
@@ -64,6 +67,8 @@ class Forward(Tape):
         self.neighbours: set[tuple[Any, Any]] = set()
         self.last: Any = None
         self.makes_view = False
+        if outer is None:
+            self.adds_in_place = self._add_into
 
     def leaf_with(self, base: Array, tangent: Any) -> Taped:
         """Return the stand-in for an argument of the function, with its tangent."""
@@ -79,12 +84,14 @@ class Forward(Tape):
         """Compute the tangent of a result; return the position that carries it."""
         total: Any = None
         is_view, self.makes_view = self.makes_view, False
-        lent = False
+        lent, last, neighbours = False, self.last, self.neighbours
         for edge in edges:
             parent: Any
             parent, pull, saved = edge
-            self.note_rule(pull)
+            neighbours.add((last, pull))
+            last = pull
             if pull is read_chain or pull is erase_chain:
+                self.last = pull
                 return _place(_tangent_after_write(self, base, edges), lent=True)
             t = parent.tangent
             if t is None:
@@ -109,6 +116,7 @@ class Forward(Tape):
                 elif not isinstance(new, PLAIN) or np.may_share_memory(new, t):
                     new = new.copy()
             total = new if total is None else total + new
+        self.last = last
         return _place(total, lent)
 
     def note_rule(self, pull: Any) -> None:
@@ -131,6 +139,38 @@ class Forward(Tape):
             super().renew(x)
         finally:
             self.makes_view = False
+
+    def _add_into(self, total: Taped, g: Any, key: Any = None) -> None:
+        """Add an array to another one, or to a part of it, that nobody else has."""
+        self.note_rule(Forward._add_into)
+        value, base = self.value_of(g), total.base
+        if key is None:
+            base += value
+        else:
+            add_at(base, value, key)
+        at: Any = g.at if self.depends(g) else total.at
+        if at is total.at or at.tangent is None:
+            return
+        t, place = at.tangent, total.at
+        is_lent = isinstance(place, Place) and place.lent
+        before = place.tangent if isinstance(place, Place) else None
+        if is_at_points(t) or is_at_points(before):
+            t = t if key is None else put_back(t, key, base.shape)
+            total.at = _place(t if before is None else before + t)
+        elif key is None:
+            if before is None:
+                total.at = _place(t)
+            elif is_lent:
+                before += t
+            else:
+                total.at = _place(before + t, lent=True)
+        else:
+            if before is None:
+                before = self.blank(base.shape, base.dtype)
+            elif not is_lent:
+                before = before.copy()
+            add_at(before, t, key)
+            total.at = _place(before, lent=True)
 
     @property
     def path(self) -> int:
@@ -201,11 +241,6 @@ def _tangent_after_write(tape: Forward, base: Any, edges: tuple[Edge, ...]) -> A
 
     change_chain(before, steps[:-1], assign)
     return before
-
-
-def is_at_points(t: Any) -> bool:
-    """Whether a tangent is one for each of many directions."""
-    return isinstance(t, StandIn) and not t.tracer.knows_values
 
 
 def _points_after_write(base: Any, value: Any, before: Any, steps: Any) -> Any:

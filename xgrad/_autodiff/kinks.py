@@ -1,6 +1,7 @@
 """The corners of functions of fibres, from what their pulls keep.
 
-Those of functions of entries are in the table of partial derivatives.
+These end with the axes of the fibres, and whether the result keeps them. Those of
+functions of entries are in the table of partial derivatives.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ class Positions(Tracer):
     """
 
     knows_values = True
+    # Adds to an array in place, on a tape that keeps no arrays and is not nested.
+    adds_in_place: Any = None
 
     def __init__(self, xp: Any, anchor: Array, outer: Positions | None = None) -> None:
         super().__init__(xp)
@@ -64,6 +66,11 @@ class Positions(Tracer):
         self.edges, self.shapes, self.dtypes = [], [], []
         self.closed = True
         return closed
+
+    @property
+    def add_into(self) -> Any:
+        """Return what adds to arrays of the outer tape in place; None without."""
+        return None if self.outer is None else self.outer.adds_in_place
 
     def blank(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return zeros of the kind that the tape works with, to be written into."""
@@ -171,6 +178,7 @@ class Closed:
         self.level = tape.level
         self.blank = tape.blank
         self.lift = tape.lift
+        self.add_into = tape.add_into
 
     @property
     def path(self) -> int:

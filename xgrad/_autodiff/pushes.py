@@ -48,6 +48,7 @@ from xgrad._autodiff.structural import (
     add_at_places,
     as_before,
     follow,
+    is_at_points,
     permute_back,
     pick,
     put_back,
@@ -104,6 +105,9 @@ def _repeat(t: Any, y: Any) -> Any:
 
 @push_of(pick)
 def _pick(t: Any, y: Any, places: Any, shape: Any, is_source: Any = None) -> Any:
+    if is_at_points(t):
+        sources = places if is_source is None else np.where(is_source, places, -1)
+        return t.tracer.placed("pick", t, lambda: sources)
     if is_source is None:
         return t.reshape(-1)[places]
     return np.where(is_source, t.reshape(-1)[np.where(is_source, places, 0)], 0)

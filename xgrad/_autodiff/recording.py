@@ -61,13 +61,21 @@ class Recording:
         way.propagate()
         return self._at_leaves(way)
 
-    def kinks(self, cotangent: Array) -> list[Array] | None:
+    def pull_once(self, cotangent: Array) -> list[Array]:
+        """Return the cotangent of each leaf, and forget the recording on the way."""
+        way = self._way_back(cotangent, False)
+        way.propagate(frees=True)
+        return self._at_leaves(way)
+
+    def kinks(self, cotangent: Array, are_hidden: bool = False) -> list[Array] | None:
         """Mark the entries of each leaf that move the result through a corner.
 
-        Return None if the derivative has no corner at this point.
+        Return None if the derivative has no corner at this point. Corners
+        ``are_hidden`` where a slope of 0 follows, as in a square: they are corners of
+        derivatives of higher order.
         """
         way = self._way_back(cotangent, False)
-        marks = way.mark_kinks()
+        marks = way.mark_kinks(are_hidden)
         if marks is None:
             return None
         return [marked != 0 for marked in self._at_leaves(marks)]

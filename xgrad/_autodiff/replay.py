@@ -69,6 +69,8 @@ class Loaded:
     latter two those that it begins with.
     """
 
+    add_into = None  # nothing is dropped inside of another tape
+
     def __init__(self, closed: Stretches) -> None:
         self.closed = closed
         self.level, self.blank, self.lift = closed.level, closed.blank, closed.lift

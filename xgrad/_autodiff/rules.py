@@ -24,6 +24,9 @@ from xgrad._autodiff.partials import (
 )
 
 Pull = Callable[..., Any]
+# Entries from which on the memory of an array is worth a question: 128 KiB in doubles,
+# more than the first cache of a processor. Only speed depends on it.
+LARGE = 16_384
 
 # Python's operators, by the names that NumPy has for them.
 OPERATORS: dict[Any, str] = {
@@ -85,9 +88,28 @@ def pull_of(partial: Partial) -> Pull | None:
         return partial.pull
     if derivative is itself:
         return operator.truediv if partial.divides else operator.mul
-    if partial.divides:
-        return lambda g, *saved: g / derivative(*saved)
-    return lambda g, *saved: g * derivative(*saved)
+    combine = np.divide if partial.divides else np.multiply
+
+    def pull(g: Any, *saved: Any) -> Any:
+        d = derivative(*saved)
+        # Of a large array the derivative's own memory holds the product: new memory
+        # takes as long to fetch as the product itself.
+        if type(d) is np.ndarray and d.size >= LARGE and is_own(d, g, saved):
+            return combine(g, d, out=d)
+        return g / d if partial.divides else g * d
+
+    return pull
+
+
+def is_own(d: Any, g: Any, saved: tuple[Any, ...]) -> bool:
+    """Whether an array is a new one, which can hold the product with a cotangent."""
+    return (
+        type(g) is np.ndarray
+        and d.shape == g.shape
+        and d.dtype == g.dtype
+        and d.base is None
+        and all(d is not array for array in saved)
+    )
 
 
 def conjugate_pull_of(partial: Partial) -> Pull | None:

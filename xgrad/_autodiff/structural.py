@@ -80,11 +80,16 @@ def put_back(part: Any, key: Any, shape: tuple[int, ...]) -> Any:
     items = key if isinstance(key, tuple) else (key,)
     if not isinstance(part, StandIn):
         return _added(key, shape, part)
-    if not part.tracer.knows_values and not any(map(names_entries, items)):
+    if is_at_points(part) and not any(map(names_entries, items)):
         return placed_at(part, shape, ((operator.getitem, key),))
     # On another tape: an operation, of which the cotangent is read at the key.
     add = functools.partial(_added, key, shape)
     return part.tracer.everywhere(("add at", key), add, _for_each(add), part)
+
+
+def is_at_points(t: Any) -> bool:
+    """Whether a tangent is one for each of many directions."""
+    return isinstance(t, StandIn) and not t.tracer.knows_values
 
 
 def placed_at(part: Any, shape: tuple[int, ...], steps: tuple[Step, ...]) -> Any:
@@ -110,11 +115,16 @@ def _for_each(function: Any) -> Any:
 def _added(key: Any, shape: tuple[int, ...], part: Any) -> Any:
     like = np.asarray(part) if isinstance(part, np.generic) else part
     buffer = np.zeros(shape, part.dtype, like=like)
+    add_at(buffer, part, key)
+    return buffer
+
+
+def add_at(buffer: Any, part: Any, key: Any) -> None:
+    """Add an array to a part of another one, at a key that may name an entry again."""
     if any(map(names_entries, key if isinstance(key, tuple) else (key,))):
         add_at_places(buffer, part, key)
     else:
-        buffer[key] = part
-    return buffer
+        buffer[key] += part
 
 
 @rule("add at")

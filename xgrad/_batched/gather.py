@@ -82,6 +82,13 @@ def _gather(x: Batched, base: Array, sources: Array, holes: bool) -> Batched:
     """Gather entries by a table of flat sources; ``holes``: some of them are -1."""
     trace, xp, region = x.tracer, x.tracer.xp, x.region
     shape = tuple(base.shape)
+    # (On a GPU, to look whether it is a block would wait for the device.)
+    if trace.is_numpy and not trace.dense and x.ndim and region.index[0] is not None:
+        start = trace.cached_for_operation(
+            "block", lambda: _start_of_block(x.shape, shape, sources)
+        )
+        if start is not None:
+            return _shift(x, base, start)
     # The table costs a sort of all entries, once for all chunks; then a chunk looks up
     # only the entries that differ.
     if not region.is_full and not trace.dense:
@@ -103,6 +110,39 @@ def _gather(x: Batched, base: Array, sources: Array, holes: bool) -> Batched:
     values = xp.reshape(all_values(trace, x), (trace.points, -1))
     values = xp.reshape(_take_columns(xp, values, sources, holes), (-1, *shape))
     return from_all_values(trace, base, values)
+
+
+def _start_of_block(
+    shape: tuple[int, ...], wide: tuple[int, ...], sources: Any
+) -> int | None:
+    """Return where an array stands in one that is longer along the first axis alone.
+
+    None unless it stands there as a whole, and nothing else does.
+    """
+    size = math.prod(shape)
+    if len(wide) != len(shape) or wide[1:] != shape[1:] or sources.size < size:
+        return None
+    start = int((sources == 0).argmax())
+    block = sources[start : start + size]
+    if block.size < size or not (block == np.arange(size)).all():
+        return None
+    if (sources[:start] >= 0).any() or (sources[start + size :] >= 0).any():
+        return None
+    return start // math.prod(shape[1:])
+
+
+def _shift(x: Batched, base: Array, start: int) -> Batched:
+    """Return an array that is longer along the first axis, with ``x`` as a block."""
+    region, shape = x.region, tuple(base.shape)
+
+    def make() -> Region:
+        source, shift = region.origins[0]
+        index = (region.index[0] + start, *region.index[1:])
+        origins = ((source, shift + start), *region.origins[1:])
+        return region.with_axes(shape, index, origins, region.valid)
+
+    new = region.derive(("block", start, shape), make)
+    return batched_result(x.tracer, base, new, **x.map_stored(lambda data: data))
 
 
 def _destinations(xp: Any, x: Batched, sources: Array) -> Array | None:

@@ -13,11 +13,13 @@ it. How it runs: `passes` (one run over the points of an array), `closeness` (wh
 values close to x say), `refinement` (the method "auto"), `doubt` ("central" with an
 estimate), `analytic` (a proof for the complex step) and `engine`, which puts them
 together. Upon it stand `line` (derivatives along a direction) and `mixed` (Hessians);
-`requirements` checks what the function returned.
+`direct` is a straight line past it, for one array and nothing else, and `requirements`
+checks what the function returned.
 """
 
 from xgrad._differences.coloring import Coloring as Coloring
 from xgrad._differences.components import component_name as component_name
+from xgrad._differences.direct import differentiate_directly as differentiate_directly
 from xgrad._differences.engine import Problem as Problem
 from xgrad._differences.estimate import Estimate as Estimate
 from xgrad._differences.ladder import Ladder as Ladder
@@ -44,7 +46,6 @@ from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Result as Result
 from xgrad._differences.result import Status as Status
 from xgrad._differences.samples import Samples as Samples
-from xgrad._differences.sizes import HEADROOM as HEADROOM
 from xgrad._differences.sizes import floored_size as floored_size
 from xgrad._differences.sizes import own_size as own_size
 from xgrad._differences.sparse_readout import SparseJacobian as SparseJacobian
@@ -54,6 +55,5 @@ from xgrad._differences.status_warning import entries_of as entries_of
 from xgrad._differences.status_warning import warn_unless_ok as warn_unless_ok
 from xgrad._differences.stencil import ACCURACIES as ACCURACIES
 from xgrad._differences.stencil import Method as Method
-from xgrad._differences.stencil import Stencil as Stencil
 from xgrad._differences.stencil import rungs_for as rungs_for
 from xgrad._differences.stencil import stencil as stencil

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xgrad._arrays import Array, is_lazy, is_on_host, quiet
 from xgrad._differences.closeness import (
@@ -17,7 +18,7 @@ from xgrad._differences.passes import Combining, Passes
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, Status
 from xgrad._differences.stencil import few_rungs
-from xgrad._evaluation import Points
+from xgrad._evaluation import Columns, Points
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Doubt:
     base: Array
     eps: float
     readout: Readout
-    columns: Callable[[Points], Points]
+    columns: Callable[[Any, Array], Columns]
 
     def judge(self, points: Points, result: Result) -> Result:
         """Leave components open that contradict other steps.
@@ -72,7 +73,8 @@ class Doubt:
             )
             if not bool(passes.xp.any(close.contradicts(points, result))):
                 return None
-        return self._one_pass(CloseDifference(), placement.close_points(eps))
+        columns = self.columns(passes.xp, placement.x)
+        return self._one_pass(CloseDifference(), placement.close_points(eps, columns))
 
     def _climbed(self) -> Result:
         """Return derivatives of a higher order by a few rungs, which tell of corners.
@@ -81,12 +83,16 @@ class Doubt:
         """
         ladder = Ladder(few_rungs(self.eps), int(self.passes.plan.order))
         placement = self.passes.placements[self.leaf]
-        return self._one_pass(ladder, placement.points(ladder, self.eps, True))
+        columns = self.columns(self.passes.xp, placement.x)
+        points = placement.points(ladder, self.eps, True, columns)
+        return self._one_pass(ladder, points)
 
     def _by_own_size(self) -> Result | None:
         """Return derivatives by steps in proportion to components that are small."""
         scheme = self.passes.plan.scheme(self.eps)
-        points = self.passes.placements[self.leaf].own_points(scheme, self.eps)
+        placement = self.passes.placements[self.leaf]
+        columns = self.columns(self.passes.xp, placement.x)
+        points = placement.own_points(scheme, self.eps, columns)
         return None if points is None else self._one_pass(scheme, points)
 
     def _one_pass(self, scheme: Combining, points: Points) -> Result:
@@ -95,7 +101,7 @@ class Doubt:
             self.leaf,
             self.base,
             scheme,
-            self.columns(points),
+            points,
             self.readout,
             True,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from xgrad._arrays import (
     Array,
+    at_perturbed_points,
     cast,
     float_info,
     is_lazy,
@@ -23,12 +24,12 @@ from xgrad._differences.doubt import Doubt
 from xgrad._differences.estimate import Estimate
 from xgrad._differences.noise import noise_level
 from xgrad._differences.passes import Passes
-from xgrad._differences.plan import Scheme
+from xgrad._differences.plan import Scheme, Setting
 from xgrad._differences.readout import Readout
 from xgrad._differences.refinement import Refinement
 from xgrad._differences.result import Result
 from xgrad._differences.scheme import StencilScheme
-from xgrad._evaluation import Points
+from xgrad._evaluation import Columns, Neighborhood
 
 
 @dataclass(eq=False)
@@ -39,61 +40,60 @@ class Problem(Passes):
         self,
         leaf: int,
         base: Array,
-        columns: Callable[[Points], Points],
+        columns: Callable[[Any, Array], Columns],
         readout: Callable[[float, Array | None], Readout],
     ) -> Result:
         """Differentiate by each column of one leaf: ``(columns, *outputs)``.
 
         ``readout`` is called with the precision and the noise of the function.
         """
-        eps = self.eps(leaf, base)
-        method = self.plan.method
-        noise = None
-        if method in ("ladder", "auto"):
-            line = self.placements[leaf].noise_line(eps)
-            values = self.column_values(self.function, leaf, base, line)
-            with quiet():
+        setting, placement = self.setting(leaf, base), self.placements[leaf]
+        eps, method, noise = setting.eps, self.plan.method, None
+        with at_perturbed_points():
+            if method in ("ladder", "auto"):
+                line = placement.noise_line(eps)
+                values = self.column_values(self.function, leaf, base, line)
                 noise = noise_level(self.xp, base, values, eps)
-        read = readout(eps, noise)
-        scheme = self.scheme(leaf, eps)
-        estimate = self.plan.full_output or method == "auto"
-        points = columns(self.placements[leaf].points(scheme, eps, estimate))
-        if method == "complex":
-            return self._take_complex_step(leaf, base, scheme, points, read)
-        result = self.one_pass(
-            self.function, leaf, base, scheme, points, read, estimate
-        )
-        if method == "auto":
-            refinement = Refinement(self, leaf, base, eps, read, columns, line, values)
-            result = refinement.refine(result)
-        if not self.plan.full_output:
-            return Result(result.value, status=result.status)
-        if method == "central":
-            doubt = Doubt(self, leaf, base, eps, read, columns)
-            return doubt.judge(points, result)
+            read = readout(eps, noise)
+            x = self.function.leaves[leaf]
+            points = placement.points_of(setting, columns(self.xp, x))
+            near = Neighborhood(self.function, leaf, points, base)
+            if method == "complex":
+                return self._take_complex_step(near, setting.scheme, read)
+            result = self.combine_columns(near, setting.scheme, read, setting.estimate)
+            if method == "auto":
+                refinement = Refinement(
+                    self, leaf, base, eps, read, columns, line, values
+                )
+                result = refinement.refine(result)
+            if not self.plan.full_output:
+                return Result(result.value, status=result.status)
+            if method == "central":
+                doubt = Doubt(self, leaf, base, eps, read, columns)
+                return doubt.judge(points, result)
         return result
 
-    def scheme(self, leaf: int, eps: float) -> Scheme:
-        """Return the scheme of the plan.
+    def setting(self, leaf: int, base: Array) -> Setting:
+        """Return the setting of the plan for one leaf.
 
         A stencil has no status where nobody will look at it: a batched function on a
         device runs without a wait.
         """
-        scheme = self.plan.scheme(eps)
-        if self.function.batched and isinstance(
-            scheme, StencilScheme | SecondDifferences
-        ):
-            on_host = is_on_host(self.xp, self.function.leaves[leaf])
-            return replace(scheme, has_status=on_host)
-        return scheme
+        x = self.function.leaves[leaf]
+        setting = self.plan.setting(self.xp, x.dtype, base.dtype)
+        if self.function.batched and not is_on_host(self.xp, x):
+            scheme = setting.scheme
+            if isinstance(scheme, StencilScheme | SecondDifferences):
+                scheme = replace(scheme, has_status=False)
+                return setting._replace(scheme=scheme)
+        return setting
 
     def _take_complex_step(
-        self, leaf: int, base: Array, scheme: Scheme, points: Points, readout: Readout
+        self, near: Neighborhood, scheme: Scheme, readout: Readout
     ) -> Result:
-        function = self.function.with_complex_leaves()
-        result = self.one_pass(
-            function, leaf, base, scheme, points, readout, self.plan.full_output
-        )
+        leaf, points, base = near.leaf, near.points, near.base
+        near = Neighborhood(self.function.with_complex_leaves(), leaf, points, base)
+        result = self.combine_columns(near, scheme, readout, self.plan.full_output)
         if not is_lazy(self.xp, self.function.leaves[leaf]):
             require_analytic(self, leaf, base, points, readout, result)
         return result
@@ -115,6 +115,9 @@ class Problem(Passes):
         """
         xp = self.xp
         dtype = result_dtype(xp, original, self.plan.dtype)
+        value = result.value
+        if value.dtype == dtype and value.ndim < 2 and result.status is result.error:
+            return Result(reshaped(xp, value, shape))  # nearly all gradients
 
         def finished(array: Array, dtype: Any) -> Array:
             if array.ndim == 2:

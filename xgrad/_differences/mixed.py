@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, cast, device_of, from_host, quiet
+from xgrad._arrays import (
+    Array,
+    at_perturbed_points,
+    cast,
+    device_of,
+    from_host,
+    quiet,
+)
 from xgrad._differences.curvature import (
     EntryCurvature,
     PairCurvature,
@@ -28,7 +35,7 @@ from xgrad._differences.result import (
     where_results,
 )
 from xgrad._differences.stencil import rungs_for
-from xgrad._evaluation import Points, entry_columns, pair_columns
+from xgrad._evaluation import Neighborhood, Points, entry_columns, pair_columns
 
 # The pairs of so few entries are remembered: 400 KB for the largest of 8 sizes.
 MOST_REMEMBERED = 128
@@ -40,11 +47,11 @@ def second_differences(problem: Problem, base: Array) -> Result:
     count = math.prod(x.shape)
     if not count:
         return Result(*[xp.zeros((0, 0), dtype=x.dtype, device=device_of(x))] * 4)
-    eps, method = problem.eps(0, base), problem.plan.method
+    setting = problem.setting(0, base)
+    eps = setting.eps
     hessian = _Hessian(problem, base, eps, _pairs(count))
-    estimate = problem.plan.full_output or method == "auto"
-    result = hessian.by(problem.scheme(0, eps), estimate)
-    if method == "auto":
+    result = hessian.by(setting.scheme, setting.estimate)
+    if problem.plan.method == "auto":
         with quiet():
             bad = _is_bad(xp, result, eps)
             is_bad = bool(xp.any(bad))
@@ -88,14 +95,18 @@ class _Hessian:
             values = problem.column_values(problem.function, 0, self.base, line)
             with quiet():
                 noise = noise_level(xp, self.base, values, self.eps)
-        points = problem.placements[0].points(scheme, self.eps, estimate)
-        single = entry_columns(points)
         read = EntryCurvature(self.base, self.eps, noise)
-        with quiet():
-            groups = problem.read_columns(0, self.base, single, read)
+        with at_perturbed_points():
+            x = problem.function.leaves[0]
+            columns = entry_columns(xp, x)
+            points = problem.placements[0].points(scheme, self.eps, estimate, columns)
+            near = Neighborhood(problem.function, 0, points, self.base)
+            way = problem.choose_way(near)
+            problem.evaluator.meter.expect(points.total)
+            groups = problem.read_columns(near, way, read)
             entries = join_samples(list(groups))
             diagonal = scheme.combine(entries, estimate)
-        pairs = pair_columns(points, *self.pairs[:2])
+        pairs = points.divided(pair_columns(xp, x, *self.pairs[:2]))
         kind = PairLine if climbs else PairCurvature
         mixed = problem.one_pass(
             problem.function,

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from xgrad._arrays import Array, device_of, float_info, quiet
+from xgrad._arrays import Array, at_perturbed_points, device_of
 from xgrad._differences.placement import Placement
 from xgrad._differences.plan import Plan
 from xgrad._differences.readout import Readout
@@ -59,10 +59,7 @@ class Passes:
     def eps(self, leaf: int, base: Array) -> float:
         """Return the precision of the coarser of a leaf and the result."""
         dtype = self.function.leaves[leaf].dtype
-        eps = float_info(self.xp, dtype).eps
-        if base.dtype == dtype:
-            return eps
-        return max(eps, float_info(self.xp, base.dtype).eps)
+        return self.plan.setting(self.xp, dtype, base.dtype).eps
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)``."""
@@ -96,34 +93,41 @@ class Passes:
         estimate: bool,
     ) -> Result:
         """Evaluate, read and combine all columns of a leaf once."""
-        results = []
-        with quiet():
-            for samples in self.read_columns(leaf, base, points, readout, function):
-                results.append(scheme.combine(samples, estimate))
-                del samples  # or they would stay while the next ones are made
-            if not results:
-                return self._empty_result(leaf, base, estimate)
-            return concat_results(
-                results, lambda groups: readout.join_groups(self.xp, groups)
+        near = Neighborhood(function, leaf, points, base)
+        with at_perturbed_points():
+            return self.combine_columns(near, scheme, readout, estimate)
+
+    def combine_columns(
+        self, near: Neighborhood, scheme: Combining, readout: Readout, estimate: bool
+    ) -> Result:
+        """Make one pass, within `at_perturbed_points`."""
+        way = self.choose_way(near)
+        self.evaluator.meter.expect(near.points.total)
+        values = self.evaluator.evaluate_at_once(way, near)
+        if values is not None:
+            # The usual case: one chunk in this thread.
+            samples = readout.samples(
+                near.points, 0, near.points.count, [values], way.gives_differences
             )
+            return scheme.combine(samples, estimate)
+        results = []
+        for samples in self.read_columns(near, way, readout):
+            results.append(scheme.combine(samples, estimate))
+            del samples  # or they would stay while the next ones are made
+        if not results:
+            return self._empty_result(near.leaf, near.base, estimate)
+        return concat_results(
+            results, lambda groups: readout.join_groups(self.xp, groups)
+        )
 
     def read_columns(
-        self,
-        leaf: int,
-        base: Array,
-        points: Points,
-        readout: Readout,
-        function: Function | None = None,
+        self, near: Neighborhood, way: Way, readout: Readout
     ) -> Iterator[Samples]:
         """Yield the samples of one group of columns after the other.
 
-        ``function`` is another one than that of the problem, at the same arrays. To be
-        called where arithmetic raises no warnings.
+        To be called within `at_perturbed_points`.
         """
-        near = Neighborhood(function or self.function, leaf, points, base)
-        way = self.choose_way(near)
-        relative = way.gives_differences
-        self.evaluator.meter.expect(points.total)
+        points, relative = near.points, way.gives_differences
         groups = self.evaluator.evaluate_columns(way, near)
         try:
             for start, stop, blocks in groups:
@@ -136,10 +140,10 @@ class Passes:
 
     def choose_way(self, near: Neighborhood) -> Way:
         """Return the way to call a function near x, as a checkpoint records it."""
-        choose = functools.partial(choose_way, self.evaluator, near)
         checkpoint = self.evaluator.checkpoint
         if checkpoint is None:
-            return choose()
+            return choose_way(self.evaluator, near)
+        choose = functools.partial(choose_way, self.evaluator, near)
         return checkpoint.recorded_way(near.function, choose)
 
     def _empty_result(self, leaf: int, base: Array, estimate: bool) -> Result:
@@ -155,10 +159,11 @@ class Passes:
     ) -> Array:
         """Evaluate at the points of a single column, ``(offsets, *f(x).shape)``."""
         near = Neighborhood(function, leaf, points, base)
-        way = self.choose_way(near)
-        self.evaluator.meter.expect(points.total)
-        with closing(self.evaluator.evaluate_columns(way, near)) as groups:
-            for _, _, blocks in groups:
-                values = concat_blocks(self.xp, blocks)[:, 0, ...]
-                return base + values if way.gives_differences else values
+        with at_perturbed_points():
+            way = self.choose_way(near)
+            self.evaluator.meter.expect(points.total)
+            with closing(self.evaluator.evaluate_columns(way, near)) as groups:
+                for _, _, blocks in groups:
+                    values = concat_blocks(self.xp, blocks)[:, 0, ...]
+                    return base + values if way.gives_differences else values
         return self.xp.stack([base] * len(points.offsets))  # no entry moves

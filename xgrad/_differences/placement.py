@@ -25,11 +25,11 @@ from xgrad._differences.bounds import bounds_of_leaf
 from xgrad._differences.closeness import close_distance
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.noise import noise_offsets
-from xgrad._differences.plan import Plan, Scheme
+from xgrad._differences.plan import Plan, Scheme, Setting, setting_of
 from xgrad._differences.scheme import ComplexStep, StencilScheme
 from xgrad._differences.sizes import floored_size, own_size, random_direction
 from xgrad._differences.stencil import APERIODIC, noise_spacings, stencil
-from xgrad._evaluation import Points
+from xgrad._evaluation import Columns, Points
 from xgrad._rules import ValueCheck, enforce
 
 
@@ -65,6 +65,8 @@ def fit_to_leaf(xp: Any, option: str, entry: Any, name: str, x: Array) -> Array:
     return cast(xp, as_float(xp, option, entry), x.dtype)
 
 
+# The schemes of one step, which may be given and is relative to a floored size.
+STEPPED = (StencilScheme, SecondDifferences)
 # The complex step is compared with this one; a central difference of accuracy 4 leaves
 # 12 digits in double precision.
 REAL_SCHEME = StencilScheme(stencil("central", 4))
@@ -91,24 +93,32 @@ class Placement:
     name: str
     plan: Plan
 
-    def points(self, scheme: Scheme, eps: float, estimate: bool) -> Points:
-        """Return the points of a scheme, at which all of the array moves."""
+    def points(
+        self, scheme: Scheme, eps: float, estimate: bool, columns: Columns
+    ) -> Points:
+        """Return the points of a scheme, where arithmetic raises no warnings."""
+        return self.points_of(setting_of(scheme, eps, estimate), columns)
+
+    def points_of(self, setting: Setting, columns: Columns) -> Points:
+        """Return the points of a setting, where arithmetic raises no warnings."""
         xp, x = self.xp, self.x
-        offsets = scheme.offsets(estimate)
+        _, scheme, _, offsets, relative = setting
         bounds = None if self.plan.bounds is None else self.bounds
         sides, box = None, None
-        with quiet():
-            if isinstance(scheme, StencilScheme | SecondDifferences):
-                step = self._step(scheme.relative_step(eps))
-                if bounds is not None:
-                    step, sides = self._within(bounds, step, offsets)
+        if isinstance(scheme, STEPPED):
+            if self.plan.step is None:
+                step = floored_size(xp, x) * relative
             else:
-                step, box = own_size(xp, x) * scheme.relative_step(eps), bounds
-            if isinstance(scheme, ComplexStep):  # moves no real part
-                x, step, box = as_complex(xp, x), self._imaginary(step), None
-            if step.shape != x.shape:
-                step = xp.broadcast_to(step, tuple(x.shape))
-        return Points(xp, x, step, offsets, sides=sides, box=box, name=self.name)
+                step = self._given_step(self.plan.step)
+            if bounds is not None:
+                step, sides = self._within(bounds, step, offsets)
+        else:
+            step, box = own_size(xp, x) * relative, bounds
+        if isinstance(scheme, ComplexStep):  # moves no real part
+            x, step, box = as_complex(xp, x), self._imaginary(step), None
+        if step.shape != x.shape:
+            step = xp.broadcast_to(step, tuple(x.shape))
+        return Points(xp, x, step, offsets, *columns, sides, box, self.name)
 
     def noise_line(self, eps: float) -> Points:
         """Return the points for the noise: close to x, along a random direction."""
@@ -119,15 +129,15 @@ class Placement:
         """Return two points close to x, along a random direction."""
         return self._line(close_distance(eps), (1, -1))
 
-    def close_points(self, eps: float) -> Points:
-        """Return two points close to x, at which all of the array moves."""
+    def close_points(self, eps: float, columns: Columns) -> Points:
+        """Return the points at two offsets close to x."""
         xp, x = self.xp, self.x
         bounds = None if self.plan.bounds is None else self.bounds
         with quiet():
             step = own_size(xp, x) * (close_distance(eps) * APERIODIC)
-        return Points(xp, x, step, (1, -1), box=bounds, name=self.name)
+        return Points(xp, x, step, (1, -1), *columns, box=bounds, name=self.name)
 
-    def own_points(self, scheme: Scheme, eps: float) -> Points | None:
+    def own_points(self, scheme: Scheme, eps: float, columns: Columns) -> Points | None:
         """Return the points of a stencil by the own size of components, if it is less.
 
         Steps are in proportion to components or to 1, whichever is more. None where all
@@ -141,7 +151,8 @@ class Placement:
             if not bool(xp.any(own < floored_size(xp, x))):
                 return None
             step = own * scheme.relative_step(eps)
-        return Points(xp, x, step, scheme.offsets(True), name=self.name)
+        offsets = scheme.offsets(True)
+        return Points(xp, x, step, offsets, *columns, name=self.name)
 
     def _line(self, smallest: float, offsets: tuple[int, ...]) -> Points:
         xp, x = self.xp, self.x
@@ -174,16 +185,14 @@ class Placement:
         scheme = self.plan.scheme(eps)
         if isinstance(scheme, ComplexStep):
             scheme = REAL_SCHEME
-        points = self.points(scheme, eps, False)
+        points = self.points(scheme, eps, False, Columns())
         return points.coordinates_at(max(points.offsets, key=abs)) - self.x
 
-    def _step(self, relative: float) -> Array:
-        xp, x, step = self.xp, self.x, self.plan.step
-        if step is None:
-            return floored_size(xp, x) * relative
+    def _given_step(self, step: Any) -> Array:
         if isinstance(step, (int, float)) and not 0 < abs(step) < math.inf:
             raise ValueError(f"`step` must be finite and not 0; got {step!r}")
-        return xp.abs(option_for_leaf(xp, "step", step, self.name, x))
+        step = option_for_leaf(self.xp, "step", step, self.name, self.x)
+        return self.xp.abs(step)
 
     def _imaginary(self, step: Array) -> Array:
         """Return steps that do not underflow in ``f``, times the imaginary unit."""

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from xgrad._arrays import Array, common_namespace, integer, is_lazy, leaves, one_of
+from xgrad._arrays import (
+    Array,
+    common_namespace,
+    float_info,
+    integer,
+    is_lazy,
+    leaves,
+    one_of,
+)
 from xgrad._differences.bounds import require_bounds
 from xgrad._differences.curvature import SecondDifferences
 from xgrad._differences.ladder import Ladder
@@ -24,6 +32,27 @@ from xgrad._evaluation import Execution, Function, bind_function, share_equal
 
 Scheme = StencilScheme | SecondDifferences | Ladder | ComplexStep
 METHODS = ("auto", "autodiff", "central", "forward", "backward", "complex", "ladder")
+
+
+class Setting(NamedTuple):
+    """The scheme of a plan in the arithmetic of one function, which the plan keeps.
+
+    ``eps`` is the precision of the coarser of ``x`` and ``f(x)``, and ``estimate`` says
+    whether the ``scheme`` bounds its error. It needs the function at the ``offsets``,
+    in units of a step that is ``relative_step`` for a component of size 1.
+    """
+
+    eps: float
+    scheme: Scheme
+    estimate: bool
+    offsets: tuple[int, ...]
+    relative_step: float
+
+
+def setting_of(scheme: Scheme, eps: float, estimate: bool) -> Setting:
+    """Return the setting of a scheme in an arithmetic."""
+    offsets, relative = scheme.offsets(estimate), scheme.relative_step(eps)
+    return Setting(eps, scheme, estimate, offsets, relative)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,14 +101,15 @@ class Plan:
 
     @functools.cached_property
     def is_plain(self) -> bool:
-        """Whether nothing is asked for but a stencil, so that a short way will do."""
+        """Whether nothing is asked for but a first derivative by a stencil."""
         return (
             self.method in ACCURACIES
+            and self.order == 1
             and self.step is self.dtype is self.bounds is self.axis is None
             and not (self.terms or self.full_output)
         )
 
-    @property
+    @functools.cached_property
     def may_be_exact(self) -> bool:
         """Whether the derivative is exact where `f` allows it.
 
@@ -98,6 +128,20 @@ class Plan:
         if self.method != "auto" or not (fixed or _is_lazy_tree(x)):
             return self
         return replace(self, method="central")
+
+    def setting(self, xp: Any, dtype: Any, base_dtype: Any) -> Setting:
+        """Return the setting for ``x`` and ``f(x)`` of some dtypes."""
+        setting = self._settings.get((xp, dtype, base_dtype))
+        if setting is None:
+            eps = max(float_info(xp, each).eps for each in (dtype, base_dtype))
+            estimate = self.full_output or self.method == "auto"
+            setting = setting_of(self.scheme(eps), eps, estimate)
+            self._settings[xp, dtype, base_dtype] = setting
+        return setting
+
+    @functools.cached_property
+    def _settings(self) -> dict[Any, Setting]:
+        return {}
 
     def scheme(self, eps: float) -> Scheme:
         """Return the scheme for an arithmetic of precision ``eps``.
@@ -136,8 +180,8 @@ class Plan:
         }
 
     def refuse_lazy(self, xp: Any, x: Array) -> None:
-        """Raise where the method has to look at values that a lazy array has not."""
-        if self.method in ("ladder", "auto") and is_lazy(xp, x):
+        """Raise if an array is lazy, where the method has to look at its values."""
+        if is_lazy(xp, x):
             raise TypeError(
                 f"method={self.method!r} chooses steps by looking at values, which a "
                 "lazy array does not have yet: use method='central', or compute the "
@@ -157,8 +201,10 @@ def prepare(
 ) -> tuple[Function, list[tuple[str, Array]]]:
     """Bind ``f`` to the arrays of ``x`` as floats; return those arrays as they came."""
     function, named_leaves = bind_function(f, x, plan.dtype, execution)
-    plan.refuse_lazy(function.xp, function.leaves[0])
-    require_bounds(plan.bounds, [name for name, _ in named_leaves])
+    if plan.method in ("ladder", "auto"):
+        plan.refuse_lazy(function.xp, function.leaves[0])
+    if plan.bounds is not None:
+        require_bounds(plan.bounds, [name for name, _ in named_leaves])
     return function, named_leaves
 
 

@@ -73,31 +73,30 @@ class EachOutput:
         blocks: list[Array],
         relative: bool = False,
     ) -> Samples:
-        """Return the values, with distances broadcast against the entries."""
+        """Return the values, and coordinates to be broadcast against the entries."""
         xp = points.xp
-        extra = (1,) * (self.base.ndim - len(points.lead))
-
-        def align(distances: Array) -> Array:
-            if not extra:
-                return distances
-            return reshaped(xp, distances, (*distances.shape, *extra))
-
         origin, coordinates = points.coordinates_of(start, stop)
         sides = points.sides_of(start, stop)
+        extra = (1,) * (self.base.ndim - len(points.lead))
+        if extra:
+            origin = reshaped(xp, origin, (*origin.shape, *extra))
+            coordinates = [reshaped(xp, c, (*c.shape, *extra)) for c in coordinates]
+            if sides is not None:
+                sides = reshaped(xp, sides, (*sides.shape, *extra))
         return self.kind(
-            xp=xp,
-            offsets=points.offsets,
-            base=self.base,
-            blocks=blocks,
-            origin=origin,
-            coordinates=coordinates,
-            eps=self.eps,
-            read=identity,
-            align=align,
-            magnitudes=xp.abs,
-            noise=self.noise,
-            sides=None if sides is None else align(sides),
-            relative=relative,
+            xp,
+            points.offsets,
+            self.base,
+            blocks,
+            origin,
+            coordinates,
+            self.eps,
+            identity,
+            identity,
+            xp.abs,
+            self.noise,
+            sides,
+            relative,
         )
 
     def join_groups(self, xp: Any, groups: list[Array]) -> Array:

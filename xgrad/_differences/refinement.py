@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from xgrad._differences.passes import Passes
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result, Status, where_results
 from xgrad._differences.stencil import NOISE_REACH, noise_spacings, rungs_for
-from xgrad._evaluation import Points
+from xgrad._evaluation import Columns, Points
 
 
 # Largest error bound, a part of the largest component. At the default accuracy the step
@@ -51,7 +52,7 @@ class Refinement:
     base: Array
     eps: float
     readout: Readout
-    columns: Callable[[Points], Points]
+    columns: Callable[[Any, Array], Columns]
     line: Points
     line_values: Array
 
@@ -64,8 +65,9 @@ class Refinement:
         order = int(self.passes.plan.order)
         ladder = Ladder(rungs_for(self.eps), order)
         placement = self.passes.placements[self.leaf]
-        points = self.columns(placement.points(ladder, self.eps, True))
         with quiet():
+            columns = self.columns(xp, placement.x)
+            points = placement.points(ladder, self.eps, True, columns)
             size = xp.where(xp.isfinite(result.value), xp.abs(result.value), 0.0)
             share = largest_error(self.eps, order)
             bad = xp.zeros_like(size, dtype=xp.bool)

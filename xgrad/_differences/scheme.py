@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from xgrad._arrays import Array, float_info, is_everywhere, is_numpy, is_on_host
 from xgrad._differences.result import Result, status_codes, where_results
 from xgrad._differences.samples import Samples
@@ -57,7 +59,8 @@ class StencilScheme:
             result = where_results(xp, samples.sides == 0, result, inside)
         finite = xp.isfinite(result.value)
         # Only on the host is it free to look, and to leave when there is nothing to do.
-        if not (is_on_host(xp, finite) and is_everywhere(xp, finite)):
+        is_free = type(finite) is np.ndarray or is_on_host(xp, finite)
+        if not (is_free and is_everywhere(xp, finite)):
             result = self._with_one_sided(samples, result, finite, estimate)
         elif not estimate and is_everywhere(xp, xp.isfinite(samples.base)):
             return result
@@ -147,7 +150,7 @@ class StencilScheme:
 
 def _apply(stencil: Stencil, samples: Samples) -> Array:
     if stencil.order == 1:
-        return stencil.slope(samples.difference, samples.spacing)
+        return stencil.slope(samples.quotient)
     # The weights sum to 0, so f(x) can be taken off first: smaller numbers, less noise.
     change = sum(
         weight * samples.difference(offset)

@@ -83,18 +83,17 @@ class Stencil:
             (plus, minus, float(weight)) for plus, minus, weight in self.quotients
         )
 
-    def slope(
-        self, difference: Callable[[int, int], Any], spacing: Callable[[int, int], Any]
-    ) -> Any:
-        """Return the sum of the quotients: the derivative of order 1.
+    def slope(self, quotient: Callable[[int, int], Any]) -> Any:
+        """Return the derivative of order 1: the mean of the quotients, weighted.
 
-        Both functions take two offsets; ``difference`` is that of the values there, and
-        ``spacing`` the distance really taken between them.
+        ``quotient`` takes two offsets, and returns the difference of the values there
+        over the distance really taken.
         """
-        return sum(
-            weight * (difference(plus, minus) / spacing(plus, minus))
-            for plus, minus, weight in self.rounded_quotients
-        )
+        (plus, minus, weight), *others = self.rounded_quotients
+        slope = weight * quotient(plus, minus)
+        for plus, minus, weight in others:
+            slope = slope + weight * quotient(plus, minus)
+        return slope
 
     @cached_property
     def rounded_weights(self) -> tuple[tuple[int, float], ...]:

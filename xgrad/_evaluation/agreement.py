@@ -15,6 +15,7 @@ from xgrad._arrays import (
     from_host,
     is_complex,
     is_everywhere,
+    is_numpy,
     quiet,
 )
 from xgrad._evaluation.function import Function
@@ -93,10 +94,16 @@ def is_same(
     xp = function.xp
     if tuple(value.shape) != tuple(expected.shape):
         return False
-    with quiet():
-        if not math.prod(base.shape) or is_everywhere(xp, value == expected):
+    if not math.prod(base.shape) or is_everywhere(xp, value == expected):
+        return True
+    eps = max([float_info(xp, x.dtype).eps for x in (base, *function.leaves)])
+    if is_numpy(xp) and base.ndim == 0 and digits == 1:
+        # The usual case, in numbers of Python: a tenth of the time.
+        numbers = value.item(), expected.item(), base.item()
+        size = max([abs(n) for n in numbers[1:] if math.isfinite(abs(n))], default=0.0)
+        if agree(*numbers[:2], ROUNDING * eps * size):
             return True
-        eps = max(float_info(xp, x.dtype).eps for x in (base, *function.leaves))
+    with quiet():
         # Each entry by its own size: a small one must not hide behind a large one.
         size = xp.maximum(finite_size(xp, base), finite_size(xp, expected))
         if digits < 1:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """The points with offsets number ``first:last`` in the columns ``start:stop``."""
 
     start: int
@@ -28,6 +27,6 @@ class Chunk:
         """Split the chunk in two, by columns as long as there are several."""
         if self.stop - self.start > 1:
             middle = (self.start + self.stop) // 2
-            return replace(self, stop=middle), replace(self, start=middle)
+            return self._replace(stop=middle), self._replace(start=middle)
         middle = (self.first + self.last) // 2
-        return replace(self, last=middle), replace(self, first=middle)
+        return self._replace(last=middle), self._replace(first=middle)

@@ -58,6 +58,13 @@ class Evaluator:
     checkpoint: Checkpoint | None = None
     state: CallState = field(default_factory=CallState)
 
+    def __enter__(self) -> Evaluator:
+        """Return itself, where nothing has to be opened."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Do nothing, as there is nothing to be closed."""
+
     def evaluate_columns(
         self, way: Way, near: Neighborhood
     ) -> Generator[tuple[int, int, list[Array]], None, None]:
@@ -66,18 +73,12 @@ class Evaluator:
         A group is its first column, the one after its last, and blocks of offsets
         ``(offsets, columns, *f(x).shape)``.
         """
-        points, most = near.points, self._points_per_chunk(way, near)
-        if min(most, points.total) * points.point_bytes > SMALL_BYTES:
-            keep_released_memory()
-        task = ChunkTask(way, near, self.state)
-        if self.is_plain and points.total <= most:
-            # The usual case, for which this is all that has to be done.
-            if points.total:
-                chunk = Chunk(0, points.count, 0, len(points.offsets))
-                values, _ = task.evaluate(chunk, chunk.size)
-                self._report(chunk)
-                yield chunk.start, chunk.stop, [values]
+        values = self.evaluate_at_once(way, near)
+        if values is not None:
+            yield 0, near.points.count, [values]
             return
+        points, most = near.points, points_per_chunk(self.execution, way, near)
+        task = ChunkTask(way, near, self.state)
         if self.checkpoint is None:
             chunks = list(points.chunks(most)) if points.total else []
             all_values = self._evaluate(task, chunks, None)
@@ -88,7 +89,7 @@ class Evaluator:
         blocks: list[Array] = []
         try:
             for chunk, values in zip(chunks, all_values, strict=True):
-                self._report(chunk)
+                self._report(chunk.size)
                 blocks.append(values)
                 if chunk.last == len(points.offsets):
                     yield chunk.start, chunk.stop, blocks
@@ -96,11 +97,29 @@ class Evaluator:
         finally:
             all_values.close()
 
-    def _report(self, chunk: Chunk) -> None:
+    def evaluate_at_once(self, way: Way, near: Neighborhood) -> Array | None:
+        """Return the values of all points, ``(offsets, columns, *f(x).shape)``.
+
+        Return None where these are more than one chunk in this thread.
+        """
+        points, first, total = near.points, self.state.first_values, near.points.total
+        if first is not None and first[0] is near and first[1].size == total:
+            # The way was proved by all of its values, which are there.
+            self.state.first_values = None
+            values = first[2]
+        elif self.is_plain and 0 < total <= points_per_chunk(self.execution, way, near):
+            chunk = points.first_chunk(total)
+            values, _ = ChunkTask(way, near, self.state).evaluate(chunk, total)
+        else:
+            return None
+        self._report(total)
+        return values
+
+    def _report(self, count: int) -> None:
         """Count the points of a chunk that was evaluated, and warn if by a loop."""
         if self.state.loop_reason is not None:
             self.state.warn_once(warn_of_loop, self.state.loop_reason)
-        self.meter.add(chunk.size)
+        self.meter.add(count)
 
     def begin(self, way: Way, near: Neighborhood, memory: ProvedWays, key: Any) -> bool:
         """Evaluate and prove the first chunk; return whether that went well.
@@ -110,17 +129,10 @@ class Evaluator:
         """
         if not self.has_pace(near):
             return False
-        chunk = next(near.points.chunks(self._points_per_chunk(way, near)))
-        try:
-            start = time.perf_counter()
-            values = way.evaluate(near, chunk)
-            seconds = time.perf_counter() - start
-            near.pace = Pace(memory, key, require_proved(way, near, chunk, values))
-        # What has failed is tried again at a few points and then in chunks, where
-        # `reason_of` decides what the error means.
-        except Exception:
+        chunk = near.points.first_chunk(points_per_chunk(self.execution, way, near))
+        values = proved_values(way, near, chunk, memory, key)
+        if values is None:
             return False
-        near.pace.record(seconds, chunk.size)
         self.state.first_values = near, chunk, values
         return True
 
@@ -136,18 +148,6 @@ class Evaluator:
     def is_plain(self) -> bool:
         """Whether chunks are evaluated one after the other, and not stored."""
         return self.workers is None and self.checkpoint is None
-
-    def _points_per_chunk(self, way: Way, near: Neighborhood) -> int:
-        points, base = near.points, near.base
-        size = float_info(near.function.xp, base.dtype).size
-        point_bytes = points.point_bytes
-        if way.width:
-            # An entry of the largest array has a value, a difference and positions for
-            # a few gathers. Set by trial.
-            point_bytes = 2 * way.width * size + 8 * INDEX_BYTES
-        point_bytes += math.prod(base.shape) * size
-        in_loop = isinstance(way, Loop)
-        return self.execution.points_per_chunk(points, point_bytes, in_loop)
 
     def _evaluate_missing(
         self, checkpoint: Checkpoint, one_pass: Pass, task: ChunkTask
@@ -187,6 +187,40 @@ class Evaluator:
         return evaluate_by_map(self.workers, task, chunks, store)
 
 
+def points_per_chunk(execution: Execution, way: Way, near: Neighborhood) -> int:
+    """Return how many points are evaluated at once."""
+    points, base = near.points, near.base
+    size = float_info(near.function.xp, base.dtype).size
+    point_bytes = points.point_bytes + math.prod(base.shape) * size
+    if way.width:
+        # An entry of the largest array has a value and a difference, and each point a
+        # position. More makes chunks smaller than is fast. Set by trial.
+        point_bytes += 2 * way.width * size + INDEX_BYTES - points.point_bytes
+    most = execution.points_per_chunk(points, point_bytes, isinstance(way, Loop))
+    if min(most, points.total) * points.point_bytes > SMALL_BYTES:
+        keep_released_memory()
+    return most
+
+
+def proved_values(
+    way: Way, near: Neighborhood, chunk: Chunk, memory: ProvedWays, key: Any
+) -> Array | None:
+    """Evaluate a chunk in a way, prove it by a plain call, and record its pace.
+
+    Return None where that fails. It is tried again at a few points and then in chunks,
+    where `reason_of` decides what an error means.
+    """
+    try:
+        start = time.perf_counter()
+        values = way.evaluate(near, chunk)
+        seconds = time.perf_counter() - start
+        near.pace = Pace(memory, key, require_proved(way, near, chunk, values))
+    except Exception:
+        return None
+    near.pace.record(seconds, chunk.size)
+    return values
+
+
 def open_evaluator(
     execution: Execution,
     x: Array,
@@ -194,21 +228,17 @@ def open_evaluator(
     *,
     silent: bool = False,
     checkpoint: contextlib.AbstractContextManager[Checkpoint] | None = None,
-    state: CallState | None = None,
 ) -> contextlib.AbstractContextManager[Evaluator]:
     """Return the evaluator of one call on the device of ``x``, as a context.
 
     One evaluation counts as ``each`` of the caller's function. A ``silent`` evaluator
-    does not warn of functions that are called with one point at a time. The call goes
-    on from a ``state``, if there is one.
+    does not warn of functions that are called with one point at a time.
     """
     meter = ProgressMeter(execution.progress, each)
-    state = CallState(silent) if state is None else state
-    evaluator = Evaluator(execution, meter, execution.workers, None, state)
-    if evaluator.is_plain and checkpoint is None and execution.progress is False:
-        device = on_device_of(x)
-        if device is NO_DEVICE:  # nothing to be opened or closed
-            return contextlib.nullcontext(evaluator)
+    evaluator = Evaluator(execution, meter, execution.workers, None, CallState(silent))
+    is_plain = checkpoint is None and evaluator.is_plain
+    if is_plain and execution.progress is False and on_device_of(x) is NO_DEVICE:
+        return evaluator  # there is nothing to be opened or closed
     return _with_resources(evaluator, x, checkpoint)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
 
 from xgrad._arrays import free_gpu_bytes, integer, one_of
 from xgrad._evaluation.points import Points
@@ -80,12 +83,11 @@ class Execution:
                 f"or a callable like `map`; got {workers!r}"
             )
 
-    @property
+    @functools.cached_property
     def is_plain(self) -> bool:
         """Whether nothing is asked for that takes more than this thread."""
         return (
-            self.max_bytes is None
-            and self.workers is None
+            self.max_bytes is self.workers is None
             and self.checkpoint is None
             and self.progress is False
         )
@@ -114,6 +116,8 @@ class Execution:
 
         ``in_loop`` says that the function is called with one point at a time.
         """
+        if type(points.base) is np.ndarray and self.max_bytes is self.workers is None:
+            return max(1, CPU_BYTES // max(1, point_bytes))
         free = free_gpu_bytes(points.base) if self.max_bytes is None else None
         if self.max_bytes is not None:
             budget = self.max_bytes

@@ -46,6 +46,12 @@ class Function(Portable):
     width: int = 0
 
     @property
+    def scalar(self) -> type | None:
+        """The class of scalars of NumPy with the dtype of the first leaf."""
+        like = self.leaves[0]
+        return like.dtype.type if type(like) is np.ndarray else None
+
+    @property
     def batched(self) -> bool:
         """Whether the caller's function takes a leading axis of points."""
         return self.vectorized != "auto" and bool(self.vectorized)
@@ -60,15 +66,23 @@ class Function(Portable):
         leaves = tuple(as_complex(self.xp, leaf) for leaf in self.leaves)
         return replace(self, leaves=leaves)
 
+    def with_call(self, call: Callable[[Any], Any]) -> Function:
+        """Return another function at the same arrays."""
+        return Function(
+            call, self.xp, self.tree, self.leaves, self.vectorized, self.width
+        )
+
     def at_leaves(self, leaves: Sequence[Array]) -> Function:
         """Return the function at other arrays."""
         return replace(self, leaves=tuple(leaves))
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)`` as the caller would, with the caller's warnings."""
-        if self.batched:
+        if self.vectorized != "auto" and self.vectorized:
             value = self.evaluate(self.copy_leaves(lambda leaf: leaf[None, ...]))
             return only_point(value)
+        if self.tree is None:
+            return self.convert_result(self.call(copied(self.xp, self.leaves[0])))
         return self.evaluate(self.copy_leaves())
 
     def at_point(self, x: Array) -> Array:
@@ -109,11 +123,12 @@ class Function(Portable):
         """
         like = self.leaves[0]
         # The usual cases, without the checks below: they take longer than a small `f`.
-        if type(like) is np.ndarray and isinstance(result, (np.ndarray, np.generic)):
-            if type(result) is np.ndarray and result.dtype == like.dtype:
-                return result.copy("K")
-            if isinstance(result, np.generic) and result.dtype == like.dtype:
+        if type(like) is np.ndarray:
+            kind, dtype = type(result), like.dtype
+            if kind is dtype.type:
                 return np.asarray(result)
+            if kind is np.ndarray and result.dtype == dtype:
+                return result.copy("K")
         if is_closed(result):  # one that the function has kept
             result = released(result)
         if hides_points(result):

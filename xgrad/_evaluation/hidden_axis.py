@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
 from xgrad._arrays import (
     Array,
     hides_points,
@@ -19,7 +21,6 @@ from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.points import Points
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
 from xgrad._evaluation.ways import Batch, Loop, Vmap, Way, require_base, shape_error
-from xgrad._tracing import is_closed
 
 
 class HiddenAxis(Way):
@@ -47,28 +48,28 @@ class HiddenAxis(Way):
         The values have the shape ``(points, *f(x).shape)``.
         """
         function, base = near.function, near.points.base
-        xp = unwrapped_namespace(function.xp)
+        xp = function.xp
+        if not is_numpy(xp):
+            xp = unwrapped_namespace(xp)
         trace = Trace(xp, chunk.size, near.memo, self.dense)
         try:
             arguments = function.copy_leaves(without=near.leaf)
             standin = self._standin(trace, near.points, chunk)
             arguments[near.leaf] = wrap_like(standin, base)
-            result = _call_traced(near, trace, arguments)
-            if is_closed(result):
-                raise RefusedError(
-                    "they belong to an earlier evaluation; keep none of them"
-                )
-            result = function.convert_result(result)
+            result = unwrap(_call_traced(near, trace, arguments))
             if not hides_points(result):
                 # `f` does not depend on this leaf, or broke the chain of stand-ins:
                 # then the proof will see it.
+                result = function.convert_result(result)
                 return self._repeat_constant(near, result, chunk), result, trace
-            result = unwrap(result)
             if result.tracer is not trace:
                 raise RefusedError(
                     "they belong to an earlier evaluation; keep none of them"
                 )
-            value = function.as_number(xp, xp.asarray(result.ensure_current().base))
+            value = result.ensure_current().base
+            if not isinstance(value, np.ndarray | np.generic):
+                value = xp.asarray(value)
+            value = function.as_number(xp, value)
             values = self._values(near, trace, result, value.dtype)
             return wrap_like(values, base), wrap_like(value, base), trace
         finally:
@@ -102,20 +103,16 @@ class Sparse(HiddenAxis):
 
     def _standin(self, trace: Trace, points: Points, chunk: Chunk) -> Batched:
         xp, base = trace.xp, unwrap(points.base)
-        shape = tuple(base.shape)
-        entries, values = map(unwrap, points.perturbed_entries(chunk))
-        origin = xp.take(xp.reshape(base, (-1,)), xp.reshape(entries, (-1,)))
-        # Of rounded coordinates, so that quotients have exactly the moves that were
-        # made.
-        diff = values - xp.reshape(origin, entries.shape)
+        entries, values, moves = map(unwrap, points.moved_entries(chunk))
         # The only entry of an array is all of it, which costs no positions.
-        if math.prod(shape) == 1:
-            region = Region.full(xp, shape, trace.cache)
+        if math.prod(base.shape) == 1:
+            region = Region.full(xp, base.shape, trace.cache)
         else:
-            region = Region.at_positions(xp, shape, entries, None, trace.cache)
-        lengths = (chunk.size, region.slots, *region.inner)
-        diff, values = xp.reshape(diff, lengths), xp.reshape(values, lengths)
-        return Batched(trace, base, region, diff, values)
+            region = Region.at_positions(xp, base.shape, entries, None, trace.cache)
+        lengths = (chunk.size, *region.extent)
+        return Batched(
+            trace, base, region, moves.reshape(lengths), values.reshape(lengths)
+        )
 
     def _values(
         self, near: Neighborhood, trace: Trace, result: Any, dtype: Any

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +15,10 @@ from xgrad._evaluation.points import Points
 class Neighborhood:
     """A function, and points that move the array with the number ``leaf``.
 
-    ``base`` is ``f(x)``. The ``pace`` of the way is measured where there is one.
+    ``base`` is ``f(x)``, whose ``shape`` every other value must have. The ``pace`` of
+    the way is measured where there is one. The ``memo`` holds results at x, which
+    chunks of the points share; it is not sent to other processes, since it knows its
+    arrays by their identity.
     """
 
     function: Function
@@ -25,18 +27,9 @@ class Neighborhood:
     base: Array
     pace: Any = None
 
-    @functools.cached_property
-    def memo(self) -> Memo:
-        """Results at x, which chunks of the points share.
-
-        It is not sent to other processes, since it knows its arrays by their identity.
-        """
-        return Memo()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of ``f(x)``, which every other value must have."""
-        return tuple(self.base.shape)
+    def __post_init__(self) -> None:
+        self.shape = tuple(self.base.shape)
+        self.memo = Memo()
 
     def at(self, points: Points) -> Neighborhood:
         """Return the neighborhood with other points around the same array."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xgrad._evaluation.proved_ways import ProvedWays
-from xgrad._evaluation.ways import Loop
+from xgrad._evaluation.ways import LOOP
 
 # How many times the time of a loop a chunk may take.
 SLOWER = 1.3
@@ -70,5 +70,5 @@ class Pace:
             slow[self.key] = slow.get(self.key, 0) + 1
         if slow[self.key] >= MOST_CALLS or self._chunks >= MOST_CHUNKS:
             self.is_slow = True
-            self.memory.remember(self.key, Loop(), for_its_pace=True)
+            self.memory.remember(self.key, LOOP, for_its_pace=True)
             slow.pop(self.key, None)

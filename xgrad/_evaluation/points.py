@@ -24,16 +24,20 @@ from xgrad._arrays import (
     device_of,
     float_info,
     from_host,
+    is_numpy,
     real_dtype,
     reshaped,
 )
 from xgrad._evaluation.chunk import Chunk
+from xgrad._evaluation.columns import Columns
 from xgrad._kernels import find_kernel
 
 # glibc maps a block above its limit, at most 32 MiB, anew at every use, and clearing
 # the new pages takes longer than filling them. Half of that leaves room for the
 # temporaries made of a block: coordinates that would take more are stored by offsets.
 LARGE_BYTES = 16 * 2**20
+# The entries of all points of a chunk are remembered, 1 MiB for each of 8 chunks.
+MOST_REMEMBERED = 2**17
 
 
 @dataclass(eq=False)
@@ -47,7 +51,9 @@ class Points(Portable):
     where it is 1 or -1, the offsets in ascending order become 1, 2, 3, ... times the
     side. ``box`` holds the lower and the upper bounds; an entry that would leave them
     does not move. ``name`` is the array as the caller writes it. ``count`` is the
-    number of columns, and ``total`` that of points.
+    number of columns, and ``total`` that of points. ``by_entries`` is whether each
+    column moves one entry, or a pair of them, and ``has_all_columns`` whether `columns`
+    are all columns of the array, in order.
     """
 
     xp: Any
@@ -57,12 +63,15 @@ class Points(Portable):
     column_of_entry: Array | None = None
     columns: tuple[Array, ...] = ()
     lead: tuple[int, ...] = ()
+    colored: bool = False
     sides: Array | None = None
     box: tuple[Array, Array] | None = None
     name: str = "x"
-    colored: bool = False
     count: int = field(init=False)
     total: int = field(init=False)
+    by_entries: bool = field(init=False)
+    has_all_columns: bool = field(init=False)
+    _coordinates: list[Array] | None = field(init=False)
 
     @property
     def anchor(self) -> Array:
@@ -70,42 +79,31 @@ class Points(Portable):
         return self.base
 
     def __post_init__(self) -> None:
+        self._coordinates = None
         self.count = int(self.columns[0].shape[0]) if self.columns else 1
         is_empty = not math.prod(self.base.shape)
         self.total = 0 if is_empty else self.count * len(self.offsets)
+        self.has_all_columns = len(self.columns) == 1 and self.count * math.prod(
+            self.lead
+        ) == math.prod(self.base.shape)
+        self.by_entries = bool(self.columns) and not (self.lead or self.colored)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields but the coordinates, which another process computes."""
+        return {**super().__getstate__(), "_coordinates": None}
 
     @property
     def point_bytes(self) -> int:
         """Bytes of one point."""
+        if type(self.base) is np.ndarray:
+            return self.base.nbytes
         return math.prod(self.base.shape) * float_info(self.xp, self.base.dtype).size
 
-    @property
-    def by_entries(self) -> bool:
-        """Whether each column moves one entry, or a pair of them."""
-        return bool(self.columns) and not self.lead and not self.colored
-
-    def with_columns(
-        self,
-        column_of_entry: Array,
-        columns: tuple[Array, ...],
-        lead: tuple[int, ...] = (),
-        colored: bool = False,
-    ) -> Points:
+    def divided(self, columns: Columns) -> Points:
         """Return the same points divided into other columns."""
-        # `replace` takes three times as long, and every gradient passes here.
-        return Points(
-            self.xp,
-            self.base,
-            self.step,
-            self.offsets,
-            column_of_entry,
-            columns,
-            lead,
-            self.sides,
-            self.box,
-            self.name,
-            colored,
-        )
+        points = replace(self, **columns._asdict())
+        points._coordinates = self._coordinates
+        return points
 
     def at_labels(self, labels: Array) -> Points:
         """Return the points of the columns with these labels, a host array."""
@@ -129,6 +127,12 @@ class Points(Portable):
             stop = min(start + width, self.count)
             for first in range(0, count, depth):
                 yield Chunk(start, stop, first, min(first + depth, count))
+
+    def first_chunk(self, most: int) -> Chunk:
+        """Return the first of the chunks of at most ``most`` points."""
+        if self.total <= most:
+            return Chunk(0, self.count, 0, len(self.offsets))
+        return next(self.chunks(most))
 
     def batch(self, chunk: Chunk) -> Array:
         """Build the points of a chunk, new arrays ``(offsets * columns, *shape)``."""
@@ -160,68 +164,87 @@ class Points(Portable):
             for i in range(chunk.size):
                 yield copied(self.xp, batch[i, ...])
             return
-        columns = [ids[chunk.start : chunk.stop] for ids in self.columns]
-        positions = [ids.tolist() for ids in columns]
-        flat = self.base.ndim == 1
-        for i in range(chunk.first, chunk.last):
-            row = row_of(self.coordinates, i).reshape(-1)
-            values = [row[ids].tolist() for ids in columns]
-            for k in range(chunk.stop - chunk.start):
-                point = self.base.copy()
-                entries = point if flat else point.reshape(-1)
-                for ids, coordinates in zip(positions, values, strict=True):
-                    entries[ids[k]] = coordinates[k]
-                yield point
+        base, is_flat = self.base, self.base.ndim == 1
+        if self.has_all_columns and len(self.coordinates) == 1:
+            rows = self.coordinates[0]
+            rows = rows if is_flat else rows.reshape(rows.shape[0], -1)
+            start, stop, first, last = chunk
+            for row in rows[first:last, start:stop].tolist():
+                for i, coordinate in enumerate(row, start):
+                    point = base.copy()
+                    (point if is_flat else point.reshape(-1))[i] = coordinate
+                    yield point
+            return
+        entries, coordinates, _ = self.moved_entries(chunk)
+        for ids, values in zip(entries.tolist(), coordinates.tolist(), strict=True):
+            point = base.copy()
+            flat = point if is_flat else point.reshape(-1)
+            flat[ids[0]] = values[0]
+            if len(ids) > 1:
+                flat[ids[1]] = values[1]
+            yield point
 
-    def perturbed_entries(self, chunk: Chunk) -> tuple[Array, Array]:
-        """Return the entries that the points of a chunk move, and their coordinates.
+    def point(self, column: int, row: int) -> Array:
+        """Return one point, a new array: of a column, at the offset of a number."""
+        if not (self.by_entries and type(self.base) is np.ndarray):
+            return self.batch(Chunk(column, column + 1, row, row + 1))[0, ...]
+        point = self.base.copy()
+        flat, coordinates = point.reshape(-1), row_of(self.coordinates, row).reshape(-1)
+        for ids in self.columns:
+            flat[ids[column]] = coordinates[ids[column]]
+        return point
 
-        Both have the shape ``(points, 1)``, or ``(points, 2)`` for pairs; an entry is a
-        position in the flattened array. Only for columns of one entry or of a pair.
+    def moved_entries(self, chunk: Chunk) -> tuple[Array, Array, Array]:
+        """Return the entries that the points of a chunk move, where to, and how far.
+
+        All have the shape ``(points, 1)``, or ``(points, 2)`` for pairs; an entry is a
+        position in the flattened array, and a move the difference of its coordinates.
+        Only for columns of one entry or of a pair.
         """
-        xp = self.xp
-        depth = chunk.last - chunk.first
-        if len(self.columns) == 1 and len(self.coordinates) == 1:
+        xp, (depth, count), width = self.xp, chunk.counts, len(self.columns)
+        flat, shape = reshaped(xp, self.base, (-1,)), (-1, width)
+        if is_numpy(xp) and len(self.coordinates) == 1:
             # Nearly all chunks, in a third of the time of what follows.
-            count = chunk.stop - chunk.start
-            ids = self.columns[0][chunk.start : chunk.stop]
-            values = self.coordinates[0][chunk.first : chunk.last, ...]
-            values = reshaped(xp, values, (depth, -1))
-            if self._has_all_columns:
-                values = values[:, chunk.start : chunk.stop]
-            else:
-                values = xp.take(values, ids, axis=1)
-            entries = xp.broadcast_to(ids[None, :], (depth, count))
-            return reshaped(xp, entries, (-1, 1)), reshaped(xp, values, (-1, 1))
-        ids = xp.stack([ids[chunk.start : chunk.stop] for ids in self.columns], axis=1)
-        count, width = ids.shape
-        flat = xp.reshape(ids, (-1,))
-        values = xp.stack(
-            [
-                xp.take(xp.reshape(row_of(self.coordinates, i), (-1,)), flat)
+            rows = self.coordinates[0].reshape(len(self.offsets), -1)
+            if chunk.size == self.total <= MOST_REMEMBERED and self.has_all_columns:
+                moves = rows - flat
+                entries = _all_entries(count, depth)
+                return entries, rows.reshape(shape), moves.reshape(shape)
+            ids = np.array([ids[chunk.start : chunk.stop] for ids in self.columns]).T
+            values = rows[chunk.first : chunk.last].take(ids, axis=1)
+            moves = values - flat.take(ids)
+            entries = ids[None].repeat(depth, axis=0)
+        else:
+            columns = [ids[chunk.start : chunk.stop] for ids in self.columns]
+            ids = xp.stack(columns, axis=1)
+            index = xp.reshape(ids, (-1,))
+            rows = [
+                xp.take(xp.reshape(row_of(self.coordinates, i), (-1,)), index)
                 for i in range(chunk.first, chunk.last)
-            ],
-            axis=0,
+            ]
+            values = xp.stack(rows, axis=0)
+            moves = values - xp.take(flat, index)
+            entries = xp.broadcast_to(ids[None, ...], (depth, count, width))
+        entries, values, moves = (
+            reshaped(xp, array, shape) for array in (entries, values, moves)
         )
-        entries = xp.broadcast_to(ids[None, ...], (depth, count, width))
-        shape = (depth * count, width)
-        return xp.reshape(entries, shape), xp.reshape(values, shape)
+        return entries, values, moves
 
-    @functools.cached_property
+    @property
     def coordinates(self) -> list[Array]:
         """Coordinates of every entry at each offset, rounded to floating point.
 
         The arrays ``(offsets, *shape)`` hold all offsets in order: one array has them
         all, or, if that would be large, each array has one.
         """
-        count = len(self.offsets)
-        depth = count if count * self.point_bytes <= LARGE_BYTES else 1
-        return [
-            self._move(
-                self.offsets[i : i + depth], self.base, self.step, self.sides, self.box
-            )
-            for i in range(0, count, depth)
-        ]
+        # (A cached property takes a lock, ten times as long.)
+        if self._coordinates is None:
+            offsets, place = self.offsets, (self.base, self.step, self.sides, self.box)
+            if len(offsets) * self.point_bytes <= LARGE_BYTES:
+                self._coordinates = [self._move(offsets, *place)]
+            else:
+                self._coordinates = [self._move((o,), *place) for o in offsets]
+        return self._coordinates
 
     def coordinates_at(self, offset: int) -> Array:
         """Return the coordinates of every entry at one offset, shaped like ``base``."""
@@ -237,12 +260,14 @@ class Points(Portable):
         if self.column_of_entry is None:
             origin = self.base[None, ...]
             return origin, [block[:, None, ...] for block in self.coordinates]
-        if not self.lead and self._has_all_columns:
+        if not self.lead and self.has_all_columns:
             # Views of the coordinates that exist already.
-            return reshaped(self.xp, self.base, (-1,))[start:stop], [
-                reshaped(self.xp, block, (block.shape[0], -1))[:, start:stop]
-                for block in self.coordinates
-            ]
+            origin, blocks = reshaped(self.xp, self.base, (-1,)), self.coordinates
+            if self.base.ndim != 1:
+                blocks = [reshaped(self.xp, b, (b.shape[0], -1)) for b in blocks]
+            if stop - start == self.count:
+                return origin, blocks
+            return origin[start:stop], [block[:, start:stop] for block in blocks]
         base, step, sides, box = self._by_column
         origin = self._select_columns(base, start, stop)
         step = self._select_columns(step, start, stop)
@@ -313,19 +338,13 @@ class Points(Portable):
             box,
         )
 
-    @property
-    def _has_all_columns(self) -> bool:
-        """Whether `columns` are all columns of the array, in order."""
-        rows = math.prod(self.lead)
-        return self.count * rows == math.prod(self.base.shape)
-
     def _select_columns(
         self, values: Array | None, start: int, stop: int
     ) -> Array | None:
         """Select some columns from values that have the columns first."""
         if values is None or self.column_of_entry is None:
             return values
-        if self._has_all_columns:
+        if self.has_all_columns:
             return values[start:stop, ...]
         return self.xp.take(values, self.columns[0][start:stop], axis=0)
 
@@ -367,6 +386,14 @@ def row_of(blocks: list[Array], i: int) -> Array:
 def concat_blocks(xp: Any, blocks: list[Array]) -> Array:
     """Concatenate blocks along the first axis; a single one is not copied."""
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
+
+
+@functools.lru_cache(maxsize=8)
+def _all_entries(count: int, depth: int) -> np.ndarray:
+    """Return the numbers of all entries, so many times, ``(depth * count, 1)``."""
+    ids = np.tile(np.arange(count), depth)[:, None]
+    ids.flags.writeable = False  # calls share it
+    return ids
 
 
 @functools.lru_cache

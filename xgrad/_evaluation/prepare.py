@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from xgrad._arrays import (
     Array,
     as_float,
@@ -22,6 +24,8 @@ from xgrad._evaluation.checkpoint_key import call_key
 from xgrad._evaluation.execution import Execution
 from xgrad._evaluation.function import Function
 
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
 
 def bind_function(
     f: Callable[[Any], Any], x: Any, dtype: Any, execution: Execution
@@ -32,6 +36,10 @@ def bind_function(
     """
     if not callable(f):
         raise TypeError(f"`f` must be callable; got {type(f).__name__}")
+    if type(x) is np.ndarray and x.dtype in FLOATS and dtype is None:
+        # The usual case, for which this is all that has to be done.
+        xp = common_namespace(x=x)
+        return Function(f, xp, None, (x,), execution.vectorized), [("x", x)]
     # (Scalars of NumPy are arrays without axes, though some are Python's by descent.)
     if isinstance(x, int | float) and not hasattr(x, "dtype"):
         raise TypeError(

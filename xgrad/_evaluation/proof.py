@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +27,9 @@ from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.hidden_axis import HiddenAxis
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.pace import Stopwatch
+from xgrad._evaluation.points import Points
 from xgrad._evaluation.refusals import NotFiniteError, RefusedError
-from xgrad._evaluation.ways import Loop, Way
+from xgrad._evaluation.ways import LOOP, Way
 
 OTHER_RESULTS = (
     "they differ for many points and for one, as those of functions that look at the "
@@ -52,17 +54,11 @@ class Sample:
     seconds: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Proof:
     """Compares ways to call a function with plain calls, near x."""
 
     near: Neighborhood
-
-    @property
-    def row_limit(self) -> int:
-        """Bytes of an array at one point up to which points stand side by side."""
-        on_cpu = free_gpu_bytes(self.near.points.base) is None
-        return CPU_ROW_BYTES if on_cpu else GPU_ROW_BYTES
 
     def sample(self, again: bool) -> Sample:
         """Make plain calls at a few points, or at one if a way was proved before."""
@@ -75,7 +71,7 @@ class Proof:
         chunk = Chunk(0, points.count, first, first + 1)
         near = self.near.at(points)
         plain, watch = _timed(near)
-        return Sample(near, chunk, Loop().evaluate(plain, chunk), watch.seconds)
+        return Sample(near, chunk, LOOP.evaluate(plain, chunk), watch.seconds)
 
     def prove(self, way: Way, sample: Sample, again: bool) -> Way:
         """Return the way, with its width, if its values are those of plain calls.
@@ -96,8 +92,10 @@ class Proof:
         with quiet():
             self._require_agreement(way, values, value, sample)
         size = float_info(near.function.xp, near.points.base.dtype).size
-        if width * size > self.row_limit and not (pays and way.gives_differences):
-            return Loop()
+        if width * size > row_limit(near.points.base) and not (
+            pays and way.gives_differences
+        ):
+            return LOOP
         return replace(way, width=width)
 
     def _require_agreement(
@@ -172,27 +170,41 @@ class Proof:
         return leaves
 
 
+def row_limit(x: Array) -> int:
+    """Return the bytes of an array like ``x`` up to which points stand side by side."""
+    return CPU_ROW_BYTES if free_gpu_bytes(x) is None else GPU_ROW_BYTES
+
+
+def is_large_row(points: Points) -> bool:
+    """Whether a point takes so many bytes that points do not stand side by side."""
+    return points.point_bytes > row_limit(points.base)
+
+
 def require_proved(way: Way, near: Neighborhood, chunk: Chunk, values: Array) -> float:
     """Prove one of the values of a chunk by a plain call, and return its seconds.
 
     Raise `RefusedError` where that has another value.
     """
-    column = (chunk.start + chunk.stop) // 2
-    one = Chunk(column, column + 1, chunk.first, chunk.first + 1)
-    plain, watch = _timed(near)
-    expected = Loop().evaluate(plain, one)[0, 0, ...]
+    function, column = near.function, (chunk.start + chunk.stop) // 2
+    arguments = function.copy_leaves(without=near.leaf)
+    arguments[near.leaf] = near.points.point(column, chunk.first)
+    start = time.perf_counter()
+    result = function.call_with(arguments)
+    seconds = time.perf_counter() - start
     value = values[0, column - chunk.start, ...]
     if way.gives_differences:
         value = near.base + value
-    if not is_same(near.function, value, expected, near.base):
+    expected = function.convert_result(result)
+    if not is_same(function, value, expected, near.base):
         raise RefusedError(OTHER_RESULTS)
-    return watch.seconds
+    return seconds
 
 
 def _timed(near: Neighborhood) -> tuple[Neighborhood, Stopwatch]:
     """Return the neighborhood of the function as a stopwatch, and that."""
     watch = Stopwatch(near.function.call)
-    return replace(near, function=replace(near.function, call=watch)), watch
+    function = near.function.with_call(watch)
+    return Neighborhood(function, near.leaf, near.points, near.base), watch
 
 
 def _traced_values(

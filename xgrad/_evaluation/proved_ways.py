@@ -7,7 +7,7 @@ loop, is known again by its code and by the kinds of values that it encloses.
 from __future__ import annotations
 
 import functools
-import os
+import itertools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array
 from xgrad._evaluation.neighborhood import Neighborhood
 from xgrad._evaluation.ways import Way
 
@@ -28,6 +27,8 @@ SWITCH = "XGRAD_DENSE"
 # Functions of one code that are told apart by the values they enclose. A loop encloses
 # its counter, so that there is no end of them; beyond this the oldest are forgotten.
 MOST_KINDS = 64
+# Items of a collection that are looked at for functions.
+MOST_ITEMS = 16
 SCALARS = (bool, int, str, bytes, type(None))
 
 
@@ -111,7 +112,13 @@ def ways_of_function(f: Any) -> ProvedWays:
         new = ProvedWays(reference, slow=slow)
         return _MEMORY.setdefault(owner, {}).setdefault(function, new)
     except TypeError:  # an object without a hash or weak references
-        return ProvedWays()
+        return _ways_of_ufunc(f) if isinstance(f, np.ufunc) else ProvedWays()
+
+
+@functools.lru_cache(maxsize=64)
+def _ways_of_ufunc(f: np.ufunc) -> ProvedWays:
+    """Return the ways proved for a function such as `np.sin`, which lives for ever."""
+    return ProvedWays()
 
 
 def _code_of(f: Any) -> CodeType | None:
@@ -161,30 +168,21 @@ def _describe(value: Any, exact: bool) -> Any:
     if callable(value):
         return kind, id(value)  # another object may be another function
     if isinstance(value, (tuple, list, dict)):
-        return kind, len(value), id(value) if exact else 0
+        return kind, len(value), id(value) if exact else _codes_in(value)
     return kind, id(value) if exact else 0
+
+
+def _codes_in(values: Any) -> tuple[Any, ...]:
+    """Return the codes of the functions that a collection holds, among its first."""
+    values = values.values() if isinstance(values, dict) else values
+    first = itertools.islice(values, MOST_ITEMS)
+    return tuple(v.__code__ for v in first if isinstance(v, FunctionType))
 
 
 def mode_of(f: Callable[..., Any]) -> str | None:
     """Return the name of the way that was proved last for a function."""
     last = ways_of_function(f).last
     return None if last is None else last.name
-
-
-def proof_of_gradient(f: Callable[..., Any], x: Array) -> tuple[ProvedWays, Any]:
-    """Return the ways of a scalar function of one NumPy array, and the key there.
-
-    The key is that of `proof_key` for a gradient, put together without a `Function`.
-    """
-    key = _gradient_key(x.shape, x.dtype.char, os.environ.get(SWITCH))
-    return ways_of_function(f), key
-
-
-@functools.lru_cache
-def _gradient_key(shape: tuple[int, ...], char: str, switch: str | None) -> Any:
-    name = _name_of(np.dtype(char))
-    leaves = ((shape, name),)
-    return ("array_api_compat.numpy", 0, True, 1, name, leaves, (), switch)
 
 
 def proof_key(near: Neighborhood, switch: str | None) -> Any:
@@ -195,13 +193,8 @@ def proof_key(near: Neighborhood, switch: str | None) -> Any:
         near.leaf,
         points.by_entries,
         len(points.columns),
-        _name_of(points.base.dtype),
-        tuple((tuple(x.shape), _name_of(x.dtype)) for x in function.leaves),
+        points.base.dtype,
+        tuple([(tuple(x.shape), x.dtype) for x in function.leaves]),
         near.shape,
         switch,
     )
-
-
-def _name_of(dtype: Any) -> Any:
-    """Return a value that stands for a dtype: of NumPy's its number, which is fast."""
-    return dtype.num if isinstance(dtype, np.dtype) else str(dtype)

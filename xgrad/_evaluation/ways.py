@@ -14,7 +14,6 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
-    at_perturbed_points,
     is_numpy,
     native_vmap,
     on_device_of,
@@ -44,14 +43,17 @@ class Way:
     needs_proof: ClassVar[bool] = False
 
     def evaluate(self, near: Neighborhood, chunk: Chunk) -> Array:
-        """Return the values at a chunk, ``(offsets, columns, *f(x).shape)``."""
-        with at_perturbed_points():
-            if is_numpy(near.function.xp):
+        """Return the values at a chunk, ``(offsets, columns, *f(x).shape)``.
+
+        To be called within `at_perturbed_points`.
+        """
+        xp = near.function.xp
+        if is_numpy(xp):
+            values = self._evaluate(near, chunk)
+        else:
+            with on_device_of(near.points.base):
                 values = self._evaluate(near, chunk)
-            else:
-                with on_device_of(near.points.base):
-                    values = self._evaluate(near, chunk)
-        return reshaped(near.function.xp, values, (*chunk.counts, *near.shape))
+        return reshaped(xp, values, (*chunk.counts, *near.shape))
 
     def evaluate_at_pace(self, near: Neighborhood, chunk: Chunk) -> Array:
         """Evaluate a chunk, and record its time where the pace is measured."""
@@ -104,26 +106,32 @@ class Loop(Way):
     def _evaluate(self, near: Neighborhood, chunk: Chunk) -> Array:
         function, leaf, shape = near.function, near.leaf, near.shape
         xp, values = function.xp, []
+        call, convert = function.call, function.convert_result
+        is_array, scalar = function.tree is None, function.scalar
         # New copies for every call: `f` may write into its argument, and must not reach
         # other points through it.
         for i, point in enumerate(near.points.each(chunk)):
-            arguments = [point]
-            if len(function.leaves) > 1:
-                arguments = function.copy_leaves(without=leaf)
-                arguments[leaf] = point
             try:
-                value = function.evaluate(arguments)
+                if is_array:
+                    value = call(point)
+                    if type(value) is not scalar:
+                        value = convert(value)
+                else:
+                    arguments = function.copy_leaves(without=leaf)
+                    arguments[leaf] = point
+                    value = function.evaluate(arguments)
             except Exception as error:
                 error.add_note(note_in(near.points, chunk, i))
                 raise
             if value.shape != shape:
                 raise shape_error(shape, tuple(value.shape))
             values.append(value)
-        if len(values) == 1:
-            return values[0]
         if shape:  # joining takes a fifth of the time of stacking
             return xp.concat(values, axis=0)
         return np.array(values) if is_numpy(xp) else xp.stack(values, axis=0)
+
+
+LOOP = Loop()
 
 
 class Vmap(Way):

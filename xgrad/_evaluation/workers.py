@@ -8,12 +8,12 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._arrays import LOG, Array, is_out_of_memory
+from xgrad._arrays import LOG, Array, at_perturbed_points, is_out_of_memory
 from xgrad._evaluation.call_state import CallState
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.loop_warning import Reason, reason_of
 from xgrad._evaluation.neighborhood import Neighborhood
-from xgrad._evaluation.ways import Loop, Way
+from xgrad._evaluation.ways import LOOP, Way
 
 # Values of the chunks, in order.
 Values = Generator[Array, None, None]
@@ -34,11 +34,12 @@ class ChunkTask:
     state: CallState
 
     def __call__(self, chunk: Chunk) -> tuple[Array, Reason | None]:
-        """Return the values at a chunk, ``(offsets, columns, *shape)``.
+        """Return the values at a chunk, ``(offsets, columns, *shape)``, in a worker.
 
         The second value is the reason for a loop, if there was one.
         """
-        return self.evaluate(chunk, chunk.size)[0], self.state.loop_reason
+        with at_perturbed_points():
+            return self.evaluate(chunk, chunk.size)[0], self.state.loop_reason
 
     def receive(self, result: tuple[Array, Reason | None]) -> Array:
         """Return the values that a call has sent, and note the reason for a loop."""
@@ -51,11 +52,13 @@ class ChunkTask:
         """Evaluate a chunk in pieces of at most ``most`` points.
 
         Halve a piece for which memory runs out. Return the values, and the number of
-        points for which memory sufficed.
+        points for which memory sufficed. To be called within `at_perturbed_points`.
         """
         if chunk.size <= most:
             try:
-                return self._values(chunk), most
+                if not self.way.needs_proof:
+                    return self.way.evaluate(self.near, chunk), most
+                return self._proved_values(chunk), most
             except Exception as error:
                 if chunk.size == 1 or not is_out_of_memory(error):
                     raise
@@ -70,11 +73,9 @@ class ChunkTask:
         axis = 1 if first.start != second.start else 0
         return self.near.function.xp.concat([left, right], axis=axis), most
 
-    def _values(self, chunk: Chunk) -> Array:
-        """Evaluate a chunk; in a loop, once a way that xgrad chose has failed."""
+    def _proved_values(self, chunk: Chunk) -> Array:
+        """Evaluate a chunk; in a loop, once the way that xgrad chose has failed."""
         way, near, state = self.way, self.near, self.state
-        if not way.needs_proof:
-            return way.evaluate(near, chunk)
         if state.first_values is not None:
             values = state.take_first_values(near, chunk)
             if values is not None:
@@ -88,7 +89,7 @@ class ChunkTask:
                     raise
                 state.loop_reason = reason_of(error, near.function.call)
         # Called with one point, `f` raises the caller's own error or none at all.
-        values = Loop().evaluate(near, chunk)
+        values = LOOP.evaluate(near, chunk)
         return values - near.base if way.gives_differences else values
 
 

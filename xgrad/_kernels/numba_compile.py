@@ -13,8 +13,9 @@ from numba.extending import register_jitable
 # reordered: that would undo the rounding to an integer by adding a large number. And a
 # division by 0 is infinite, while a check of it would keep loops from SIMD.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
-# Entries from which a second thread gains more than it takes to start. Set by trial.
-LEAST_TO_SHARE = 2**18
+# Entries from which a second thread gains more than it takes to start, some 70 us: so
+# long takes a loss of differences of these, and cross entropies take longer.
+LEAST_TO_SHARE = 2**20
 
 
 def compiled(function: Callable[..., Any]) -> Any:

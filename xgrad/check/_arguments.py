@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Arguments:
     paths: Sequence[tuple[Any, ...]]
     root: str = "x"
     evaluated_in: str = ""
-    kind: ClassVar[str] = "gradient"
+    kind: str = "gradient"
 
     @functools.cached_property
     def live(self) -> list[int]:
@@ -84,6 +84,42 @@ class Arguments:
         shown_more = f" and {more} more" if more else ""
         dtype = f", evaluated in {self.evaluated_in}" if self.evaluated_in else ""
         return f"{', '.join(texts)}{shown_more} ({library}{dtype})"
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixArguments(Arguments):
+    """Names in the check of a matrix of derivatives, the argument ``matrix``.
+
+    ``result`` is the name of what is differentiated, ``result_shape`` its shape, and
+    with ``summed`` directions are compared in sums of its entries.
+    """
+
+    matrix: str = "jac"
+    result: str = "f(x)"
+    result_shape: tuple[int, ...] = ()
+    summed: bool = False
+
+    @property
+    def entry_root(self) -> str:
+        """The name to which the index of an entry belongs."""
+        return self.matrix
+
+    def shape_of(self, leaf: int) -> tuple[int, ...]:
+        """Return the shape of the derivative by an array."""
+        return (*self.result_shape, *self.arrays[leaf].shape)
+
+    def entry_index(self, leaf: int, position: int, output: int) -> Any:
+        """Return the index, as in `Comparison`, of the derivative of an output."""
+        row = unravel(output, self.result_shape)
+        return self._index(leaf, row + unravel(position, self.arrays[leaf].shape))
+
+    def direction_name(self, leaf: int, number: int, output: int) -> str:
+        """Return the description of a slope along a random direction."""
+        direction = super().direction_name(leaf, number, output)
+        if self.summed:
+            return f"{direction}, in sum {output + 1} of {self.result}"
+        index = unravel(output, self.result_shape)
+        return f"{direction}, in {entry_name(self.result, index)}"
 
 
 def unravel(position: int, shape: Sequence[int]) -> tuple[int, ...]:

@@ -93,7 +93,11 @@ def _failed_array(
         arguments,
         measurement.directions(leaf),
         next(group for group in along if group.leaf == leaf),
-        next((group for group in by_entries if group.leaf == leaf), None),
+        max(
+            (group for group in by_entries if group.leaf == leaf),
+            key=lambda group: group.largest_excess,
+            default=None,
+        ),
         measurement.complete,
     )
 

@@ -80,11 +80,16 @@ def is_sparse(matrix: Any) -> bool:
 
 
 def analytic_matrices(
-    function: Function, given: Any, names: Sequence[str], base: Array, label: str
+    function: Function,
+    given: Any,
+    names: Sequence[str],
+    label: str,
+    result: tuple[str, tuple[int, ...]],
 ) -> tuple[AnalyticMatrix, ...]:
     """Return the given matrix for each array of x; it is called if it can be.
 
-    ``base`` is ``f(x)`` and ``label`` the argument as the caller wrote it.
+    ``label`` is the argument as the caller wrote it, and ``result`` name and shape of
+    what it is the derivative of.
     """
     xp, tree = function.xp, function.tree
     if callable(given):
@@ -97,17 +102,18 @@ def analytic_matrices(
     if tree is not None:
         named = matching_leaves(given, label, names, f"`{label}`")
     return tuple(
-        _analytic_matrix(xp, name, matrix, x, base)
+        _analytic_matrix(xp, name, matrix, x, result)
         for (name, matrix), x in zip(named, function.leaves, strict=True)
     )
 
 
 def _analytic_matrix(
-    xp: Any, name: str, matrix: Any, x: Array, base: Array
+    xp: Any, name: str, matrix: Any, x: Array, result: tuple[str, tuple[int, ...]]
 ) -> AnalyticMatrix:
-    """Check a matrix against ``x`` and ``f(x)``, and promote it."""
-    outputs, entries = math.prod(base.shape), math.prod(x.shape)
-    shape: tuple[int, ...] = (*base.shape, *x.shape)
+    """Check a matrix against ``x`` and the result of ``f``, and promote it."""
+    result_name, result_shape = result
+    outputs, entries = math.prod(result_shape), math.prod(x.shape)
+    shape: tuple[int, ...] = (*result_shape, *x.shape)
     if is_sparse(matrix):
         _require_own_sparse(xp, name, matrix)
         shape = (outputs, entries)
@@ -116,8 +122,8 @@ def _analytic_matrix(
         common_namespace(**{name: matrix, "x": x})
     if tuple(matrix.shape) != shape:
         raise ValueError(
-            f"`{name}` has shape {tuple(matrix.shape)}, but f(x) has shape "
-            f"{tuple(base.shape)} and x has {tuple(x.shape)}: it needs shape {shape}"
+            f"`{name}` has shape {tuple(matrix.shape)}, but {result_name} has shape "
+            f"{result_shape} and x has {tuple(x.shape)}: it needs shape {shape}"
         )
     dtype = wide_dtype(xp, x)
     if is_sparse(matrix):

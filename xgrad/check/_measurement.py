@@ -13,6 +13,7 @@ from xgrad._arrays import Array
 from xgrad.check._conclusion import JudgedSlopes
 from xgrad.check._directions import keep_range
 from xgrad.check._options import CheckOptions
+from xgrad.check._rows import RowSearch
 from xgrad.check._slopes import CheckedFunction, Slopes
 from xgrad.check._verdict import (
     Outcome,
@@ -23,15 +24,15 @@ from xgrad.check._verdict import (
     judge_entries,
 )
 
-# By default up to this many entries are measured one by one: 24 evaluations each, or
-# 6,144 in all, take a fraction of a second for most functions.
+# By default up to this many entries are measured one by one: 26 evaluations each, or
+# 6,656 in all, take a fraction of a second for most functions.
 MOST_ENTRIES = 256
 # In half precision (eps 1e-3 and above; float32 has 1e-7) slopes along single entries
 # are too uncertain to decide anything.
 COARSE = 1e-4
 # Bisection follows the two worst parts of an array, so that it finds a second wrong
 # entry, and the first one even if errors cancel in its half. Each further part would
-# cost two more slopes, 48 evaluations, for each halving.
+# cost two more slopes, 52 evaluations, for each halving.
 FOLLOWED = 2
 
 
@@ -40,13 +41,15 @@ class Measurement:
     """Measures slopes of a function and judges the analytic ones.
 
     ``live`` are the numbers of the arrays that have entries. ``analytic_eps`` is the
-    precision of the analytic gradient.
+    precision of the analytic gradient. ``search`` finds the wrong one among outputs
+    that the function adds up.
     """
 
     function: CheckedFunction
     options: CheckOptions
     live: Sequence[int]
     analytic_eps: float
+    search: RowSearch | None = None
 
     @functools.cached_property
     def tolerances(self) -> Tolerances:
@@ -87,11 +90,15 @@ class Measurement:
         """
         if self.complete:
             return [self._entries(leaf, None) for leaf in self.live]
-        return [
-            self._entries(group.leaf, self._bisect(group))
-            for group in along
-            if group.verdicts.any(Outcome.DIFFERS)
-        ]
+        groups = []
+        for group in along:
+            if group.verdicts.any(Outcome.DIFFERS):
+                positions = self._bisect(group)
+                if self.search is None:
+                    groups.append(self._entries(group.leaf, positions))
+                else:
+                    groups += [self._in_rows(group, int(i)) for i in positions]
+        return groups
 
     def directions(self, leaf: int) -> list[Array]:
         """Return the random directions of an array."""
@@ -122,6 +129,19 @@ class Measurement:
             positions = np.arange(len(slopes.analytic) // outputs)
         verdicts = judge_entries(slopes, self.tolerances, outputs)
         return self._judged(leaf, slopes, verdicts, positions)
+
+    def _in_rows(self, group: JudgedSlopes, position: int) -> JudgedSlopes:
+        """Measure one entry in single outputs, the worst of a sum among them."""
+        assert self.search is not None
+        leaf, sum_number = group.leaf, int(group.outputs[int(np.argmax(group.excess))])
+        function, outputs = self.search.find(leaf, position, sum_number)
+        function = function.with_measured_noise(self.options.seed)
+        slopes = function.slopes_of_entries(leaf, np.array([position]))
+        outputs, first = np.unique(outputs, return_index=True)
+        slopes = slopes.select(first)
+        verdicts = judge_entries(slopes, self.tolerances, len(outputs))
+        positions = np.full(len(outputs), position)
+        return JudgedSlopes(leaf, slopes, verdicts, positions, outputs)
 
     def _judged(
         self, leaf: int, slopes: Slopes, verdicts: Verdicts, columns: np.ndarray

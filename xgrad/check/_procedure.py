@@ -20,6 +20,7 @@ from xgrad.check._hint import explain
 from xgrad.check._measurement import Measurement
 from xgrad.check._options import CheckOptions
 from xgrad.check._report import Comparison, GradientReport, Verdict
+from xgrad.check._rows import RowSearch
 from xgrad.check._slopes import CheckedFunction, outputs_on_host
 
 # Two calls at one point may differ by this many roundings, as sums do whose terms are
@@ -34,11 +35,13 @@ def run_check(
     analytic_eps: float,
     arguments: Arguments,
     started: float,
+    search: RowSearch | None = None,
 ) -> GradientReport:
     """Measure slopes, judge the analytic ones, conclude, and explain the verdict.
 
     ``analytic_eps`` is the precision of the analytic gradient, and ``started`` the time
-    by `time.perf_counter` at which the check began.
+    by `time.perf_counter` at which the check began. With ``search`` the outputs are
+    sums, in which it finds the wrong one.
     """
     if not arguments.live:
         raise ValueError(
@@ -62,7 +65,7 @@ def run_check(
         return report("inconclusive", hint)
     varies = bool(np.any(spreads > REPEATABLE * function.eps * np.abs(values)))
     function = _with_noise(function, spreads, varies, options.seed)
-    measurement = Measurement(function, options, arguments.live, analytic_eps)
+    measurement = Measurement(function, options, arguments.live, analytic_eps, search)
     along = measurement.along_directions()
     by_entries = measurement.along_entries(along)
     verdict = conclude(along, by_entries, complete=measurement.complete)

@@ -152,7 +152,8 @@ class CheckedFunction:
         """Measure slopes along entries of an array, by default along all of them."""
         xp, x = self.xp, self.leaves[leaf]
         placement = self.problem.placements[leaf]
-        points = entry_columns(placement.points(self._ladder, self.eps, True))
+        columns = entry_columns(xp, x)
+        points = placement.points(self._ladder, self.eps, True, columns)
         with quiet():
             analytic = self.matrix(leaf).T
             size = cast(xp, xp.reshape(entry_sizes(xp, x), (-1,)), analytic.dtype)
@@ -187,7 +188,9 @@ class CheckedFunction:
             noise = xp.maximum(xp.reshape(self.noise, (-1,)), lost)
             slopes, typical = xp.sum(products, axis=-1), _norms(xp, products)
         lines = self._lines(leaf, vectors)
-        points = entry_columns(lines.placements[0].points(self._ladder, self.eps, True))
+        placement = lines.placements[0]
+        columns = entry_columns(xp, placement.x)
+        points = placement.points(self._ladder, self.eps, True, columns)
         measured = self._measure(lines.function, 0, points, noise)
         return [slopes, xp.ones_like(slopes), typical, *measured]
 

@@ -43,6 +43,8 @@ ROUNDINGS = 64.0
 # At a stationary point the slope is 0, so that nothing is small relative to it. This
 # share of the change of the slope over the size of `x` stands in for it. Set by trial.
 STATIONARY = 1e-4
+# Of 1,000 values of normal noise none is larger than this many standard deviations.
+STILL = 4.0
 # The remainder of a Taylor expansion is used while it is this many times its noise: an
 # error of 1/16 in each of two remainders, whose steps differ by a factor of 8 (float32:
 # 4), changes the rate by at most 2 / 16 / log(4) = 0.09.
@@ -179,8 +181,10 @@ def _judge(
         size = np.fmax(typical, STATIONARY * change)
         sharp = slopes.error <= BLUNT * tolerances.rtol * size
     outcomes = np.full(slopes.analytic.shape, Outcome.UNCLEAR)
-    outcomes[close & measured & sharp | constant] = Outcome.AGREES
     outcomes[close & measured & corner] = Outcome.KINK
+    # Both sides of a corner may agree: noise can look like a very small one.
+    agrees = close & sharp & (measured | _is_still(slopes))
+    outcomes[agrees | constant] = Outcome.AGREES
     outcomes[far & measured | missing] = Outcome.DIFFERS
     return Verdicts(outcomes, error + tolerance, rates, zero)
 
@@ -194,6 +198,14 @@ def _is_measured(slopes: Slopes, rounding: np.ndarray) -> np.ndarray:
     settled = slopes.error <= ROUNDINGS * rounding
     usable = (slopes.status == Status.OK) | (slopes.status == Status.KINK) | settled
     return usable & np.isfinite(slopes.measured) & np.isfinite(slopes.error)
+
+
+def _is_still(slopes: Slopes) -> np.ndarray:
+    """Mask of slopes along which the function changes by no more than its noise.
+
+    Their difference quotients do not converge, but all tell that the slope is 0.
+    """
+    return np.all(np.abs(slopes.rises) <= STILL * slopes.noise[:, None], axis=1)
 
 
 def _right_and_left(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -311,7 +311,7 @@ def gradients_of(
     recording = attempt.record(function)
     value = _value_of(function, recording)
     require_scalar(value)
-    slopes: list[Array] = recording.pull(function.xp.ones_like(value))
+    slopes: list[Array] = recording.pull_once(function.xp.ones_like(value))
     return slopes
 
 
@@ -346,7 +346,7 @@ def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
 def require_use(function: Function, slopes: Any) -> None:
     """Raise if slopes are all 0 because the function uses nothing of its argument."""
     # On a device, to look at the slopes would be to wait for them.
-    if not is_numpy(function.xp) or any(bool((g != 0).any()) for g in slopes):
+    if not is_numpy(function.xp) or any(map(np.count_nonzero, slopes)):
         return
     try:
         with at_perturbed_points():
@@ -394,10 +394,7 @@ def _disagreement(
     # (The way back may come to a function without a derivative there, and refuse it.)
     with quiet():
         slopes = recording.pull(cotangent)
-        difference = proof.compare_slopes(slopes)
-        # At a corner the slopes of the sides differ, and so do differences.
-        if difference is not None and recording.kinks(cotangent) is not None:
-            difference = None
+        difference = proof.compare_slopes(slopes, lambda: recording.kinks(cotangent))
     # Last, so that what `f` stores besides is that of x, as after a plain call.
     return proof.compare_value(value) or difference
 

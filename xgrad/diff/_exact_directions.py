@@ -25,7 +25,9 @@ from xgrad._evaluation import Execution, Function, bind_function
 from xgrad.diff._exact import Attempt, Inexact
 from xgrad.diff._forward import (
     Derived,
+    corners,
     derivative_of,
+    directed_product,
     push_exactly,
     random_cotangent,
 )
@@ -175,6 +177,44 @@ def kinks_by_entry(
     None if the function has none at x. Of many entries of f(x) all are marked for a
     leaf's entry if one of them is.
     """
+    own = _kinks_of_rows(derived, attempt, value)
+    lower = _kinks_below(derived, attempt, value)
+    if own is None or lower is None:
+        return lower if own is None else own
+    return [a | b for a, b in zip(own, lower, strict=True)]
+
+
+def _kinks_below(
+    derived: Derived, attempt: Attempt, value: Array
+) -> list[np.ndarray] | None:
+    """Mark the corners of the function whose derivative is derived.
+
+    It has none in the derivative, which is that on one side, or the mean. Those that a
+    slope of 0 hides may have an effect or not, which differences tell.
+    """
+    if derived.attempt_of is None:
+        return None
+    marks = corners(attempt, derived.function)
+    hidden = corners(attempt, derived.function, are_hidden=True)
+    if hidden is None:
+        return None
+    hosts = [np.asarray(to_numpy(mark)) for mark in hidden]
+    proof = Proof(derived.at(attempt), random_cotangent(value))
+    product = functools.partial(directed_product, derived, attempt, proof.weights)
+    if proof.is_smooth(product, hosts):
+        if marks is None:
+            return None
+        hosts = [np.asarray(to_numpy(mark)) for mark in marks]
+    flat = [mark.reshape(-1) for mark in hosts]
+    if derived.is_elementwise:
+        return [np.diag(mark) for mark in flat]
+    rows = np.concatenate(flat)
+    return [rows[:, None] | mark[None, :] for mark in flat]
+
+
+def _kinks_of_rows(
+    derived: Derived, attempt: Attempt, value: Array
+) -> list[np.ndarray] | None:
     recording = attempt.record(derived.at(attempt))
     marks = recording.kinks(random_cotangent(value))
     if marks is None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
+    cast,
     common_namespace,
     coordinate_matrix,
     device_of,
@@ -373,8 +374,7 @@ def _compute(runs: Runs, sparsity: Any, symmetric: bool) -> tuple[Array, Any]:
         return data, sparsity
     matrix = sparse_jacobian(runs)
     if symmetric:
-        # An entry that is missing on one side is 0 there.
-        matrix = (matrix + matrix.T) / 2
+        matrix = _symmetric_sparse(runs, matrix)
     return matrix.data, matrix
 
 
@@ -382,6 +382,18 @@ def _symmetric(runs: Runs, dense: Array) -> Array:
     xp, count = runs.xp, runs.count
     flat = xp.reshape(dense, (count, count))
     return xp.reshape((flat + xp.matrix_transpose(flat)) / 2, dense.shape)
+
+
+def _symmetric_sparse(runs: Runs, matrix: Any) -> Any:
+    """Return the mean of a matrix and its transpose, in its dtype."""
+    dtype = runs.value.dtype
+    # (SciPy does not add matrices in half precision.)
+    is_half = dtype.itemsize == 2
+    matrix = matrix.astype(runs.xp.float32) if is_half else matrix
+    # An entry that is missing on one side is 0 there.
+    matrix = (matrix + matrix.T) / 2
+    matrix.data = cast(runs.xp, matrix.data, dtype)
+    return matrix
 
 
 def _without_branches(runs: Runs, dense: Array, compute: Any) -> Array:

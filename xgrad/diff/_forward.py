@@ -29,7 +29,7 @@ from xgrad.diff._exact import (
     gradients_of,
     record_exactly,
 )
-from xgrad.diff._proof import Proof
+from xgrad.diff._proof import DIRECTIONS, Proof
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +38,14 @@ class Derived:
 
     ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
     from an attempt; None: it is the caller's own. ``require`` proves what it is made
-    of, and raises `Inexact`.
+    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix.
     """
 
     function: Function
     kind: str = "forward"
     attempt_of: Callable[[Attempt], Callable[[Any], Any]] | None = None
     require: Callable[[], Any] | None = None
+    is_elementwise: bool = False
 
     def at(self, attempt: Attempt) -> Function:
         """Return the function, for plain calls."""
@@ -86,6 +87,7 @@ def derivative_of(function: Function, order: int) -> Derived:
         f"forward of order {order}",
         lambda attempt: Slope(function.xp, lower, attempt),
         lambda: push_exactly(lower, [function.xp.ones_like(function.leaves[0])]),
+        is_elementwise=True,
     )
 
 
@@ -161,15 +163,13 @@ def _compare(
     cotangent = random_cotangent(value)
     proof = Proof(function, cotangent)
     with quiet():
-        product = functools.partial(_product, derived, attempt, proof.weights)
-        difference = proof.compare_products(product)
-        # At a corner the slopes of the sides differ, and so do differences.
-        if difference is not None and _has_kinks(derived, attempt):
-            difference = None
+        product = functools.partial(directed_product, derived, attempt, proof.weights)
+        kinks = functools.partial(_kinks, derived, attempt)
+        difference = proof.compare_beside_kinks(product, kinks)
     return proof.compare_value(value) or difference, proof.evaluations
 
 
-def _product(
+def directed_product(
     derived: Derived, attempt: Attempt, weights: Any, direction: list[Any]
 ) -> float:
     """Return the weighted sum of the exact slopes along a direction."""
@@ -181,18 +181,37 @@ def _product(
     return 0.0 if slope is None else float(np.sum(weights * to_numpy(slope)))
 
 
-def _has_kinks(derived: Derived, attempt: Attempt) -> bool:
-    """Whether the caller's function has a corner at x."""
-    recording = attempt.record(derived.function)
-    value = derived.function.convert_result(recording.result)
-    return recording.kinks(random_cotangent(value)) is not None
+def _kinks(derived: Derived, attempt: Attempt) -> list[Array] | None:
+    """Mark the entries of x at a corner of a function, or of what it is made of."""
+    marks = corners(attempt, derived.function)
+    if derived.attempt_of is None:
+        return marks
+    others = corners(Attempt(), derived.at(attempt))
+    if marks is None or others is None:
+        return others if marks is None else marks
+    return [a | b for a, b in zip(marks, others, strict=True)]
+
+
+def corners(
+    attempt: Attempt, function: Function, are_hidden: bool = False
+) -> list[Array] | None:
+    """Mark the entries of x at which a function has a corner, as a recording does."""
+    recording = attempt.record(function)
+    value = function.convert_result(recording.result)
+    marks: list[Array] | None = recording.kinks(random_cotangent(value), are_hidden)
+    return marks
 
 
 def random_cotangent(value: Array) -> Array:
-    """Return random signs like f(x), by which all entries of it are proved at once."""
-    xp = common_namespace(value=value)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], tuple(value.shape))
-    return from_host(xp, signs, like=value, dtype=value.dtype)
+    """Return random numbers like f(x), by which its entries are proved at once.
+
+    They are no signs, of which a few would cancel what is looked for, and not those of
+    the directions: of a skew Jacobian the products would be 0.
+    """
+    xp, random = common_namespace(value=value), np.random.default_rng(DIRECTIONS)
+    sizes = random.uniform(0.5, 1.0, tuple(value.shape))
+    weights = sizes * random.choice([-1.0, 1.0], tuple(value.shape))
+    return from_host(xp, weights, like=value, dtype=value.dtype)
 
 
 def _ones_of_scalar(value: Array) -> Array:

@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
-
 from xgrad._arrays import (
     Array,
     ArrayT,
@@ -17,6 +15,7 @@ from xgrad._arrays import (
     public,
     quiet,
     rebuild,
+    reshaped,
     wide_sum,
 )
 from xgrad._differences import (
@@ -30,6 +29,7 @@ from xgrad._differences import (
     Result,
     SparseSumOfTerms,
     SumOfTerms,
+    differentiate_directly,
     entries_of,
     fitting_coloring,
     is_auto,
@@ -40,14 +40,12 @@ from xgrad._differences import (
     warn_unless_ok,
 )
 from xgrad._evaluation import (
-    CallState,
     CheckpointPath,
+    Columns,
     Execution,
-    Points,
     Progress,
     Vectorized,
     Workers,
-    bind_function,
     checkpoint_of,
     columns_of_colors,
     entry_columns,
@@ -55,7 +53,6 @@ from xgrad._evaluation import (
     open_evaluator,
     row_columns,
 )
-from xgrad._quick import quick_gradient
 from xgrad.diff._calls import Aux, with_arguments
 from xgrad.diff._exact import Inexact, differences_instead, require_use
 from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
@@ -370,24 +367,19 @@ def _solve(
             reason = error
         plan = differences_instead(reason, plan, x)
         # The caller has heard why, which is also why there may be a loop.
-        state = CallState(silent=True)
+        silent = True
     else:
-        plan, state = plan.as_differences(), CallState()
-    first = None  # f(x), where the short way has evaluated it
-    if plan.is_plain and execution.is_plain:
-        slopes, first = quick_gradient(
-            f, x, plan.method, plan.accuracy, execution.vectorized, state
-        )
-        if slopes is not None:
-            if not slopes.any():
-                require_use(bind_function(f, x, None, execution)[0], [slopes])
-            return np.asarray(first), slopes, None
+        plan, silent = plan if plan.method != "auto" else plan.as_differences(), False
     function, arrays = prepare(f, x, plan, execution)
+    first, slopes = differentiate_directly(function, x, plan, execution, scalar=True)
+    if slopes is not None:
+        require_use(function, [slopes])
+        return first, slopes, None
     xp = function.xp
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("gradient"))
     with open_evaluator(
-        execution, function.leaves[0], checkpoint=saved, state=state
+        execution, function.leaves[0], silent=silent, checkpoint=saved
     ) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         if plan.axis is not None:
@@ -407,7 +399,7 @@ def _solve(
             results = [
                 differentiate_scalar(problem, i, base) for i in range(len(arrays))
             ]
-            value = xp.reshape(xp.asarray(base), ())
+            value = reshaped(xp, base, ())
         else:
             require_one_number_a_row(function, base)
             results, value = [_differentiate_rows(problem, base)], base
@@ -451,8 +443,8 @@ def _differentiate_terms(
         )
     column_colors = coloring.colors_like(problem.xp, base)
 
-    def columns(points: Points) -> Points:
-        return columns_of_colors(points, column_colors, coloring.num_colors)
+    def columns(xp: Any, x: Array) -> Columns:
+        return columns_of_colors(xp, x, column_colors, coloring.num_colors)
 
     def readout(eps: float, noise: Array | None) -> Readout:
         return SparseSumOfTerms(base, eps, coloring, noise)

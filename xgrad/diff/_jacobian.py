@@ -29,6 +29,7 @@ from xgrad._differences import (
     SparseJacobian,
     coloring_for,
     component_name,
+    differentiate_directly,
     entries_of,
     fitting_coloring,
     is_auto,
@@ -38,8 +39,8 @@ from xgrad._differences import (
 )
 from xgrad._evaluation import (
     CheckpointPath,
+    Columns,
     Execution,
-    Points,
     Progress,
     Vectorized,
     Workers,
@@ -158,11 +159,14 @@ checkpoint, full_output
         value, estimate = sparse_by_differences(f, x, sparsity, plan, execution)
         return (value, estimate) if full_output else value
     function, arrays = prepare(f, x, plan, execution)
+    first, value = differentiate_directly(function, x, plan, execution, scalar=False)
+    if value is not None:
+        return value
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("jacobian"))
     with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, names, plan, evaluate)
-        base = problem.at_base()
+        base = problem.at_base() if first is None else problem.take_value(first)
         results = [
             dense_jacobian(problem, i, base, leaf) for i, (_, leaf) in enumerate(arrays)
         ]
@@ -225,7 +229,7 @@ def _exact_jacobian(
     if plan.full_output:
         evaluations = sum(matrix.evaluations for matrix in matrices)
         return value, estimate_of(x, results, evaluations)
-    if results[0].status is not None:
+    if any(result.status is not None for result in results):
         base = matrices[0].value
         if sparsity is None:
             named = _names_of_entries([name for name, _ in arrays], base.ndim)
@@ -271,8 +275,8 @@ def _sparse_jacobian(
     """Differentiate by each colour: one number for each entry of the pattern."""
     column_colors = coloring.colors_like(problem.xp, base)
 
-    def columns(points: Points) -> Points:
-        return columns_of_colors(points, column_colors, coloring.num_colors)
+    def columns(xp: Any, x: Array) -> Columns:
+        return columns_of_colors(xp, x, column_colors, coloring.num_colors)
 
     result = problem.differentiate(
         0, base, columns, lambda eps, noise: SparseJacobian(base, eps, coloring, noise)

@@ -47,7 +47,7 @@ class NativeRecording:
             x * 0 if g is None else g for g, x in zip(slopes, self.leaves, strict=True)
         ]
 
-    def kinks(self, cotangent: Array) -> None:
+    def kinks(self, cotangent: Array, are_hidden: bool = False) -> None:
         """Return None: the library does not tell where its rules have corners."""
         return
 

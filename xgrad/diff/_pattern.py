@@ -23,7 +23,6 @@ from xgrad._arrays import (
 from xgrad._batched import Batched
 from xgrad._differences import NESTED
 from xgrad._evaluation import Function, bind_function, execution_for
-from xgrad._tracing import NotTraceableError
 from xgrad.diff._exact import Inexact
 from xgrad.diff._exact_jacobian import Runs, sparse_jacobian
 from xgrad.diff._forward import Derived
@@ -83,11 +82,19 @@ def sparsity_pattern(f: Callable[[Any], Any], x: Any, /) -> Any:
 
 def pattern_of(function: Function) -> Any:
     """Return the pattern of a function that has no exact derivative."""
+    moves = Moves(Derived(function), 0, None)
     try:
         with at_perturbed_points():
-            return _as_booleans(sparse_jacobian(Moves(Derived(function), 0, None)))
-    except NotTraceableError:
+            pattern = _as_booleans(sparse_jacobian(moves))
+    except Exception:
+        # Whatever it is: if a plain call raises it, too, it is the caller's own.
         return _pattern_by_calls(function)
+    with at_perturbed_points():
+        plain = unwrap(function.at_base())
+    # It may look at the type of x, and do something else.
+    if plain.shape != moves.value.shape or not bool((plain == moves.value).all()):
+        return _pattern_by_calls(function)
+    return pattern
 
 
 def _as_booleans(matrix: Any) -> Any:
@@ -144,7 +151,8 @@ def _pattern_by_calls(function: Function) -> Any:
             rows.append(np.flatnonzero(to_numpy(changed)))
     columns = np.repeat(np.arange(count), [len(r) for r in rows])
     entries = (
-        xp.asarray(a, device=device_of(x)) for a in (np.concatenate(rows), columns)
+        xp.asarray(a, device=device_of(x))
+        for a in (np.concatenate([columns[:0], *rows]), columns)
     )
     row, column = entries
     shape = math.prod(base.shape), count

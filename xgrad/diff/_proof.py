@@ -66,12 +66,14 @@ class Proof:
     """Plain calls of a function around x, and what they say of an exact derivative.
 
     ``cotangent`` weighs the entries of the result, so that there is one slope.
+    ``is_clear`` tells of the last comparison whether differences could tell.
     """
 
     def __init__(self, function: Function, cotangent: Array) -> None:
         self.function = function
         self.weights = np.asarray(to_numpy(cotangent), dtype=np.float64)
         self.evaluations = 0
+        self.is_clear = False
         info = max(
             (float_info(function.xp, x.dtype) for x in (*function.leaves, cotangent)),
             key=lambda info: info.eps,
@@ -99,13 +101,38 @@ class Proof:
         at = np.unravel_index(np.argmin(same), same.shape)
         return Disagreement("value", float(first[at]), float(second[at]))
 
-    def compare_slopes(self, slopes: Sequence[Array]) -> Disagreement | None:
+    def compare_slopes(
+        self, slopes: Sequence[Array], kinks: Callable[[], Sequence[Array] | None]
+    ) -> Disagreement | None:
         """Return how exact slopes differ from differences along random directions.
 
-        Entries move whose slope is finite.
+        Entries move whose slope is finite; ``kinks`` is as in `compare_beside_kinks`.
         """
         moves = [np.isfinite(to_numpy(g)) for g in slopes]
-        return self.compare_products(functools.partial(_product, slopes), moves)
+        product = functools.partial(_product, slopes)
+        return self.compare_beside_kinks(product, kinks, moves)
+
+    def compare_beside_kinks(
+        self,
+        product: Callable[[list[Any]], float],
+        kinks: Callable[[], Sequence[Array] | None],
+        moves: Sequence[Any] | None = None,
+    ) -> Disagreement | None:
+        """Return how exact slopes along directions differ, at a corner of others.
+
+        ``kinks`` marks the entries that lie at a corner, or returns None. There the
+        slopes of the sides differ, and so do differences.
+        """
+        difference = self.compare_products(product, moves)
+        marks = None if self.is_clear and difference is None else kinks()
+        if marks is None:
+            return difference
+        smooth = [~np.asarray(to_numpy(mark)) for mark in marks]
+        if moves is not None:
+            smooth = [a & b for a, b in zip(smooth, moves, strict=True)]
+        if not any(move.any() for move in smooth):
+            return None
+        return self.compare_products(product, smooth)
 
     def compare_products(
         self, product: Callable[[list[Any]], float], moves: Sequence[Any] | None = None
@@ -115,6 +142,7 @@ class Proof:
         ``product`` takes a direction, one array for each leaf, and ``moves`` marks the
         entries that are to move; by default all of them.
         """
+        self.is_clear = True
         if not all(np.isfinite(self.weights).ravel()):
             return None
         wrong = None
@@ -126,14 +154,17 @@ class Proof:
             if verdict is None or verdict is False:
                 slope = self._ladder_slope(direction)
                 verdict = _verdict(exact, slope, self.scale)
-            if verdict:
+            size = max(abs(exact), abs(slope.value))
+            if verdict and (wrong is None or size > NOTHING * self.scale):
                 return None
             if verdict is False:
                 if wrong is not None:
                     return wrong
                 wrong = Disagreement("slope", exact, slope.value)
-        # One of three disagreed, and no other was clear.
-        return None if wrong is None else wrong
+            # After a direction that disagreed, two slopes of 0 say nothing.
+        # None was clear, or one of three, which disagreed.
+        self.is_clear = wrong is not None
+        return wrong
 
     def confirms(self, slopes: Sequence[Array], only: Sequence[Any]) -> bool:
         """Whether differences confirm the slopes of some entries, and do not refute."""
@@ -150,6 +181,23 @@ class Proof:
             return True
         return _verdict(exact, self._ladder_slope(direction), self.scale) is True
 
+    def is_smooth(
+        self, product: Callable[[list[Any]], float], moves: Sequence[Any]
+    ) -> bool:
+        """Whether steps of all sizes confirm the slope along a direction.
+
+        At a corner those of one size may do so, if the sides mirror each other.
+        """
+        direction = self._direction(0, moves)
+        try:
+            # As far away as x is large: of a slope of 0, this is what it is small to.
+            scale = abs(self._at(direction, 1.0))
+        except Exception:
+            return False
+        return (
+            _verdict(product(direction), self._ladder_slope(direction), scale) is True
+        )
+
     def slope_of_entry(self, leaf: int, entry: tuple[int, ...]) -> Slope:
         """Return the slope by one entry of x, by steps of all sizes."""
         direction = [np.zeros(tuple(x.shape)) for x in self.function.leaves]
@@ -157,17 +205,17 @@ class Proof:
         return self._ladder_slope(direction)
 
     def _direction(self, seed: int, moves: Sequence[Any] | None) -> list[Any]:
-        """Return random signs, times the size of each entry of x."""
+        """Return random numbers up to the size of each entry of x, of both signs."""
         random, direction = np.random.default_rng(seed), []
         for i, x in enumerate(self.function.leaves):
             size = np.abs(np.asarray(to_numpy(x), np.float64))
             # An entry of 0 moves as its neighbours do.
             typical = np.mean(size[size > 0]) if np.any(size > 0) else 1.0
             size = np.where(size > 0, size, typical)
-            signs = random.choice([-1.0, 1.0], size.shape)
-            direction.append(
-                signs * size if moves is None else np.where(moves[i], signs * size, 0.0)
-            )
+            # (Signs alone would be x itself, or cancel, for few entries.)
+            size = size * random.choice([-1.0, 1.0], size.shape)
+            size = size * random.uniform(0.5, 1.0, size.shape)
+            direction.append(size if moves is None else np.where(moves[i], size, 0.0))
         return direction
 
     def _at(self, direction: list[Any], t: float) -> float:

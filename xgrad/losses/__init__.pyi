@@ -15,7 +15,10 @@ class _Plain(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -24,7 +27,10 @@ class _Plain(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -33,7 +39,9 @@ class _Plain(Loss):
         reduction: Reduction = "mean",
         weight: Any = None,
         check: bool = True,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _SigmoidBinaryCrossEntropy(Loss):
     def __call__(  # type: ignore[override]
@@ -45,7 +53,10 @@ class _SigmoidBinaryCrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         positive_weight: Any = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -55,7 +66,10 @@ class _SigmoidBinaryCrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         positive_weight: Any = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -65,7 +79,9 @@ class _SigmoidBinaryCrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         positive_weight: Any = 1.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _CrossEntropy(Loss):
     def __call__(  # type: ignore[override]
@@ -77,7 +93,10 @@ class _CrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 0.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -87,7 +106,10 @@ class _CrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 0.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -97,7 +119,9 @@ class _CrossEntropy(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 0.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _Dice(Loss):
     def __call__(  # type: ignore[override]
@@ -109,7 +133,10 @@ class _Dice(Loss):
         weight: Any = None,
         check: bool = True,
         smooth: float = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -119,7 +146,10 @@ class _Dice(Loss):
         weight: Any = None,
         check: bool = True,
         smooth: float = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -129,7 +159,9 @@ class _Dice(Loss):
         weight: Any = None,
         check: bool = True,
         smooth: float = 1.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _Focal(Loss):
     def __call__(  # type: ignore[override]
@@ -143,7 +175,10 @@ class _Focal(Loss):
         gamma: float = 2.0,
         class_weight: Any = None,
         ignore_index: int | None = None,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -155,7 +190,10 @@ class _Focal(Loss):
         gamma: float = 2.0,
         class_weight: Any = None,
         ignore_index: int | None = None,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -167,7 +205,9 @@ class _Focal(Loss):
         gamma: float = 2.0,
         class_weight: Any = None,
         ignore_index: int | None = None,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _SoftmaxCrossEntropy(Loss):
     def __call__(  # type: ignore[override]
@@ -181,7 +221,10 @@ class _SoftmaxCrossEntropy(Loss):
         class_weight: Any = None,
         label_smoothing: float = 0.0,
         ignore_index: int | None = None,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -193,7 +236,10 @@ class _SoftmaxCrossEntropy(Loss):
         class_weight: Any = None,
         label_smoothing: float = 0.0,
         ignore_index: int | None = None,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -205,7 +251,9 @@ class _SoftmaxCrossEntropy(Loss):
         class_weight: Any = None,
         label_smoothing: float = 0.0,
         ignore_index: int | None = None,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _GaussianNll(Loss):
     def __call__(  # type: ignore[override]
@@ -217,7 +265,10 @@ class _GaussianNll(Loss):
         weight: Any = None,
         check: bool = True,
         variance: Any,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -227,7 +278,10 @@ class _GaussianNll(Loss):
         weight: Any = None,
         check: bool = True,
         variance: Any,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -237,7 +291,9 @@ class _GaussianNll(Loss):
         weight: Any = None,
         check: bool = True,
         variance: Any,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _Huber(Loss):
     def __call__(  # type: ignore[override]
@@ -249,7 +305,10 @@ class _Huber(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -259,7 +318,10 @@ class _Huber(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -269,7 +331,9 @@ class _Huber(Loss):
         weight: Any = None,
         check: bool = True,
         delta: float = 1.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _Pinball(Loss):
     def __call__(  # type: ignore[override]
@@ -281,7 +345,10 @@ class _Pinball(Loss):
         weight: Any = None,
         check: bool = True,
         quantile: float = 0.5,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -291,7 +358,10 @@ class _Pinball(Loss):
         weight: Any = None,
         check: bool = True,
         quantile: float = 0.5,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -301,7 +371,9 @@ class _Pinball(Loss):
         weight: Any = None,
         check: bool = True,
         quantile: float = 0.5,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _RootMeanSquaredError(Loss):
     def __call__(  # type: ignore[override]
@@ -312,7 +384,10 @@ class _RootMeanSquaredError(Loss):
         reduction: Literal["mean"] = "mean",
         weight: Any = None,
         check: bool = True,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -321,7 +396,10 @@ class _RootMeanSquaredError(Loss):
         reduction: Literal["mean"] = "mean",
         weight: Any = None,
         check: bool = True,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -330,7 +408,9 @@ class _RootMeanSquaredError(Loss):
         reduction: Literal["mean"] = "mean",
         weight: Any = None,
         check: bool = True,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 class _SmoothL1(Loss):
     def __call__(  # type: ignore[override]
@@ -342,7 +422,10 @@ class _SmoothL1(Loss):
         weight: Any = None,
         check: bool = True,
         beta: float = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the loss, reduced as asked."""
+        ...
+
     def grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -352,7 +435,10 @@ class _SmoothL1(Loss):
         weight: Any = None,
         check: bool = True,
         beta: float = 1.0,
-    ) -> ArrayT: ...
+    ) -> ArrayT:
+        """Return the gradient of the loss by the prediction."""
+        ...
+
     def value_and_grad(  # type: ignore[override]
         self,
         prediction: ArrayT,
@@ -362,7 +448,9 @@ class _SmoothL1(Loss):
         weight: Any = None,
         check: bool = True,
         beta: float = 1.0,
-    ) -> tuple[ArrayT, ArrayT]: ...
+    ) -> tuple[ArrayT, ArrayT]:
+        """Return the loss, and its gradient by the prediction."""
+        ...
 
 binary_cross_entropy: _Plain
 hinge: _Plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from xgrad._arrays import Array, stable
+from xgrad._arrays import Array, device_of, stable
 from xgrad._rules import BINARY_TARGET, DISTRIBUTION, NOT_NEGATIVE, UNIT_INTERVAL
 from xgrad.losses._class_loss import ClassLoss
 from xgrad.losses._loss import Loss
@@ -215,6 +215,8 @@ def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
     """
     shift = stable.subtract_max(xp, logits)
     exponential = xp.exp(shift)
+    if stable.is_recorded(xp, logits):
+        return _smooth_focal_terms(xp, shift, exponential)
     first = shift == 0
     # Classes that share the maximum: all but one of them are others, with exp(0) = 1.
     ties = stable.sum_along(xp, xp.astype(first, shift.dtype))
@@ -222,6 +224,20 @@ def _focal_terms(xp: Any, logits: Array) -> tuple[Array, Array, Array]:
     probability = exponential / (1 + others)
     miss = xp.where(first, others / (1 + others), 1 - probability)
     return probability, shift - xp.log1p(others), miss
+
+
+def _smooth_focal_terms(
+    xp: Any, shift: Array, exponential: Array
+) -> tuple[Array, Array, Array]:
+    """Return the same terms, whose derivatives are right where classes are equal."""
+    classes = xp.arange(shift.shape[-1], device=device_of(shift))
+    first = classes == xp.argmax(shift, axis=-1, keepdims=True)
+    others = stable.sum_along(xp, xp.where(first, 0.0, exponential))
+    # It is 0, but its slope is not where the maximum is that of several classes.
+    own = stable.sum_along(xp, xp.where(first, xp.expm1(shift), 0.0))
+    probability = exponential / (1 + (others + own))
+    miss = xp.where(first, others / (1 + (others + own)), 1 - probability)
+    return probability, shift - xp.log1p(others + own), miss
 
 
 def _focal_loss(

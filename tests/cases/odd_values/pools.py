@@ -156,4 +156,4 @@ ARRAYS = set(
     "prediction target weight class_weight variance values stratify labels x v t "
     "inputs actual desired pattern counts arrays".split()
 )
-CALLABLES = {"f", "grad", "vjp", "progress", "workers"}
+CALLABLES = {"f", "grad", "hess", "jac", "vjp", "progress", "workers"}

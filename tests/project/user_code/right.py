@@ -76,6 +76,8 @@ assert_type(report, xgrad.GradientReport)
 if not report and report.worst is not None:
     assert_type(report.worst.given, float)
 xgrad.assert_gradient(bowl, slope, x, rtol=1e-5)
+assert_type(xgrad.check_jacobian(np.sin, np.diag(x), x), xgrad.GradientReport)
+xgrad.check_hessian(bowl, lambda x: 2 * np.eye(3), x, grad=slope, rtol=1e-5)
 xgrad.check_vjp(np.sin, lambda x, u: u * np.cos(x), (x,), seed=1)
 xgrad.testing.assert_close(slope(x), 2 * x)
 assert_type(xgrad.backends()[0].devices, tuple[str, ...])

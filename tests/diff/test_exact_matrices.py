@@ -1,0 +1,160 @@
+"""Exact Jacobians, Hessians and products: where they might be wrong in silence."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from cases.compare import assert_close
+
+from xgrad import (
+    Status,
+    derivative,
+    hessian,
+    hvp,
+    jacobian,
+    sparsity_pattern,
+)
+
+ZEROS = np.zeros(3)
+
+
+def told(call):
+    """Return the result of a call and its warnings."""
+    with warnings.catch_warnings(record=True) as messages:
+        warnings.simplefilter("always")
+        return call(), [str(message.message) for message in messages]
+
+
+# What inner functions with a corner leave behind
+
+
+SMOOTH = {
+    "norm": (lambda x: np.linalg.norm(x) ** 2, ZEROS, 2 * np.eye(3)),
+    "hypot": (lambda x: np.hypot(x[0], x[1]) ** 2, ZEROS[:2], 2 * np.eye(2)),
+    "std": (lambda x: np.std(x) ** 2, np.ones(3), 2 / 3 * np.eye(3) - 2 / 9),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_hessian_is_not_zero_because_of_a_corner_that_a_square_removes(name):
+    f, x, expected = SMOOTH[name]
+    found, messages = told(lambda: hessian(f, x))
+    assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    assert "differences" in messages[0]
+    found, _ = told(lambda: hvp(f, x, np.arange(1.0, x.size + 1)))
+    assert_close(found, expected @ np.arange(1.0, x.size + 1), rtol=1e-6, atol=1e-6)
+
+
+def test_a_corner_elsewhere_hides_no_wrong_hessian():
+    found, _ = told(lambda: hessian(lambda x: np.linalg.norm(x[:2]) ** 2, ZEROS))
+    assert_close(found[:2, :2], 2 * np.eye(2), rtol=1e-6, atol=1e-6)
+
+    def f(x):
+        return np.linalg.norm(x) ** 2 + np.abs(x[2])
+
+    found, messages = told(lambda: hessian(f, ZEROS))
+    assert_close(found[:2, :2], 2 * np.eye(2), rtol=1e-6, atol=1e-6)
+    assert messages
+
+
+def test_a_skew_jacobian_is_proved_by_other_numbers_than_the_directions():
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+
+    def f(x):
+        return turn @ x if type(x) is np.ndarray else turn @ x - turn @ x
+
+    # The values differ as well; but at 0 they do not.
+    found, messages = told(lambda: jacobian(f, np.zeros(2)))
+    assert_close(found, turn, rtol=1e-6)
+    assert "slope" in messages[0]
+
+
+POWERS = [
+    # (power of abs(x), order of the derivative, whether it has a corner at 0)
+    (1, 1, True),
+    (1, 2, True),
+    (1, 3, True),
+    (3, 2, False),
+    (3, 3, True),
+    (3, 4, True),
+    (4, 2, False),
+]
+
+
+@pytest.mark.parametrize(("power", "order", "is_corner"), POWERS)
+def test_derivatives_of_every_order_tell_of_corners(power, order, is_corner):
+    _, estimate = derivative(
+        lambda x: np.abs(x) ** power,
+        np.array([0.0, 1.0]),
+        order=order,
+        full_output=True,
+    )
+    expected = Status.KINK if is_corner else Status.OK
+    assert list(estimate.status) == [expected, Status.OK]
+
+
+def test_hessians_tell_of_corners_of_the_function():
+    x = np.array([0.0, 1.0, 2.0])
+    _, estimate = hessian(
+        lambda x: np.abs(x[0]) * x[1] + x[2] ** 2, x, full_output=True
+    )
+    assert (estimate.status[0] == Status.KINK).all()
+    assert (estimate.status[:, 0] == Status.KINK).all()
+    assert (estimate.status[1:, 1:] == Status.OK).all()
+    _, estimate = hessian(lambda x: np.sum(np.maximum(x, 0) ** 3), x, full_output=True)
+    assert (estimate.status == Status.OK).all()
+
+
+def test_a_slope_that_is_not_finite_is_told_of_for_every_leaf():
+    def call():
+        x = {"a": np.ones(1), "b": np.zeros(1)}
+        return jacobian(lambda x: x["a"] + np.sqrt(x["b"]), x)
+
+    found, messages = told(call)
+    assert found["b"] == np.inf
+    assert "x['b'][0]" in messages[0]
+
+
+# Patterns of functions without an exact derivative
+
+
+def filled(x):
+    y = np.zeros(3)
+    for i in range(3):
+        y[i] = np.frombuffer(x.tobytes())[i] ** 2
+    return y
+
+
+def depends_on_the_type(x):
+    return x * np.sum(x) if type(x) is np.ndarray else x * x
+
+
+def test_patterns_do_without_arrays_at_many_points():
+    x = np.array([1.0, 2.0, 3.0])
+    found, _ = told(lambda: jacobian(filled, x, sparsity="auto"))
+    assert_close(found.toarray(), np.diag(2 * x), rtol=1e-6)
+    assert (sparsity_pattern(filled, x).toarray() == np.eye(3)).all()
+
+
+def test_patterns_are_those_of_plain_calls():
+    x = np.array([1.0, 2.0, 3.0])
+    found, _ = told(lambda: jacobian(depends_on_the_type, x, sparsity="auto"))
+    expected = np.sum(x) * np.eye(3) + x[:, None]
+    assert_close(found.toarray(), expected, rtol=1e-6)
+
+
+def test_patterns_of_empty_arrays():
+    found = sparsity_pattern(lambda x: np.array(x), np.zeros(0))
+    assert found.shape == (0, 0)
+
+
+# Sparse Hessians
+
+
+def test_sparse_hessians_in_half_precision():
+    x = np.array([0.5, 1.5], np.float16)
+    found = hessian(lambda x: np.sum(x**3) + x[0] * x[1], x, sparsity="auto")
+    assert found.dtype == np.float16
+    assert_close(found.astype(float).toarray(), [[3, 1], [1, 9]], rtol=2e-3)
