@@ -158,3 +158,22 @@ def test_sparse_hessians_in_half_precision():
     found = hessian(lambda x: np.sum(x**3) + x[0] * x[1], x, sparsity="auto")
     assert found.dtype == np.float16
     assert_close(found.astype(float).toarray(), [[3, 1], [1, 9]], rtol=2e-3)
+
+
+def gated(x):
+    """Roots, of which the branch below 0 is not taken, though it is computed."""
+    return np.where(x > 0, np.sqrt(x), 0.0) * x
+
+
+@pytest.mark.parametrize("sparsity", [None, "auto"])
+def test_a_branch_that_was_not_taken_makes_no_nan_in_a_hessian(sparsity):
+    x = np.array([-1.0, 4.0])
+    with np.errstate(invalid="ignore"):
+        found = xgrad.hessian(lambda x: np.sum(gated(x)), x, sparsity=sparsity)
+        product = xgrad.hvp(lambda x: np.sum(gated(x)), x, np.ones(2))
+        second = xgrad.derivative(gated, x, order=2)
+    found = found if sparsity is None else found.toarray()
+    # Of x**1.5 at 4.
+    np.testing.assert_allclose(found, [[0, 0], [0, 0.375]], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(product, [0, 0.375], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(second, [0, 0.375], rtol=0, atol=1e-15)
