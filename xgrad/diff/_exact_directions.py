@@ -193,8 +193,9 @@ def _kinks_below(
     """
     if derived.attempt_of is None:
         return None
-    marks = corners(attempt, derived.function)
-    hidden = corners(attempt, derived.function, are_hidden=True)
+    recording = attempt.record(derived.function)
+    marks = corners(recording, derived.function)
+    hidden = corners(recording, derived.function, are_hidden=True)
     if hidden is None:
         return None
     hosts = [np.asarray(to_numpy(mark)) for mark in hidden]
@@ -214,7 +215,7 @@ def _kinks_below(
 def _kinks_of_rows(
     derived: Derived, attempt: Attempt, value: Array
 ) -> list[np.ndarray] | None:
-    recording = attempt.record(derived.at(attempt))
+    recording = derived.record(attempt)
     marks = recording.kinks(random_cotangent(value))
     if marks is None:
         return None

@@ -58,14 +58,20 @@ class Derived:
 
     def push(self, attempt: Attempt, tangents: Sequence[Any]) -> Pushed:
         """Run the function with tangents, None in place of zeros."""
-        function = self.at(attempt)
-        # The function of an attempt has made of the caller's what there is to be made.
-        attempt = attempt if self.attempt_of is None else Attempt()
-        return attempt.push(function, tangents, self.ignores_zeros)
+        run = self._attempt_around(attempt)
+        return run.push(self.at(attempt), tangents, self.ignores_zeros)
+
+    def record(self, attempt: Attempt) -> Any:
+        """Run the function on a tape."""
+        return self._attempt_around(attempt).record(self.at(attempt))
 
     def ignoring_zeros(self) -> Derived:
         """Return the same function, whose branches that are not taken count nothing."""
         return replace(self, ignores_zeros=True)
+
+    def _attempt_around(self, attempt: Attempt) -> Attempt:
+        # The function of an attempt has made of the caller's what there is to be made.
+        return attempt if self.attempt_of is None else Attempt()
 
 
 def gradient_of(function: Function) -> Derived:
@@ -191,20 +197,19 @@ def directed_product(
 
 def _kinks(derived: Derived, attempt: Attempt) -> list[Array] | None:
     """Mark the entries of x at a corner of a function, or of what it is made of."""
-    marks = corners(attempt, derived.function)
+    marks = corners(attempt.record(derived.function), derived.function)
     if derived.attempt_of is None:
         return marks
-    others = corners(Attempt(), derived.at(attempt))
+    others = corners(derived.record(attempt), derived.at(attempt))
     if marks is None or others is None:
         return others if marks is None else marks
     return [a | b for a, b in zip(marks, others, strict=True)]
 
 
 def corners(
-    attempt: Attempt, function: Function, are_hidden: bool = False
+    recording: Any, function: Function, are_hidden: bool = False
 ) -> list[Array] | None:
-    """Mark the entries of x at which a function has a corner, as a recording does."""
-    recording = attempt.record(function)
+    """Mark the entries of x at which a function has a corner, from its recording."""
     value = function.convert_result(recording.result)
     marks: list[Array] | None = recording.kinks(random_cotangent(value), are_hidden)
     return marks
