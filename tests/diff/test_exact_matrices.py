@@ -223,3 +223,22 @@ def test_arrays_without_axes_that_are_read_and_used():
     x = np.array(0.7)
     found = hessian(lambda x: x[()] * x * x[()] * x[...] * x, x)
     assert_close(found, 20 * 0.7**3, rtol=1e-13)
+
+
+def gated(x):
+    """Roots, of which the branch below 0 is not taken, though it is computed."""
+    return np.where(x > 0, np.sqrt(x), 0.0) * x
+
+
+@pytest.mark.parametrize("sparsity", [None, "auto"])
+def test_a_branch_that_was_not_taken_makes_no_nan_in_a_hessian(sparsity):
+    x = np.array([-1.0, 4.0])
+    with np.errstate(invalid="ignore"):
+        found = hessian(lambda x: np.sum(gated(x)), x, sparsity=sparsity)
+        product = hvp(lambda x: np.sum(gated(x)), x, np.ones(2))
+        second = derivative(gated, x, order=2)
+    found = found if sparsity is None else found.toarray()
+    # Of x**1.5 at 4.
+    np.testing.assert_allclose(found, [[0, 0], [0, 0.375]], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(product, [0, 0.375], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(second, [0, 0.375], rtol=0, atol=1e-15)
