@@ -258,3 +258,29 @@ def test_functions_may_have_empty_parts():
 
     x = np.ones((2, 3, 2))
     assert_close(jacobian(f, x), 2 * np.eye(12).reshape(*x.shape, *x.shape), rtol=0)
+
+
+def gated(x):
+    """Roots, of which the branch below 0 is not taken, though it is computed."""
+    return np.where(x > 0, np.sqrt(x), 0.0) * x
+
+
+@pytest.mark.parametrize("sparsity", [None, "auto"])
+def test_a_branch_that_was_not_taken_makes_no_nan_in_a_hessian(sparsity):
+    x = np.array([-1.0, 4.0])
+    with np.errstate(invalid="ignore"):
+        found = hessian(lambda x: np.sum(gated(x)), x, sparsity=sparsity)
+        product = hvp(lambda x: np.sum(gated(x)), x, np.ones(2))
+        second = derivative(gated, x, order=2)
+    found = found if sparsity is None else found.toarray()
+    # Of x**1.5 at 4.
+    np.testing.assert_allclose(found, [[0, 0], [0, 0.375]], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(product, [0, 0.375], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(second, [0, 0.375], rtol=0, atol=1e-15)
+
+
+def test_a_new_axis_in_front_is_a_key():
+    x = np.array([0.5, 1.5, -0.7])
+    found = hessian(lambda x: np.sum((x[None] * x[:, None]) ** 2 * x[None]), x)
+    expected = jacobian(lambda x: gradient(lambda x: (x @ x) * np.sum(x**3), x), x)
+    assert_close(found, expected, rtol=1e-12)
