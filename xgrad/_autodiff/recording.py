@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -11,6 +12,7 @@ import numpy as np
 
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.custom import CustomPull
 from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
@@ -51,6 +53,12 @@ class Recording:
         """A number for the rules in use and their neighbours, whatever the repeats."""
         return self.tape.path
 
+    @property
+    def has_custom_pulls(self) -> bool:
+        """Whether functions with backward passes of their own are on the tape."""
+        edges = itertools.chain.from_iterable(self.tape.edges)
+        return any(isinstance(pull, CustomPull) for _, pull, _ in edges)
+
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
         """Return the cotangent of each leaf from that of the result.
 
@@ -61,9 +69,11 @@ class Recording:
         way.propagate()
         return self._at_leaves(way)
 
-    def pull_once(self, cotangent: Array) -> list[Array]:
+    def pull_once(
+        self, cotangent: Array, *, ignores_zeros: bool = False
+    ) -> list[Array]:
         """Return the cotangent of each leaf, and forget the recording on the way."""
-        way = self._way_back(cotangent, False)
+        way = self._way_back(cotangent, ignores_zeros)
         way.propagate(frees=True)
         return self._at_leaves(way)
 

@@ -130,12 +130,11 @@ def _without_branches(
     Such a branch may have an infinite derivative, times 0. Where differences do not
     confirm that, `Inexact` is raised: these have to be taken.
     """
-    xp = derived.function.xp
-    missing = xp.isnan(slope) & xp.isfinite(value)
+    xp, derived = derived.function.xp, derived.ignoring_zeros()
+    missing = xp.isnan(slope) & xp.isfinite(derived.at(attempt).at_base())
     if not bool(xp.any(missing)):
         return slope
-    again = derived.push(attempt, vectors, ignores_zeros=True).tangent
-    again = xp.where(missing, again, slope)
+    again = xp.where(missing, derived.push(attempt, vectors).tangent, slope)
     weights = xp.where(missing & xp.isfinite(again), random_cotangent(value), 0.0)
     proof = Proof(derived.at(attempt), cast(xp, weights, value.dtype))
 
@@ -144,7 +143,7 @@ def _without_branches(
             from_host(xp, v, like=x, dtype=x.dtype)
             for x, v in zip(derived.function.leaves, direction, strict=True)
         ]
-        pushed = derived.push(attempt, tangents, ignores_zeros=True).tangent
+        pushed = derived.push(attempt, tangents).tangent
         slopes = np.where(proof.weights == 0, 0, to_numpy(pushed))
         return float(np.sum(proof.weights * slopes))
 

@@ -29,7 +29,7 @@ from xgrad.diff._exact import (
     gradients_of,
     record_exactly,
 )
-from xgrad.diff._proof import DIRECTIONS, Proof
+from xgrad.diff._proof import DIRECTIONS, Disagreement, Proof
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,32 +38,38 @@ class Derived:
 
     ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
     from an attempt; None: it is the caller's own. ``require`` proves what it is made
-    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix.
+    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix, and
+    ``order`` is that of the derivative of the caller's function. With ``ignores_zeros``
+    functions of entries take 0 times infinity for 0.
     """
 
     function: Function
     kind: str = "forward"
-    attempt_of: Callable[[Attempt], Callable[[Any], Any]] | None = None
+    attempt_of: Callable[[Attempt, bool], Callable[[Any], Any]] | None = None
     require: Callable[[], Any] | None = None
     is_elementwise: bool = False
+    order: int = 1
+    ignores_zeros: bool = False
 
     def at(self, attempt: Attempt) -> Function:
         """Return the function, for plain calls."""
         if self.attempt_of is None:
             return self.function
-        call = self.attempt_of(attempt)
+        call = self.attempt_of(attempt, self.ignores_zeros)
         return replace(self.function, call=call, vectorized=False)
 
-    def push(
-        self, attempt: Attempt, tangents: Sequence[Any], ignores_zeros: bool = False
-    ) -> Pushed:
+    def push(self, attempt: Attempt, tangents: Sequence[Any]) -> Pushed:
         """Run the function with tangents, None in place of zeros."""
         run = self._attempt_around(attempt)
-        return run.push(self.at(attempt), tangents, ignores_zeros)
+        return run.push(self.at(attempt), tangents, self.ignores_zeros)
 
     def record(self, attempt: Attempt) -> Any:
         """Run the function on a tape."""
         return self._attempt_around(attempt).record(self.at(attempt))
+
+    def ignoring_zeros(self) -> Derived:
+        """Return the same function, whose branches that are not taken count nothing."""
+        return replace(self, ignores_zeros=True)
 
     def _attempt_around(self, attempt: Attempt) -> Attempt:
         # The function of an attempt has made of the caller's what there is to be made.
@@ -79,8 +85,9 @@ def gradient_of(function: Function) -> Derived:
     return Derived(
         function,
         "forward of gradient",
-        lambda attempt: Gradient(function.xp, function, attempt),
+        functools.partial(Gradient, function.xp, function),
         require,
+        order=2,
     )
 
 
@@ -92,9 +99,10 @@ def derivative_of(function: Function, order: int) -> Derived:
     return Derived(
         function,
         f"forward of order {order}",
-        lambda attempt: Slope(function.xp, lower, attempt),
+        functools.partial(Slope, function.xp, lower),
         lambda: push_exactly(lower, [function.xp.ones_like(function.leaves[0])]),
         is_elementwise=True,
+        order=order + 1,
     )
 
 
@@ -108,6 +116,7 @@ class Gradient(Portable):
     xp: Any
     function: Function
     attempt: Attempt
+    ignores_zeros: bool
 
     @property
     def anchor(self) -> Array:
@@ -119,7 +128,8 @@ class Gradient(Portable):
         function = self.function
         arrays = [x] if function.tree is None else [a for _, a in leaves(x)]
         xp = common_namespace(x=arrays[0])
-        slopes = gradients_of(self.attempt, replace(function, xp=xp), arrays)
+        function = replace(function, xp=xp)
+        slopes = gradients_of(self.attempt, function, arrays, self.ignores_zeros)
         if function.tree is None:
             return slopes[0]
         return xp.concat([xp.reshape(g, (-1,)) for g in slopes])
@@ -132,6 +142,7 @@ class Slope(Portable):
     xp: Any
     lower: Derived
     attempt: Attempt
+    ignores_zeros: bool
 
     @property
     def anchor(self) -> Array:
@@ -142,7 +153,7 @@ class Slope(Portable):
         """Return the derivative at ``x``."""
         xp = common_namespace(x=x)
         function = replace(self.lower.function, xp=xp, leaves=(x,))
-        lower = replace(self.lower, function=function)
+        lower = replace(self.lower, function=function, ignores_zeros=self.ignores_zeros)
         tangent = lower.push(self.attempt, [xp.ones_like(x)]).tangent
         return xp.zeros_like(x) if tangent is None else tangent
 
@@ -173,7 +184,35 @@ def _compare(
         product = functools.partial(directed_product, derived, attempt, proof.weights)
         kinks = functools.partial(_kinks, derived, attempt)
         difference = proof.compare_beside_kinks(product, kinks)
+        if difference is None and derived.attempt_of is not None:
+            difference = _compare_order(derived, attempt)
     return proof.compare_value(value) or difference, proof.evaluations
+
+
+def _compare_order(derived: Derived, attempt: Attempt) -> Disagreement | None:
+    """Compare a derivative with values of the function, if that has passes of its own.
+
+    The rules of xgrad can be differentiated again and again. A backward pass may hold
+    numbers of the point at which it was called, which no other pass knows of.
+    """
+    recording = attempt.record(derived.function)
+    if not getattr(recording, "has_custom_pulls", False):
+        return None
+    function, order = derived.function, derived.order
+    value = function.convert_result(recording.result)
+    proof = Proof(function, random_cotangent(value))
+
+    def product(direction: list[Any]) -> float:
+        if derived.is_elementwise:
+            ones = [np.ones(v.shape) for v in direction]
+            return directed_product(
+                derived, attempt, proof.weights * direction[0] ** order, ones
+            )
+        flat = np.concatenate([v.reshape(-1) for v in direction])
+        weights = flat if len(direction) > 1 else direction[0]
+        return directed_product(derived, attempt, proof.weights * weights, direction)
+
+    return proof.compare_order(product, order)
 
 
 def directed_product(
