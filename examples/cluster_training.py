@@ -40,40 +40,41 @@ TRUTH = np.linspace(-1, 1, FEATURES + 1)  # the last one is the bias
 Sums = tuple[Any, np.ndarray, np.ndarray]
 
 
-def generate(number: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Generate one block: features, and labels that follow a logistic model."""
+def generate(number: int, rows: int) -> np.ndarray:
+    """Generate one block: features, and labels 0 and 1 in the last column."""
     rng = np.random.default_rng([SEED, number])
-    features = rng.standard_normal((rows, FEATURES))
-    logits = features @ TRUTH[:-1] + TRUTH[-1]
-    return features, rng.random(rows) < xgrad.special.sigmoid(logits)
+    block = np.empty((rows, FEATURES + 1))
+    rng.standard_normal(out=block.reshape(-1))
+    logits = block[:, :-1] @ TRUTH[:-1] + TRUTH[-1]
+    block[:, -1] = rng.random(rows) < xgrad.special.sigmoid(logits)
+    return block
 
 
 def block_sums(
-    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, backend: str
+    block: np.ndarray, weights: np.ndarray, backend: str
 ) -> tuple[Any, np.ndarray]:
     """Return the loss of a block, summed over its rows, and its exact gradient."""
     xp = xgrad.namespace(backend)
-    X, y = xp.asarray(features), xp.asarray(labels)
+    rows = xp.asarray(block)
     value, slope = xgrad.value_and_gradient(
-        partial(block_loss, X=X, y=y), xp.asarray(weights), method="autodiff"
+        partial(block_loss, rows=rows), xp.asarray(weights), method="autodiff"
     )
     return xgrad.to_numpy(value), xgrad.to_numpy(slope)
 
 
-def block_curvature(
-    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, backend: str
-) -> np.ndarray:
+def block_curvature(block: np.ndarray, weights: np.ndarray, backend: str) -> np.ndarray:
     """Return the exact Hessian of the mean loss of a block."""
     xp = xgrad.namespace(backend)
-    X, y = xp.asarray(features), xp.asarray(labels)
+    rows = xp.asarray(block)
     curvature = xgrad.hessian(
-        partial(block_loss, X=X, y=y), xp.asarray(weights), method="autodiff"
+        partial(block_loss, rows=rows), xp.asarray(weights), method="autodiff"
     )
-    return xgrad.to_numpy(curvature) / len(features)
+    return xgrad.to_numpy(curvature) / len(block)
 
 
-def block_loss(w: Any, X: Any, y: Any) -> Any:
-    return sigmoid_binary_cross_entropy(X @ w[:-1] + w[-1], y, reduction="sum")
+def block_loss(w: Any, rows: Any) -> Any:
+    logits = rows[:, :-1] @ w[:-1] + w[-1]
+    return sigmoid_binary_cross_entropy(logits, rows[:, -1], reduction="sum")
 
 
 def train(sums: Callable[[np.ndarray], Sums], rows: int, passes: int) -> np.ndarray:
@@ -99,28 +100,22 @@ def sizes(rows: int, chunk: int) -> list[int]:
     return [min(chunk, rows - start) for start in range(0, rows, chunk)]
 
 
-def lazy_rows(rows: int, chunk: int) -> tuple[da.Array, da.Array]:
-    """Return all rows as two Dask arrays. Any others with the same blocks will do."""
-    counts = sizes(rows, chunk)
-    parts = [dask.delayed(generate, nout=2)(i, n) for i, n in enumerate(counts)]
-    X = [
-        da.from_delayed(X, (n, FEATURES), np.float64)
-        for (X, _), n in zip(parts, counts, strict=True)
+def lazy_rows(rows: int, chunk: int) -> da.Array:
+    """Return all rows as a Dask array. Any other with blocks of rows will do."""
+    blocks = [
+        da.from_delayed(dask.delayed(generate)(i, n), (n, FEATURES + 1), np.float64)
+        for i, n in enumerate(sizes(rows, chunk))
     ]
-    y = [
-        da.from_delayed(y, (n,), np.bool_)
-        for (_, y), n in zip(parts, counts, strict=True)
-    ]
-    return da.concatenate(X), da.concatenate(y)
+    return da.concatenate(blocks)
 
 
 def sums_on_a_cluster(
-    X: da.Array, y: da.Array, client: Client, backend: str, weights: np.ndarray
+    data: da.Array, client: Client, backend: str, weights: np.ndarray
 ) -> Sums:
     """Add up the sums of all blocks, each computed by a worker of the cluster."""
-    blocks = list(zip(X.to_delayed().ravel(), y.to_delayed(), strict=True))
-    curvature = dask.delayed(block_curvature)(*blocks[0], weights, backend)
-    lazy = [dask.delayed(block_sums)(*block, weights, backend) for block in blocks]
+    blocks = data.to_delayed().ravel()
+    curvature = dask.delayed(block_curvature)(blocks[0], weights, backend)
+    lazy = [dask.delayed(block_sums)(block, weights, backend) for block in blocks]
     futures = client.compute([curvature, *lazy])
     progress(futures, notebook=False)
     print()
@@ -130,10 +125,8 @@ def sums_on_a_cluster(
 
 def sums_in_batches(counts: list[int], backend: str, weights: np.ndarray) -> Sums:
     """Add up the same sums without Dask, one block after the other."""
-    curvature = block_curvature(*generate(0, counts[0]), weights, backend)
-    parts = [
-        block_sums(*generate(i, n), weights, backend) for i, n in enumerate(counts)
-    ]
+    curvature = block_curvature(generate(0, counts[0]), weights, backend)
+    parts = [block_sums(generate(i, n), weights, backend) for i, n in enumerate(counts)]
     return *added(parts), curvature
 
 
@@ -167,11 +160,11 @@ def main() -> None:
     parser.add_argument("--backend", choices=["numpy", "cupy"], default="numpy")
     options = parser.parse_args()
     rows, passes, backend = options.rows, options.passes, options.backend
-    X, y = lazy_rows(rows, options.chunk)
+    data = lazy_rows(rows, options.chunk)
     started = time.perf_counter()
     with cluster(options.scheduler, options.workers) as client:
-        print(f"{rows:,} rows in {X.numblocks[0]} blocks, on a cluster:")
-        sums = partial(sums_on_a_cluster, X, y, client, backend)
+        print(f"{rows:,} rows in {data.numblocks[0]} blocks, on a cluster:")
+        sums = partial(sums_on_a_cluster, data, client, backend)
         weights = train(sums, rows, passes)
     print(f"trained in {time.perf_counter() - started:.0f} s")
     print("the same in plain batches:")
