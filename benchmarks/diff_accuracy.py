@@ -26,6 +26,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # tables of cases
 
+from cases.differences import of_method
+from cases.families import FAMILIES as TRAPS
+from cases.families import LIMITED, REPORTED, TUNED, members
 from cases.functions import FAMILIES, HARD, HARDER, Case, random_cases
 
 from xgrad import Status, derivative
@@ -40,7 +43,7 @@ def of_xgrad(method: str, **options: Any) -> Method:
 
     def answer(case: Case) -> Answer:
         value, estimate = derivative(
-            case.f, case.x, method=method, full_output=True, **options
+            case.f, case.x, full_output=True, **{**of_method(method), **options}
         )
         ok = int(estimate.status) == Status.OK
         return float(value), float(estimate.error), ok, estimate.evaluations
@@ -151,7 +154,7 @@ def statuses() -> None:
         cells = []
         for method in ("ladder", "auto"):
             value, estimate = derivative(
-                case.f, case.x, method=method, full_output=True
+                case.f, case.x, full_output=True, **of_method(method)
             )
             cells += [
                 f"{float(value):.7g} ± {float(estimate.error):.1g}",
@@ -175,10 +178,10 @@ def smooth(dtype: str, evaluate_in: str | None = None) -> None:
             value, estimate = derivative(
                 g,
                 x,
-                method=method,
                 accuracy=accuracy,
                 dtype=evaluate_in,
                 full_output=True,
+                **of_method(method),
             )
             truth = slope(x.astype(np.float64))
             error = np.abs(value.astype(np.float64) - truth)
@@ -189,6 +192,50 @@ def smooth(dtype: str, evaluate_in: str | None = None) -> None:
         share = np.mean(np.concatenate(covered))
         where = dtype if evaluate_in is None else f"{dtype} in {evaluate_in}"
         print(f"| {where} | {name} | {median:.1e} | {share:.3f} |")
+
+
+def traps(seeds: tuple[int, ...], dtype: str) -> None:
+    """Silent errors and right answers in the families of hard functions."""
+    which = "tuned on" if seeds == TUNED else "held out"
+    print(f"\n**Families, {dtype}** (seeds {which})\n")
+    print('| family | functions | "ladder" | "auto" | "central" |')
+    print("|---|---|---|---|---|")
+    totals: dict[tuple[bool, str], list[tuple[bool, bool, bool]]] = {}
+    for family in TRAPS:
+        drawn = [m for seed in seeds for m in members(seed, dtype, 20, family)]
+        cells = []
+        for method in ("ladder", "auto", "central"):
+            rows = []
+            for member in drawn:
+                value, estimate = derivative(
+                    member.f,
+                    member.x,
+                    full_output=True,
+                    **{**of_method(method), **member.options},
+                )
+                error = abs(float(value) - member.truth)
+                right = error <= 1e-4 * abs(member.truth)
+                ok = int(estimate.status) == Status.OK
+                silent = ok and not right and error > 10 * float(estimate.error)
+                rows.append((silent, right, ok))
+            totals.setdefault((family in LIMITED, method), []).extend(rows)
+            cells.append(_counts(rows, "{:.0f} / {:.0f} / {:.0f}", 1))
+        name = family.__name__.replace("_", " ")
+        name += "\\*" if family in LIMITED else ""
+        print(f"| {name} | {len(drawn)} | {' | '.join(cells)} |")
+    for limited in (False, True):
+        cells = [
+            _counts(totals[limited, m], "{:.1f} / {:.1f} / {:.1f} %", None)
+            for m in ("ladder", "auto", "central")
+        ]
+        count = len(totals[limited, "ladder"])
+        title = "those with \\*" if limited else "all others"
+        print(f"| **{title}** | {count} | {' | '.join(cells)} |")
+
+
+def _counts(rows: list[tuple[bool, bool, bool]], form: str, unit: int | None) -> str:
+    sums = np.sum(rows, axis=0) * (unit or 100 / len(rows))
+    return form.format(*sums)
 
 
 def main() -> None:
@@ -208,6 +255,10 @@ def main() -> None:
     smooth("float64")
     smooth("float32")
     smooth("float32", "float64")
+    np.seterr(all="ignore")
+    for seeds in (TUNED, REPORTED):
+        for dtype in ("float64", "float32"):
+            traps(seeds, dtype)
 
 
 if __name__ == "__main__":

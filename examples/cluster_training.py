@@ -4,10 +4,12 @@
 
 60 million rows are a Dask array, whose blocks are generated where they are needed: on
 the workers, never here. Each worker computes the exact value and gradient of the loss
-of a block, which are a few numbers, and these are added up here. Then the same is done in
-plain batches, without Dask, and both arrive at the same weights. `--rows`, `--chunk`,
-`--workers` and `--passes` set the sizes; `--scheduler tcp://...` takes a cluster that
-runs already, and `--backend cupy` moves each block to the worker's GPU.
+of its blocks, which are a few numbers, and these are added up here. Then the same is
+done in plain batches, without Dask, and both arrive at the same weights.
+
+`--rows`, `--chunk`, `--workers` and `--passes` set the sizes. `--scheduler tcp://...`
+takes a cluster that runs already, and `--backend cupy` moves each block to the GPU of
+its worker.
 """
 
 from __future__ import annotations
@@ -160,7 +162,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=60_000_000)
     parser.add_argument("--chunk", type=int, default=250_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--passes", type=int, default=6)
+    parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--scheduler")
     parser.add_argument("--backend", choices=["numpy", "cupy"], default="numpy")
     options = parser.parse_args()

@@ -52,3 +52,18 @@ def test_a_proof_is_not_inherited_by_other_functions_in_a_collection(collect):
     with pytest.warns(RuntimeWarning, match="takes differences"):
         found = xgrad.jacobian(f, x, vectorized=False)
     np.testing.assert_allclose(found, np.diag(2 * x), rtol=1e-6)
+
+
+def test_a_refusal_is_not_inherited_where_an_inner_function_encloses_another():
+    def calling(f):
+        def inner(x):
+            return f(x)
+
+        return lambda x: np.sum(inner(x))
+
+    x = np.array([1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        xgrad.gradient(calling(_of_text), x)
+    found = xgrad.gradient(calling(np.cos), x, method="autodiff")
+    np.testing.assert_allclose(found, -np.sin(x), rtol=1e-12)

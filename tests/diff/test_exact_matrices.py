@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import warnings
 
 import numpy as np
@@ -11,6 +13,7 @@ from cases.compare import assert_close
 from xgrad import (
     Status,
     derivative,
+    gradient,
     hessian,
     hvp,
     jacobian,
@@ -158,3 +161,84 @@ def test_sparse_hessians_in_half_precision():
     found = hessian(lambda x: np.sum(x**3) + x[0] * x[1], x, sparsity="auto")
     assert found.dtype == np.float16
     assert_close(found.astype(float).toarray(), [[3, 1], [1, 9]], rtol=2e-3)
+
+
+# Second attempts, and what the first refuses
+
+
+def fills_zeros(x):
+    y = np.zeros(3)
+    y[0], y[1] = x[0] ** 2, math.sin(x[1]) * x[0]
+    return np.sum(y**2)
+
+
+def changes_a_constant(x):
+    BUFFER[:] = 2.0
+    y = x * BUFFER * x
+    BUFFER[:] = 5.0
+    return np.sum(y * x)
+
+
+BUFFER = np.zeros(3)
+
+
+@pytest.mark.parametrize("f", [fills_zeros, changes_a_constant])
+def test_hessians_by_the_attempts_that_gradients_take(f):
+    x = np.array([0.5, 1.5, -0.7])
+    found = hessian(f, x, method="autodiff")
+
+    def slope(i):
+        e = 1e-4 * np.eye(3)[i]
+        up, down = gradient(f, x + e), gradient(f, x - e)
+        return (up - down) / 2e-4
+
+    expected = np.array([slope(i) for i in range(3)])
+    assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    again, estimate = hessian(f, x, method="autodiff", full_output=True)
+    assert_close(again, found, rtol=1e-14)
+    assert (estimate.status == Status.OK).all()
+    sparse = hessian(f, x, method="autodiff", sparsity="auto")
+    assert_close(sparse.toarray(), found, rtol=1e-14)
+    assert_close(hvp(f, x, x, method="autodiff"), found @ x, rtol=1e-12)
+
+
+def test_derivatives_of_functions_of_math():
+    found = derivative(lambda x: math.sin(x), 0.3, order=3, method="autodiff")
+    assert_close(found, -math.cos(0.3), rtol=1e-13)
+
+
+@functools.lru_cache
+def cached_square(x):
+    return x**2
+
+
+def test_functions_with_a_cache_are_left_to_differences():
+    x = np.array([0.5, 1.5])
+    found, messages = told(lambda: jacobian(lambda x: cached_square(x[0]) * x, x))
+    assert_close(found, [[0.75, 0], [1.5, 0.25]], rtol=1e-6)
+    assert "hash(x)" in messages[0]
+
+
+def test_arrays_without_axes_that_are_read_and_used():
+    x = np.array(0.7)
+    found = hessian(lambda x: x[()] * x * x[()] * x[...] * x, x)
+    assert_close(found, 20 * 0.7**3, rtol=1e-13)
+
+
+def gated(x):
+    """Roots, of which the branch below 0 is not taken, though it is computed."""
+    return np.where(x > 0, np.sqrt(x), 0.0) * x
+
+
+@pytest.mark.parametrize("sparsity", [None, "auto"])
+def test_a_branch_that_was_not_taken_makes_no_nan_in_a_hessian(sparsity):
+    x = np.array([-1.0, 4.0])
+    with np.errstate(invalid="ignore"):
+        found = hessian(lambda x: np.sum(gated(x)), x, sparsity=sparsity)
+        product = hvp(lambda x: np.sum(gated(x)), x, np.ones(2))
+        second = derivative(gated, x, order=2)
+    found = found if sparsity is None else found.toarray()
+    # Of x**1.5 at 4.
+    np.testing.assert_allclose(found, [[0, 0], [0, 0.375]], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(product, [0, 0.375], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(second, [0, 0.375], rtol=0, atol=1e-15)

@@ -108,6 +108,18 @@ def test_a_gradient_on_a_cluster_survives_its_faults(tmp_path):
     assert "all the same, to the bit" in printed
 
 
+def test_training_on_a_cluster_arrives_where_plain_batches_do(tmp_path):
+    pytest.importorskip("dask.distributed", reason="distributed is not installed")
+    sizes = ["--rows", "30001", "--chunk", "8000", "--workers", "1"]
+    printed = _printed("cluster_training.py", *sizes, folder=tmp_path)
+    assert "30,001 rows in 4 blocks, on a cluster" in printed
+    cluster, batches = printed.split("the same in plain batches")
+    passes = [re.findall(r"loss ([\d.]+), ", text) for text in (cluster, batches)]
+    assert passes[0] == passes[1]
+    assert len(passes[0]) == 5
+    assert "the weights agree to 1e-10" in printed
+
+
 def test_the_test_digits_are_never_trained_on(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     from digits import grown_digits, split_digits

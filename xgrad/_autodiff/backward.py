@@ -76,7 +76,7 @@ class Cotangents:
         parent, pull, saved = edge
         if pull in ADDING:
             shape = self.tape.shapes[parent]
-            if self.add_into is not None and pull is not add_at_chain:
+            if self.add_into is not None and shape and pull is not add_at_chain:
                 self.add_into(self.buffer(parent), g, saved[0])
             elif pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
                 pull(self.buffer(parent), g, *saved)

@@ -61,9 +61,11 @@ class Recording:
         way.propagate()
         return self._at_leaves(way)
 
-    def pull_once(self, cotangent: Array) -> list[Array]:
+    def pull_once(
+        self, cotangent: Array, *, ignores_zeros: bool = False
+    ) -> list[Array]:
         """Return the cotangent of each leaf, and forget the recording on the way."""
-        way = self._way_back(cotangent, False)
+        way = self._way_back(cotangent, ignores_zeros)
         way.propagate(frees=True)
         return self._at_leaves(way)
 

@@ -98,6 +98,12 @@ class Taped(StandIn):
     def __complex__(self) -> complex:
         return complex(self._constant("__complex__"))
 
+    def __hash__(self) -> int:  # type: ignore[override]
+        # Arrays have none, but their entries do, by which caches and dicts know them.
+        if self.ndim:
+            raise TypeError("unhashable type: 'numpy.ndarray'")
+        return hash(self._constant("__hash__")[()])
+
     def item(self, *args: Any) -> Any:
         """Return an entry as a number, of an array that does not depend on x."""
         return self._constant("item").item(*args)
@@ -140,6 +146,10 @@ REFUSED = {
         f"{ARRAYS}, and `np.zeros(n, like=x)`, `np.zeros_like(x)` or `np.stack`",
     ),
     "__complex__": ("complex(x)", "use `astype`"),
+    "__hash__": (
+        "hash(x), as for a key of a dict or a function with a cache",
+        "call the function below the cache",
+    ),
     "__int__": (
         "int(x), or an assignment of an entry of x into an array of integers",
         "use `astype` or `np.floor`, and arrays of floats",

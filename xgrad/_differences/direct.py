@@ -19,6 +19,7 @@ from xgrad._evaluation import (
     Execution,
     Function,
     Neighborhood,
+    Points,
     entry_columns,
     evaluate_in_known_way,
 )
@@ -40,27 +41,35 @@ def differentiate_directly(
     base = function.at_base()
     if base.dtype != x.dtype or (scalar and base.ndim):
         return base, None
-    slopes = _slopes(function, base, plan, execution)
+    slopes = direct_slopes(function, base, plan, execution)
     if slopes is None:
         return base, None
-    if base.ndim:
-        slopes = np.moveaxis(slopes, 0, -1)
+    if base.ndim:  # in a tenth of the time of `moveaxis`
+        slopes = slopes.T if base.ndim == 1 else np.moveaxis(slopes, 0, -1)
     return base, slopes.reshape(base.shape + x.shape)
 
 
-def _slopes(
-    function: Function, base: Array, plan: Plan, execution: Execution
+def direct_slopes(
+    function: Function,
+    base: Array,
+    plan: Plan,
+    execution: Execution,
+    step: Array | None = None,
 ) -> Array | None:
     """Return the slopes by each entry, ``(entries, *f(x).shape)``.
 
-    Return None if one is not finite, or if there is no way yet to evaluate all points
-    at once.
+    ``x`` is one array of NumPy, and the plan a stencil without bounds; a ``step`` takes
+    the place of its own. Return None if one is not finite, or if there is no way yet to
+    evaluate all points at once.
     """
     xp, x = function.xp, function.leaves[0]
     setting = plan.setting(xp, x.dtype, base.dtype)
     with at_perturbed_points():
-        placement = Placement(xp, x, "x", plan)
-        points = placement.points_of(setting, entry_columns(xp, x))
+        columns = entry_columns(xp, x)
+        if step is None:
+            points = Placement(xp, x, "x", plan).points_of(setting, columns)
+        else:
+            points = Points(xp, x, step, setting.offsets, *columns)
         near = Neighborhood(function, 0, points, base)
         evaluated = evaluate_in_known_way(near, execution)
         if evaluated is None:

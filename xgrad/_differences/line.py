@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from xgrad._arrays import (
     Array,
     Portable,
@@ -25,6 +27,7 @@ from xgrad._arrays import (
     require_array,
     require_same_shape,
 )
+from xgrad._differences.direct import direct_slopes
 from xgrad._differences.engine import Problem
 from xgrad._differences.plan import Plan
 from xgrad._differences.readout import EachOutput
@@ -184,14 +187,12 @@ def slopes_along(problem: Problem, v: Any) -> list[Result]:
     vectors = [vector for vector in line.direction if vector is not None]
     with quiet():
         sizes = [floored_size(xp, x) * relative for x in function.leaves]
-    steps = sizes[0] if function.tree is None else rebuild(function.tree, sizes)
-    with_steps = replace(problem, plan=replace(problem.plan, step=steps))
     gradients = {}
     for offset in outer.offsets:
         with quiet():
             moves = [offset * relative * vector for vector in vectors]
             leaves = map(operator.add, function.leaves, moves)
-        gradients[offset] = _gradient_at(with_steps, tuple(leaves))
+        gradients[offset] = _gradient_at(problem, tuple(leaves), sizes)
     results = []
     with quiet():
         distance = relative * length
@@ -207,12 +208,23 @@ def slopes_along(problem: Problem, v: Any) -> list[Result]:
     return results
 
 
-def _gradient_at(problem: Problem, leaves: tuple[Array, ...]) -> list[Result]:
+def _gradient_at(
+    problem: Problem, leaves: tuple[Array, ...], steps: list[Array]
+) -> list[Result]:
     """Differentiate a scalar by all leaves, at arrays not chosen by the caller."""
-    function = replace(problem.function, leaves=leaves)
-    problem = replace(problem, function=function)
+    function, evaluator = problem.function.at_leaves(leaves), problem.evaluator
+    plan, execution = problem.plan, evaluator.execution
+    problem = Problem(function, problem.names, plan, evaluator)
     with at_perturbed_points():
         base = problem.at_base()
+        is_one = type(leaves[0]) is np.ndarray and function.tree is None
+        if is_one and execution.is_plain and base.dtype == leaves[0].dtype:
+            slopes = direct_slopes(function, base, plan, execution, steps[0])
+            if slopes is not None:
+                return [Result(slopes)]
+    nested = steps[0] if function.tree is None else rebuild(function.tree, steps)
+    plan = replace(plan, step=nested)
+    problem = Problem(function, problem.names, plan, evaluator)
     readout = functools.partial(EachOutput, base)
     return [
         problem.differentiate(i, base, entry_columns, readout)

@@ -13,12 +13,13 @@ from typing import Any
 
 from xgrad._arrays import Array, device_of
 
-# An answer may miss that of a smaller rung by so many noises there. The noise is a
-# bound of the error of one value, and a slope is off by at most one noise of two
-# values; it is an estimate, though, and taken four times.
-ALLOWED_NOISES = 4
-# And by so many errors of its own: twice its bound, which is 3.
-ALLOWED_ERRORS = 6
+# The least estimated error is an estimate, not a bound: of 1,280 random functions the
+# true error exceeded it in 2 of 100 cases, and three times it in 1 of 1000.
+BOUND = 3
+# An answer may miss that of a smaller rung by its own bound, and by so many noises
+# there. A slope is off by at most one noise of its two values, extrapolated by 1 + 2 /
+# (power - 1) of it; the noise is an estimate, and taken twice.
+ALLOWED_NOISES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ def choose(xp: Any, slopes: Array, noise: Array, power: int) -> Choice:
     scatter = xp.abs(values - better[1:, ...])
     error = scatter + rounding
     error = xp.where(xp.isfinite(error), error, math.inf)
-    allowed = ALLOWED_ERRORS * error
+    allowed = BOUND * error
     fits = _misses(xp, better, noise[1:, ...]) <= allowed
     # The last of the values fits whatever there is, if it is finite.
     index = xp.argmin(xp.where(fits, error, math.inf), axis=0)

@@ -16,8 +16,6 @@ from xgrad._evaluation import concat_blocks
 # that what is left there is noise, and of these three the middle one counts: one alone
 # may be 0 by chance, or hold a corner or jump beside x.
 QUIET_RUNGS = 3
-# Rungs on which rounding may take the whole step: these do not count as missing.
-ROUNDED_AWAY = 2
 # The slopes of both sides agree where they differ by less than this part of their sum.
 # Where values are multiples of `q`, both sides move alike from 2 q / slope on; where
 # `f` is flat at x and only one side leaves the flat part, they differ by all of it.
@@ -87,7 +85,7 @@ class RungValues:
     @functools.cached_property
     def missing(self) -> Array:
         """Whether some rung lacks a side."""
-        return self.xp.any(~self.xp.isfinite(self.across[:-ROUNDED_AWAY, ...]), axis=0)
+        return self.xp.any(~self.xp.isfinite(self.across), axis=0)
 
     @functools.cached_property
     def vanished(self) -> Array:
@@ -154,17 +152,6 @@ class RungValues:
         multiples = self.size / xp.where(moves, least, 1.0)
         is_multiple = (multiples == xp.round(multiples)) & (multiples > 0)
         is_multiple = is_multiple & (multiples < MOST_MULTIPLES)
-        stuck = self._is_still() & moves & (xp.any(alike, axis=0) | is_multiple)
+        still = (right[-1, ...] == 0) & (left[-1, ...] == 0)
+        stuck = still & moves & (xp.any(alike, axis=0) | is_multiple)
         return xp.where(stuck, least, 0.0)
-
-    def _is_still(self) -> Array:
-        """Return whether ``f`` did not move on the smallest rung where x did."""
-        xp = self.xp
-        right, left = self.changes
-        still = (right == 0) & (left == 0)
-        void = xp.isnan(right) | xp.isnan(left)
-        result, open_still = still[-1, ...], void[-1, ...]
-        for rung in range(2, 2 + ROUNDED_AWAY):
-            result = result | (open_still & still[-rung, ...])
-            open_still = open_still & void[-rung, ...]
-        return result

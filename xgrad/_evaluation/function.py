@@ -74,7 +74,9 @@ class Function(Portable):
 
     def at_leaves(self, leaves: Sequence[Array]) -> Function:
         """Return the function at other arrays."""
-        return replace(self, leaves=tuple(leaves))
+        return Function(
+            self.call, self.xp, self.tree, tuple(leaves), self.vectorized, self.width
+        )
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)`` as the caller would, with the caller's warnings."""

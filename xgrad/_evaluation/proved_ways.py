@@ -27,7 +27,9 @@ SWITCH = "XGRAD_DENSE"
 # Functions of one code that are told apart by the values they enclose. A loop encloses
 # its counter, so that there is no end of them; beyond this the oldest are forgotten.
 MOST_KINDS = 64
-# Items of a collection that are looked at for functions.
+# Functions enclose functions: of so many levels below it, what they enclose is looked
+# at, and of a collection so many items.
+DEPTH = 2
 MOST_ITEMS = 16
 SCALARS = (bool, int, str, bytes, type(None))
 
@@ -160,7 +162,7 @@ def _describe(value: Any, exact: bool) -> Any:
     if hasattr(kind, "dtype") and hasattr(kind, "shape"):
         return kind, tuple(value.shape), str(value.dtype)
     if isinstance(value, FunctionType):
-        return value.__code__
+        return _functions_of(value)
     if isinstance(value, float):
         return kind
     if isinstance(value, SCALARS):
@@ -168,15 +170,34 @@ def _describe(value: Any, exact: bool) -> Any:
     if callable(value):
         return kind, id(value)  # another object may be another function
     if isinstance(value, (tuple, list, dict)):
-        return kind, len(value), id(value) if exact else _codes_in(value)
+        return kind, len(value), id(value) if exact else _functions_in(value, DEPTH)
     return kind, id(value) if exact else 0
 
 
-def _codes_in(values: Any) -> tuple[Any, ...]:
-    """Return the codes of the functions that a collection holds, among its first."""
+def _functions_of(f: Any, depth: int = DEPTH) -> Any:
+    """Describe a function by its code, and those that it encloses."""
+    if not depth or not f.__closure__:
+        return f.__code__
+    inner: list[Any] = []
+    for cell in f.__closure__:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # a variable without a value so far
+            continue
+        if isinstance(value, FunctionType):
+            inner.append(_functions_of(value, depth - 1))
+        elif isinstance(value, (tuple, list, dict)):
+            inner.append(_functions_in(value, depth - 1))
+        elif callable(value):
+            inner.append((type(value), id(value)))
+    return (f.__code__, *inner)
+
+
+def _functions_in(values: Any, depth: int) -> tuple[Any, ...]:
+    """Describe the functions that a collection holds, among its first items."""
     values = values.values() if isinstance(values, dict) else values
     first = itertools.islice(values, MOST_ITEMS)
-    return tuple(v.__code__ for v in first if isinstance(v, FunctionType))
+    return tuple(_functions_of(v, depth) for v in first if type(v) is FunctionType)
 
 
 def mode_of(f: Callable[..., Any]) -> str | None:

@@ -75,12 +75,19 @@ def as_constant(made: Any, like: Any) -> Any:
     Anything else, integers and booleans too, is returned as it is: only floats can take
     what is computed from x.
     """
-    if not _is_fitting(made, like.tracer.xp):
+    if not _is_fitting(made, _library_of(like)):
         return made
     # Stand-ins may stand for those of another call around this one.
     if hasattr(type(like.base), "hides_points"):
         made = as_constant(made, like.base)
     return like.tracer.constant("a new array", like, lambda: made)
+
+
+def _library_of(like: Any) -> Any:
+    """Return the namespace of the arrays that a stand-in stands for in the end."""
+    while hasattr(type(like.base), "hides_points"):
+        like = like.base
+    return like.tracer.xp
 
 
 def _is_fitting(made: Any, xp: Any) -> bool:

@@ -105,7 +105,7 @@ def check_gradient(
     that are small in their array. A large array passes if all directions of one of the
     two kinds agree.
 
-    The cost is 24 evaluations for a direction (20 in float32), 24 for an entry if
+    The cost is 26 evaluations for a direction (22 in float32), 26 for an entry if
     entries are compared, and 32 to find out how exact and how noisy ``f`` is: about
     200 for one large array of any size.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._arrays import Array, Portable, cast, is_numpy, quiet, rebuild
+from xgrad._arrays import Array, Portable, cast, is_numpy, rebuild
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class Lines(Portable):
         """Evaluate ``call`` at the distances ``t``."""
         xp, x = self.xp, self.x[self.leaf]
         lead = (t.shape[0],) if self.batched else ()
-        with quiet():
-            moved = x + xp.reshape(self._moves(t), (*lead, *x.shape))
+        # No warning is shown at points that the caller did not choose.
+        moved = x + xp.reshape(self._moves(t), (*lead, *x.shape))
         if self.tree is None:
             return self.call(moved)
         arrays = [

@@ -9,7 +9,7 @@ from typing import Literal
 from xgrad._arrays import integer, one_of
 
 Full = Literal["auto"] | bool
-# 24 evaluations each: far more than a check gains from. A larger number is a typing
+# 26 evaluations each: far more than a check gains from. A larger number is a typing
 # error that would keep the machine busy for hours.
 MOST_DIRECTIONS = 10_000
 

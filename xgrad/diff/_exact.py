@@ -297,7 +297,10 @@ def first_right(
 
 
 def gradients_of(
-    attempt: Attempt, function: Function, arrays: Sequence[Array]
+    attempt: Attempt,
+    function: Function,
+    arrays: Sequence[Array],
+    ignores_zeros: bool = False,
 ) -> list[Array]:
     """Return the gradients of a scalar function at other arrays, which may be recorded.
 
@@ -311,7 +314,9 @@ def gradients_of(
     recording = attempt.record(function)
     value = _value_of(function, recording)
     require_scalar(value)
-    slopes: list[Array] = recording.pull_once(function.xp.ones_like(value))
+    slopes: list[Array] = recording.pull_once(
+        function.xp.ones_like(value), ignores_zeros=ignores_zeros
+    )
     return slopes
 
 
@@ -365,8 +370,8 @@ def not_differentiable(inexact: Inexact) -> Exception:
             f"{inexact.reason}"
         )
     return NotDifferentiable(
-        f"`f` has no exact derivative, because of {inexact.reason}; or take a gradient "
-        "by differences, method='central'"
+        f"`f` has no exact derivative, because of {inexact.reason}; or take "
+        "differences, method='central'"
     )
 
 

@@ -130,12 +130,11 @@ def _without_branches(
     Such a branch may have an infinite derivative, times 0. Where differences do not
     confirm that, `Inexact` is raised: these have to be taken.
     """
-    xp = derived.function.xp
-    missing = xp.isnan(slope) & xp.isfinite(value)
+    xp, derived = derived.function.xp, derived.ignoring_zeros()
+    missing = xp.isnan(slope) & xp.isfinite(derived.at(attempt).at_base())
     if not bool(xp.any(missing)):
         return slope
-    again = derived.push(attempt, vectors, ignores_zeros=True).tangent
-    again = xp.where(missing, again, slope)
+    again = xp.where(missing, derived.push(attempt, vectors).tangent, slope)
     weights = xp.where(missing & xp.isfinite(again), random_cotangent(value), 0.0)
     proof = Proof(derived.at(attempt), cast(xp, weights, value.dtype))
 
@@ -144,7 +143,7 @@ def _without_branches(
             from_host(xp, v, like=x, dtype=x.dtype)
             for x, v in zip(derived.function.leaves, direction, strict=True)
         ]
-        pushed = derived.push(attempt, tangents, ignores_zeros=True).tangent
+        pushed = derived.push(attempt, tangents).tangent
         slopes = np.where(proof.weights == 0, 0, to_numpy(pushed))
         return float(np.sum(proof.weights * slopes))
 
@@ -194,8 +193,9 @@ def _kinks_below(
     """
     if derived.attempt_of is None:
         return None
-    marks = corners(attempt, derived.function)
-    hidden = corners(attempt, derived.function, are_hidden=True)
+    recording = attempt.record(derived.function)
+    marks = corners(recording, derived.function)
+    hidden = corners(recording, derived.function, are_hidden=True)
     if hidden is None:
         return None
     hosts = [np.asarray(to_numpy(mark)) for mark in hidden]
@@ -215,7 +215,7 @@ def _kinks_below(
 def _kinks_of_rows(
     derived: Derived, attempt: Attempt, value: Array
 ) -> list[np.ndarray] | None:
-    recording = attempt.record(derived.at(attempt))
+    recording = derived.record(attempt)
     marks = recording.kinks(random_cotangent(value))
     if marks is None:
         return None

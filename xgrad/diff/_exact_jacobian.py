@@ -96,7 +96,6 @@ class Runs:
         self.attempt = Attempt()
         self.value: Any = None
         self.evaluations = 0
-        self.ignores_zeros = False
 
     def of(self, derived: Derived) -> Runs:
         """Return runs of a function that need no proof, because these had theirs."""
@@ -124,7 +123,7 @@ class Runs:
                 pushed = exact.recording
                 self.evaluations += exact.evaluations
             else:
-                pushed = self.derived.push(self.attempt, tangents, self.ignores_zeros)
+                pushed = self.derived.push(self.attempt, tangents)
                 self.evaluations += 1
         pushed_tangent = pushed.tangent
         # What is no array at many points has come from none: it is 0 everywhere.
@@ -344,8 +343,7 @@ def exact_matrix(
         result = Result(data)
         hidden = is_nested() or is_lazy(xp, data)
         if not hidden and not are_finite(xp, [data]):
-            if sparsity is None:
-                data = _without_branches(runs, data, compute)
+            data, matrix = _without_branches(runs, data, matrix, compute)
             result = add_status(xp, Result(data))
         evaluations = runs.evaluations
         if plan.full_output:
@@ -396,40 +394,54 @@ def _symmetric_sparse(runs: Runs, matrix: Any) -> Any:
     return matrix
 
 
-def _without_branches(runs: Runs, dense: Array, compute: Any) -> Array:
-    """Replace slopes that are nan because of a branch that was not taken.
+def _without_branches(
+    runs: Runs, data: Array, matrix: Any, compute: Any
+) -> tuple[Array, Any]:
+    """Return slopes in which a branch that was not taken does not make nan.
 
-    Where differences do not confirm these, `Inexact` is raised.
+    ``data`` are those of a sparse matrix, or of a dense one. Where differences do not
+    confirm the others, `Inexact` is raised.
     """
-    xp, value = runs.xp, runs.value
-    finite = xp.reshape(xp.isfinite(value), (*value.shape, *(1,) * runs.x.ndim))
-    missing = xp.isnan(dense) & finite
-    if not bool(xp.any(missing)):
-        return dense
-    again = runs.of(runs.derived)
-    again.ignores_zeros = True
-    repaired = xp.where(missing, compute(again)[0], dense)
-    rows, columns = math.prod(value.shape), runs.count
-    table = np.asarray(to_numpy(missing)).reshape(rows, columns)
-    slopes = np.asarray(to_numpy(repaired), np.float64).reshape(rows, columns)
-    table &= np.isfinite(slopes)
-    weights = np.asarray(to_numpy(random_cotangent(value))).reshape(-1)
-    weights = np.where(table.any(axis=1), weights, 0.0)
-    moves = [np.zeros(tuple(x.shape), dtype=bool) for x in runs.function.leaves]
-    moves[runs.leaf] = table.any(axis=0).reshape(tuple(runs.x.shape))
-    cotangent = from_host(
-        xp, weights.reshape(tuple(value.shape)), like=value, dtype=value.dtype
-    )
-    proof = Proof(runs.derived.at(runs.attempt), cotangent)
+    xp, again = runs.xp, runs.derived.ignoring_zeros()
+    value = unwrap(again.at(runs.attempt).at_base())
+    rows, columns, old = _entries(runs, data, matrix)
+    missing = np.isnan(old) & np.isfinite(to_numpy(value)).reshape(-1)[rows]
+    if not missing.any():
+        return data, matrix
+    moved = np.zeros(runs.count, dtype=bool)
+    weights = np.zeros(math.prod(value.shape))
+    signs = np.asarray(to_numpy(random_cotangent(value)), np.float64).reshape(-1)
+    moved[columns[missing]] = True
+    weights[rows[missing]] = signs[rows[missing]]
+    others = compute(runs.of(again))
+    if matrix is None:
+        mask = from_host(xp, missing.reshape(data.shape), like=data, dtype=xp.bool)
+        others = xp.where(mask, others[0], data), None
+    rows, columns, slopes = _entries(runs, *others)
+    takes_part = (weights[rows] != 0) & moved[columns] & np.isfinite(slopes)
+    rows, columns, slopes = (a[takes_part] for a in (rows, columns, slopes))
 
     def product(direction: list[Any]) -> float:
-        moved = moves[runs.leaf].reshape(-1)
         vector = direction[runs.leaf].reshape(-1)
-        return float(weights @ (np.where(moved, slopes, 0.0) @ vector))
+        return float(np.sum(weights[rows] * slopes * vector[columns]))
 
+    moves = [np.zeros(tuple(x.shape), dtype=bool) for x in runs.function.leaves]
+    moves[runs.leaf] = moved.reshape(tuple(runs.x.shape))
+    cotangent = weights.reshape(tuple(value.shape))
+    proof = Proof(
+        again.at(runs.attempt), from_host(xp, cotangent, like=value, dtype=value.dtype)
+    )
     if proof.confirms_products(product, moves):
-        return repaired
+        return others
     raise Inexact(UNCONFIRMED)
+
+
+def _entries(runs: Runs, data: Array, matrix: Any) -> tuple[Any, Any, Any]:
+    """Return the rows, the columns and the values of slopes, on the host."""
+    values = np.asarray(to_numpy(data), np.float64).reshape(-1)
+    if matrix is not None:
+        return *_pattern(matrix), values
+    return *np.divmod(np.arange(values.size), max(runs.count, 1)), values
 
 
 def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:

@@ -38,29 +38,40 @@ class Derived:
 
     ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
     from an attempt; None: it is the caller's own. ``require`` proves what it is made
-    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix.
+    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix. With
+    ``ignores_zeros`` functions of entries take 0 times infinity for 0.
     """
 
     function: Function
     kind: str = "forward"
-    attempt_of: Callable[[Attempt], Callable[[Any], Any]] | None = None
+    attempt_of: Callable[[Attempt, bool], Callable[[Any], Any]] | None = None
     require: Callable[[], Any] | None = None
     is_elementwise: bool = False
+    ignores_zeros: bool = False
 
     def at(self, attempt: Attempt) -> Function:
         """Return the function, for plain calls."""
         if self.attempt_of is None:
             return self.function
-        call = self.attempt_of(attempt)
+        call = self.attempt_of(attempt, self.ignores_zeros)
         return replace(self.function, call=call, vectorized=False)
 
-    def push(
-        self, attempt: Attempt, tangents: Sequence[Any], ignores_zeros: bool = False
-    ) -> Pushed:
+    def push(self, attempt: Attempt, tangents: Sequence[Any]) -> Pushed:
         """Run the function with tangents, None in place of zeros."""
+        run = self._attempt_around(attempt)
+        return run.push(self.at(attempt), tangents, self.ignores_zeros)
+
+    def record(self, attempt: Attempt) -> Any:
+        """Run the function on a tape."""
+        return self._attempt_around(attempt).record(self.at(attempt))
+
+    def ignoring_zeros(self) -> Derived:
+        """Return the same function, whose branches that are not taken count nothing."""
+        return replace(self, ignores_zeros=True)
+
+    def _attempt_around(self, attempt: Attempt) -> Attempt:
         # The function of an attempt has made of the caller's what there is to be made.
-        attempt = attempt if self.attempt_of is None else Attempt()
-        return attempt.push(self.at(attempt), tangents, ignores_zeros)
+        return attempt if self.attempt_of is None else Attempt()
 
 
 def gradient_of(function: Function) -> Derived:
@@ -72,7 +83,7 @@ def gradient_of(function: Function) -> Derived:
     return Derived(
         function,
         "forward of gradient",
-        lambda attempt: Gradient(function.xp, function, attempt),
+        functools.partial(Gradient, function.xp, function),
         require,
     )
 
@@ -85,7 +96,7 @@ def derivative_of(function: Function, order: int) -> Derived:
     return Derived(
         function,
         f"forward of order {order}",
-        lambda attempt: Slope(function.xp, lower, attempt),
+        functools.partial(Slope, function.xp, lower),
         lambda: push_exactly(lower, [function.xp.ones_like(function.leaves[0])]),
         is_elementwise=True,
     )
@@ -101,6 +112,7 @@ class Gradient(Portable):
     xp: Any
     function: Function
     attempt: Attempt
+    ignores_zeros: bool
 
     @property
     def anchor(self) -> Array:
@@ -112,7 +124,8 @@ class Gradient(Portable):
         function = self.function
         arrays = [x] if function.tree is None else [a for _, a in leaves(x)]
         xp = common_namespace(x=arrays[0])
-        slopes = gradients_of(self.attempt, replace(function, xp=xp), arrays)
+        function = replace(function, xp=xp)
+        slopes = gradients_of(self.attempt, function, arrays, self.ignores_zeros)
         if function.tree is None:
             return slopes[0]
         return xp.concat([xp.reshape(g, (-1,)) for g in slopes])
@@ -125,6 +138,7 @@ class Slope(Portable):
     xp: Any
     lower: Derived
     attempt: Attempt
+    ignores_zeros: bool
 
     @property
     def anchor(self) -> Array:
@@ -135,7 +149,7 @@ class Slope(Portable):
         """Return the derivative at ``x``."""
         xp = common_namespace(x=x)
         function = replace(self.lower.function, xp=xp, leaves=(x,))
-        lower = replace(self.lower, function=function)
+        lower = replace(self.lower, function=function, ignores_zeros=self.ignores_zeros)
         tangent = lower.push(self.attempt, [xp.ones_like(x)]).tangent
         return xp.zeros_like(x) if tangent is None else tangent
 
@@ -183,20 +197,19 @@ def directed_product(
 
 def _kinks(derived: Derived, attempt: Attempt) -> list[Array] | None:
     """Mark the entries of x at a corner of a function, or of what it is made of."""
-    marks = corners(attempt, derived.function)
+    marks = corners(attempt.record(derived.function), derived.function)
     if derived.attempt_of is None:
         return marks
-    others = corners(Attempt(), derived.at(attempt))
+    others = corners(derived.record(attempt), derived.at(attempt))
     if marks is None or others is None:
         return others if marks is None else marks
     return [a | b for a, b in zip(marks, others, strict=True)]
 
 
 def corners(
-    attempt: Attempt, function: Function, are_hidden: bool = False
+    recording: Any, function: Function, are_hidden: bool = False
 ) -> list[Array] | None:
-    """Mark the entries of x at which a function has a corner, as a recording does."""
-    recording = attempt.record(function)
+    """Mark the entries of x at which a function has a corner, from its recording."""
     value = function.convert_result(recording.result)
     marks: list[Array] | None = recording.kinks(random_cotangent(value), are_hidden)
     return marks

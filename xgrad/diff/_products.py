@@ -249,7 +249,9 @@ def _exact_product(
         derived = Derived(
             function,
             "forward of given gradient",
-            lambda attempt: _vector_of(function, arrays, attempt.plain_call(function)),
+            lambda attempt, _: _vector_of(
+                function, arrays, attempt.plain_call(function)
+            ),
         )
     results = exact_hvp(derived, arrays, v, plan)
     names = [name for name, _ in arrays]
