@@ -3,7 +3,8 @@
     python benchmarks/diff_structure.py
 
 prints Markdown tables. Everything runs interleaved in one process; a time is the median
-of its rounds, a ratio that of the medians. Peers that are not installed are left out.
+of its rounds, and that of the processor, which other programs on the machine do not
+prolong; a ratio is that of the medians. Peers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from cases.functions import (
     rosenbrock_terms,
 )
 
+from benchmarks.timing import duration
 from xgrad import color_columns, gradient, hessian, jacobian
 
 Call = Callable[[], Any]
@@ -45,9 +47,9 @@ def medians(calls: dict[str, Call], rounds: int) -> dict[str, float]:
         call()
     for _ in range(rounds):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = time.process_time()
             call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(time.process_time() - start)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
@@ -155,6 +157,10 @@ def sparse_jacobians() -> None:
     pattern = bands(1, 1, n, n)
     coloring = color_columns(pattern)
     batched = {"vectorized": True}
+
+    def central(x: np.ndarray, sparsity: Any) -> Any:
+        return jacobian(broyden, x, sparsity=sparsity, method="central")
+
     calls: dict[str, Call] = {
         "scipy, pattern": lambda: approx_derivative(
             broyden, x, method="3-point", sparsity=pattern
@@ -162,11 +168,12 @@ def sparse_jacobians() -> None:
         "scipy, pattern and groups": lambda: approx_derivative(
             broyden, x, method="3-point", sparsity=(pattern, coloring.colors)
         ),
-        "xgrad, pattern": lambda: jacobian(broyden, x, sparsity=pattern),
-        "xgrad, colouring": lambda: jacobian(broyden, x, sparsity=coloring),
-        "xgrad, pattern, accuracy 2, batched": lambda: jacobian(
-            broyden, x, sparsity=pattern, accuracy=2, **batched
+        'xgrad, exact, `sparsity="auto"`': lambda: jacobian(
+            broyden, x, sparsity="auto"
         ),
+        "xgrad, exact, colouring": lambda: jacobian(broyden, x, sparsity=coloring),
+        "xgrad, differences, pattern": lambda: central(x, pattern),
+        "xgrad, differences, colouring": lambda: central(x, coloring),
         "xgrad, colouring, accuracy 2, batched": lambda: jacobian(
             broyden, x, sparsity=coloring, accuracy=2, **batched
         ),
@@ -183,17 +190,48 @@ def sparse_jacobians() -> None:
         x = np.random.default_rng(0).normal(size=n)
         counted = Counted(broyden)
         pattern = bands(1, 1, n, n)
-        jacobian(counted, x, sparsity=pattern)
-        memory = peak(lambda x=x, p=pattern: jacobian(broyden, x, sparsity=p))
+        jacobian(counted, x, sparsity=pattern, method="central")
+        memory = peak(lambda x=x, p=pattern: central(x, p))
         print(f"| {n:,} | {counted.count} | {memory:.1f} MiB |")
+
+
+def exact_and_sparse() -> None:
+    """Exact sparse matrices, whose patterns are found, beside the function itself."""
+    if not importlib.util.find_spec("scipy"):
+        return
+
+    def auto(x: np.ndarray) -> Call:
+        return lambda: hessian(rosenbrock, x, sparsity="auto")
+
+    print('\n**Exact and sparse, n variables, `sparsity="auto"` or a colouring**\n')
+    print("| n | plain f | gradient | Hessian, auto | coloured | memory, auto |")
+    print("|---|---|---|---|---|---|")
+    for n in (1_000, 10_000, 100_000):
+        x = np.random.default_rng(0).uniform(-2, 2, n)
+        coloring = color_columns(bands(1, 1, n, n))
+        found = medians(
+            {
+                "plain": lambda x=x: rosenbrock(x),
+                "gradient": lambda x=x: gradient(rosenbrock, x),
+                "auto": auto(x),
+                "coloured": lambda x=x, c=coloring: hessian(rosenbrock, x, sparsity=c),
+            },
+            9,
+        )
+        cells = " | ".join(map(duration, found.values()))
+        print(f"| {n:,} | {cells} | {peak(auto(x)):.0f} MiB |", flush=True)
 
 
 def dense_jacobian() -> None:
     """Memory of a dense Jacobian."""
     n = 1_000
     x = np.random.default_rng(0).normal(size=n)
-    mine = peak(lambda: jacobian(broyden, x, vectorized=True))
-    print(f"\nDense Jacobian, n = {n:,} (the result has 7.6 MiB): {mine:.0f} MiB")
+    exact = peak(lambda: jacobian(broyden, x))
+    mine = peak(lambda: jacobian(broyden, x, method="central", vectorized=True))
+    print(
+        f"\nDense Jacobian, n = {n:,} (the result has 7.6 MiB): exact {exact:.0f} MiB,"
+    )
+    print(f"by differences {mine:.0f} MiB")
     if importlib.util.find_spec("scipy"):
         from scipy.differentiate import jacobian as peer
 
@@ -207,13 +245,20 @@ def hessians() -> None:
     x = np.random.default_rng(0).uniform(-2, 2, n)
     exact = rosenbrock_curvature(x)
     calls: dict[str, Call] = {
-        "xgrad, batched by hand": lambda: hessian(rosenbrock, x, vectorized=True),
-        "xgrad, one point a call": lambda: hessian(rosenbrock, x),
-        "xgrad, from the gradient": lambda: hessian(
-            rosenbrock, x, grad=rosenbrock_slope
+        "xgrad, exact": lambda: hessian(rosenbrock, x),
+        'xgrad, exact, `sparsity="auto"`': lambda: hessian(
+            rosenbrock, x, sparsity="auto"
+        ).toarray(),
+        "xgrad, differences, batched by hand": lambda: hessian(
+            rosenbrock, x, method="central", vectorized=True
+        ),
+        "xgrad, differences": lambda: hessian(rosenbrock, x, method="central"),
+        "xgrad, differences of the gradient": lambda: hessian(
+            rosenbrock, x, grad=rosenbrock_slope, method="central"
         ),
     }
     slow: dict[str, Call] = {}
+    calls |= exact_peers(x)
     if importlib.util.find_spec("statsmodels"):
         from statsmodels.tools.numdiff import approx_hess3
 
@@ -230,30 +275,56 @@ def hessians() -> None:
     found = medians(calls, 7)
     results = {name: call() for name, call in calls.items()}
     for name, call in slow.items():  # once is long enough
-        start = time.perf_counter()
+        start = time.process_time()
         results[name] = call()
-        found[name] = time.perf_counter() - start
+        found[name] = time.process_time() - start
     print(f"\n**Hessian of Rosenbrock's function, n = {n}**\n")
-    print("| | time | xgrad, batched, is faster by | relative error | symmetric |")
+    print("| | time | xgrad, exact, is faster by | relative error | symmetric |")
     print("|---|---|---|---|---|")
     for name, seconds in found.items():
-        ratio = seconds / found["xgrad, batched by hand"]
+        ratio = seconds / found["xgrad, exact"]
         error = np.abs(results[name] - exact).max() / np.abs(exact).max()
         same = "yes" if np.array_equal(results[name], results[name].T) else "no"
-        print(
-            f"| {name} | {seconds * 1e3:.1f} ms | {ratio:.0f} | {error:.1e} | {same} |"
-        )
+        print(f"| {name} | {duration(seconds)} | {ratio:,.2g} | {error:.1e} | {same} |")
+
+
+def exact_peers(x: np.ndarray) -> dict[str, Call]:
+    """Exact Hessians of libraries with arrays of their own, dense."""
+    calls: dict[str, Call] = {}
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        plain = jax.hessian(rosenbrock_of(jax.numpy))
+        compiled = jax.jit(plain)
+        calls["JAX"] = lambda: np.asarray(plain(jax.numpy.asarray(x)))
+        calls["JAX under `jit`"] = lambda: np.asarray(compiled(jax.numpy.asarray(x)))
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+        f = rosenbrock_of(torch)
+        calls["PyTorch, `torch.func.hessian`"] = lambda: torch.func.hessian(f)(
+            torch.as_tensor(x)
+        ).numpy()
+    return calls
+
+
+def rosenbrock_of(xp: Any) -> Callable[[Any], Any]:
+    """The same function in the words of another library."""
+    return lambda x: xp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def main() -> None:
     """All tables."""
     warnings.simplefilter("ignore")
-    names = ("numpy", "scipy", "statsmodels", "numdifftools")
+    names = ("numpy", "scipy", "statsmodels", "numdifftools", "jax", "torch")
     installed = [n for n in names if importlib.util.find_spec(n)]
     versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in installed)
     print(f"Python {platform.python_version()}, {versions}")
     sums_of_terms()
     sparse_jacobians()
+    exact_and_sparse()
     dense_jacobian()
     hessians()
 

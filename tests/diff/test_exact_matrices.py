@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cases.compare import assert_close
 
+import xgrad
 from xgrad import (
     Status,
     derivative,
@@ -225,6 +226,40 @@ def test_arrays_without_axes_that_are_read_and_used():
     assert_close(found, 20 * 0.7**3, rtol=1e-13)
 
 
+# Backward passes of the caller's own
+
+
+SECOND = {
+    "hessian": lambda f, x: np.diag(hessian(lambda x: np.sum(f(x)), x)),
+    "hvp": lambda f, x: hvp(lambda x: np.sum(f(x)), x, np.ones_like(x)),
+    "derivative": lambda f, x: derivative(f, x, order=2),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_a_backward_pass_that_holds_numbers_has_no_second_derivative(name):
+    x = np.array([0.5, 1.5, -0.7])
+    slopes = 3 * x**2
+    cube = xgrad.custom_vjp(lambda x: x**3, lambda x, g: g * slopes)
+    found, messages = told(lambda: SECOND[name](cube, x))
+    assert_close(found, 6 * x, rtol=1e-5)
+    assert "derivative of order 2" in messages[0]
+    right = xgrad.custom_vjp(lambda x: x**3, lambda x, g: g * 3 * x**2)
+    found, messages = told(lambda: SECOND[name](right, x))
+    assert_close(found, 6 * x, rtol=1e-13)
+    assert not messages
+
+
+def test_functions_may_have_empty_parts():
+    def f(x):
+        y = x[..., None]
+        y[..., 1:] *= 1.47 * y
+        return x * 2
+
+    x = np.ones((2, 3, 2))
+    assert_close(jacobian(f, x), 2 * np.eye(12).reshape(*x.shape, *x.shape), rtol=0)
+
+
 def gated(x):
     """Roots, of which the branch below 0 is not taken, though it is computed."""
     return np.where(x > 0, np.sqrt(x), 0.0) * x
@@ -242,3 +277,10 @@ def test_a_branch_that_was_not_taken_makes_no_nan_in_a_hessian(sparsity):
     np.testing.assert_allclose(found, [[0, 0], [0, 0.375]], rtol=0, atol=1e-15)
     np.testing.assert_allclose(product, [0, 0.375], rtol=0, atol=1e-15)
     np.testing.assert_allclose(second, [0, 0.375], rtol=0, atol=1e-15)
+
+
+def test_a_new_axis_in_front_is_a_key():
+    x = np.array([0.5, 1.5, -0.7])
+    found = hessian(lambda x: np.sum((x[None] * x[:, None]) ** 2 * x[None]), x)
+    expected = jacobian(lambda x: gradient(lambda x: (x @ x) * np.sum(x**3), x), x)
+    assert_close(found, expected, rtol=1e-12)

@@ -9,6 +9,7 @@ and `Taped` is the stand-in that the function sees. In reading order:
 `norms`, `inverses`, `decompositions`, `fourier` and `contractions` those of other
 functions, which `functions` collects, and `kinks` marks corners. `taped`, `positions`,
 `views` and `tape` record; `backward` goes back; `recording` puts both together.
+`forward` is a tape that keeps nothing: tangents go along with the values, by `pushes`.
 `sparing` is a tape in little memory, which notes its operations in `stretches`, drops
 what they have saved as `budget` says, and does them again in `replay`. `custom` is for
 functions with a backward pass of their own. `substitution`, `substitutes`, `twins` and

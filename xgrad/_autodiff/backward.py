@@ -77,7 +77,8 @@ class Cotangents:
         if pull in ADDING:
             shape = self.tape.shapes[parent]
             if self.add_into is not None and shape and pull is not add_at_chain:
-                self.add_into(self.buffer(parent), g, saved[0])
+                key = (None,) if saved[0] is None else saved[0]  # None is no key
+                self.add_into(self.buffer(parent), g, key)
             elif pull is add_at_chain or self.in_place or MUCH * g.size < prod(shape):
                 pull(self.buffer(parent), g, *saved)
             else:

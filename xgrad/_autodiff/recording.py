@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -11,6 +12,7 @@ import numpy as np
 
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
+from xgrad._autodiff.custom import CustomPull
 from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
@@ -50,6 +52,12 @@ class Recording:
     def path(self) -> int:
         """A number for the rules in use and their neighbours, whatever the repeats."""
         return self.tape.path
+
+    @property
+    def has_custom_pulls(self) -> bool:
+        """Whether functions with backward passes of their own are on the tape."""
+        edges = itertools.chain.from_iterable(self.tape.edges)
+        return any(isinstance(pull, CustomPull) for _, pull, _ in edges)
 
     def pull(self, cotangent: Array, *, ignores_zeros: bool = False) -> list[Array]:
         """Return the cotangent of each leaf from that of the result.

@@ -226,7 +226,8 @@ def axes_first(array: Array, axes: tuple[int, ...]) -> Array:
     others = tuple(axis for axis in range(array.ndim) if axis not in axes)
     if axes != tuple(range(len(axes))):
         array = array.transpose((*axes, *others))
-    return array.reshape((-1, *array.shape[len(axes) :]))
+    first, rest = array.shape[: len(axes)], array.shape[len(axes) :]
+    return array.reshape((math.prod(first), *rest))  # (-1 would not do for no entries)
 
 
 def append_axes(flags: Array, ndim: int) -> Array:

@@ -413,10 +413,10 @@ def _explain(difference: Disagreement) -> str:
             "random numbers, or changes between two calls; write it without"
         )
     return (
-        f"a slope along a random direction that is {exact:.9g} by the rules and "
-        f"{measured:.9g} by differences: a value has left the record of `f` (by a "
-        "conversion to a plain number), a constant was changed after its use, or a "
-        "`custom_vjp` is wrong; check it by `check_gradient` or `check_vjp`"
+        f"a {difference.quantity} along a random direction that is {exact:.9g} by the "
+        f"rules and {measured:.9g} by differences: a value has left the record of `f` "
+        "(by a conversion to a plain number), a constant was changed after its use, or "
+        "a `custom_vjp` is wrong; check it by `check_gradient` or `check_vjp`"
     )
 
 

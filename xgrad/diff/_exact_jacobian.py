@@ -1,16 +1,10 @@
-"""Exact Jacobians, dense or sparse: all directions in one run of `f`, or of a gradient.
-
-The tangents are unit vectors, each at a point of its own, of arrays at many points: an
-entry of a result keeps the directions that it depends on, and no others. So the pattern
-of a sparse matrix is found while its values are computed.
-"""
+"""Exact Jacobians and Hessians: slopes that are proved, repaired, and bounded."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +13,7 @@ from xgrad._arrays import (
     Array,
     cast,
     common_namespace,
-    coordinate_matrix,
-    device_of,
-    free_gpu_bytes,
     from_host,
-    has_hidden_axis,
     is_lazy,
     quiet,
     sparse_matrix,
@@ -32,261 +22,14 @@ from xgrad._arrays import (
     wrap_like,
 )
 from xgrad._autodiff import is_nested
-from xgrad._batched import (
-    Batched,
-    all_differences,
-    directions,
-    entries_at_points,
-    unit_directions,
-)
-from xgrad._differences import Coloring, Plan, Result, fitting_coloring
-from xgrad._evaluation import Execution, ways_of_function
-from xgrad.diff._exact import Attempt, Inexact, pull_exactly, record_exactly
+from xgrad._differences import Coloring, Plan, Result
+from xgrad._evaluation import Execution
+from xgrad.diff._exact import Inexact
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
-from xgrad.diff._forward import Derived, push_exactly, random_cotangent
+from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
-
-# Memory for the largest array of one run, of a few that are alive at once. Beyond it,
-# directions are taken in several runs, each of which costs the time of Python once.
-# Chosen by hand; only speed and memory depend on it.
-RUN_BYTES = 64 * 2**20
-ALIVE = 4
-# So few directions are taken at once without a look at what they cost; of more, first
-# a few that lie apart show it.
-FEW = 128
-PROBED = 16
-# A rule on the way back takes as long as so many entries of an array: five microseconds
-# of Python, at half a nanosecond an entry. Measured by hand; speed alone depends on it.
-ENTRIES_A_RULE = 10_000
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The cost of one direction, and of one entry of the result on the way back.
-
-    ``width`` is the number of entries at each direction of the largest array,
-    ``forward`` those of all arrays, and ``reverse`` the entries that take as long as
-    one way back, of which there are as many as ``rows``.
-    """
-
-    width: int
-    forward: int
-    reverse: int
-    rows: int
-    name = "cost"
-    is_inherited = True
-
-
-class Runs:
-    """Runs of a function with tangents of one leaf, the first of which is proved.
-
-    ``value`` is the result of the function, ``evaluations`` counts its runs and calls.
-    """
-
-    def __init__(self, derived: Derived, leaf: int, max_bytes: int | None) -> None:
-        self.derived = derived
-        self.function = derived.function
-        self.leaf = leaf
-        x = self.function.leaves[leaf]
-        self.x = unwrap(x) if self.takes_many else x
-        self.xp = common_namespace(x=self.x)
-        self.count = math.prod(self.x.shape)
-        self.max_bytes = max_bytes
-        self.attempt = Attempt()
-        self.value: Any = None
-        self.evaluations = 0
-
-    def of(self, derived: Derived) -> Runs:
-        """Return runs of a function that need no proof, because these had theirs."""
-        runs = Runs(derived, self.leaf, self.max_bytes)
-        runs.attempt, runs.value = self.attempt, self.value
-        return runs
-
-    @property
-    def takes_many(self) -> bool:
-        """Whether one run can take many directions, as arrays at many points."""
-        return has_hidden_axis(self.function.xp) and not is_nested()
-
-    def push(self, tangent: Any) -> Any:
-        """Run the function with a tangent of the leaf; return that of the result.
-
-        None stands for zeros.
-        """
-        tangents: list[Any] = [None] * len(self.function.leaves)
-        tangents[self.leaf] = tangent
-        with quiet():
-            if self.value is None:
-                exact = push_exactly(self.derived, tangents)
-                self.attempt = exact.attempt
-                self.value = unwrap(exact.value) if self.takes_many else exact.value
-                pushed = exact.recording
-                self.evaluations += exact.evaluations
-            else:
-                pushed = self.derived.push(self.attempt, tangents)
-                self.evaluations += 1
-        pushed_tangent = pushed.tangent
-        # What is no array at many points has come from none: it is 0 everywhere.
-        is_zero = self.takes_many and not isinstance(pushed_tangent, Batched)
-        return None if is_zero else pushed_tangent
-
-    def push_units(self, width: int) -> Iterator[tuple[int, int, Any]]:
-        """Yield ranges of entries of the leaf, and the tangents of the result."""
-        for start, stop in self._chunks(width):
-            tangent = None
-            if start < stop:
-                numbers = self.xp.arange(start, stop, device=device_of(self.x))
-                tangent = unit_directions(self.xp, self.x, numbers)
-            yield start, stop, self.push(tangent)
-
-    def _chunks(self, width: int) -> Iterator[tuple[int, int]]:
-        """Yield the ranges of directions whose arrays fit into the memory."""
-        budget = self.max_bytes
-        if budget is None:
-            free = free_gpu_bytes(self.x)
-            budget = RUN_BYTES if free is None else free // 4
-        step = max(1, budget // (ALIVE * max(width, 1) * self.x.dtype.itemsize))
-        # Of an empty array there is a run as well, for the shape of its result.
-        for start in range(0, max(self.count, 1), step):
-            yield start, min(start + step, self.count)
-
-    def cost(self) -> Cost:
-        """Return what a direction costs, which a few of them show at first use."""
-        if self.count <= FEW:
-            return Cost(self.count, 0, 1, 1)
-        memory = ways_of_function(self.function.call)
-        key = (self.derived.kind, "cost", self.x.shape, self.leaf)
-        cost: Cost | None = memory.find(key)
-        if cost is None:
-            apart = range(0, self.count, math.ceil(self.count / PROBED))
-            xp, like = self.xp, self.x
-            numbers = xp.asarray(list(apart), device=device_of(like))
-            units = unit_directions(xp, like, numbers)
-            self.push(units)
-            trace = units.tracer
-            reverse = trace.base_work + ENTRIES_A_RULE * trace.operations
-            rows = math.prod(self.value.shape)
-            cost = Cost(trace.width, trace.work, reverse, rows)
-            memory.remember(key, cost)
-        return cost
-
-
-def dense_jacobian(runs: Runs, may_reverse: bool = True) -> Array:
-    """Return all slopes of a function by one leaf, ``(*f(x).shape, *leaf.shape)``."""
-    xp = runs.xp
-    if not runs.takes_many:
-        return _one_by_one(runs, may_reverse)
-    cost = runs.cost()
-    if may_reverse and cost.rows * cost.reverse < runs.count * cost.forward:
-        return _by_rows(runs)
-    columns = []
-    for start, stop, tangent in runs.push_units(cost.width):
-        shape = (stop - start, *runs.value.shape)
-        if tangent is None:
-            zero = xp.zeros((), dtype=runs.value.dtype, device=device_of(runs.x))
-            columns.append(xp.broadcast_to(zero, shape))
-        else:
-            columns.append(all_differences(tangent.tracer, tangent, runs.value.dtype))
-    stacked = columns[0] if len(columns) == 1 else xp.concat(columns)
-    return _columns_last(runs, stacked)
-
-
-def _columns_last(runs: Runs, stacked: Array) -> Array:
-    """Return slopes of which those by one entry of x stand together, in order."""
-    xp, shape = runs.xp, tuple(runs.value.shape)
-    flat = xp.reshape(stacked, (runs.count, math.prod(shape)))
-    return xp.reshape(xp.matrix_transpose(flat), (*shape, *runs.x.shape))
-
-
-def _one_by_one(runs: Runs, may_reverse: bool) -> Array:
-    """Return the slopes by one direction after the other, or one entry of f(x)."""
-    xp = runs.xp
-    if may_reverse and runs.derived.attempt_of is None:
-        exact = record_exactly(runs.function, random_cotangent)
-        if math.prod(exact.value.shape) <= runs.count:
-            return _by_rows(runs)
-    columns = []
-    for i in range(runs.count):
-        unit = xp.reshape(
-            xp.astype(
-                xp.arange(runs.count, device=device_of(runs.x)) == i, runs.x.dtype
-            ),
-            runs.x.shape,
-        )
-        tangent = runs.push(unit)
-        columns.append(xp.zeros_like(runs.value) if tangent is None else tangent)
-    return _columns_last(runs, xp.stack(columns))
-
-
-def _by_rows(runs: Runs) -> Array:
-    """Return the slopes by one way back for each entry of the result."""
-    xp = runs.xp
-    exact = record_exactly(runs.function, random_cotangent)
-    value = unwrap(exact.value) if runs.takes_many else exact.value
-    runs.value, runs.attempt = value, exact.attempt
-    runs.evaluations += exact.evaluations
-    size = math.prod(value.shape)
-    rows = []
-    with quiet():
-        numbers = xp.arange(size, device=device_of(value))
-        for i in range(size):
-            unit = xp.reshape(xp.astype(numbers == i, value.dtype), value.shape)
-            slope = pull_exactly(exact.recording, unit)[runs.leaf]
-            rows.append(unwrap(slope) if runs.takes_many else slope)
-    stacked = (
-        xp.stack(rows) if rows else xp.zeros((0, *runs.x.shape), dtype=runs.x.dtype)
-    )
-    return xp.reshape(stacked, (*value.shape, *runs.x.shape))
-
-
-def sparse_jacobian(runs: Runs) -> Any:
-    """Return the slopes as a sparse matrix, ``(f(x) entries, leaf entries)``.
-
-    It stores the entries that the result was found to depend on.
-    """
-    xp = runs.xp
-    rows, columns, values = [], [], []
-    for start, _, tangent in runs.push_units(runs.cost().width):
-        if tangent is None:
-            continue
-        entries = entries_at_points(tangent)
-        points, positions, data = entries.points, entries.positions, entries.values
-        if entries.is_full:
-            # All entries are listed, because nobody knew which are 0.
-            nonzero = data != 0
-            points, positions, data = points[nonzero], positions[nonzero], data[nonzero]
-        rows.append(positions)
-        columns.append(points + start if start else points)
-        values.append(data)
-    shape = math.prod(runs.value.shape), runs.count
-    if not rows:
-        rows = columns = [xp.zeros(0, dtype=xp.int64, device=device_of(runs.x))]
-        values = [xp.zeros(0, dtype=runs.value.dtype, device=device_of(runs.x))]
-    data, row, column = (
-        parts[0] if len(parts) == 1 else xp.concat(parts)
-        for parts in (values, rows, columns)
-    )
-    return coordinate_matrix(xp, data, row, column, shape)
-
-
-def colored_jacobian(runs: Runs, coloring: Coloring) -> Array:
-    """Return the slopes at the entries of a pattern, one number for each.
-
-    Directions of one colour are taken together.
-    """
-    xp, x = runs.xp, runs.x
-    colors = from_host(xp, coloring.colors, like=x)
-    numbers = xp.arange(coloring.num_colors, device=device_of(x))[:, None]
-    seeds = xp.astype(colors[None, :] == numbers, x.dtype)
-    seeds = xp.reshape(seeds, (coloring.num_colors, *x.shape))
-    rows = from_host(xp, coloring.rows, like=x)
-    color = from_host(xp, coloring.colors[coloring.columns], like=x)
-    tangent = runs.push(directions(xp, seeds))
-    fitting_coloring(coloring, x, runs.value)
-    if tangent is None:
-        return xp.zeros(len(coloring.rows), dtype=runs.value.dtype, device=device_of(x))
-    slopes = all_differences(tangent.tracer, tangent, runs.value.dtype)
-    return xp.reshape(slopes, (coloring.num_colors, -1))[color, rows]
+from xgrad.diff._runs import Runs, colored_jacobian, dense_jacobian, sparse_jacobian
 
 
 class Matrix(NamedTuple):

@@ -29,7 +29,7 @@ from xgrad.diff._exact import (
     gradients_of,
     record_exactly,
 )
-from xgrad.diff._proof import DIRECTIONS, Proof
+from xgrad.diff._proof import DIRECTIONS, Disagreement, Proof
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,9 @@ class Derived:
 
     ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
     from an attempt; None: it is the caller's own. ``require`` proves what it is made
-    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix. With
-    ``ignores_zeros`` functions of entries take 0 times infinity for 0.
+    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix, and
+    ``order`` is that of the derivative of the caller's function. With ``ignores_zeros``
+    functions of entries take 0 times infinity for 0.
     """
 
     function: Function
@@ -47,6 +48,7 @@ class Derived:
     attempt_of: Callable[[Attempt, bool], Callable[[Any], Any]] | None = None
     require: Callable[[], Any] | None = None
     is_elementwise: bool = False
+    order: int = 1
     ignores_zeros: bool = False
 
     def at(self, attempt: Attempt) -> Function:
@@ -85,6 +87,7 @@ def gradient_of(function: Function) -> Derived:
         "forward of gradient",
         functools.partial(Gradient, function.xp, function),
         require,
+        order=2,
     )
 
 
@@ -99,6 +102,7 @@ def derivative_of(function: Function, order: int) -> Derived:
         functools.partial(Slope, function.xp, lower),
         lambda: push_exactly(lower, [function.xp.ones_like(function.leaves[0])]),
         is_elementwise=True,
+        order=order + 1,
     )
 
 
@@ -180,7 +184,35 @@ def _compare(
         product = functools.partial(directed_product, derived, attempt, proof.weights)
         kinks = functools.partial(_kinks, derived, attempt)
         difference = proof.compare_beside_kinks(product, kinks)
+        if difference is None and derived.attempt_of is not None:
+            difference = _compare_order(derived, attempt)
     return proof.compare_value(value) or difference, proof.evaluations
+
+
+def _compare_order(derived: Derived, attempt: Attempt) -> Disagreement | None:
+    """Compare a derivative with values of the function, if that has passes of its own.
+
+    The rules of xgrad can be differentiated again and again. A backward pass may hold
+    numbers of the point at which it was called, which no other pass knows of.
+    """
+    recording = attempt.record(derived.function)
+    if not getattr(recording, "has_custom_pulls", False):
+        return None
+    function, order = derived.function, derived.order
+    value = function.convert_result(recording.result)
+    proof = Proof(function, random_cotangent(value))
+
+    def product(direction: list[Any]) -> float:
+        if derived.is_elementwise:
+            ones = [np.ones(v.shape) for v in direction]
+            return directed_product(
+                derived, attempt, proof.weights * direction[0] ** order, ones
+            )
+        flat = np.concatenate([v.reshape(-1) for v in direction])
+        weights = flat if len(direction) > 1 else direction[0]
+        return directed_product(derived, attempt, proof.weights * weights, direction)
+
+    return proof.compare_order(product, order)
 
 
 def directed_product(

@@ -23,7 +23,7 @@ from xgrad._arrays import (
     quiet,
     to_numpy,
 )
-from xgrad._differences import EachOutput, Problem, Status, plan_for
+from xgrad._differences import EachOutput, Problem, Status, plan_for, stencil
 from xgrad._evaluation import (
     ROUNDING,
     Function,
@@ -55,7 +55,7 @@ class Slope:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """The two numbers that differ, and in what: "value" or "slope"."""
+    """The two numbers that differ, and in what: "value", "slope", or what else."""
 
     quantity: str
     exact: float
@@ -165,6 +165,50 @@ class Proof:
         # None was clear, or one of three, which disagreed.
         self.is_clear = wrong is not None
         return wrong
+
+    def compare_order(
+        self, product: Callable[[list[Any]], float], order: int
+    ) -> Disagreement | None:
+        """Return how derivatives of an order above 1 along directions differ.
+
+        Unlike a slope of the derivative below, which may have lost what it depends on,
+        they are measured from values of the function itself.
+        """
+        wrong = None
+        for seed in range(DIRECTIONS):
+            direction = self._direction(seed, None)
+            exact = product(direction)
+            measured = self._derivative(direction, order)
+            verdict = _verdict(exact, measured, self.scale)
+            if verdict:
+                return None
+            if verdict is False:
+                if wrong is not None:
+                    return wrong
+                wrong = Disagreement(
+                    f"derivative of order {order}", exact, measured.value
+                )
+        return wrong
+
+    def _derivative(self, direction: list[Any], order: int) -> Slope:
+        """Return the derivative of an order along a line, by central differences."""
+        formulas = [stencil("central", accuracy, order) for accuracy in (4, 2)]
+        # The distance at which truncation and rounding of the former are alike.
+        h = 2.0 ** round(math.log2(self.eps ** (1 / (order + 4))))
+        offsets = sorted({0}.union(*(formula.offsets for formula in formulas)))
+        self.scale = math.inf
+        try:
+            values = {o: self._at(direction, o * h) for o in offsets}
+        except Exception:
+            return Slope(math.nan, math.inf, Status.NONFINITE)
+        self.scale = max(map(abs, values.values()))
+        fine, coarse = (
+            sum(w * (values[o] - values[0]) for o, w in formula.rounded_weights)
+            / h**order
+            for formula in formulas
+        )
+        rounding = ROUNDING * self.eps * self.scale / h**order
+        return Slope(fine, abs(fine - coarse) + rounding)
 
     def confirms(self, slopes: Sequence[Array], only: Sequence[Any]) -> bool:
         """Whether differences confirm the slopes of some entries, and do not refute."""
