@@ -120,10 +120,9 @@ def main() -> None:
         for dtype in ("float64", "float32")
         for limited in (False, True)
     }
-    print(
-        "| method | threshold | times | float64 | of limited | float32 | of limited |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    columns = "float64 | of limited | float32 | of limited | open of 480"
+    print(f"| method | threshold | times | {columns} |")
+    print("|---|---|---|---|---|---|---|---|")
     for method, thresholds in THRESHOLDS.items():
         for threshold in thresholds:
             if wanted and not any(name in threshold for name in wanted):
@@ -134,6 +133,7 @@ def main() -> None:
                         "{:.1f} / {:.1f} / {:.1f}".format(*shares(group, method))
                         for group in drawn.values()
                     ]
+                    cells.append(str(left_open(method)))
                 print(f"| {method} | `{threshold}` | {factor} | {' | '.join(cells)} |")
                 sys.stdout.flush()
 

@@ -287,7 +287,7 @@ def test_no_rung_is_a_whole_number_of_periods(period):
 
 
 @pytest.mark.parametrize(
-    ("difference", "is_ok"), [(DIFF * 0.7, True), (DIFF * 1.4, False)]
+    ("difference", "is_ok"), [(DIFF * 0.9, True), (DIFF * 1.5, False)]
 )
 def test_values_close_to_x_are_compared_within_their_rounding(difference, is_ok):
     def f(x):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays.namespaces import is_lazy, is_numpy
+from xgrad._arrays.namespaces import is_lazy, is_numpy, numpy_namespace
 from xgrad._arrays.standins import hides_points
 from xgrad._arrays.types import Array
 
@@ -47,12 +47,23 @@ def logsumexp(xp: Any, x: Array, axis: int = -1) -> Array:
     return xp.squeeze(log_sum + largest, axis=axis)
 
 
-def log_of_sum(xp: Any, exponential: Array, total: Array, axis: int = -1) -> Array:
+def log_of_sum(
+    xp: Any,
+    exponential: Array,
+    total: Array,
+    axis: int = -1,
+    *,
+    few_steps: bool = False,
+) -> Array:
     """Return the logarithm of a sum along the axis, both of which are kept.
 
     The largest term is 1, beside which small ones are lost. If the sum is close to 1,
-    the others alone are added up, for ``log1p``.
+    the others alone are added up, for ``log1p``. With ``few_steps`` that is left out
+    for libraries in which each of the operations is a launch.
     """
+    is_of_numpy = xp.__name__ == numpy_namespace().__name__  # also of stand-ins
+    if few_steps and not (is_of_numpy or is_lazy(xp, total)):
+        return xp.log(total)
     # A sum below 1 is that of terms whose maximum was not finite.
     is_close = (total >= 1) & (total < CLOSE_TO_ONE)
     if type(total) is np.ndarray:
