@@ -284,3 +284,14 @@ def test_a_new_axis_in_front_is_a_key():
     found = hessian(lambda x: np.sum((x[None] * x[:, None]) ** 2 * x[None]), x)
     expected = jacobian(lambda x: gradient(lambda x: (x @ x) * np.sum(x**3), x), x)
     assert_close(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("f", [np.abs, lambda x: x * np.abs(x), lambda x: 0 * x])
+def test_orders_at_which_nothing_is_left_have_an_estimate(f, order):
+    x = np.array([0.0, 2.0])
+    found, estimate = derivative(f, x, order=order, full_output=True)
+    assert estimate.error.shape == found.shape == (2,)
+    assert estimate.status[1] == Status.OK
+    if order > 2:
+        np.testing.assert_array_equal(found, 0)
