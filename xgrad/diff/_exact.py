@@ -19,6 +19,7 @@ import numpy as np
 from xgrad._arrays import (
     Array,
     at_perturbed_points,
+    common_namespace,
     has_hidden_axis,
     hides_points,
     is_lazy,
@@ -142,11 +143,12 @@ class Attempt:
 
     def call_of(self, function: Function) -> Callable[[list[Any]], Any]:
         """Return the function of a list of stand-ins that is to be run."""
-        function = replace(function, call=self.plain_call(function))
+        if self.substitutes:
+            function = replace(function, call=self.plain_call(function))
+        if not function.batched:
+            return function.call_with
 
         def call(standins: list[Any]) -> Any:
-            if not function.batched:
-                return function.call_with(standins)
             # One point along the axis that the function wants in front.
             batch = function.call_with([x[None, ...] for x in standins])
             return only_point(batch) if hasattr(batch, "ndim") else batch
@@ -306,7 +308,8 @@ def gradients_of(
 
     Nothing is proved, and nothing repaired.
     """
-    function = function.at_leaves(arrays)
+    xp = common_namespace(x=arrays[0])
+    function = replace(function, xp=xp, leaves=tuple(arrays))
     if not _has_rules(function):
         call = attempt.call_of(function)
         with _errors_of_recording(function):

@@ -136,11 +136,10 @@ class Gradient(Portable):
         """Return the slopes at ``x``."""
         function = self.function
         arrays = [x] if function.tree is None else [a for _, a in leaves(x)]
-        xp = common_namespace(x=arrays[0])
-        function = replace(function, xp=xp)
         slopes = gradients_of(self.attempt, function, arrays, self.ignores_zeros)
         if function.tree is None:
             return slopes[0]
+        xp = common_namespace(x=slopes[0])
         return xp.concat([xp.reshape(g, (-1,)) for g in slopes])
 
 
