@@ -284,3 +284,22 @@ def test_a_new_axis_in_front_is_a_key():
     found = hessian(lambda x: np.sum((x[None] * x[:, None]) ** 2 * x[None]), x)
     expected = jacobian(lambda x: gradient(lambda x: (x @ x) * np.sum(x**3), x), x)
     assert_close(found, expected, rtol=1e-12)
+
+
+def test_numbers_of_numpy_are_arrays_without_axes():
+    x = np.float64(0.7)
+    assert_close(gradient(lambda x: x[()] * x, x), 1.4, rtol=1e-14)
+    assert_close(hessian(lambda x: x[()] * x, x), 2.0, rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("f", [lambda x: x * np.sum(x), np.cumsum, lambda x: x[::-1]])
+def test_a_function_that_mixes_entries_has_no_derivative_of_entries(f, order):
+    with pytest.raises(ValueError, match="mixes entries"):
+        derivative(lambda x: f(x), np.array([0.5, 1.5, -0.7]), order=order)
+
+
+@pytest.mark.parametrize("sparsity", [None, "auto"])
+def test_a_gradient_of_another_shape_is_named(sparsity):
+    with pytest.raises(ValueError, match=r"`grad` returned shape \(\)"):
+        hessian(np.sum, np.ones(3), grad=lambda x: np.sum(x**2), sparsity=sparsity)
