@@ -19,6 +19,7 @@ from xgrad import (
     hvp,
     jacobian,
     sparsity_pattern,
+    to_numpy,
 )
 
 ZEROS = np.zeros(3)
@@ -303,3 +304,27 @@ def test_a_function_that_mixes_entries_has_no_derivative_of_entries(f, order):
 def test_a_gradient_of_another_shape_is_named(sparsity):
     with pytest.raises(ValueError, match=r"`grad` returned shape \(\)"):
         hessian(np.sum, np.ones(3), grad=lambda x: np.sum(x**2), sparsity=sparsity)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("f", [np.abs, lambda x: x * np.abs(x), lambda x: 0 * x])
+def test_orders_at_which_nothing_is_left_have_an_estimate(f, order):
+    x = np.array([0.0, 2.0])
+    found, estimate = derivative(f, x, order=order, full_output=True)
+    assert estimate.error.shape == found.shape == (2,)
+    assert estimate.status[1] == Status.OK
+    if order > 2:
+        np.testing.assert_array_equal(found, 0)
+
+
+def test_arrays_of_the_standard_have_corners_and_branches():
+    xp = pytest.importorskip("array_api_strict")
+    x = xp.asarray([0.0, 1.0, -1.0])
+    _, estimate = hessian(lambda x: xp.sum(xp.abs(x)), x, full_output=True)
+    assert int(estimate.status[0, 0]) == Status.KINK
+
+    def roots(x):
+        return xp.where(x > 0, xp.sqrt(x), xp.zeros_like(x))
+
+    found = jacobian(roots, xp.asarray([4.0, -1.0]))
+    assert_close(to_numpy(found), [[0.25, 0], [0, 0]], rtol=1e-14)

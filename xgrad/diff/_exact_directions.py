@@ -139,7 +139,7 @@ def _along(
 
             def slopes_at(leaves: list[Array]) -> list[Array]:
                 there = replace(derived, function=derived.function.at_leaves(leaves))
-                return [there.push(attempt, vectors).tangent]
+                return [there.slope(attempt, vectors)]
 
             kinks = kinks_along(derived, attempt, exact.value, vectors)
             (result,) = add_bounds(xp, derived.function, [result], slopes_at, [kinks])
@@ -161,7 +161,7 @@ def _without_branches(
     missing = xp.isnan(slope) & xp.isfinite(derived.at(attempt).at_base())
     if not bool(xp.any(missing)):
         return slope
-    again = xp.where(missing, derived.push(attempt, vectors).tangent, slope)
+    again = xp.where(missing, derived.slope(attempt, vectors), slope)
     weights = xp.where(missing & xp.isfinite(again), random_cotangent(value), 0.0)
     proof = Proof(derived.at(attempt), cast(xp, weights, value.dtype))
 
@@ -170,8 +170,8 @@ def _without_branches(
             from_host(xp, v, like=x, dtype=x.dtype)
             for x, v in zip(derived.function.leaves, direction, strict=True)
         ]
-        pushed = derived.push(attempt, tangents).tangent
-        slopes = np.where(proof.weights == 0, 0, to_numpy(pushed))
+        slopes = to_numpy(derived.slope(attempt, tangents))
+        slopes = np.where(proof.weights == 0, 0, slopes)
         return float(np.sum(proof.weights * slopes))
 
     if proof.confirms_products(product):

@@ -63,6 +63,15 @@ class Derived:
         run = self._attempt_around(attempt)
         return run.push(self.at(attempt), tangents, self.ignores_zeros)
 
+    def slope(self, attempt: Attempt, tangents: Sequence[Any]) -> Array:
+        """Return the tangent of the result, zeros where it does not depend on x."""
+        pushed = self.push(attempt, tangents)
+        if pushed.tangent is None:
+            value = self.function.convert_result(pushed.result)
+            return self.function.xp.zeros_like(value)
+        slope: Array = pushed.tangent
+        return slope
+
     def record(self, attempt: Attempt) -> Any:
         """Run the function on a tape."""
         return self._attempt_around(attempt).record(self.at(attempt))
