@@ -19,6 +19,7 @@ from xgrad import (
     hvp,
     jacobian,
     sparsity_pattern,
+    to_numpy,
 )
 
 ZEROS = np.zeros(3)
@@ -286,6 +287,25 @@ def test_a_new_axis_in_front_is_a_key():
     assert_close(found, expected, rtol=1e-12)
 
 
+def test_numbers_of_numpy_are_arrays_without_axes():
+    x = np.float64(0.7)
+    assert_close(gradient(lambda x: x[()] * x, x), 1.4, rtol=1e-14)
+    assert_close(hessian(lambda x: x[()] * x, x), 2.0, rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("f", [lambda x: x * np.sum(x), np.cumsum, lambda x: x[::-1]])
+def test_a_function_that_mixes_entries_has_no_derivative_of_entries(f, order):
+    with pytest.raises(ValueError, match="mixes entries"):
+        derivative(lambda x: f(x), np.array([0.5, 1.5, -0.7]), order=order)
+
+
+@pytest.mark.parametrize("sparsity", [None, "auto"])
+def test_a_gradient_of_another_shape_is_named(sparsity):
+    with pytest.raises(ValueError, match=r"`grad` returned shape \(\)"):
+        hessian(np.sum, np.ones(3), grad=lambda x: np.sum(x**2), sparsity=sparsity)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("f", [np.abs, lambda x: x * np.abs(x), lambda x: 0 * x])
 def test_orders_at_which_nothing_is_left_have_an_estimate(f, order):
@@ -295,3 +315,16 @@ def test_orders_at_which_nothing_is_left_have_an_estimate(f, order):
     assert estimate.status[1] == Status.OK
     if order > 2:
         np.testing.assert_array_equal(found, 0)
+
+
+def test_arrays_of_the_standard_have_corners_and_branches():
+    xp = pytest.importorskip("array_api_strict")
+    x = xp.asarray([0.0, 1.0, -1.0])
+    _, estimate = hessian(lambda x: xp.sum(xp.abs(x)), x, full_output=True)
+    assert int(estimate.status[0, 0]) == Status.KINK
+
+    def roots(x):
+        return xp.where(x > 0, xp.sqrt(x), xp.zeros_like(x))
+
+    found = jacobian(roots, xp.asarray([4.0, -1.0]))
+    assert_close(to_numpy(found), [[0.25, 0], [0, 0]], rtol=1e-14)

@@ -74,7 +74,9 @@ class Positions(Tracer):
 
     def blank(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return zeros of the kind that the tape works with, to be written into."""
-        return self.lift(np.zeros(shape, dtype, like=plain_of(self.anchor)))
+        anchor = plain_of(self.anchor)
+        like = None if isinstance(anchor, np.generic) else anchor
+        return self.lift(np.zeros(shape, dtype, like=like))
 
     def lift(self, array: Array) -> Any:
         """Return a plain array as one of the kind that the tape works with."""

@@ -79,8 +79,9 @@ full_output
     TypeError
         If ``x`` or the result of ``f`` is not an array of real numbers.
     ValueError
-        If the result of ``f`` has not the shape of ``x``, or if an option has a value
-        that is not offered.
+        If the result of ``f`` has not the shape of ``x``, if one of its entries was
+        found to depend on other entries of ``x``, or if an option has a value that is
+        not offered.
 
     Notes
     -----

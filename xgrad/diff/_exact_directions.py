@@ -13,6 +13,7 @@ import numpy as np
 from xgrad._arrays import (
     Array,
     cast,
+    float_info,
     from_host,
     is_lazy,
     quiet,
@@ -21,8 +22,8 @@ from xgrad._arrays import (
 )
 from xgrad._autodiff import is_nested
 from xgrad._differences import Plan, Result, vectors_like
-from xgrad._evaluation import Execution, Function, bind_function
-from xgrad.diff._exact import Attempt, Inexact
+from xgrad._evaluation import Execution, Function, agree, bind_function
+from xgrad.diff._exact import Attempt, Exact, Inexact
 from xgrad.diff._forward import (
     Derived,
     corners,
@@ -34,6 +35,10 @@ from xgrad.diff._forward import (
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
 
+MIXED = (
+    "`f` mixes entries of x, and `derivative` takes functions of each entry alone: use "
+    "`jacobian`, or `jvp` for the sums of its rows"
+)
 UNCONFIRMED = "an infinite slope inside of `f`, whose products are undefined"
 # Entries of f(x) up to which each is asked for its corners; beyond it, a corner marks
 # all of them.
@@ -60,7 +65,29 @@ def exact_derivative(
     """
     derived = derivative_of(function, plan.order - 1)
     ones = function.xp.ones_like(function.leaves[0])
-    return _along(derived, [ones], plan, dtype, require)
+
+    def require_entries(exact: Exact) -> None:
+        require(exact.value)
+        if exact.evaluations > 1 and math.prod(ones.shape) > 1:
+            _require_elementwise(function, exact.attempt, ones)
+
+    return _along(derived, [ones], plan, dtype, require_entries)
+
+
+def _require_elementwise(function: Function, attempt: Attempt, ones: Array) -> None:
+    """Raise if an entry of the result depends on another entry of x."""
+    xp, random = function.xp, np.random.default_rng(0)
+    numbers = random.uniform(0.5, 1.0, tuple(ones.shape))
+    numbers = numbers * random.choice([-1.0, 1.0], numbers.shape)
+    direction = from_host(xp, numbers, like=ones, dtype=ones.dtype)
+    derived = Derived(function)
+    slopes, moved = (derived.push(attempt, [v]).tangent for v in (ones, direction))
+    if slopes is None or moved is None:
+        return
+    size = xp.where(xp.isfinite(slopes), xp.abs(slopes), 0.0)
+    allowed = math.sqrt(float_info(xp, ones.dtype).eps) * xp.max(size)
+    if not bool(xp.all(agree(moved, slopes * direction, allowed))):
+        raise ValueError(MIXED)
 
 
 def exact_hvp(
@@ -92,14 +119,14 @@ def _along(
     vectors: list[Array],
     plan: Plan,
     dtype: Any,
-    require: Callable[[Array], None] | None = None,
+    require: Callable[[Exact], None] | None = None,
 ) -> tuple[Array, Result, int]:
     """Return f(x), its slope along a direction, in a dtype, and the evaluations."""
     xp = derived.function.xp
     with quiet():
         exact = push_exactly(derived, vectors)
         if require is not None:
-            require(exact.value)
+            require(exact)
         attempt = exact.attempt
         slope, evaluations = exact.recording.tangent, exact.evaluations
         slope = xp.zeros_like(exact.value) if slope is None else slope

@@ -109,14 +109,26 @@ def _compute(runs: Runs, sparsity: Any, symmetric: bool) -> tuple[Array, Any]:
     """Return the slopes, those of a sparse matrix as its data, and that matrix."""
     if sparsity is None:
         dense = dense_jacobian(runs, may_reverse=not symmetric)
+        if symmetric:
+            require_gradient(runs.value, runs.x)
         return (_symmetric(runs, dense) if symmetric else dense), None
     if isinstance(sparsity, Coloring):
         data = colored_jacobian(runs, sparsity)
         return data, sparsity
     matrix = sparse_jacobian(runs)
     if symmetric:
+        require_gradient(runs.value, runs.x)
         matrix = _symmetric_sparse(runs, matrix)
     return matrix.data, matrix
+
+
+def require_gradient(value: Array, x: Any) -> None:
+    """Raise unless the result of ``grad`` has the shape of x."""
+    if tuple(value.shape) != tuple(x.shape):
+        raise ValueError(
+            f"`grad` returned shape {tuple(value.shape)} for x of shape "
+            f"{tuple(x.shape)}: a gradient is shaped like x"
+        )
 
 
 def _symmetric(runs: Runs, dense: Array) -> Array:

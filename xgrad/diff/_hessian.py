@@ -36,7 +36,7 @@ from xgrad._evaluation import (
     open_evaluator,
 )
 from xgrad.diff._exact import Inexact, differences_instead
-from xgrad.diff._exact_jacobian import exact_matrix
+from xgrad.diff._exact_jacobian import exact_matrix, require_gradient
 from xgrad.diff._forward import Derived, gradient_of
 from xgrad.diff._jacobian import dense_jacobian, sparse_by_differences
 from xgrad.diff._rounding import estimate_of, in_dtype
@@ -223,7 +223,6 @@ def _exact_hessian(
         if not is_auto(sparsity):
             sparsity = coloring_for(sparsity, x)
     matrix = exact_matrix(derived, 0, plan, execution, sparsity, symmetric=True)
-    _require_gradient(matrix.value, x)
     dtype = result_dtype(xp, arrays[0][1], plan.dtype)
     result = in_dtype(xp, matrix.result, dtype)
     value = result.value if sparsity is None else matrix.sparse_with(result.value)
@@ -238,15 +237,6 @@ def _exact_hessian(
     return value
 
 
-def _require_gradient(value: Array, x: Any) -> None:
-    """Raise unless the result of ``grad`` has the shape of x."""
-    if tuple(value.shape) != tuple(x.shape):
-        raise ValueError(
-            f"`grad` returned shape {tuple(value.shape)} for x of shape "
-            f"{tuple(x.shape)}: a gradient is shaped like x"
-        )
-
-
 def _hessian_of_gradient(
     grad: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
 ) -> Any:
@@ -259,7 +249,7 @@ def _hessian_of_gradient(
     with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, ("x",), plan, evaluate)
         base = problem.at_base()
-        _require_gradient(base, x)
+        require_gradient(base, x)
         result = dense_jacobian(problem, 0, base, arrays[0][1])
         count = math.prod(x.shape)
 

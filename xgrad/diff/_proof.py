@@ -18,6 +18,7 @@ import numpy as np
 from xgrad._arrays import (
     Array,
     at_perturbed_points,
+    common_namespace,
     float_info,
     from_host,
     quiet,
@@ -75,7 +76,7 @@ class Proof:
         self.evaluations = 0
         self.is_clear = False
         info = max(
-            (float_info(function.xp, x.dtype) for x in (*function.leaves, cotangent)),
+            (_float_info(x) for x in (*function.leaves, cotangent)),
             key=lambda info: info.eps,
         )
         self.eps = info.eps
@@ -310,6 +311,11 @@ class Proof:
         status = Status(int(result.status.reshape(-1)[0]))
         value, error = (float(a.reshape(-1)[0]) for a in (result.value, result.error))
         return Slope(value, error, status)
+
+
+def _float_info(x: Array) -> Any:
+    # Slopes of arrays of the standard are those that it wraps.
+    return float_info(common_namespace(x=x), x.dtype)
 
 
 def _product(slopes: Sequence[Array], direction: list[Any]) -> float:
