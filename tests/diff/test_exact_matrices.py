@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -328,3 +329,34 @@ def test_arrays_of_the_standard_have_corners_and_branches():
 
     found = jacobian(roots, xp.asarray([4.0, -1.0]))
     assert_close(to_numpy(found), [[0.25, 0], [0, 0]], rtol=1e-14)
+
+
+def test_marks_of_corners_take_no_table_of_all_pairs():
+    x = np.linspace(1.0, 2.0, 30_000)
+    x[7] = x[6]
+
+    def steps(x):
+        return np.abs(x[1:] - x[:-1])
+
+    tracemalloc.start()
+    try:
+        _, jac = jacobian(steps, x, sparsity="auto", full_output=True)
+        _, hess = hessian(
+            lambda x: np.sum(steps(x)) + np.sum(x**2),
+            x,
+            sparsity="auto",
+            full_output=True,
+        )
+        _, slopes = derivative(
+            lambda x: np.abs(x - 1.5) ** 3, x - x[9] + 1.5, order=3, full_output=True
+        )
+        _, first = derivative(np.abs, x - x[9], full_output=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A table of booleans alone takes 900 MB.
+    assert peak < 100e6
+    assert np.sum(jac.status == Status.KINK) > 0
+    assert np.sum(hess.status == Status.KINK) > 0
+    assert list(np.flatnonzero(first.status == Status.KINK)) == [9]
+    assert list(np.flatnonzero(slopes.status == Status.KINK)) == [9]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,6 +33,7 @@ from xgrad.diff._forward import (
     push_exactly,
     random_cotangent,
 )
+from xgrad.diff._kink_marks import KinkMarks
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
 
@@ -187,32 +189,30 @@ def kinks_along(
     if marks is None:
         return None
     function = derived.function
-    along = np.zeros(math.prod(value.shape), dtype=bool)
-    for mark, v in zip(marks, vectors, strict=True):
+    count = math.prod(value.shape)
+    along = np.zeros(count, dtype=bool)
+    for mark, v in zip(itertools.chain(*marks), [*vectors] * len(marks), strict=True):
         moved = np.asarray(to_numpy(v) != 0).reshape(-1)
-        along = along | (mark & moved).any(axis=1)
+        along = along | mark.along(moved, count)
     shaped = along.reshape(tuple(value.shape))
     return from_host(function.xp, shaped, like=value, dtype=function.xp.bool)
 
 
 def kinks_by_entry(
     derived: Derived, attempt: Attempt, value: Array
-) -> list[np.ndarray] | None:
-    """Mark the corners between entries of f(x) and of each leaf, ``(rows, columns)``.
+) -> list[list[KinkMarks]] | None:
+    """Mark the corners of a function, and of what it is made of, for each leaf.
 
-    None if the function has none at x. Of many entries of f(x) all are marked for a
-    leaf's entry if one of them is.
+    None if there are none at x.
     """
     own = _kinks_of_rows(derived, attempt, value)
     lower = _kinks_below(derived, attempt, value)
-    if own is None or lower is None:
-        return lower if own is None else own
-    return [a | b for a, b in zip(own, lower, strict=True)]
+    return [marks for marks in (own, lower) if marks is not None] or None
 
 
 def _kinks_below(
     derived: Derived, attempt: Attempt, value: Array
-) -> list[np.ndarray] | None:
+) -> list[KinkMarks] | None:
     """Mark the corners of the function whose derivative is derived.
 
     It has none in the derivative, which is that on one side, or the mean. Those that a
@@ -234,23 +234,26 @@ def _kinks_below(
         hosts = [np.asarray(to_numpy(mark)) for mark in marks]
     flat = [mark.reshape(-1) for mark in hosts]
     if derived.is_elementwise:
-        return [np.diag(mark) for mark in flat]
+        return [KinkMarks(mark, is_diagonal=True) for mark in flat]
     rows = np.concatenate(flat)
-    return [rows[:, None] | mark[None, :] for mark in flat]
+    return [KinkMarks(mark, rows) for mark in flat]
 
 
 def _kinks_of_rows(
     derived: Derived, attempt: Attempt, value: Array
-) -> list[np.ndarray] | None:
+) -> list[KinkMarks] | None:
+    """Mark the corners of a function; for many entries of f(x), if one has it."""
     recording = derived.record(attempt)
     marks = recording.kinks(random_cotangent(value))
     if marks is None:
         return None
     xp, rows = derived.function.xp, math.prod(value.shape)
-    flat = [np.asarray(to_numpy(mark)).reshape(1, -1) for mark in marks]
+    flat = [np.asarray(to_numpy(mark)).reshape(-1) for mark in marks]
+    if derived.is_elementwise:
+        return [KinkMarks(mark, is_diagonal=True) for mark in flat]
     if rows > MOST_ROWS:
-        return [np.repeat(mark, rows, axis=0) for mark in flat]
-    table = [np.zeros((rows, mark.shape[1]), dtype=bool) for mark in flat]
+        return [KinkMarks(mark) for mark in flat]
+    table = [np.zeros((rows, mark.size), dtype=bool) for mark in flat]
     for row in range(rows):
         unit = np.zeros(rows)
         unit[row] = 1.0
@@ -258,4 +261,4 @@ def _kinks_of_rows(
         marks = recording.kinks(from_host(xp, unit, like=value, dtype=value.dtype))
         for i, mark in enumerate(marks or ()):
             table[i][row] = np.asarray(to_numpy(mark)).reshape(-1)
-    return table
+    return [KinkMarks(np.zeros_like(t[0]), table=t) for t in table]

@@ -204,10 +204,15 @@ def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
     marks = kinks_by_entry(runs.derived, runs.attempt, runs.value)
     if marks is None:
         return None
-    table = marks[runs.leaf]
-    table = table | table.T if symmetric else table
-    if sparsity is None:
+    count = math.prod(runs.value.shape)
+    places = None if sparsity is None else _pattern(matrix)
+    table: Any = False
+    for leaves in marks:
+        mark = leaves[runs.leaf]
+        own = mark.dense(count) if places is None else mark.at(*places)
+        if symmetric:
+            own = own | (own.T if places is None else mark.at(*places[::-1]))
+        table = table | own
+    if places is None:
         table = table.reshape((*runs.value.shape, *runs.x.shape))
-    else:
-        table = table[_pattern(matrix)]
     return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)

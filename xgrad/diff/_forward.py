@@ -103,7 +103,7 @@ def gradient_of(function: Function) -> Derived:
 def derivative_of(function: Function, order: int) -> Derived:
     """Return the derivative of an elementwise function, of an order from 0."""
     if order == 0:
-        return Derived(function)
+        return Derived(function, is_elementwise=True)
     lower = derivative_of(function, order - 1)
     return Derived(
         function,
