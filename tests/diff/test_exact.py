@@ -383,3 +383,24 @@ def test_an_infinite_slope_is_told():
     slopes, messages = told(lambda: gradient(lambda x: np.sqrt(x).sum(), np.zeros(1)))
     assert slopes == math.inf
     assert any("NONFINITE at x[0]" in message for message in messages)
+
+
+def test_the_method_is_what_was_done():
+    """Of "auto" without an exact gradient: central differences, or the ladder, too."""
+
+    def by_python(x):
+        return float(x[0]) ** 2 + 3 * float(x[1])
+
+    def close_to_a_pole(x):
+        return 1 / float(x[0]) + float(x[1])
+
+    with pytest.warns(RuntimeWarning, match="takes differences"):
+        _, smooth = gradient(by_python, np.array([0.5, 2.0]), full_output=True)
+    with pytest.warns(RuntimeWarning, match="takes differences"):
+        _, sharp = gradient(close_to_a_pole, np.array([1e-6, 2.0]), full_output=True)
+    assert smooth.method == "central"
+    assert sharp.method == "central, ladder"
+    _, named = gradient(
+        by_python, np.array([0.5, 2.0]), method="ladder", full_output=True
+    )
+    assert named.method == "ladder"

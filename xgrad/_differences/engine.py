@@ -105,7 +105,7 @@ class Problem(Passes):
             for name in ("error", "step", "status")
         )
         done = self.evaluator.meter.done
-        return Estimate(error, step, status, done, self.plan.method)
+        return Estimate(error, step, status, done, self.method)
 
     def finish(self, original: Array, result: Result, shape: tuple[int, ...]) -> Result:
         """Return a result with the columns as last axis, in its final shape and dtype.

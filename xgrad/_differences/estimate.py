@@ -35,7 +35,8 @@ class Estimate:
         Number of evaluations of the function; the points of a batch count one by one.
     method : str
         Method that was taken: "autodiff", where the value is exact and its error that
-        of rounding, or that of the differences.
+        of rounding, or that of the differences; of method "auto" either "central" or,
+        where some components were taken again, "central, ladder".
 
     The arrays have the shape of the derivative, and are nested as ``x`` is.
     """

@@ -149,10 +149,11 @@ def _length(
 
 def directional_derivative(
     function: Function, v: Any, plan: Plan, execution: Execution, original: Array
-) -> tuple[Result, int]:
-    """Differentiate along a direction: in the shape of ``f(x)``, and the evaluations.
+) -> tuple[Result, int, str]:
+    """Differentiate along a direction: in the shape of ``f(x)``.
 
-    ``original``, the array as the caller passed it, leads to the dtype.
+    Return the evaluations and the method, too. ``original``, the array as the caller
+    passed it, leads to the dtype.
     """
     xp, x = function.xp, function.leaves[0]
     call, length = line_along(function, v, own=plan.method == "ladder")
@@ -169,7 +170,7 @@ def directional_derivative(
             error, step = result.error / length, result.step * length
             scaled = replace(scaled, error=error, step=step)
     finished = problem.finish(original, scaled, tuple(base.shape))
-    return finished, evaluator.meter.done
+    return finished, evaluator.meter.done, problem.method
 
 
 def slopes_along(problem: Problem, v: Any) -> list[Result]:

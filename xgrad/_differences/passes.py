@@ -38,7 +38,7 @@ class Passes:
 
     ``names`` are those of the leaves of ``x`` in messages; a ``leaf`` is given by its
     number. ``xp`` is the namespace of the arrays, and ``placements`` put the points
-    around each leaf.
+    around each leaf. ``took_ladder`` tells whether "auto" has taken some columns again.
     """
 
     function: Function
@@ -47,6 +47,14 @@ class Passes:
     evaluator: Evaluator
     xp: Any = field(init=False)
     placements: list[Placement] = field(init=False)
+    took_ladder: bool = field(init=False, default=False)
+
+    @property
+    def method(self) -> str:
+        """The method that was taken, where the plan leaves the choice."""
+        if self.plan.method != "auto":
+            return self.plan.method
+        return "central, ladder" if self.took_ladder else "central"
 
     def __post_init__(self) -> None:
         xp, leaves = self.function.xp, self.function.leaves

@@ -100,6 +100,7 @@ class Refinement:
         is_all = points.colored or not points.columns or len(again) == points.count
         if not is_all:
             points = points.at_labels(again)
+        self.passes.took_ladder = True
         better = self.passes.one_pass(
             self.passes.function,
             self.leaf,

@@ -133,10 +133,7 @@ def _along(
             reason = error
         plan = differences_instead(reason, plan, x)
     function, arrays = prepare(f, x, plan.as_differences(x), execution)
-    result, evaluations = directional_derivative(
-        function, v, plan, execution, arrays[0][1]
-    )
-    return result, evaluations, plan.method
+    return directional_derivative(function, v, plan, execution, arrays[0][1])
 
 
 @public
@@ -269,7 +266,7 @@ def _product_of_gradient(
     vector = _vector_of(function, arrays, grad)
     function = replace(function, call=vector)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
-    result, _ = directional_derivative(function, v, plan, execution, widest)
+    result, *_ = directional_derivative(function, v, plan, execution, widest)
     products, start = [], 0
     for (_, leaf), shape in zip(arrays, shapes, strict=True):
         rows = slice(start, start + math.prod(shape))
