@@ -28,7 +28,8 @@ from xgrad._evaluation import (
     open_evaluator,
     single_column,
 )
-from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._attempts import Inexact
+from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_directions import exact_derivative
 from xgrad.diff._rounding import estimate_of
 

@@ -1,17 +1,11 @@
-"""The exact way to a derivative: `f` runs once on a tape, which is proved at first use.
-
-Two more attempts follow where the first one does not succeed: with copies of the arrays
-that `f` uses beside its argument, which it may have written into; and with a copy of
-`f` whose global names of NumPy and CuPy make stand-ins.
-"""
+"""The exact way to a derivative: the first attempt that proves right, remembered."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +14,6 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
-    has_hidden_axis,
     hides_points,
     is_lazy,
     is_numpy,
@@ -28,11 +21,7 @@ from xgrad._arrays import (
 )
 from xgrad._autodiff import (
     ChangedConstantError,
-    Pushed,
     is_nested,
-    is_recorded,
-    push_forward,
-    record,
 )
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
@@ -40,12 +29,19 @@ from xgrad._evaluation import (
     Function,
     caller_level,
     keep_released_memory,
-    only_point,
     ways_of_function,
 )
 from xgrad._tracing import NotTraceableError
-from xgrad.diff._calls import copy_of
-from xgrad.diff._native import gradients_natively, push_natively, record_natively
+from xgrad.diff._attempts import (
+    ATTEMPTS,
+    NATIVE,
+    Attempt,
+    Inexact,
+    Refused,
+    errors_of_recording,
+    has_rules,
+)
+from xgrad.diff._native import gradients_natively
 from xgrad.diff._proof import Disagreement, Proof
 
 # Environment variable: "1" proves every call, not the first one alone.
@@ -58,140 +54,11 @@ UNUSED = (
 )
 
 
-NO_RULES = (
-    "arrays that have neither rules of xgrad's nor derivatives of their own library: "
-    "compute them first"
-)
-
-
 class NotDifferentiable(TypeError):
     """The function does something that no exact derivative can be taken of.
 
     The message says what, in which line, and what to write instead.
     """
-
-
-class Inexact(Exception):
-    """Differences have to be taken, for a reason that the caller should read.
-
-    ``disagrees`` tells that a proof failed, and ``was_told`` that the caller has heard
-    of it before.
-    """
-
-    def __init__(self, reason: str, disagrees: bool = False, was_told: bool = False):
-        super().__init__(reason)
-        self.reason = reason
-        self.disagrees = disagrees
-        self.was_told = was_told
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A way to record a function, which is remembered where it was proved right."""
-
-    copies_constants: bool = False
-    substitutes: bool = False
-    # Of PyTorch and JAX no branch is known from another, so that a proof holds for
-    # functions that enclose the same values alone.
-    is_native: bool = False
-    name = "autodiff"
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether it holds for other functions of the same code and kinds of values."""
-        return not self.is_native
-
-    def record(self, function: Function, max_bytes: int | None = None) -> Any:
-        """Run the function on a tape, that of xgrad or of its arrays' library.
-
-        ``max_bytes`` limits what the tape of xgrad saves. Raise `Inexact` where there
-        is no tape.
-        """
-        call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if _has_rules(function):
-            return record(call, xp, leaves, self.copies_constants, max_bytes)
-        with _errors_of_recording(function):
-            recording = record_natively(call, xp, leaves)
-        if recording is None:
-            raise Inexact(NO_RULES, was_told=True)
-        return recording
-
-    def push(
-        self, function: Function, tangents: Sequence[Any], ignores_zeros: bool = False
-    ) -> Pushed:
-        """Run the function with a tangent for each leaf, None in place of zeros.
-
-        Raise `Inexact` where neither xgrad nor the arrays' library can.
-        """
-        call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if _has_rules(function):
-            return push_forward(call, xp, leaves, tangents, ignores_zeros)
-        with _errors_of_recording(function):
-            pushed = push_natively(call, xp, leaves, tangents)
-        if pushed is None:
-            raise Inexact(NO_RULES, was_told=True)
-        return pushed
-
-    def plain_call(self, function: Function) -> Callable[[Any], Any]:
-        """Return the caller's function, or the copy of it that is to be run."""
-        if not self.substitutes:
-            return function.call
-        copy = copy_of(function.call)
-        if copy is None:
-            raise NotTraceableError("a function that cannot be copied")
-        return copy
-
-    def call_of(self, function: Function) -> Callable[[list[Any]], Any]:
-        """Return the function of a list of stand-ins that is to be run."""
-        if self.substitutes:
-            function = replace(function, call=self.plain_call(function))
-        if not function.batched:
-            return function.call_with
-
-        def call(standins: list[Any]) -> Any:
-            # One point along the axis that the function wants in front.
-            batch = function.call_with([x[None, ...] for x in standins])
-            return only_point(batch) if hasattr(batch, "ndim") else batch
-
-        return call
-
-
-@contextlib.contextmanager
-def _errors_of_recording(function: Function) -> Iterator[None]:
-    """Take an error that a plain call does not raise for a refusal to be recorded."""
-    try:
-        yield
-    except NotTraceableError:
-        raise
-    except Exception as error:
-        if is_nested():
-            raise
-        # The caller's own error, which a plain call raises as well.
-        function.at_base()
-        raise NotTraceableError(
-            f"an error where x is recorded ({type(error).__name__}: {error})",
-            "write it with functions of the array API standard, or of NumPy",
-        ) from error
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The reason why a function has no exact derivative, as it is remembered."""
-
-    reason: str
-    disagrees: bool = False
-    name = "differences"
-    # By the values that it encloses, a function may choose what is refused.
-    is_inherited = False
-
-
-NATIVE = (Attempt(is_native=True),)
-ATTEMPTS = (
-    Attempt(),
-    Attempt(copies_constants=True),
-    Attempt(substitutes=True),
-    Attempt(substitutes=True, copies_constants=True),
-)
 
 
 # How a result differs from plain calls, None if it agrees, and how many there were.
@@ -262,7 +129,7 @@ def first_right(
     proves_always = os.environ.get(PROVE) == "1"
     if isinstance(before, Refused) and not proves_always:
         raise Inexact(before.reason, before.disagrees, was_told=True)
-    attempts = ATTEMPTS if _has_rules(function) else NATIVE
+    attempts = ATTEMPTS if has_rules(function) else NATIVE
     attempts = (before,) if isinstance(before, Attempt) else attempts
     refused: Refused | None = None
     evaluations, without = 0, set()
@@ -310,9 +177,9 @@ def gradients_of(
     """
     xp = common_namespace(x=arrays[0])
     function = replace(function, xp=xp, leaves=tuple(arrays))
-    if not _has_rules(function):
+    if not has_rules(function):
         call = attempt.call_of(function)
-        with _errors_of_recording(function):
+        with errors_of_recording(function):
             return gradients_natively(call, function.xp, arrays)
     recording = attempt.record(function)
     value = _value_of(function, recording)
@@ -376,11 +243,6 @@ def not_differentiable(inexact: Inexact) -> Exception:
         f"`f` has no exact derivative, because of {inexact.reason}; or take "
         "differences, method='central'"
     )
-
-
-def _has_rules(function: Function) -> bool:
-    """Whether xgrad has rules for the arrays of a function, plain or recorded."""
-    return has_hidden_axis(function.xp) or any(map(is_recorded, function.leaves))
 
 
 def _value_of(function: Function, recording: Any) -> Array:

@@ -24,7 +24,8 @@ from xgrad._arrays import (
 from xgrad._autodiff import is_nested
 from xgrad._differences import Plan, Result, vectors_like
 from xgrad._evaluation import Execution, Function, agree, bind_function
-from xgrad.diff._exact import Attempt, Exact, Inexact
+from xgrad.diff._attempts import Attempt, Inexact
+from xgrad.diff._exact import Exact
 from xgrad.diff._forward import (
     Derived,
     corners,

@@ -34,7 +34,11 @@ from xgrad._differences import (
     warn_unless_ok,
 )
 from xgrad._evaluation import Execution, Function, agree, bind_function
-from xgrad.diff._exact import Exact, pull_exactly, record_exactly
+from xgrad.diff._exact import (
+    Exact,
+    pull_exactly,
+    record_exactly,
+)
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import (
     SIGNS,

@@ -24,7 +24,7 @@ from xgrad._arrays import (
 from xgrad._autodiff import is_nested
 from xgrad._differences import Coloring, Plan, Result
 from xgrad._evaluation import Execution
-from xgrad.diff._exact import Inexact
+from xgrad.diff._attempts import Inexact
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof

@@ -21,8 +21,8 @@ from xgrad._arrays import (
 from xgrad._autodiff import Pushed
 from xgrad._differences import require_scalar
 from xgrad._evaluation import Function
+from xgrad.diff._attempts import Attempt
 from xgrad.diff._exact import (
-    Attempt,
     Comparison,
     Exact,
     first_right,

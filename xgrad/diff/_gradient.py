@@ -53,8 +53,12 @@ from xgrad._evaluation import (
     open_evaluator,
     row_columns,
 )
+from xgrad.diff._attempts import Inexact
 from xgrad.diff._calls import Aux, with_arguments
-from xgrad.diff._exact import Inexact, differences_instead, require_use
+from xgrad.diff._exact import (
+    differences_instead,
+    require_use,
+)
 from xgrad.diff._exact_gradient import SUMS_AND_ROWS, exact_gradient
 from xgrad.diff._pattern import pattern_of
 from xgrad.diff._rows import prove_rows_independent, require_one_number_a_row

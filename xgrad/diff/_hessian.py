@@ -35,7 +35,8 @@ from xgrad._evaluation import (
     execution_for,
     open_evaluator,
 )
-from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._attempts import Inexact
+from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_jacobian import exact_matrix, require_gradient
 from xgrad.diff._forward import Derived, gradient_of
 from xgrad.diff._jacobian import dense_jacobian, sparse_by_differences

@@ -51,7 +51,8 @@ from xgrad._evaluation import (
     execution_for,
     open_evaluator,
 )
-from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._attempts import Inexact
+from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_jacobian import exact_matrix
 from xgrad.diff._forward import Derived
 from xgrad.diff._pattern import pattern_of

@@ -23,7 +23,7 @@ from xgrad._arrays import (
 from xgrad._batched import Batched
 from xgrad._differences import NESTED
 from xgrad._evaluation import Function, bind_function, execution_for
-from xgrad.diff._exact import Inexact
+from xgrad.diff._attempts import Inexact
 from xgrad.diff._forward import Derived
 from xgrad.diff._runs import Runs, sparse_jacobian
 

@@ -45,7 +45,8 @@ from xgrad._evaluation import (
     execution_for,
     open_evaluator,
 )
-from xgrad.diff._exact import Inexact, differences_instead
+from xgrad.diff._attempts import Inexact
+from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_directions import exact_hvp, exact_jvp
 from xgrad.diff._forward import Derived, gradient_of
 

@@ -33,7 +33,11 @@ from xgrad._batched import (
 )
 from xgrad._differences import Coloring, fitting_coloring
 from xgrad._evaluation import ways_of_function
-from xgrad.diff._exact import Attempt, pull_exactly, record_exactly
+from xgrad.diff._attempts import Attempt
+from xgrad.diff._exact import (
+    pull_exactly,
+    record_exactly,
+)
 from xgrad.diff._forward import Derived, push_exactly, random_cotangent
 
 # Memory for the largest array of one run, of a few that are alive at once. Beyond it,

@@ -34,8 +34,12 @@ from xgrad._evaluation import (
     execution_for,
     open_evaluator,
 )
+from xgrad.diff._attempts import Inexact
 from xgrad.diff._derivative import differentiate_entries, exact_slopes
-from xgrad.diff._exact import Inexact, differences_instead, record_exactly
+from xgrad.diff._exact import (
+    differences_instead,
+    record_exactly,
+)
 from xgrad.diff._exact_gradient import exact_gradient
 from xgrad.diff._forward import random_cotangent
 from xgrad.diff._gradient import differentiate_scalar

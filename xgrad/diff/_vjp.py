@@ -22,8 +22,8 @@ from xgrad._arrays import (
     result_dtype,
 )
 from xgrad._evaluation import bind_function, execution_for
+from xgrad.diff._attempts import Inexact
 from xgrad.diff._exact import (
-    Inexact,
     not_differentiable,
     pull_exactly,
     record_exactly,
