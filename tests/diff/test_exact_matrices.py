@@ -19,6 +19,7 @@ from xgrad import (
     hessian,
     hvp,
     jacobian,
+    jvp,
     sparsity_pattern,
     to_numpy,
 )
@@ -360,3 +361,28 @@ def test_marks_of_corners_take_no_table_of_all_pairs():
     assert np.sum(hess.status == Status.KINK) > 0
     assert list(np.flatnonzero(first.status == Status.KINK)) == [9]
     assert list(np.flatnonzero(slopes.status == Status.KINK)) == [9]
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff", "central"])
+def test_further_arguments_of_f_are_constants(method):
+    def f(x, a, b):
+        return np.sum(a * x**3) + b
+
+    def grad(x, a, b):
+        return 3 * a * x**2
+
+    x, v, args = np.array([1.0, 2.0]), np.array([1.0, -1.0]), (2.0, 5.0)
+    options = {"args": args, "method": method}
+    expected = np.diag(12 * x)
+    for given in (None, grad):
+        found = hessian(f, x, grad=given, **options)
+        assert_close(found, expected, rtol=1e-6, atol=1e-5)
+        assert_close(
+            hvp(f, x, v, grad=given, **options), expected @ v, rtol=1e-6, atol=1e-5
+        )
+    assert_close(jacobian(grad, x, **options), expected, rtol=1e-9, atol=1e-9)
+    assert_close(jvp(grad, x, v, **options), expected @ v, rtol=1e-9)
+    assert_close(derivative(grad, x, **options), 12 * x, rtol=1e-9)
+    for call in (jacobian, derivative):
+        with pytest.raises(TypeError, match="`args` must be a tuple"):
+            call(grad, x, args=2.0)

@@ -29,6 +29,7 @@ from xgrad._evaluation import (
     single_column,
 )
 from xgrad.diff._attempts import Inexact
+from xgrad.diff._calls import with_arguments
 from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_directions import exact_derivative
 from xgrad.diff._rounding import estimate_of
@@ -40,6 +41,7 @@ def derivative(
     x: Any,
     /,
     *,
+    args: tuple[Any, ...] = (),
     order: int = 1,
     method: Method = "auto",
     accuracy: int | None = None,
@@ -62,6 +64,8 @@ def derivative(
         Maps an array to an array of the same shape, entry by entry.
     x : array of real numbers, or a Python number
         Points at which to differentiate.
+    args : tuple
+        Further arguments of ``f``, ``f(x, *args)``, which are not differentiated.
     order : int
         Order of the derivative, 1 to 4. All methods but "complex" take orders above 1.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
@@ -104,7 +108,7 @@ full_output
     >>> derivative(np.sin, 0.0, order=3)
     np.float64(-1.0)
     """
-    x = as_array(x)
+    x, f = as_array(x), with_arguments(f, args)
     plan = plan_for(
         method=method,
         accuracy=accuracy,

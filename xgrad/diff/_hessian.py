@@ -36,6 +36,7 @@ from xgrad._evaluation import (
     open_evaluator,
 )
 from xgrad.diff._attempts import Inexact
+from xgrad.diff._calls import with_arguments
 from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_jacobian import exact_matrix, require_gradient
 from xgrad.diff._forward import Derived, gradient_of
@@ -49,7 +50,8 @@ def hessian(
     x: Any,
     /,
     *,
-    grad: Callable[[Any], Any] | None = None,
+    args: tuple[Any, ...] = (),
+    grad: Callable[..., Any] | None = None,
     sparsity: Any = None,
     method: Method = "auto",
     accuracy: int | None = None,
@@ -73,6 +75,9 @@ def hessian(
         Maps an array like ``x`` to a scalar.
     x : array of real numbers
         Point at which to differentiate.
+    args : tuple
+        Further arguments of ``f`` and ``grad``, ``f(x, *args)``, which are not
+        differentiated.
     grad : callable, optional
         Gradient of ``f``, in the shape of ``x``, of which the Jacobian is taken, and
         made symmetric. An exact Hessian needs none; it is far more accurate than second
@@ -136,6 +141,8 @@ def hessian(
     """
     if isinstance(x, dict | list | tuple):
         raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
+    f = with_arguments(f, args)
+    grad = None if grad is None else with_arguments(grad, args)
     execution = execution_for(
         vectorized=vectorized,
         max_bytes=max_bytes,

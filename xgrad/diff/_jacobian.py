@@ -52,6 +52,7 @@ from xgrad._evaluation import (
     open_evaluator,
 )
 from xgrad.diff._attempts import Inexact
+from xgrad.diff._calls import with_arguments
 from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_jacobian import exact_matrix
 from xgrad.diff._forward import Derived
@@ -65,6 +66,7 @@ def jacobian(
     x: Any,
     /,
     *,
+    args: tuple[Any, ...] = (),
     sparsity: Any = None,
     method: Method = "auto",
     accuracy: int | None = None,
@@ -88,6 +90,8 @@ def jacobian(
         Maps an array like ``x`` to an array of any shape.
     x : array of real numbers, or nested dict, list or tuple of arrays
         Point at which to differentiate.
+    args : tuple
+        Further arguments of ``f``, ``f(x, *args)``, which are not differentiated.
     sparsity : "auto", array of booleans, sparse matrix or Coloring, optional
         For a sparse result. "auto" finds which entries of the result depend on which
         entries of ``x`` as `sparsity_pattern` does. A pattern says so, both in C order:
@@ -133,6 +137,7 @@ checkpoint, full_output
     array([[4., 3.],
            [1., 0.]])
     """
+    f = with_arguments(f, args)
     plan = plan_for(
         method=method,
         accuracy=accuracy,

@@ -46,6 +46,7 @@ from xgrad._evaluation import (
     open_evaluator,
 )
 from xgrad.diff._attempts import Inexact
+from xgrad.diff._calls import with_arguments
 from xgrad.diff._exact import differences_instead
 from xgrad.diff._exact_directions import exact_hvp, exact_jvp
 from xgrad.diff._forward import Derived, gradient_of
@@ -58,6 +59,7 @@ def jvp(
     v: Any,
     /,
     *,
+    args: tuple[Any, ...] = (),
     method: Method = "auto",
     accuracy: int | None = None,
     dtype: Any = None,
@@ -79,6 +81,8 @@ def jvp(
         Point at which to differentiate.
     v : array like ``x``, nested as ``x`` is
         The direction.
+    args : tuple
+        Further arguments of ``f``, ``f(x, *args)``, which are not differentiated.
     method, accuracy, dtype, vectorized, max_bytes, workers, progress, full_output
         As in `gradient`. By differences all components move along ``v`` at once; the
         one that moves most for its size sets the step.
@@ -109,6 +113,7 @@ def jvp(
     >>> jvp(lambda x: x**2, np.array([3.0, 4.0]), np.array([1.0, 0.5]))
     array([6., 4.])
     """
+    f = with_arguments(f, args)
     plan = plan_for(
         method=method, accuracy=accuracy, dtype=dtype, full_output=full_output
     )
@@ -144,7 +149,8 @@ def hvp(
     v: ArrayT,
     /,
     *,
-    grad: Callable[[Any], Any] | None = None,
+    args: tuple[Any, ...] = (),
+    grad: Callable[..., Any] | None = None,
     method: Method = "auto",
     dtype: Any = None,
     vectorized: Vectorized = "auto",
@@ -164,6 +170,9 @@ def hvp(
         Point at which to differentiate.
     v : array like ``x``, nested as ``x`` is
         The vector.
+    args : tuple
+        Further arguments of ``f`` and ``grad``, ``f(x, *args)``, which are not
+        differentiated.
     grad : callable, optional
         Gradient of ``f``, nested and shaped like ``x``, whose derivative along ``v`` is
         taken. By differences the product then costs 4 calls of it, and one at ``x``.
@@ -200,6 +209,8 @@ def hvp(
     ...     [2 * x[0] * x[1], x[0] ** 2]))
     array([8., 2.])
     """
+    f = with_arguments(f, args)
+    grad = None if grad is None else with_arguments(grad, args)
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
