@@ -1,5 +1,7 @@
 """What arrays of PyTorch and JAX bring along, which derivatives must know."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -27,3 +29,42 @@ def test_jax_without_float64_says_how_to_switch_it_on(dtype):
     with pytest.raises(ValueError, match="jax_enable_x64"):
         xgrad.check_gradient(lambda x: (x**2).sum(), lambda x: 2 * x, x, dtype=dtype)
     assert xgrad.gradient(lambda x: (x**2).sum(), x, dtype="float32").dtype == "float32"
+
+
+def nested_derivatives(xp, x):
+    """Derivatives inside of derivatives, and the same by formulas."""
+    ones = xp.ones_like(x)
+
+    def cubes(y):
+        return xp.sum(y**3)
+
+    def fourth(y):
+        return xp.sum(y**4)
+
+    yield xgrad.gradient(lambda x: xp.sum(xgrad.gradient(cubes, x)), x), 6 * x
+    yield xgrad.jacobian(lambda x: xgrad.gradient(cubes, x), x)[0, 0], 6 * x[0]
+    yield xgrad.gradient(lambda x: xp.sum(xgrad.hessian(fourth, x)), x), 24 * x
+    yield xgrad.jvp(lambda x: xgrad.gradient(fourth, x), x, ones), 12 * x**2
+    # The inner argument does not mix with the outer one.
+    inner = xgrad.derivative(lambda x: x * xgrad.derivative(lambda y: x * y, ones), x)
+    yield inner, 2 * x
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_derivatives_inside_of_derivatives(library):
+    """They are recorded by the library, and nothing is cut off or warned of."""
+    if library == "torch":
+        xp = pytest.importorskip("torch")
+        x = xp.tensor([1.0, 2.0], dtype=xp.float32)
+    else:
+        xp = pytest.importorskip("jax.numpy")
+        x = xp.asarray([1.0, 2.0], dtype=xp.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("error", UserWarning)
+        # PyTorch's own forward mode calls what it has deprecated.
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        for found, expected in nested_derivatives(xp, x):
+            np.testing.assert_allclose(
+                np.asarray(found), np.asarray(expected), rtol=1e-5
+            )

@@ -40,6 +40,7 @@ from xgrad._arrays.blocks import summarize_blocks as summarize_blocks
 from xgrad._arrays.context import at_perturbed_points as at_perturbed_points
 from xgrad._arrays.context import perturbed as perturbed
 from xgrad._arrays.context import quiet as quiet
+from xgrad._arrays.context import recorded_natively as recorded_natively
 from xgrad._arrays.context import shows_statuses as shows_statuses
 from xgrad._arrays.context import without_status_warnings as without_status_warnings
 from xgrad._arrays.device import NO_DEVICE as NO_DEVICE

@@ -18,6 +18,9 @@ import numpy as np
 # may leave the domain of a prediction that is on its edge.
 perturbed: ContextVar[bool] = ContextVar("xgrad_perturbed", default=False)
 
+# True while PyTorch or JAX record a function for xgrad: a derivative inside of it is a
+# part of that record, and must not be cut off.
+recorded_natively: ContextVar[bool] = ContextVar("xgrad_native", default=False)
 
 # False inside of xgrad's own pictures: a warning would speak of derivatives that the
 # caller has not asked for.

@@ -102,6 +102,8 @@ def copied(xp: Any, array: Array) -> Array:
     # makes two copies.
     if type(array) is np.ndarray:
         return array.copy("K")
+    if is_torch(xp):
+        return array.clone()  # with its history, if it has one
     return xp.asarray(array, copy=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import sys
 import traceback
@@ -16,9 +17,14 @@ from xgrad.check import Verdict
 # 2 is the code of argparse for wrong usage.
 CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "kink": 3, "inconclusive": 4}
 USAGE = 2
-# Frames that a traceback of the user's code need not show: those of xgrad, of imports,
-# and of generated code such as "<string>".
-OURS = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<")
+# Frames that a traceback of the user's code need not show: those of xgrad, of imports
+# and contexts, and of generated code such as "<string>".
+OURS = (
+    str(Path(__file__).parents[1]),
+    str(Path(importlib.__file__).parent),
+    contextlib.__file__,
+    "<",
+)
 EPILOG = """\
 A function is written module:name, as in "package.losses:slope" or "losses.py:slope";
 modules in the current folder are found, too. A point is a file of NumPy, or numbers:

@@ -18,6 +18,7 @@ from xgrad._arrays import (
     leaves,
     quiet,
     rebuild,
+    recorded_natively,
 )
 from xgrad._evaluation.checkpoint import Checkpoint, open_checkpoint
 from xgrad._evaluation.checkpoint_key import call_key
@@ -51,7 +52,7 @@ def bind_function(
     if not named_leaves:
         raise ValueError("`x` holds no array: there is nothing to differentiate by")
     xp = common_namespace(**dict(named_leaves))
-    if is_torch(xp):
+    if is_torch(xp) and not recorded_natively.get():
         # Parameters of a model record every operation, for slopes of PyTorch's own.
         named_leaves = [(name, leaf.detach()) for name, leaf in named_leaves]
     floats = [as_float(xp, name, leaf) for name, leaf in named_leaves]

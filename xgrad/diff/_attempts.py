@@ -14,6 +14,7 @@ from typing import Any
 
 from xgrad._arrays import (
     has_hidden_axis,
+    recorded_natively,
 )
 from xgrad._autodiff import (
     Pushed,
@@ -129,7 +130,7 @@ def errors_of_recording(function: Function) -> Iterator[None]:
     except NotTraceableError:
         raise
     except Exception as error:
-        if is_nested():
+        if is_inside():
             raise
         # The caller's own error, which a plain call raises as well.
         function.at_base()
@@ -162,3 +163,8 @@ ATTEMPTS = (
 def has_rules(function: Function) -> bool:
     """Whether xgrad has rules for the arrays of a function, plain or recorded."""
     return has_hidden_axis(function.xp) or any(map(is_recorded, function.leaves))
+
+
+def is_inside() -> bool:
+    """Whether a function is being recorded, by xgrad or by its arrays' library."""
+    return is_nested() or recorded_natively.get()

@@ -21,7 +21,6 @@ from xgrad._arrays import (
 )
 from xgrad._autodiff import (
     ChangedConstantError,
-    is_nested,
 )
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
@@ -40,6 +39,7 @@ from xgrad.diff._attempts import (
     Refused,
     errors_of_recording,
     has_rules,
+    is_inside,
 )
 from xgrad.diff._native import gradients_natively
 from xgrad.diff._proof import Disagreement, Proof
@@ -114,7 +114,7 @@ def first_right(
     the attempt, its result and f(x): it says what is wrong, and by how many evaluations
     it knows. What is remembered is that of a ``kind`` of derivative.
     """
-    if is_nested() or any(map(hides_points, function.leaves)):
+    if is_inside() or any(map(hides_points, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
         result = run(Attempt())
         return Exact(result, _value_of(function, result), 1, Attempt())
@@ -195,7 +195,7 @@ def pull_exactly(recording: Any, cotangent: Array) -> list[Array]:
     try:
         slopes: list[Array] = recording.pull(cotangent)
     except NotTraceableError as error:
-        if is_nested():
+        if is_inside():
             raise
         raise Inexact(_reason_of(error)) from None
     return slopes

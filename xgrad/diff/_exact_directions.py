@@ -21,10 +21,9 @@ from xgrad._arrays import (
     result_dtype,
     to_numpy,
 )
-from xgrad._autodiff import is_nested
 from xgrad._differences import Plan, Result, vectors_like
 from xgrad._evaluation import Execution, Function, agree, bind_function
-from xgrad.diff._attempts import Attempt, Inexact
+from xgrad.diff._attempts import Attempt, Inexact, is_inside
 from xgrad.diff._exact import Exact
 from xgrad.diff._forward import (
     Derived,
@@ -133,7 +132,7 @@ def _along(
         attempt = exact.attempt
         slope, evaluations = exact.recording.tangent, exact.evaluations
         slope = xp.zeros_like(exact.value) if slope is None else slope
-        hidden = is_nested() or is_lazy(xp, slope)
+        hidden = is_inside() or is_lazy(xp, slope)
         result = Result(slope)
         if not hidden and not are_finite(xp, [slope]):
             slope = _without_branches(derived, attempt, vectors, exact.value, slope)

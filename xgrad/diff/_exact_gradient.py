@@ -20,7 +20,6 @@ from xgrad._arrays import (
     to_numpy,
     wide_sum,
 )
-from xgrad._autodiff import is_nested
 from xgrad._differences import (
     Estimate,
     Plan,
@@ -34,6 +33,7 @@ from xgrad._differences import (
     warn_unless_ok,
 )
 from xgrad._evaluation import Execution, Function, agree, bind_function
+from xgrad.diff._attempts import is_inside
 from xgrad.diff._exact import (
     Exact,
     pull_exactly,
@@ -81,7 +81,7 @@ def exact_gradient(
             _require_independent_rows(function, exact, slopes[0])
         evaluations, results = exact.evaluations, [Result(slope) for slope in slopes]
         # Values that are recorded, or not known yet, are for their own derivative.
-        hidden = is_nested() or is_lazy(function.xp, value)
+        hidden = is_inside() or is_lazy(function.xp, value)
         is_finite = hidden or are_finite(function.xp, slopes)
         if not is_finite:
             results, evaluations = _repair(function, exact, cotangent, slopes)

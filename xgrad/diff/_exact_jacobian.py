@@ -21,10 +21,9 @@ from xgrad._arrays import (
     unwrap,
     wrap_like,
 )
-from xgrad._autodiff import is_nested
 from xgrad._differences import Coloring, Plan, Result
 from xgrad._evaluation import Execution
-from xgrad.diff._attempts import Inexact
+from xgrad.diff._attempts import Inexact, is_inside
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
@@ -84,7 +83,7 @@ def exact_matrix(
     with quiet():
         data, matrix = compute(runs)
         result = Result(data)
-        hidden = is_nested() or is_lazy(xp, data)
+        hidden = is_inside() or is_lazy(xp, data)
         if not hidden and not are_finite(xp, [data]):
             data, matrix = _without_branches(runs, data, matrix, compute)
             result = add_status(xp, Result(data))

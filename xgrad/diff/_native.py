@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from xgrad._arrays import Array, is_jax, is_torch
+from xgrad._arrays import Array, is_jax, is_torch, recorded_natively
 from xgrad._autodiff import Pushed
 
 
@@ -56,11 +57,24 @@ def record_natively(
     call: Callable[[list[Any]], Any], xp: Any, leaves: Sequence[Array]
 ) -> NativeRecording | None:
     """Record a function by its own library; None if that has no derivatives."""
-    if is_torch(xp):
-        return _record_by_torch(call, leaves)
-    if is_jax(xp):
-        return _record_by_jax(call, leaves)
-    return None
+    is_inner = recorded_natively.get()
+    with _recording():
+        if is_torch(xp):
+            record = _record_inside_torch if is_inner else _record_by_torch
+            return record(call, leaves)
+        if is_jax(xp):
+            return _record_by_jax(call, leaves)
+        return None
+
+
+@contextlib.contextmanager
+def _recording() -> Iterator[None]:
+    """Tell derivatives inside of the function that they are recorded."""
+    token = recorded_natively.set(True)
+    try:
+        yield
+    finally:
+        recorded_natively.reset(token)
 
 
 def _record_by_torch(
@@ -82,6 +96,16 @@ def _record_by_torch(
         )
 
     return NativeRecording(result.detach(), leaves, pull_all)
+
+
+def _record_inside_torch(
+    call: Callable[[list[Any]], Any], leaves: Sequence[Array]
+) -> NativeRecording:
+    """Record a function so that the outer record goes on through its derivative."""
+    import torch
+
+    result, pull = torch.func.vjp(lambda *arrays: call(list(arrays)), *leaves)
+    return NativeRecording(result, leaves, pull)
 
 
 def _record_by_jax(
@@ -113,9 +137,10 @@ def push_natively(
         push = jax.jvp
     else:
         return None
-    result, tangent = push(
-        lambda *arrays: call(list(arrays)), tuple(leaves), tuple(tangents)
-    )
+    with _recording():
+        result, tangent = push(
+            lambda *arrays: call(list(arrays)), tuple(leaves), tuple(tangents)
+        )
     return Pushed(result, tangent, 0, True)
 
 
@@ -132,4 +157,5 @@ def gradients_natively(
         import jax
 
         grad = jax.grad(lambda *arrays: call(list(arrays)), argnums=every)
-    return list(grad(*leaves))
+    with _recording():
+        return list(grad(*leaves))

@@ -125,7 +125,7 @@ def tangent_line(
     --------
     >>> tangent = tangent_line(lambda x: 0.01 * x**2 + 0.1 * x, 5.0)
     >>> tangent(0.0), tangent.slope
-    (np.float64(-0.25), array(0.2))
+    (np.float64(-0.25), np.float64(0.2))
     """
     x = as_array(x)
     plan = plan_for(
