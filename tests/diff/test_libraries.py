@@ -62,8 +62,6 @@ def test_derivatives_inside_of_derivatives(library):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         warnings.simplefilter("error", UserWarning)
-        # PyTorch's own forward mode calls what it has deprecated.
-        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
         for found, expected in nested_derivatives(xp, x):
             np.testing.assert_allclose(
                 np.asarray(found), np.asarray(expected), rtol=1e-5

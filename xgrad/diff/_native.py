@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -130,6 +132,7 @@ def push_natively(
     if is_torch(xp):
         import torch
 
+        _load_forward_mode()
         push = torch.func.jvp
     elif is_jax(xp):
         import jax
@@ -142,6 +145,17 @@ def push_natively(
             lambda *arrays: call(list(arrays)), tuple(leaves), tuple(tangents)
         )
     return Pushed(result, tangent, 0, True)
+
+
+@functools.cache
+def _load_forward_mode() -> None:
+    """Let PyTorch load its forward mode, which calls what PyTorch itself deprecates."""
+    import torch
+
+    zero = torch.zeros(())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.func.jvp(lambda x: x + x, (zero,), (zero,))
 
 
 def gradients_natively(
