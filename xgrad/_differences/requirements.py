@@ -26,6 +26,11 @@ def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
 
 def is_auto(sparsity: Any) -> bool:
     """Whether the pattern is to be found; raise if it is another word."""
+    if isinstance(sparsity, bool):
+        raise TypeError(
+            f"`sparsity` must be 'auto', a pattern or a Coloring; got {sparsity}: "
+            "write sparsity='auto' to have the pattern found"
+        )
     if isinstance(sparsity, str) and sparsity != "auto":
         raise ValueError(
             f"`sparsity` must be 'auto', a pattern or a Coloring; got {sparsity!r}"

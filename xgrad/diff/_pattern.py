@@ -21,7 +21,6 @@ from xgrad._arrays import (
     wrap_like,
 )
 from xgrad._batched import Batched
-from xgrad._differences import NESTED
 from xgrad._evaluation import Function, bind_function, execution_for
 from xgrad.diff._attempts import Inexact
 from xgrad.diff._forward import Derived
@@ -73,7 +72,7 @@ def sparsity_pattern(f: Callable[[Any], Any], x: Any, /) -> Any:
     function, _ = bind_function(f, x, None, execution_for())
     require_sparse(function.xp)
     if isinstance(x, dict | list | tuple):
-        raise TypeError(NESTED)
+        raise TypeError("`x` must be one array, not a nesting of arrays")
     try:
         return _as_booleans(sparse_jacobian(Runs(Derived(function), 0, None)))
     except Inexact:
@@ -98,13 +97,8 @@ def pattern_of(function: Function) -> Any:
 
 
 def _as_booleans(matrix: Any) -> Any:
-    return matrix.astype(bool) if matrix.data.all() else _all_true(matrix)
-
-
-def _all_true(matrix: Any) -> Any:
-    """Return a matrix with the same stored entries, all of them true."""
-    matrix = matrix.copy()
-    matrix.data = matrix.data == matrix.data
+    """Return the matrix with all its stored entries true, whatever they were."""
+    matrix.data = matrix.data.astype(bool)
     matrix.data[...] = True
     return matrix
 
