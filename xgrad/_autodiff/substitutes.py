@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from xgrad._autodiff.exponentials import EXPONENTIALS
 from xgrad._autodiff.mathematics import MATH, is_standin
-from xgrad._tracing import CREATORS, array_like, creator, first_standin, namespace_of
+from xgrad._tracing import (
+    CREATION,
+    CREATORS,
+    NUMPY_NAMES,
+    array_like,
+    creator,
+    first_standin,
+    namespace_of,
+)
 
 Function = Callable[..., Any]
 # Modules of NumPy with functions of arrays; `numpy.random` and others are as they are.
 NUMPY_MODULES = ("numpy", "numpy.linalg", "numpy.fft")
+# The class of the functions that NumPy hands over to stand-ins.
+DISPATCHER = type(np.sum)
 MODULES = (*NUMPY_MODULES, "math", "scipy", "scipy.special")
 # Functions whose first argument is a list of arrays, not an array.
 OF_LISTS = (
@@ -139,6 +149,26 @@ def substitute_of(value: Any) -> Any:
     if module.startswith("scipy.special") and callable(value):
         return _scipy_function(value)
     return None
+
+
+def source_of(value: Any) -> FunctionType | None:
+    """Return the Python code of a function of NumPy that stand-ins have no other for.
+
+    None for anything else.
+    """
+    is_function = isinstance(value, FunctionType | DISPATCHER)
+    if not is_function or value.__module__ not in NUMPY_MODULES:
+        return None
+    return _source_of(value)
+
+
+@functools.cache
+def _source_of(function: Any) -> FunctionType | None:
+    # NumPy hands the others over to stand-ins.
+    source = getattr(function, "_implementation", function)
+    has_own = function in NUMPY_NAMES or function in CREATION or function in SPECIAL
+    is_python = isinstance(source, FunctionType) and not has_own
+    return source if is_python and function.__name__ not in CREATORS else None
 
 
 @functools.cache

@@ -47,7 +47,10 @@ from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
 from xgrad._tracing.refusals import caller_line as caller_line
 from xgrad._tracing.refusals import describe_line as describe_line
 from xgrad._tracing.refusals import is_library as is_library
+from xgrad._tracing.refusals import is_sealed as is_sealed
+from xgrad._tracing.registry import CREATION as CREATION
 from xgrad._tracing.registry import FUNCTIONS as FUNCTIONS
+from xgrad._tracing.registry import NUMPY_NAMES as NUMPY_NAMES
 from xgrad._tracing.registry import call as call
 from xgrad._tracing.standin import StandIn as StandIn
 from xgrad._tracing.tracer import Tracer as Tracer

@@ -1,8 +1,9 @@
 """Ways to record a function: with or without copies of arrays, or of the function.
 
-Two attempts follow where the first one does not succeed: with copies of the arrays
-that `f` uses beside its argument, which it may have written into; and with a copy of
-`f` whose global names of NumPy and CuPy make stand-ins.
+Others follow where the first one does not succeed: with copies of the arrays that `f`
+uses beside its argument, which it may have written into; with a copy of `f` whose
+global names of NumPy and CuPy make stand-ins; and with such copies of the functions of
+installed packages that it calls, too.
 """
 
 from __future__ import annotations
@@ -57,10 +58,16 @@ class Attempt:
 
     copies_constants: bool = False
     substitutes: bool = False
+    libraries: bool = False
     # Of PyTorch and JAX no branch is known from another, so that a proof holds for
     # functions that enclose the same values alone.
     is_native: bool = False
     name = "autodiff"
+
+    @property
+    def reach(self) -> tuple[bool, bool]:
+        """What is copied: the functions of the user, and those of libraries."""
+        return self.substitutes, self.libraries
 
     @property
     def is_inherited(self) -> bool:
@@ -75,7 +82,8 @@ class Attempt:
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
         if has_rules(function):
-            return record(call, xp, leaves, self.copies_constants, max_bytes)
+            with self._errors(function):
+                return record(call, xp, leaves, self.copies_constants, max_bytes)
         with errors_of_recording(function):
             recording = record_natively(call, xp, leaves)
         if recording is None:
@@ -91,18 +99,26 @@ class Attempt:
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
         if has_rules(function):
-            return push_forward(call, xp, leaves, tangents, ignores_zeros)
+            with self._errors(function):
+                return push_forward(call, xp, leaves, tangents, ignores_zeros)
         with errors_of_recording(function):
             pushed = push_natively(call, xp, leaves, tangents)
         if pushed is None:
             raise Inexact(NO_RULES, was_told=True)
         return pushed
 
+    def _errors(self, function: Function) -> contextlib.AbstractContextManager[None]:
+        """Return the context for what a recording raises.
+
+        Code of libraries looks at its arguments in more ways than stand-ins know.
+        """
+        return errors_of_recording(function) if self.libraries else NO_CONTEXT
+
     def plain_call(self, function: Function) -> Callable[[Any], Any]:
         """Return the caller's function, or the copy of it that is to be run."""
         if not self.substitutes:
             return function.call
-        copy = copy_of(function.call)
+        copy = copy_of(function.call, self.libraries)
         if copy is None:
             raise NotTraceableError("a function that cannot be copied")
         return copy
@@ -151,12 +167,15 @@ class Refused:
     is_inherited = False
 
 
+NO_CONTEXT = contextlib.nullcontext()
 NATIVE = (Attempt(is_native=True),)
 ATTEMPTS = (
     Attempt(),
     Attempt(copies_constants=True),
     Attempt(substitutes=True),
     Attempt(substitutes=True, copies_constants=True),
+    Attempt(substitutes=True, libraries=True),
+    Attempt(substitutes=True, libraries=True, copies_constants=True),
 )
 
 

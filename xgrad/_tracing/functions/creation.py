@@ -117,19 +117,26 @@ def _array_of_entries(
     dtype: Any = None,
     order: str | None = None,
     *,
-    copy: bool | None = None,
+    copy: Any = None,
     ndmin: int = 0,
     subok: bool = False,
     device: Any = None,
 ) -> Any:
     require(dtype is not object, like, f"np.{name} of objects")
     array = cast(array_like(entries, (entries, like)), dtype)
+    if not array.ndim:
+        array = array[...]  # a number becomes an array without axes
     if array.ndim < ndmin:
         array = reshape_any(array, (1,) * (ndmin - array.ndim) + tuple(array.shape))
+    copy = getattr(copy, "value", copy)  # also one of NumPy's own modes
+    if copy == IF_NEEDED:
+        copy = False
     is_copy = copy if copy is not None else name == "array"
     return copy_to_array(array) if is_copy and array is entries else array
 
 
+# The value of NumPy's mode of copies that are made only where there is no other way.
+IF_NEEDED = 2
 ARRAYS_OF = "array asanyarray asarray ascontiguousarray asfortranarray".split()
 for _name in (*ARRAYS_OF, *"arange empty eye full identity ones tri zeros".split()):
     _function = getattr(np, _name)
