@@ -215,16 +215,23 @@ class Substitution:
         if substitute is not None:
             return substitute
         if isinstance(value, type):
-            return twin_class(value, self.is_left) or value
+            # One that makes its objects in its own way may keep some.
+            new: Any = value.__new__
+            twin = twin_class(value, self.is_left) if new is object.__new__ else None
+            return twin or value
         return self._remember(value, lambda: twin_of(value, self.is_left))
 
     def _function(self, function: FunctionType) -> Any:
         """Return the substitute of a function, or its copy, or the function itself."""
-        path = function.__code__.co_filename
-        substitute = substitute_of(function) if is_library(path) else None
-        if substitute is not None:
-            return substitute
-        return function if self.is_left(path) else self.copy_of(function)
+        is_of_library = is_library(function.__code__.co_filename)
+        substitute = substitute_of(function) if is_of_library else None
+        return self.copied(function) if substitute is None else substitute
+
+    def copied(self, function: Any) -> Any:
+        """Return the copy of a function; itself if it is left as it is."""
+        is_python = type(function) is FunctionType
+        is_left = not is_python or self.is_left(function.__code__.co_filename)
+        return function if is_left else self.copy_of(function)
 
     def _is_to_copy(self, module: ModuleType) -> bool:
         """Whether a module is one whose functions are copied."""

@@ -36,6 +36,11 @@ class Taped(StandIn):
         self.version = 0
         self.kept = False
 
+    @property
+    def flags(self) -> Any:
+        """How the memory of the array lies, of NumPy's arrays."""
+        return self.base.flags
+
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
         view = self.origin

@@ -26,6 +26,9 @@ class Copies(Protocol):
     def replace(self, value: Any) -> Any:
         """Return what stands in for a value."""
 
+    def copied(self, function: Any) -> Any:
+        """Return the copy of a function; itself if it is left as it is."""
+
 
 # The copies of the present call; None outside of a second attempt.
 COPIES: ContextVar[Copies | None] = ContextVar("xgrad_copies", default=None)
@@ -96,32 +99,31 @@ def _can_have_twins(kind: Any, is_left: Callable[[str], bool]) -> bool:
     is_plain = (
         bases
         and type(kind) in (type, abc.ABCMeta)
-        and kind.__new__ is object.__new__
         and kind.__getattribute__ is object.__getattribute__
     )
     if not is_plain or hasattr(kind, "__del__"):
         return False
-    # A hook would see the class of the twins, and slots are not shared.
-    special = ("__init_subclass__", "__slots__")
+    # A hook would see the class of the twins.
     return all(
-        _is_to_copy(b, is_left) and not any(s in vars(b) for s in special)
-        for b in bases
+        _is_to_copy(b, is_left) and "__init_subclass__" not in vars(b) for b in bases
     )
 
 
 def _is_to_copy(kind: type, is_left: Callable[[str], bool]) -> bool:
     if kind.__module__ == "__main__":
         return True
-    path = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    is_in_python = bool(kind.__flags__ & IN_PYTHON)
-    return path is not None and is_in_python and not is_left(path)
+    path = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    is_in_python = path.endswith(".py") and bool(kind.__flags__ & IN_PYTHON)
+    return is_in_python and not is_left(path)
 
 
 def twin_of(value: Any, is_left: Callable[[str], bool]) -> Any:
     """Return the twin of an object; the object itself if it can have none."""
     own_class: Any = type(value)
     kind = twin_class(own_class, is_left)
-    if kind is None or not hasattr(value, "__dict__"):
+    # What is in slots is not shared.
+    has_slots = any(vars(base).get("__slots__") for base in own_class.__mro__)
+    if kind is None or has_slots or not hasattr(value, "__dict__"):
         return value
     twin: Any = object.__new__(kind)
     object.__setattr__(twin, "__dict__", value.__dict__)

@@ -38,6 +38,17 @@ def caller_line() -> str:
     return ""
 
 
+def line_of_caller(error: Exception) -> str:
+    """Describe the innermost line outside of libraries that an error has left."""
+    frame, line = error.__traceback__, ""
+    while frame is not None:
+        name = frame.tb_frame.f_code.co_filename
+        if not is_library(name):
+            line = describe_line(name, frame.tb_lineno)
+        frame = frame.tb_next
+    return line
+
+
 def is_library(filename: str) -> bool:
     """Whether code is that of xgrad, of an installed package or of Python itself."""
     return is_sealed(filename) or _is_installed(filename)

@@ -28,7 +28,7 @@ from xgrad._evaluation import (
     Function,
     only_point,
 )
-from xgrad._tracing import NotTraceableError
+from xgrad._tracing import NotTraceableError, line_of_caller
 from xgrad.diff._calls import copy_of
 from xgrad.diff._native import push_natively, record_natively
 
@@ -82,8 +82,10 @@ class Attempt:
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
         if has_rules(function):
-            with self._errors(function):
+            try:
                 return record(call, xp, leaves, self.copies_constants, max_bytes)
+            except Exception as error:
+                raise refusal_of(function, error) from error
         with errors_of_recording(function):
             recording = record_natively(call, xp, leaves)
         if recording is None:
@@ -99,20 +101,15 @@ class Attempt:
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
         if has_rules(function):
-            with self._errors(function):
+            try:
                 return push_forward(call, xp, leaves, tangents, ignores_zeros)
+            except Exception as error:
+                raise refusal_of(function, error) from error
         with errors_of_recording(function):
             pushed = push_natively(call, xp, leaves, tangents)
         if pushed is None:
             raise Inexact(NO_RULES, was_told=True)
         return pushed
-
-    def _errors(self, function: Function) -> contextlib.AbstractContextManager[None]:
-        """Return the context for what a recording raises.
-
-        Code of libraries looks at its arguments in more ways than stand-ins know.
-        """
-        return errors_of_recording(function) if self.libraries else NO_CONTEXT
 
     def plain_call(self, function: Function) -> Callable[[Any], Any]:
         """Return the caller's function, or the copy of it that is to be run."""
@@ -143,17 +140,23 @@ def errors_of_recording(function: Function) -> Iterator[None]:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
     try:
         yield
-    except NotTraceableError:
-        raise
     except Exception as error:
-        if is_inside():
-            raise
-        # The caller's own error, which a plain call raises as well.
-        function.at_base()
-        raise NotTraceableError(
-            f"an error where x is recorded ({type(error).__name__}: {error})",
-            "write it with functions of the array API standard, or of NumPy",
-        ) from error
+        raise refusal_of(function, error) from error
+
+
+def refusal_of(function: Function, error: Exception) -> Exception:
+    """Return the refusal that an error is, which a plain call does not raise.
+
+    Raise what a plain call raises, which is the caller's own error.
+    """
+    if isinstance(error, NotTraceableError) or is_inside():
+        return error
+    function.at_base()
+    return NotTraceableError(
+        f"an error where x is recorded ({type(error).__name__}: {error})",
+        "write it with functions of the array API standard, or of NumPy",
+        line_of_caller(error),
+    )
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,6 @@ class Refused:
     is_inherited = False
 
 
-NO_CONTEXT = contextlib.nullcontext()
 NATIVE = (Attempt(is_native=True),)
 ATTEMPTS = (
     Attempt(),

@@ -46,18 +46,40 @@ def asarray(
 def _make_like(
     name: str,
     x: StandIn,
-    *values: Any,
     dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
     shape: Any = None,
+    *,
     device: Any = None,
 ) -> StandIn:
     """Return a constant array of the shape of ``x``, or of another one."""
-    xp = x.tracer.xp
-    require(len(values) == (name == "full_like"), x, f"these arguments of {name}")
+    return _fill_like(name, x, (), dtype, shape)
+
+
+@handles("full_like")
+def full_like(
+    x: StandIn,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> StandIn:
+    """Return an array of the shape of ``x``, or of another one, of one value."""
     # Filled with an entry of x, it differs from point to point as that does.
-    if values and isinstance(values[0], StandIn):
+    if isinstance(fill_value, StandIn):
         size = x.shape if shape is None else shape
-        return x.tracer.copy(cast(broadcast_to(values[0], size), dtype or x.dtype))
+        return x.tracer.copy(cast(broadcast_to(fill_value, size), dtype or x.dtype))
+    return _fill_like("full_like", x, (fill_value,), dtype, shape)
+
+
+def _fill_like(
+    name: str, x: StandIn, values: tuple[Any, ...], dtype: Any, shape: Any
+) -> StandIn:
+    xp = x.tracer.xp
     if shape is not None:
         make = functools.partial(
             getattr(xp, name.removesuffix("_like")), shape, *values
@@ -71,7 +93,7 @@ def _make_like(
     return x.tracer.constant(name, x, make)
 
 
-for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+for _name in ("zeros_like", "ones_like", "empty_like"):
     handles(_name)(functools.partial(_make_like, _name))
 
 

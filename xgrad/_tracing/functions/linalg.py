@@ -51,6 +51,41 @@ for _name in "det inv slogdet svdvals matrix_power matrix_rank".split():
     handles(f"linalg.{_name}")(functools.partial(_stacked, _name))
 
 
+def _general(name: str, x: StandIn) -> Any:
+    """Decompose matrices whose eigenvalues may be complex at one point alone."""
+    require(x.tracer.knows_values, x, f"{name} at many points")
+    return _stacked(name, x)
+
+
+for _name in ("eig", "eigvals"):
+    handles(f"linalg.{_name}")(functools.partial(_general, _name))
+
+
+# The functions of matrices, each the same power series as its function of numbers.
+MATRIX_FUNCTIONS = "cosm coshm expm logm sinm sinhm sqrtm tanm tanhm".split()
+
+
+def matrix_function(name: str, x: Any) -> Any:
+    """Return a function of matrices, by SciPy."""
+    if isinstance(x, StandIn):
+        function = functools.partial(matrix_function, name)
+        return x.tracer.everywhere((name, (), ()), function, function, x)
+    import scipy.linalg
+
+    return getattr(scipy.linalg, name)(x)
+
+
+def triangular_factors(x: Any) -> Any:
+    """Return both triangular factors of a matrix in one, and the exchanges of rows."""
+    if isinstance(x, StandIn):
+        require(x.ndim == 2, x, "lu_factor of stacks of matrices")
+        function = triangular_factors
+        return x.tracer.everywhere(("lu_factor", (), ()), function, function, x)
+    import scipy.linalg
+
+    return scipy.linalg.lu_factor(x)
+
+
 def _hermitian(name: str, x: StandIn, UPLO: str = "L") -> Any:  # noqa: N803 (NumPy's)
     """Decompose Hermitian matrices, of which one triangle is read."""
     return _stacked(name, x, **({} if UPLO == "L" else {"UPLO": UPLO}))
