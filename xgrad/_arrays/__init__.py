@@ -9,7 +9,7 @@ Modules in reading order:
 - `stable`: formulas that are stable in floating point
 - `trees`: nested dicts, lists and tuples of arrays
 - `backends`, `probes`, `versions`: choosing a library, and why another cannot be used;
-  all of this for the report of a fault
+  what is installed, for the report of a fault
 - `log`: the logger "xgrad"
 - `device`, `sparse`, `blocks`: what libraries do each in their own way; Dask's blocks
 - `context`: settings that reach a caller's function unpassed

@@ -178,7 +178,7 @@ def _check_blocks(array: Array, check: ValueCheck) -> Array:
         values,
         bad,
         axes=check.bad.ndim,
-        words=(check.argument, check.rule, check.remedy),
+        words=(check.argument, check.rule, check.remedy, check.quantity),
         dtype=array.dtype,
         meta=array._meta,
     )
@@ -189,13 +189,13 @@ def _block_or_error(
     values: Any,
     bad: Any,
     axes: int,
-    words: tuple[str, str, str],
+    words: tuple[str, str, str, str],
     block_info: Any = None,
 ) -> Any:
-    argument, rule, remedy = words
+    argument, *texts = words
     if bad.ndim > axes:
         values, bad = values[..., 0], bad[..., 0]
     starts = {argument: tuple(a for a, _ in block_info[2]["array-location"])}
-    check = ValueCheck(argument, values, bad, rule, remedy)
+    check = ValueCheck(argument, values, bad, *texts)
     enforce(common_namespace(block=block), [check], starts)
     return block

@@ -219,7 +219,11 @@ class StandIn:
         if not name.startswith("__") and hasattr(self.base, name):
             # Noted, not raised, since such a question goes on.
             self.tracer.refuse(f"the attribute `{name}`", "write it without")
-        raise AttributeError(f"an array at many points has no attribute {name!r}")
+        # In the words of the array, from which Python also suggests a near name.
+        kind = type(self.base)
+        owner = f"{kind.__module__}.{kind.__qualname__}"
+        message = f"{owner!r} object has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=self.base)
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function of a given name with itself as its first argument."""
