@@ -21,7 +21,7 @@ from xgrad._arrays import (
     BlockStarts,
     as_index,
     common_namespace,
-    hides_points,
+    has_standin,
     is_dask,
     is_integral,
     is_lazy,
@@ -66,7 +66,7 @@ class ValueCheck:
 
 def _python_number(xp: Any, value: Array) -> int | float:
     """Return an entry as a number of Python."""
-    if hides_points(value):
+    if has_standin(value):
         number: int | float = unwrap(value).base.item()
         return number
     # PyTorch warns when `float` drops the history of a tensor's gradient.
@@ -102,7 +102,7 @@ def enforce(
     Checks of batched arrays are left out: the caller did not choose those points.
     ``starts`` says where in their arrays the arguments begin, if they are blocks.
     """
-    checks = tuple(check for check in checks if not hides_points(check.bad))
+    checks = tuple(check for check in checks if not has_standin(check.bad))
     for check in checks:
         if is_lazy(xp, check.bad):
             raise TypeError(

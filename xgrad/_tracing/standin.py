@@ -31,7 +31,7 @@ class StandIn:
     # those of `np.matrix` (10), SciPy's sparse arrays (10.1) and CuPy's arrays (100).
     __array_priority__ = 1e6
     # By this the boundary of xgrad recognizes it without an import.
-    hides_points = True
+    stands_in = True
     # A function of closed form, with its pull, is one operation where this is a method.
     record_pull: Any = None
     record_call: Any = None
