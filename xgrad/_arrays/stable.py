@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays.namespaces import is_lazy, is_numpy, numpy_namespace
-from xgrad._arrays.standins import hides_points
+from xgrad._arrays.standins import has_standin
 from xgrad._arrays.types import Array
 
 # Up to this length NumPy's reductions of the last axis cost several times as much an
@@ -160,7 +160,7 @@ def is_recorded(xp: Any, x: Array) -> bool:
     """Whether a derivative is being taken of what is done with an array."""
     # (Each library has its own way to tell.)
     has_history = getattr(x, "requires_grad", False) is True
-    return hides_points(x) or has_history or is_lazy(xp, x)
+    return has_standin(x) or has_history or is_lazy(xp, x)
 
 
 def divide_or_zero(xp: Any, x: Array, divisor: Array) -> Array:

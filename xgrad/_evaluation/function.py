@@ -18,7 +18,7 @@ from xgrad._arrays import (
     common_namespace,
     copied,
     from_host,
-    hides_points,
+    has_standin,
     is_complex,
     python_float,
     rebuild,
@@ -133,7 +133,7 @@ class Function(Portable):
                 return result.copy("K")
         if is_closed(result):  # one that the function has kept
             result = released(result)
-        if hides_points(result):
+        if has_standin(result):
             return result
         if type(result) is type(like) and result.dtype == like.dtype:
             return copied(self.xp, result)

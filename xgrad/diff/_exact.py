@@ -14,7 +14,7 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
-    hides_points,
+    has_standin,
     is_lazy,
     is_numpy,
     quiet,
@@ -135,7 +135,7 @@ def first_right(
     the attempt, its result and f(x): it says what is wrong, and by how many evaluations
     it knows. What is remembered is that of a ``kind`` of derivative.
     """
-    if is_inside() or any(map(hides_points, function.leaves)):
+    if is_inside() or any(map(has_standin, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
         result = run(Attempt())
         return Exact(result, _value_of(function, result), 1, Attempt())
