@@ -39,7 +39,7 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
 
 @binary_cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    # The single fraction is 0 / 0 at p = t = 0 and p = t = 1. Of these two, one is 0 / 0
+    # The single fraction is 0 / 0 at p = t = 0 and p = t = 1. Of these two, one is so
     # there, and is left out.
     negative = stable.quotient_keeping_zeros(xp, 1 - target, 1 - prediction)
     return negative - stable.quotient_keeping_zeros(xp, target, prediction)
