@@ -186,7 +186,7 @@ def _running_sum(t: Any, y: Any, axis: Any) -> Any:
 
 
 @push_of(pull_sort)
-def _sort(t: Any, y: Any, ranks: Any, axis: int) -> Any:
+def _sort(t: Any, y: Any, ranks: Any, axis: int, result: Any) -> Any:
     return np.take_along_axis(t, ranks_of(ranks, axis), axis)
 
 

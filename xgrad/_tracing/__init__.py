@@ -35,6 +35,7 @@ from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
 from xgrad._tracing.functions.norms import norm_of_vectors as norm_of_vectors
 from xgrad._tracing.functions.rearranging import roll as roll
 from xgrad._tracing.functions.reductions import sum_ as sum_
+from xgrad._tracing.functions.reductions import unrecorded as unrecorded
 from xgrad._tracing.functions.scans import running_sum as running_sum
 from xgrad._tracing.functions.sparse import sparse_product as sparse_product
 from xgrad._tracing.functions.statistics import deviation as deviation

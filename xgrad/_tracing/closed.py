@@ -39,5 +39,6 @@ def released(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: released(item) for key, item in value.items()}
     if is_closed(value):
-        return wrap_like(unwrap(value).base, value)
+        # The base was recorded itself where a call was within another one.
+        return released(wrap_like(unwrap(value).base, value))
     return value

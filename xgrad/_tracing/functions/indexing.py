@@ -41,7 +41,7 @@ def getitem(x: StandIn, key: Any) -> StandIn:
             "choose by `where(mask, x, 0)`",
         )
     if isinstance(key, list):
-        key = np.asarray(key)
+        key = np.asarray(key, None if key else np.intp)
     full_key = _expand_key(x, key)
     if all(map(_is_basic, full_key)):
         result = tracer.sliced(x, full_key)
