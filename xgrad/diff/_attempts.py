@@ -14,9 +14,11 @@ from typing import Any
 
 from xgrad._arrays import (
     has_hidden_axis,
+    is_lazy,
     recorded_natively,
 )
 from xgrad._autodiff import (
+    ChangedConstantError,
     Pushed,
     is_nested,
     is_recorded,
@@ -74,9 +76,9 @@ class Attempt:
         is no tape.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if has_rules(function):
-            return record(call, xp, leaves, self.copies_constants, max_bytes)
         with errors_of_recording(function):
+            if has_rules(function):
+                return record(call, xp, leaves, self.copies_constants, max_bytes)
             recording = record_natively(call, xp, leaves)
         if recording is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -90,9 +92,9 @@ class Attempt:
         Raise `Inexact` where neither xgrad nor the arrays' library can.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if has_rules(function):
-            return push_forward(call, xp, leaves, tangents, ignores_zeros)
         with errors_of_recording(function):
+            if has_rules(function):
+                return push_forward(call, xp, leaves, tangents, ignores_zeros)
             pushed = push_natively(call, xp, leaves, tangents)
         if pushed is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -127,10 +129,10 @@ def errors_of_recording(function: Function) -> Iterator[None]:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
     try:
         yield
-    except NotTraceableError:
+    except (NotTraceableError, Inexact, ChangedConstantError):
         raise
     except Exception as error:
-        if is_inside():
+        if is_inside() or is_lazy(function.xp, function.leaves[0]):
             raise
         # The caller's own error, which a plain call raises as well.
         function.at_base()
