@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._autodiff.mathematics import MATH, is_standin
+from xgrad._arrays import is_standin
+from xgrad._autodiff.mathematics import MATH
 from xgrad._autodiff.scipy_functions import SCIPY, fitting, own_function
 from xgrad._autodiff.twins import COPIES, TwinType
 from xgrad._tracing import (

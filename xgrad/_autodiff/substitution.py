@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import leaves, unwrap
-from xgrad._autodiff.mathematics import is_standin
+from xgrad._arrays import is_standin, leaves, unwrap
 from xgrad._autodiff.substitutes import (
     Library,
     Vectorized,

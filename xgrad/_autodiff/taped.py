@@ -38,7 +38,7 @@ class Taped(StandIn):
 
     @property
     def flags(self) -> Any:
-        """How the memory of the array lies, of NumPy's arrays."""
+        """Layout of the memory, as the arrays of NumPy and CuPy have it."""
         return self.base.flags
 
     def ensure_current(self) -> Self:

@@ -15,9 +15,11 @@ from typing import Any
 
 from xgrad._arrays import (
     has_hidden_axis,
+    is_lazy,
     recorded_natively,
 )
 from xgrad._autodiff import (
+    ChangedConstantError,
     Pushed,
     is_nested,
     is_recorded,
@@ -66,7 +68,7 @@ class Attempt:
 
     @property
     def reach(self) -> tuple[bool, bool]:
-        """What is copied: the functions of the user, and those of libraries."""
+        """Whether functions of the user are copied, and those of libraries."""
         return self.substitutes, self.libraries
 
     @property
@@ -85,7 +87,8 @@ class Attempt:
             try:
                 return record(call, xp, leaves, self.copies_constants, max_bytes)
             except Exception as error:
-                raise refusal_of(function, error) from error
+                raise_refusal(function, error)
+                raise
         with errors_of_recording(function):
             recording = record_natively(call, xp, leaves)
         if recording is None:
@@ -104,7 +107,8 @@ class Attempt:
             try:
                 return push_forward(call, xp, leaves, tangents, ignores_zeros)
             except Exception as error:
-                raise refusal_of(function, error) from error
+                raise_refusal(function, error)
+                raise
         with errors_of_recording(function):
             pushed = push_natively(call, xp, leaves, tangents)
         if pushed is None:
@@ -141,22 +145,25 @@ def errors_of_recording(function: Function) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise refusal_of(function, error) from error
+        raise_refusal(function, error)
+        raise
 
 
-def refusal_of(function: Function, error: Exception) -> Exception:
-    """Return the refusal that an error is, which a plain call does not raise.
+def raise_refusal(function: Function, error: Exception) -> None:
+    """Raise the refusal that an error is, unless it is one already.
 
-    Raise what a plain call raises, which is the caller's own error.
+    An error that a plain call raises as well is the caller's own, and is raised.
     """
-    if isinstance(error, NotTraceableError) or is_inside():
-        return error
+    known = (NotTraceableError, Inexact, ChangedConstantError)
+    is_hidden = is_inside() or is_lazy(function.xp, function.leaves[0])
+    if is_hidden or isinstance(error, known):
+        return
     function.at_base()
-    return NotTraceableError(
+    raise NotTraceableError(
         f"an error where x is recorded ({type(error).__name__}: {error})",
         "write it with functions of the array API standard, or of NumPy",
         line_of_caller(error),
-    )
+    ) from error
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
-    hides_points,
+    has_standin,
     is_lazy,
     is_numpy,
     quiet,
@@ -88,18 +88,39 @@ def record_exactly(
     ``max_bytes`` limits the memory of the recording.
     """
 
+    return first_right(function, *_recorded(function, cotangent_of, max_bytes))
+
+
+def disagreement_of_record(
+    function: Function, cotangent_of: Callable[[Array], Array], attempt: Attempt
+) -> Disagreement | None:
+    """Return how a record made in one way differs from plain calls; None if it agrees.
+
+    Arguments are those of `record_exactly`.
+    """
+    kind, run, compare = _recorded(function, cotangent_of, None)
+    return disagreement_of(function, kind, attempt, run, compare)
+
+
+def _recorded(
+    function: Function,
+    cotangent_of: Callable[[Array], Array],
+    max_bytes: int | None,
+) -> tuple[str, Callable[[Attempt], Any], Callable[..., Comparison]]:
+    """Return the kind of a record, how to make it, and how to compare it."""
+
+    def run(attempt: Attempt) -> Any:
+        return attempt.record(function, max_bytes)
+
     def compare(attempt: Attempt, recording: Any, value: Array) -> Comparison:
         cotangent = cotangent_of(value)
         proof = Proof(function, cotangent)
         difference = _disagreement(recording, value, cotangent, proof)
         return difference, proof.evaluations
 
-    def run(attempt: Attempt) -> Any:
-        return attempt.record(function, max_bytes)
-
     # What is done again on the way back is proved to be the same.
     kind = "autodiff" if max_bytes is None else "autodiff in little memory"
-    return first_right(function, kind, run, compare)
+    return kind, run, compare
 
 
 def first_right(
@@ -114,7 +135,7 @@ def first_right(
     the attempt, its result and f(x): it says what is wrong, and by how many evaluations
     it knows. What is remembered is that of a ``kind`` of derivative.
     """
-    if is_inside() or any(map(hides_points, function.leaves)):
+    if is_inside() or any(map(has_standin, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
         result = run(Attempt())
         return Exact(result, _value_of(function, result), 1, Attempt())
@@ -163,6 +184,28 @@ def first_right(
     assert refused is not None
     memory.remember(key, refused)
     raise Inexact(refused.reason, refused.disagrees)
+
+
+def disagreement_of(
+    function: Function,
+    kind: str,
+    attempt: Attempt,
+    run: Callable[[Attempt], Any],
+    compare: Callable[[Attempt, Any, Array], Comparison],
+) -> Disagreement | None:
+    """Return how one way to run a function differs from plain calls; None if it agrees.
+
+    Arguments and memory are those of `first_right`.
+    """
+    memory, key = ways_of_function(function.call), _key(kind, function)
+    result = run(attempt)
+    branch = (*key, result.path)
+    if memory.find(branch) == attempt and os.environ.get(PROVE) != "1":
+        return None
+    difference, _ = compare(attempt, result, _value_of(function, result))
+    if difference is None:
+        memory.remember(branch, attempt)
+    return difference
 
 
 def gradients_of(

@@ -43,6 +43,9 @@ class Pullback:
     value: Array
     dtypes: tuple[Any, ...]
 
+    def __repr__(self) -> str:
+        return f"<products of cotangents {tuple(self.value.shape)} with a Jacobian>"
+
     def __call__(self, cotangent: Any, /) -> Any:
         """Return the product of a cotangent with the Jacobian, nested as ``x`` is.
 
