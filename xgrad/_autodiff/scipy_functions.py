@@ -21,7 +21,7 @@ from xgrad._tracing import MATRIX_FUNCTIONS, matrix_function
 Function = Callable[..., Any]
 # Options that change no result: where memory lies, what is looked at, and by whom.
 OVERWRITING = ("overwrite_a", "overwrite_ab", "overwrite_b", "overwrite_x")
-WITHOUT_EFFECT = (*OVERWRITING, "check_finite", "plan", "workers")
+WITHOUT_EFFECT = (*OVERWRITING, "check_finite", "checks", "plan", "workers")
 # NumPy's transforms have the names and the arguments of SciPy's.
 SIDES = ("", "i", "r", "ir", "h", "ih")
 TRANSFORMS = (

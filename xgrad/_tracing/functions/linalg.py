@@ -25,6 +25,8 @@ from xgrad._tracing.functions.shapes import matrix_transpose
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
+# Those of NumPy return more, or real numbers where all are real.
+OF_NUMPY = ("lstsq", "eig", "eigvals")
 NUMBERS = (int, float, str, type(None), np.number)
 
 
@@ -35,9 +37,9 @@ def _stacked(name: str, x: StandIn, *args: Any, **options: Any) -> Any:
     require(plain, x, f"these arguments of {name}")
     if x.ndim < 2:
         raise ValueError(f"{name} needs matrices")
-    # NumPy has options that the standard has not.
-    with_options = answers_numpy(x.tracer.xp) and (options or name == "lstsq")
-    module = np.linalg if with_options else x.tracer.xp.linalg
+    # NumPy has options and results that the standard has not.
+    is_own = answers_numpy(x.tracer.xp) and (options or name in OF_NUMPY)
+    module = np.linalg if is_own else x.tracer.xp.linalg
     apply = functools.partial(_with_arguments, getattr(module, name), args, options)
     operation = (name, args, tuple(options.items()))
     return x.tracer.everywhere(operation, apply, apply, x)
@@ -62,7 +64,7 @@ for _name in ("eig", "eigvals"):
 
 
 # The functions of matrices, each the same power series as its function of numbers.
-MATRIX_FUNCTIONS = "cosm coshm expm logm sinm sinhm sqrtm tanm tanhm".split()
+MATRIX_FUNCTIONS = "cosm coshm expm sinm sinhm sqrtm tanm tanhm".split()
 
 
 def matrix_function(name: str, x: Any) -> Any:
