@@ -18,7 +18,6 @@ from xgrad._arrays import (
     recorded_natively,
 )
 from xgrad._autodiff import (
-    ChangedConstantError,
     Pushed,
     is_nested,
     is_recorded,
@@ -129,7 +128,7 @@ def errors_of_recording(function: Function) -> Iterator[None]:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
     try:
         yield
-    except (NotTraceableError, Inexact, ChangedConstantError):
+    except (NotTraceableError, Inexact):
         raise
     except Exception as error:
         if is_inside() or is_lazy(function.xp, function.leaves[0]):
