@@ -299,6 +299,7 @@ BAD = [
     (lambda: Regression().update(np.ones(2), np.ones((2, 1))), "never broadcasts"),
     (lambda: Regression().update(np.ones((1, 1, 1)), np.ones((1, 1, 1))), r"\(N, K\)"),
     (lambda: metrics.r2_score(np.ones(0), np.ones(0)), "no rows to compare"),
+    (lambda: metrics.max_error(*np.ones((2, 0)), weight=np.ones(0)), "no rows"),
     (lambda: metrics.r2_score(np.ones(2), np.ones(2), average="mean"), "'uniform'"),
     (
         lambda: (

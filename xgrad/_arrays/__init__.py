@@ -101,6 +101,7 @@ from xgrad._arrays.stable import CLOSE_TO_ONE as CLOSE_TO_ONE
 from xgrad._arrays.stable import MATMUL_SUM_LENGTH as MATMUL_SUM_LENGTH
 from xgrad._arrays.stable import divide_or_zero as divide_or_zero
 from xgrad._arrays.stable import product_keeping_zeros as product_keeping_zeros
+from xgrad._arrays.stable import quotient_keeping_zeros as quotient_keeping_zeros
 from xgrad._arrays.stable import row_sum as row_sum
 from xgrad._arrays.stable import subtract_max as subtract_max
 from xgrad._arrays.stable import sum_along as sum_along

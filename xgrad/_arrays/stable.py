@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,15 @@ def product_keeping_zeros(xp: Any, factor: Array, value: Array) -> Array:
         # The derivative by a factor of 0 is the value, unless that is not finite.
         is_zero = is_zero & ~xp.isfinite(value)
     return factor * xp.where(is_zero, 0.0, value)
+
+
+def quotient_keeping_zeros(xp: Any, x: Array, divisor: Array) -> Array:
+    """Return ``x / divisor``, and 0 for ``0 / 0``.
+
+    Unlike the product with a reciprocal it does not overflow at subnormal numbers.
+    """
+    # (Divided by inf, as the derivatives by both are 0, too.)
+    return x / xp.where((x == 0) & (divisor == 0), math.inf, divisor)
 
 
 def is_recorded(xp: Any, x: Array) -> bool:

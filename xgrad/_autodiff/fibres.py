@@ -13,19 +13,10 @@ from typing import Any
 
 import numpy as np
 
-Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
-FIBRES: dict[str, Rule] = {}
+from xgrad._autodiff.functions import registering
 
-
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register the rule of a function by its names."""
-
-    def register(function: Rule) -> Rule:
-        for name in names:
-            FIBRES[name] = function
-        return function
-
-    return register
+FIBRES: dict[Any, Any] = {}
+rule = registering(FIBRES)
 
 
 def with_axes(g: Any, axes: tuple[int, ...], keepdims: Any) -> Any:

@@ -80,7 +80,7 @@ class Function(Portable):
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)`` as the caller would, with the caller's warnings."""
-        if self.vectorized != "auto" and self.vectorized:
+        if self.batched:
             value = self.evaluate(self.copy_leaves(lambda leaf: leaf[None, ...]))
             return only_point(value)
         if self.tree is None:
@@ -108,9 +108,7 @@ class Function(Portable):
 
     def evaluate(self, arguments: list[Any]) -> Array:
         """Call ``f`` with one array for each leaf, and convert its result."""
-        tree = self.tree
-        argument = arguments[0] if tree is None else rebuild(tree, arguments)
-        return self.convert_result(self.call(argument))
+        return self.convert_result(self.call_with(arguments))
 
     def call_with(self, arguments: list[Any]) -> Any:
         """Call ``f`` with one array for each leaf, put into the tree."""

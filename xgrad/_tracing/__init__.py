@@ -4,7 +4,7 @@ The caller's function gets a `StandIn` in place of an array. Python, NumPy and C
 over all that it does with it; each function is written once, in the primitives of a
 `Tracer`, which says what they mean. In reading order:
 
-`refusals` has the error for whatever needs one point at a time; `linearity` says which
+`refusals` has the error for whatever a stand-in cannot do; `linearity` says which
 functions are linear; `tracer` has the primitives; `arguments` finds stand-ins and makes
 axes canonical; `closed` knows those that a function has kept; `registry` has the table
 of functions, by their names in the standard and in NumPy, and the one place that calls

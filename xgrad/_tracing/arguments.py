@@ -11,6 +11,8 @@ from xgrad._arrays import is_cupy, is_numpy, is_standin, unwrap
 from xgrad._tracing.tracer import Tracer
 
 NONE: Any = object()  # the default of arguments for which None is a value
+# The remedy for functions that choose entries by values, which differ between points.
+BY_VALUES = "choose by `where(mask, a, b)`"
 
 
 def first_standin(arguments: Iterable[Any]) -> Any:
@@ -42,6 +44,11 @@ def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
     """Refuse unless a condition holds; ``x`` is a stand-in or a tracer."""
     if not condition:
         raise getattr(x, "tracer", x).refuse(idiom, remedy)
+
+
+def require_own_device(x: Any, device: Any) -> None:
+    """Refuse a ``device=`` that is not that of the stand-in ``x``."""
+    require(device is None or device == x.device, x, "a move to another device")
 
 
 def answers_numpy(xp: Any) -> bool:

@@ -1,7 +1,7 @@
 """Register functions by their names in the array API standard and in NumPy.
 
 A function has the arguments that it implements and no others: one that it does not know
-is an error, which ends in one point at a time, and is never dropped.
+is an error, and is never dropped.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from xgrad._arrays import Array, device_of
 from xgrad._tracing.arguments import axes_of, axis_of, named, require, tracer_of
 from xgrad._tracing.functions import elements
 from xgrad._tracing.functions.elements import cast, zero_of
-from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.joining import as_arrays
 from xgrad._tracing.functions.shapes import reshape_any, squeeze
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
@@ -75,7 +75,7 @@ def average(
     """Average over axes, with weights."""
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
-    x, weights = array_like(x, (x, weights)), array_like(weights, (x, weights))
+    x, weights = as_arrays(x, weights)
     tracer = tracer_of(x, weights)
     # One weight for each position along the axis, as NumPy allows.
     if tuple(weights.shape) != tuple(x.shape):
