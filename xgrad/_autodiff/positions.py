@@ -251,19 +251,15 @@ class Closed:
         """Return the cotangents of a way back, which begins at a position."""
         return Cotangents(self, at, cotangent, ignores_zeros)
 
-    def require_constants(self) -> None:
-        """Raise where an array beside x has changed since it was used."""
-        for constant, content in self.watched.values():
-            if sample_of(constant) != content:
-                raise ChangedConstantError
+    def has_changed_constants(self) -> bool:
+        """Whether an array beside x has changed since it was used."""
+        return any(sample_of(c) != content for c, content in self.watched.values())
 
     def meets_equality(self, leaves: int) -> bool:
         """Whether values were found equal that do not stay so when x moves.
 
         The first positions are those of ``leaves``.
         """
-        if not self.equalities:
-            return False
         way = self.cotangents(self.equalities[-1], None, True)
         # Random, so that no two of them cancel further down.
         random = np.random.default_rng(0)

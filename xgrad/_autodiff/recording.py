@@ -57,15 +57,13 @@ class Recording:
     @property
     def has_changed(self) -> bool:
         """Whether the function has changed an array after its use."""
-        try:
-            self.tape.require_constants()
-        except ChangedConstantError:
-            return True
-        return False
+        return self.tape.has_changed_constants()
 
     @property
     def meets_equality(self) -> bool:
         """Whether values are equal at x alone, by which the function may choose."""
+        if not self.tape.equalities:
+            return False
         with np.errstate(all="ignore"):
             return self.tape.meets_equality(len(self.leaves))
 
@@ -107,7 +105,8 @@ class Recording:
         return [marked != 0 for marked in self._at_leaves(marks)]
 
     def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
-        self.tape.require_constants()
+        if self.has_changed:
+            raise ChangedConstantError
         # On a tape that is nested, it may meet arrays of the outer one.
         cotangent = self.tape.lift(unwrap(cotangent))
         return self.tape.cotangents(self.at, cotangent, ignores_zeros)
