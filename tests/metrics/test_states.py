@@ -286,6 +286,9 @@ def test_what_dask_cannot_do_is_said():
     nothing = metrics.accuracy(labels, labels, num_classes=1, weight=0 * labels)
     with pytest.raises(ValueError, match="not sum to 0, but the sum of weight is 0"):
         nothing.compute()
+    ignored = metrics.accuracy(labels, labels, num_classes=1, ignore_index=0)
+    with pytest.raises(ValueError, match="the number of such rows is 0"):
+        ignored.compute()
 
 
 BAD = [

@@ -27,9 +27,9 @@ This page is written by a script from the table of the functions.
 """
 SUBSTITUTES = """## Functions of SciPy that have substitutes
 
-SciPy's own are compiled. Exact derivatives take these in their place, with the arguments
-that NumPy's functions have a counterpart for. Functions of SciPy, and of other packages,
-that are written in Python need none: xgrad runs
+SciPy's own are compiled. Exact derivatives take these in their place, with the
+arguments that NumPy's functions have a counterpart for. Functions of SciPy, and of
+other packages, that are written in Python need none: xgrad runs
 [copies of them](../how-to/exact.md#functions-of-other-packages).
 """
 

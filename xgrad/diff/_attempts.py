@@ -8,8 +8,7 @@ installed packages that it calls, too.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +18,6 @@ from xgrad._arrays import (
     recorded_natively,
 )
 from xgrad._autodiff import (
-    ChangedConstantError,
     Pushed,
     is_nested,
     is_recorded,
@@ -83,13 +81,9 @@ class Attempt:
         is no tape.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if has_rules(function):
-            try:
+        with RecordingErrors(function):
+            if has_rules(function):
                 return record(call, xp, leaves, self.copies_constants, max_bytes)
-            except Exception as error:
-                raise_refusal(function, error)
-                raise
-        with errors_of_recording(function):
             recording = record_natively(call, xp, leaves)
         if recording is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -103,13 +97,9 @@ class Attempt:
         Raise `Inexact` where neither xgrad nor the arrays' library can.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if has_rules(function):
-            try:
+        with RecordingErrors(function):
+            if has_rules(function):
                 return push_forward(call, xp, leaves, tangents, ignores_zeros)
-            except Exception as error:
-                raise_refusal(function, error)
-                raise
-        with errors_of_recording(function):
             pushed = push_natively(call, xp, leaves, tangents)
         if pushed is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -139,31 +129,32 @@ class Attempt:
         return call
 
 
-@contextlib.contextmanager
-def errors_of_recording(function: Function) -> Iterator[None]:
+class RecordingErrors:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
-    try:
-        yield
-    except Exception as error:
-        raise_refusal(function, error)
-        raise
 
+    # (No generator, which would take longer than a small function.)
+    __slots__ = ("function",)
 
-def raise_refusal(function: Function, error: Exception) -> None:
-    """Raise the refusal that an error is, unless it is one already.
+    def __init__(self, function: Function) -> None:
+        self.function = function
 
-    An error that a plain call raises as well is the caller's own, and is raised.
-    """
-    known = (NotTraceableError, Inexact, ChangedConstantError)
-    is_hidden = is_inside() or is_lazy(function.xp, function.leaves[0])
-    if is_hidden or isinstance(error, known):
-        return
-    function.at_base()
-    raise NotTraceableError(
-        f"an error where x is recorded ({type(error).__name__}: {error})",
-        "write it with functions of the array API standard, or of NumPy",
-        line_of_caller(error),
-    ) from error
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, (NotTraceableError, Inexact)) or is_inside():
+            return
+        if is_lazy(self.function.xp, self.function.leaves[0]):
+            return
+        # The caller's own error, which a plain call raises as well.
+        self.function.at_base()
+        raise NotTraceableError(
+            f"an error where x is recorded ({type(error).__name__}: {error})",
+            "write it with functions of the array API standard, or of NumPy",
+            line_of_caller(error),
+        ) from error
 
 
 @dataclass(frozen=True)
