@@ -28,11 +28,11 @@ from xgrad._autodiff.backward import pull_back as pull_back
 from xgrad._autodiff.custom import custom_vjp as custom_vjp
 from xgrad._autodiff.forward import Pushed as Pushed
 from xgrad._autodiff.forward import push_forward as push_forward
+from xgrad._autodiff.positions import ChangedConstantError as ChangedConstantError
 from xgrad._autodiff.recording import Recording as Recording
 from xgrad._autodiff.recording import is_nested as is_nested
 from xgrad._autodiff.recording import is_recorded as is_recorded
 from xgrad._autodiff.recording import record as record
-from xgrad._autodiff.replay import ChangedConstantError as ChangedConstantError
 from xgrad._autodiff.substitution import substituted as substituted
 from xgrad._autodiff.tape import Tape as Tape
 from xgrad._autodiff.taped import Taped as Taped

@@ -7,8 +7,7 @@ that `f` uses beside its argument, which it may have written into; and with a co
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +17,6 @@ from xgrad._arrays import (
     recorded_natively,
 )
 from xgrad._autodiff import (
-    ChangedConstantError,
     Pushed,
     is_nested,
     is_recorded,
@@ -76,7 +74,7 @@ class Attempt:
         is no tape.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        with errors_of_recording(function):
+        with RecordingErrors(function):
             if has_rules(function):
                 return record(call, xp, leaves, self.copies_constants, max_bytes)
             recording = record_natively(call, xp, leaves)
@@ -92,7 +90,7 @@ class Attempt:
         Raise `Inexact` where neither xgrad nor the arrays' library can.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        with errors_of_recording(function):
+        with RecordingErrors(function):
             if has_rules(function):
                 return push_forward(call, xp, leaves, tangents, ignores_zeros)
             pushed = push_natively(call, xp, leaves, tangents)
@@ -124,18 +122,27 @@ class Attempt:
         return call
 
 
-@contextlib.contextmanager
-def errors_of_recording(function: Function) -> Iterator[None]:
+class RecordingErrors:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
-    try:
-        yield
-    except (NotTraceableError, Inexact, ChangedConstantError):
-        raise
-    except Exception as error:
-        if is_inside() or is_lazy(function.xp, function.leaves[0]):
-            raise
+
+    # (No generator, which would take longer than a small function.)
+    __slots__ = ("function",)
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, (NotTraceableError, Inexact)) or is_inside():
+            return
+        if is_lazy(self.function.xp, self.function.leaves[0]):
+            return
         # The caller's own error, which a plain call raises as well.
-        function.at_base()
+        self.function.at_base()
         raise NotTraceableError(
             f"an error where x is recorded ({type(error).__name__}: {error})",
             "write it with functions of the array API standard, or of NumPy",
