@@ -137,7 +137,7 @@ def test_one_hot_refuses_bad_labels_by_index_and_value(xp):
 
 
 def test_one_hot_takes_a_dtype_and_any_shape(xp):
-    rows = special.one_hot(xp.asarray([[0], [1]]), 2, dtype=xp.int32)
+    rows = special.one_hot(xp.asarray([[0], [1]]), num_classes=2, dtype=xp.int32)
     assert rows.dtype == xp.int32
     assert tuple(rows.shape) == (2, 1, 2)
 

@@ -137,7 +137,7 @@ def sigmoid(x: ArrayT, /) -> ArrayT:
 
 @public
 def one_hot(
-    labels: ArrayT, num_classes: int, /, *, dtype: Any = None, check: bool = True
+    labels: ArrayT, /, num_classes: int, *, dtype: Any = None, check: bool = True
 ) -> ArrayT:
     """Return labels as rows of zeros with a single one.
 

@@ -80,6 +80,15 @@ def test_derivatives_take_series_and_frames():
     assert xgrad.check_gradient(lambda x: np.sum(x**2), lambda x: 2 * x, series)
 
 
+def test_plots_take_series_and_frames():
+    pytest.importorskip("matplotlib").use("Agg")
+    ax = xgrad.plot.history(pd.DataFrame({"loss": [2.3, 0.9], "error": [0.8, 0.3]}))
+    assert [line.get_label() for line in ax.lines] == ["loss", "error"]
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [0.8, 0.3])
+    ax = xgrad.plot.confusion(pd.DataFrame([[9, 1], [2, 8]]))
+    assert [text.get_text() for text in ax.texts] == ["9", "1", "2", "8"]
+
+
 def test_softmax_takes_a_frame():
     expected = xgrad.special.softmax(P)
     np.testing.assert_array_equal(xgrad.special.softmax(FRAME), expected)

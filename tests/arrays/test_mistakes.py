@@ -38,6 +38,7 @@ def test_a_function_of_several_arguments_is_explained(method, x):
         lambda: xgrad.check_gradient(np.sum, of_two, X),
         lambda: xgrad.jacobian(of_two, X),
         lambda: xgrad.vjp(of_two, X),
+        lambda: xgrad.plot.gradient_field(of_two, (0, 1), (0, 1)),
     ],
 )
 def test_other_calls_of_such_a_function_are_explained(call):

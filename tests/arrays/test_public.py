@@ -264,6 +264,25 @@ def test_derivatives_name_their_own_options():
         xgrad.jacobian(np.sin, X, X)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: xgrad.gradient(np.sum, x=X),
+        lambda: xgrad.gradient(np.sum, x0=X),
+        lambda: xgrad.plot.tangent(np.sin, x=1.0),
+    ],
+)
+def test_arguments_without_names_are_told_apart_from_options(call):
+    with pytest.raises(TypeError, match="given by position: write `x` without a name"):
+        call()
+
+
+def test_a_method_that_arrays_have_not_is_told_in_the_words_of_numpy():
+    for method in ("auto", "autodiff", "central"):
+        with pytest.raises(AttributeError, match=r"'numpy.ndarray' object .*'pow'"):
+            xgrad.gradient(lambda x: x.pow(2).sum(), X, method=method)
+
+
 def test_errors_of_the_function_stay_as_they_are():
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'b'"):
         xgrad.gradient(lambda a, b: np.sum(a), X)

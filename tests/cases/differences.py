@@ -9,6 +9,7 @@ import functools
 from typing import Any
 
 import xgrad
+from xgrad._evaluation.proved_ways import ways_of_function
 
 
 def _by_differences(function: Any) -> Any:
@@ -34,3 +35,9 @@ AUTO: dict[str, Any] = {"method": "auto", "bounds": (None, None)}
 def of_method(method: str) -> dict[str, Any]:
     """Return the options by which a method takes differences, "auto" as well."""
     return AUTO if method == "auto" else {"method": method}
+
+
+def way_name(f):
+    """Return the name of the way that was proved last for a function, or None."""
+    last = ways_of_function(f).last
+    return None if last is None else last.name

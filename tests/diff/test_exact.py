@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from cases.compare import assert_close
 
 import xgrad
-from xgrad import Status, gradient, losses, special, to_numpy, value_and_gradient, vjp
+from xgrad import (
+    Status,
+    gradient,
+    hessian,
+    losses,
+    special,
+    to_numpy,
+    value_and_gradient,
+    vjp,
+)
 
 X = np.array([0.5, 1.5, 2.0])
 
@@ -311,6 +322,33 @@ def test_errors_of_the_function_are_its_own():
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         gradient(f, X)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: json.loads(json.dumps(list(x)))[0] ** 2 + x[1],
+        lambda x: float(sum(Fraction(v) ** 2 for v in x[:1])) + x[1],
+        lambda x: np.ndarray.sum(x[:1]) ** 2 + x[1],
+        lambda x: memoryview(x)[0] ** 2 + x[1],
+        lambda x: checked(list(x))[0] ** 2 + x[1],
+    ],
+)
+def test_errors_of_a_stand_in_alone_are_no_errors_of_the_function(f):
+    with pytest.raises(xgrad.NotDifferentiable):
+        gradient(f, X, method="autodiff")
+    (found, curvature), messages = told(lambda: (gradient(f, X), hessian(f, X)))
+    assert "takes differences of `f`" in messages[0]
+    np.testing.assert_allclose(found, [1.0, 1.0, 0.0], atol=1e-8)
+    np.testing.assert_allclose(curvature, np.diag([2.0, 0, 0]), atol=1e-5)
+
+
+def checked(values):
+    """Return values after a library has looked at their types."""
+    for value in values:
+        if type(value) is not np.float64:
+            raise ValueError(f"{value} is no number")
+    return values
 
 
 @pytest.mark.parametrize("option", ["step", "accuracy", "bounds"])

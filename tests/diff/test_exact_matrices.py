@@ -387,3 +387,52 @@ def test_further_arguments_of_f_are_constants(method):
     for call in (jacobian, derivative):
         with pytest.raises(TypeError, match="`args` must be a tuple"):
             call(grad, x, args=2.0)
+
+
+# How the function is run decides what its derivative is made of
+
+
+def _by_kind_of_array(x):
+    return np.sum(x**2) if isinstance(x, np.ndarray) else np.sum(x)
+
+
+def _by_kind_of_entry(x):
+    return sum(v**3 if isinstance(v, float) else v for v in x)
+
+
+@pytest.mark.parametrize(
+    ("f", "curvature"),
+    [
+        (_by_kind_of_array, lambda x: np.full_like(x, 2.0)),
+        (_by_kind_of_entry, lambda x: 6 * x),
+    ],
+)
+def test_a_gradient_is_proved_in_the_way_in_which_it_is_differentiated(f, curvature):
+    x = np.array([1.0, 2.0, -0.5])
+    assert_close(hessian(f, x), np.diag(curvature(x)), rtol=1e-12)
+    assert_close(hvp(f, x, x), curvature(x) * x, rtol=1e-12)
+    second = derivative(lambda x: x**3 if isinstance(x, np.ndarray) else x, x, order=2)
+    assert_close(second, 6 * x, rtol=1e-12)
+
+
+def test_values_that_a_function_keeps_from_one_call_to_the_next():
+    last = {}
+
+    def f(x):
+        if "x" not in last or not np.array_equal(x, last["x"]):
+            last["x"], last["value"] = np.copy(x), np.sum(np.exp(x))
+        return last["value"]
+
+    x = np.array([0.5, 1.0])
+    found, _ = told(lambda: hessian(f, x))
+    np.testing.assert_allclose(found, np.diag(np.exp(x)), atol=1e-6)
+
+
+def test_products_without_a_term_and_reads_without_an_entry():
+    x = np.array([0.5, 1.0, 2.0])
+
+    def f(x):
+        return np.zeros((0, 3)) @ x, x[[]], x[np.zeros(3, bool)]
+
+    found = jacobian(lambda x: sum(np.sum(a) for a in f(x)) + x**2, x)
+    assert_close(found, np.diag(2 * x), rtol=1e-12)

@@ -6,10 +6,9 @@ import warnings
 
 import numpy as np
 import pytest
-from cases.differences import gradient
+from cases.differences import gradient, way_name
 
 from xgrad import losses
-from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.5, 1.5, 12)
 
@@ -24,7 +23,7 @@ def keep_matrices():
 
     for _ in range(3):
         np.testing.assert_allclose(gradient(f, X), 3 * X**2, rtol=1e-8)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     kept = [matrix for matrix in kept if type(matrix) is not np.ndarray]
     assert kept
     return kept
@@ -106,7 +105,7 @@ def test_a_solution_to_begin_the_next_one_with():
 
     for _ in range(3):
         np.testing.assert_allclose(gradient(f, X), 0.5 / np.sqrt(X), rtol=1e-7)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     np.testing.assert_allclose(np.asarray(start[0]), np.sqrt(X), rtol=1e-3)
 
 

@@ -4,10 +4,9 @@ import time
 
 import numpy as np
 import pytest
-from cases.differences import gradient, hessian, jacobian
+from cases.differences import gradient, hessian, jacobian, way_name
 
 from xgrad._evaluation import pace
-from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.5, 1.5, 12)
 
@@ -77,7 +76,7 @@ def test_one_slow_call_is_a_pause_of_the_machine():
 
     for _ in range(8):
         gradient(f, X, full_output=True)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
 
 
 def test_the_rest_of_a_call_is_a_loop():

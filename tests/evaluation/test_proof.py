@@ -12,11 +12,10 @@ import weakref
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import AUTO, gradient, hessian, hvp, jacobian
+from cases.differences import AUTO, gradient, hessian, hvp, jacobian, way_name
 from cases.statuses import warns_of
 
 import xgrad
-from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.3, 1.7, 40)
 RNG = np.random.default_rng(5)
@@ -51,7 +50,7 @@ def test_many_points_are_a_few_calls():
     # f(x), again to see that it is deterministic, seven plain calls, one at these
     # points, one at all.
     assert f.calls == 11
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     f.calls = 0
     np.testing.assert_array_equal(gradient(f, X), slopes)
     assert f.calls == 3  # f(x), a plain call and all points
@@ -85,13 +84,13 @@ def test_rows_too_large_to_gain_are_evaluated_one_by_one_in_silence():
     f = counted(lambda x: np.sum(np.sort(x) ** 2))
     x = RNG.normal(size=12_000)[::-1].copy()
     found = gradient(f, x[:100], accuracy=2)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     _, estimate = jacobian(f, x[:20], method="forward", accuracy=1, full_output=True)
     assert estimate.evaluations == 1 + 2 * 20
     assert_close(found, 2 * x[:100], rtol=1e-8)
     f.calls = 0
     gradient(f, x, method="forward", accuracy=1, workers=1)
-    assert mode_of(f) == "loop"
+    assert way_name(f) == "loop"
     assert f.calls >= 12_000
 
 
@@ -120,7 +119,7 @@ def test_every_option(options):
         return np.sin(x[1:]) * x[:-1] if "terms" in options else np.sum(np.sin(x) ** 3)
 
     found, estimate = gradient(f, X, **options, full_output=True)
-    assert mode_of(f) in ("sparse", "dense")
+    assert way_name(f) in ("sparse", "dense")
     expected, alone = gradient(f, X, vectorized=False, **options, full_output=True)
     tolerance = 2e-3 if "dtype" in options else 1e-8
     assert_close(found, expected, rtol=tolerance, atol=tolerance)
@@ -173,11 +172,11 @@ def test_a_function_that_changes_its_ways_is_caught():
         return np.sum(x**2)
 
     assert_close(gradient(f, X), 2 * X, rtol=1e-9)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     mode[0] = "type"
     with pytest.warns(RuntimeWarning, match=r"test_proof\.py"):
         assert_close(gradient(f, X), 2 * X, rtol=1e-9)
-    assert mode_of(f) == "loop"
+    assert way_name(f) == "loop"
 
 
 def test_the_first_the_middle_and_the_last_are_tried():
@@ -252,7 +251,7 @@ def test_libraries_map_by_themselves(xp):
 
     x = xp.asarray(X)
     found = gradient(f, x)
-    assert mode_of(f) == "vmap"
+    assert way_name(f) == "vmap"
     assert_close(found, gradient(f, x, vectorized=False), rtol=1e-9, atol=1e-10)
 
     def g(x):
@@ -260,7 +259,7 @@ def test_libraries_map_by_themselves(xp):
 
     with pytest.warns(RuntimeWarning, match=r"test_proof\.py"):
         found = gradient(g, x)
-    assert mode_of(g) == "loop"
+    assert way_name(g) == "loop"
     assert_close(found, gradient(g, x, vectorized=False), rtol=1e-12)
 
 
@@ -272,7 +271,7 @@ def test_lazy_arrays_are_evaluated_one_by_one():
         return (x**2).sum()
 
     assert_close(xgrad.to_numpy(gradient(f, x)), 2 * X, rtol=1e-9)
-    assert mode_of(f) is None
+    assert way_name(f) is None
 
 
 def test_there_is_one_warning_a_call():
@@ -367,7 +366,7 @@ def test_memory_that_runs_out_once_is_no_verdict():
     left[0] = 2
     for mode in (None, None, "sparse"):
         assert_close(gradient(f, X), 2 * X, rtol=1e-9)
-        assert mode_of(f) == mode
+        assert way_name(f) == mode
 
 
 def test_a_function_that_takes_another_branch_later():

@@ -132,6 +132,17 @@ def test_binary_cross_entropy_at_the_ends(xp):
     np.testing.assert_array_equal(slope, [1, -1, -INF, INF])
 
 
+@pytest.mark.parametrize(
+    "name", ["binary_cross_entropy", "cross_entropy", "kl_divergence"]
+)
+def test_slopes_of_subnormal_probabilities_do_not_overflow(name):
+    tiny = 2.0**-1060  # its reciprocal is infinite
+    p, t = np.array([[tiny, 1.0]]), np.array([[tiny / 4, 1.0]])
+    slope = LOSSES[name].grad(p, t, reduction="sum")
+    first = 0.75 if name == "binary_cross_entropy" else -0.25
+    np.testing.assert_array_equal(slope, [[first, -1.0]])
+
+
 def test_the_textbook_delta_has_its_own_slope(xp, rng):
     p = rng.dirichlet(np.ones(4), 3)
     t = np.array([0, 1, 3])

@@ -115,7 +115,7 @@ def test_a_variance_is_a_number_or_one_for_each_entry(xp, rng):
         assert_close(slope, (p - t) / used, rtol=4 * EPS)
 
 
-@pytest.mark.parametrize("size", [1e-30, 1e-19, 1e20, 1e37])
+@pytest.mark.parametrize("size", [1e-30, 1e-19, 1e20, 3e38])
 def test_root_mean_squared_error_of_any_size_in_float32(xp, size):
     p = np.array([size, -size], np.float32)
     found = losses.root_mean_squared_error.value_and_grad(
@@ -167,3 +167,12 @@ def test_small_angles_are_resolved_and_zeros_are_at_right_angles(xp):
     np.testing.assert_array_equal(each[[1, 2, 4]], 1)
     np.testing.assert_array_equal(slope[[1, 2, 3, 4]], 0)
     assert_close(slope[0], [-1e-18, 1e-9], rtol=4 * EPS, atol=EPS)
+
+
+def test_nan_beside_a_row_of_zeros_is_not_a_right_angle(xp):
+    p = xp.asarray([[math.nan, 1.0], [0.0, 0.0], [1.0, 2.0]])
+    t = xp.asarray([[0.0, 0.0], [math.nan, 1.0], [0.0, 0.0]])
+    each, slope = value_and_slope_of_each(losses.cosine_distance, p, t)
+    np.testing.assert_array_equal(each, [math.nan, math.nan, 1])
+    assert np.isnan(slope[0]).all()
+    np.testing.assert_array_equal(slope[2], 0)

@@ -1,6 +1,7 @@
 """Docstrings are sentences that say what comes back."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,19 @@ def test_no_docstring_begins_with_a_clause(clause):
         if text.startswith(f"{clause} ")
     ]
     assert not wrong
+
+
+PACKAGES = sorted(
+    path.parent
+    for path in MODULES
+    if path.name == "__init__.py" and path.parent.name.startswith("_")
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_package_names_its_modules_in_reading_order(package):
+    text = (package / "__init__.py").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", ast.get_docstring(ast.parse(text)) or ""))
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    assert modules
+    assert modules <= named

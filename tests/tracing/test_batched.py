@@ -8,11 +8,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient, hessian, jacobian
+from cases.differences import gradient, hessian, jacobian, way_name
 
 import xgrad
 from xgrad import losses, metrics, special
-from xgrad._evaluation.proved_ways import mode_of
 
 X = np.linspace(0.3, 1.7, 40)
 RNG = np.random.default_rng(5)
@@ -55,7 +54,7 @@ def test_what_f_closes_over_is_neither_copied_nor_repeated():
     gradient(f, x, accuracy=2, max_bytes=2**22)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     assert peak < 6 * table.nbytes
 
 
@@ -86,7 +85,7 @@ def test_long_sums_lose_nothing():
     x = RNG.uniform(0.5, 2.0, 10_000)
     f = counted(lambda x: np.sum(x**2))
     found = gradient(f, x, accuracy=2)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     assert np.max(np.abs(found - 2 * x)) <= 1e-10
     single = gradient(f, x.astype(np.float32))
     assert_close(single, (2 * x).astype(np.float32), rtol=2e-5)
@@ -132,7 +131,7 @@ def test_functions_of_xgrad_take_the_hidden_axis(name, dense, monkeypatch):
     monkeypatch.setenv("XGRAD_DENSE", str(int(dense)))
     f = INSIDE[name]
     found = gradient(f, LOGITS)
-    assert mode_of(f) == ("dense" if dense else "sparse")
+    assert way_name(f) == ("dense" if dense else "sparse")
     expected = gradient(f, LOGITS, vectorized=False)
     assert_close(found, expected, rtol=1e-8, atol=1e-9)
 
@@ -144,7 +143,7 @@ def test_losses_on_every_library(xp):
         return losses.softmax_cross_entropy(z, y)
 
     found = gradient(f, z)
-    assert mode_of(f) == ("vmap" if xp.name in ("torch", "jax") else "sparse")
+    assert way_name(f) == ("vmap" if xp.name in ("torch", "jax") else "sparse")
     expected = xgrad.to_numpy(losses.softmax_cross_entropy.grad(z, y))
     assert_close(found, expected, rtol=1e-8, atol=1e-9)
 
@@ -171,7 +170,7 @@ def test_masked_logits():
         return losses.softmax_cross_entropy(z, LABELS % 3)
 
     found = gradient(f, LOGITS)
-    assert mode_of(f) in ("sparse", "dense")
+    assert way_name(f) in ("sparse", "dense")
     assert_close(found, gradient(f, LOGITS, vectorized=False), rtol=1e-8, atol=1e-10)
 
 
@@ -205,7 +204,7 @@ LAGS = {
 def test_pairs_of_entries_that_meet(name):
     x, f = np.linspace(0.5, 1.5, 20), LAGS[name]
     found = hessian(f, x)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     scale = np.max(np.abs(found))
     assert_close(found, hessian(f, x, vectorized=False), rtol=0, atol=1e-4 * scale)
 
@@ -253,7 +252,7 @@ def test_numbers_of_numpy_are_not_changed_in_place():
 
     x = np.array([0.3, 0.4, 0.5, 0.6, 3.0])
     found = gradient(f, x)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     assert_close(found, gradient(f, x, vectorized=False), rtol=1e-9)
 
 
@@ -265,7 +264,7 @@ def test_complex_numbers_and_empty_parts():
 
     x = X[:8].copy()
     found = gradient(f, x)
-    assert mode_of(f) == "sparse"
+    assert way_name(f) == "sparse"
     assert_close(found, gradient(f, x, vectorized=False), rtol=1e-9)
 
 
@@ -305,7 +304,7 @@ def test_results_that_cancel_are_no_reason_to_loop():
         return np.stack([np.sum(y) - np.sum(y[::-1]), np.sum(y - np.mean(y)), y[0]])
 
     found = jacobian(f, X)
-    assert mode_of(f) in ("sparse", "dense")
+    assert way_name(f) in ("sparse", "dense")
     assert_close(found[2], -table[0] * np.sin(X), rtol=1e-6, atol=1.0)
 
 

@@ -15,13 +15,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
-from cases.differences import gradient, jacobian
+from cases.differences import gradient, jacobian, way_name
 from cases.idioms import FILES, IDIOMS, C, Idiom, point
 from cases.libraries import LIBRARIES
 
 import xgrad
 from xgrad._evaluation import proved_ways
-from xgrad._evaluation.proved_ways import mode_of
 
 NUMPY = [idiom for idiom in IDIOMS if not idiom.portable]
 PORTABLE = [idiom for idiom in IDIOMS if idiom.portable]
@@ -141,7 +140,7 @@ def outcome(idiom: Idiom, name: str, dense: bool) -> Outcome:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             found = derivative(f, x(), vectorized="auto")
-    return Outcome(xgrad.to_numpy(found), xgrad.to_numpy(expected), mode_of(f), told)
+    return Outcome(xgrad.to_numpy(found), xgrad.to_numpy(expected), way_name(f), told)
 
 
 def derivative_of(idiom: Idiom, value: Any) -> Any:
@@ -237,7 +236,7 @@ def test_no_chunk_of_a_batched_idiom_loops(dense, every, monkeypatch):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             derivative(f, x)
-            if mode_of(f) != "loop":
+            if way_name(f) != "loop":
                 warnings.filterwarnings("error", "xgrad evaluates")
                 derivative(f, x, max_bytes=400)
                 several += 1

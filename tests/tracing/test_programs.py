@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.differences import jacobian
+from cases.differences import jacobian, way_name
 from cases.programs.interpreter import (
     BINARY,
     LIBRARIES,
@@ -28,7 +28,6 @@ from cases.programs.strategy import programs
 from hypothesis import given, settings
 
 import xgrad
-from xgrad._evaluation.proved_ways import mode_of
 
 # The same programs on every run, so that a failure is that of a change.
 quick = settings(max_examples=100, derandomize=True, deadline=None)
@@ -47,7 +46,7 @@ def assert_loop_and_hidden_axis_agree(program: Program, library: Library) -> Non
             return run(program, library, v)
 
         found = jacobian(f, x, vectorized=vectorized)
-        return xgrad.to_numpy(found), mode_of(f)
+        return xgrad.to_numpy(found), way_name(f)
 
     expected, _ = jacobian_by(False)
     with pytest.MonkeyPatch.context() as patch:

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import gradient, jacobian
+from cases.differences import gradient, jacobian, way_name
 from tools import functions_page
 
 from xgrad._batched.overrides import OVERRIDES
-from xgrad._evaluation.proved_ways import mode_of
 from xgrad._tracing import FUNCTIONS
 
 X = np.linspace(0.3, 1.7, 6)
@@ -17,7 +16,7 @@ def assert_batched(f, x=X):
     """The derivative is that of a loop, and no loop has computed it."""
     derivative = jacobian if np.ndim(f(x)) else gradient
     slopes = derivative(f, x)
-    assert mode_of(f) in ("sparse", "dense")
+    assert way_name(f) in ("sparse", "dense")
     assert_close(slopes, derivative(f, x, vectorized=False), rtol=1e-8, atol=1e-9)
 
 

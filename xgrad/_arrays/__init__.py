@@ -9,11 +9,11 @@ Modules in reading order:
 - `stable`: formulas that are stable in floating point
 - `trees`: nested dicts, lists and tuples of arrays
 - `backends`, `probes`, `versions`: choosing a library, and why another cannot be used;
-  all of this for the report of a fault
+  what is installed, for the report of a fault
 - `log`: the logger "xgrad"
 - `device`, `sparse`, `blocks`: what libraries do each in their own way; Dask's blocks
 - `context`: settings that reach a caller's function unpassed
-- `standins`: the adapter of array_api_strict, a stand-in for a GPU in tests
+- `standins`: recognizing stand-ins, also in arrays of array_api_strict
 - `portable`, `faces`: base class of values that are pickled; names of public objects
 - `public`, `frames`, `foreign`, `mistakes`: calls as people write them, with pandas,
   with the names of other libraries, and with functions that fail
@@ -101,11 +101,13 @@ from xgrad._arrays.stable import CLOSE_TO_ONE as CLOSE_TO_ONE
 from xgrad._arrays.stable import MATMUL_SUM_LENGTH as MATMUL_SUM_LENGTH
 from xgrad._arrays.stable import divide_or_zero as divide_or_zero
 from xgrad._arrays.stable import product_keeping_zeros as product_keeping_zeros
+from xgrad._arrays.stable import quotient_keeping_zeros as quotient_keeping_zeros
 from xgrad._arrays.stable import row_sum as row_sum
 from xgrad._arrays.stable import subtract_max as subtract_max
 from xgrad._arrays.stable import sum_along as sum_along
 from xgrad._arrays.standins import call_unwrapped as call_unwrapped
-from xgrad._arrays.standins import hides_points as hides_points
+from xgrad._arrays.standins import has_standin as has_standin
+from xgrad._arrays.standins import is_standin as is_standin
 from xgrad._arrays.standins import unwrap as unwrap
 from xgrad._arrays.standins import unwrapped_namespace as unwrapped_namespace
 from xgrad._arrays.standins import wrap_like as wrap_like

@@ -137,8 +137,6 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
 
 def _is_same_choice(value: Any, choice: Any) -> bool:
     """Whether the values are equal; 1 is not True, and an array equals nothing."""
-    if value is choice:
-        return True
     if isinstance(value, (bool, np.bool_)) != isinstance(choice, bool):
         return False
     if hasattr(value, "shape") and not isinstance(value, np.generic):

@@ -16,7 +16,7 @@ import numpy as np
 from xgrad._arrays.arguments import a_type, one_of
 from xgrad._arrays.log import LOG
 from xgrad._arrays.probes import PROBES, Backend, probe
-from xgrad._arrays.standins import hides_points
+from xgrad._arrays.standins import is_standin
 from xgrad._arrays.trees import transform
 
 BACKEND_VARIABLE = "XGRAD_BACKEND"
@@ -140,7 +140,7 @@ def backend_name(xp: Any, /) -> str:
     'numpy'
     """
     # The namespace of stand-ins has the name of that of arrays.
-    module = sys.modules[xp.__name__] if hides_points(xp) else xp
+    module = sys.modules[xp.__name__] if is_standin(xp) else xp
     if isinstance(module, ModuleType):
         for name, is_of in _NAMES.items():
             if is_of(module):

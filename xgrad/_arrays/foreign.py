@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, list[str]] = {
         ("h dx rel_step abs_step", "step"),
         ("n nth", "order"),
         ("order acc", "accuracy"),
+        ("fun func function", "f"),
+        ("x0", "x"),
         ("n_jobs num_workers processes", "workers"),
         ("tol tolerance rel_tol", "rtol"),
         ("abs_tol", "atol"),
@@ -237,10 +239,11 @@ def explain_arguments(
     signature = getattr(owner, "__signature__", None) or inspect.signature(function)
     parameters = {n: p for n, p in signature.parameters.items() if n != "self"}
     text = str(error).replace(f"{function.__qualname__}()", f"{name}()")
-    unknown = [option for option in options if option not in parameters]
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+    named = [n for n, p in parameters.items() if p.kind not in by_position]
+    unknown = [option for option in options if option not in named]
     if unknown:
-        named = [n for n, p in parameters.items() if p.kind != p.POSITIONAL_ONLY]
-        advice = "; ".join(_advise(word, named) for word in unknown)
+        advice = "; ".join(_advise(word, named, list(parameters)) for word in unknown)
         return TypeError(f"{name}() got an unexpected keyword argument: {advice}")
     if "missing" in text:
         return TypeError(text)
@@ -255,11 +258,13 @@ def explain_arguments(
     )
 
 
-def _advise(word: str, names: Sequence[str]) -> str:
-    own = meant_argument(word, names)
-    if own:
+def _advise(word: str, named: Sequence[str], parameters: Sequence[str]) -> str:
+    own = word if word in parameters else meant_argument(word, parameters)
+    if not own:
+        return f"`{word}` is none of {', '.join(named)}"
+    if own in named:
         return f"`{word}` is called `{own}` by xgrad"
-    return f"`{word}` is none of {', '.join(names)}"
+    return f"`{word}` is given by position: write `{own}` without a name"
 
 
 def meant_argument(word: str, names: Sequence[str]) -> str | None:

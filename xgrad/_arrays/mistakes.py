@@ -45,7 +45,8 @@ def _note_on_arguments(
         isinstance(error, TypeError)
         and "required positional argument" in str(error)
         # Of `check_vjp` the functions take several arguments.
-        and "x" in arguments
+        and "f" in arguments
+        and "inputs" not in arguments
         and not arguments.get("args")
         # The call failed, and not one inside of the function.
         and _innermost_module(inner).startswith("xgrad.")

@@ -10,7 +10,7 @@ import array_api_compat
 import numpy as np
 
 from xgrad._arrays.arguments import a_type, require_array
-from xgrad._arrays.standins import hides_points, unwrap
+from xgrad._arrays.standins import has_standin, is_standin, unwrap
 from xgrad._arrays.types import Array
 
 
@@ -22,15 +22,15 @@ def common_namespace(**arrays: Any) -> Any:
         return numpy_namespace()
     for name, array in arrays.items():
         require_array(name, array, arrays.values())
-    batched = [unwrap(a) for a in arrays.values() if hides_points(a)]
-    if batched:
-        # The base of a batched array has the library and the device of all its points.
+    standins = [unwrap(a) for a in arrays.values() if has_standin(a)]
+    if standins:
+        # The base of a stand-in has the library and the device of the array.
         bases = {
-            name: array.base if hides_points(type(array)) else array
+            name: array.base if is_standin(array) else array
             for name, array in arrays.items()
         }
         xp = _common_namespace(bases)
-        return batched[0].namespace(xp)
+        return standins[0].namespace(xp)
     return _common_namespace(arrays)
 
 
@@ -136,7 +136,7 @@ def is_numpy(xp: Any) -> bool:
     """Whether the namespace is NumPy, so that the host reads values at no cost."""
     if xp is numpy_namespace():  # nearly always, and in a tenth of the time
         return True
-    # That of a batched array is no module: code for NumPy would read its memory.
+    # That of a stand-in is no module: code for NumPy would read its memory.
     return isinstance(xp, ModuleType) and array_api_compat.is_numpy_namespace(xp)
 
 

@@ -29,6 +29,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True  # pytest shows the caller's line
         arguments: Any = args, kwargs
         # Nobody has a Series who has not imported pandas.
         if "pandas" in sys.modules:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from xgrad._arrays.namespaces import is_lazy, is_numpy, numpy_namespace
-from xgrad._arrays.standins import hides_points
+from xgrad._arrays.standins import has_standin
 from xgrad._arrays.types import Array
 
 # Up to this length NumPy's reductions of the last axis cost several times as much an
@@ -156,11 +157,20 @@ def product_keeping_zeros(xp: Any, factor: Array, value: Array) -> Array:
     return factor * xp.where(is_zero, 0.0, value)
 
 
+def quotient_keeping_zeros(xp: Any, x: Array, divisor: Array) -> Array:
+    """Return ``x / divisor``, and 0 for ``0 / 0``.
+
+    Unlike the product with a reciprocal it does not overflow at subnormal numbers.
+    """
+    # (Divided by inf, as the derivatives by both are 0, too.)
+    return x / xp.where((x == 0) & (divisor == 0), math.inf, divisor)
+
+
 def is_recorded(xp: Any, x: Array) -> bool:
     """Whether a derivative is being taken of what is done with an array."""
     # (Each library has its own way to tell.)
     has_history = getattr(x, "requires_grad", False) is True
-    return hides_points(x) or has_history or is_lazy(xp, x)
+    return has_standin(x) or has_history or is_lazy(xp, x)
 
 
 def divide_or_zero(xp: Any, x: Array, divisor: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Adapter for array_api_strict, whose arrays may wrap an array at many points.
+"""Stand-ins for arrays: recognizing them, and wrapping them for array_api_strict.
 
 array_api_strict plays a GPU in the tests. It accepts arrays of its own class alone, so
-that xgrad's batched array has to be the content of such an array.
+that a stand-in has to be the content of such an array.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ IN_PLACE = (
 )
 
 
-def hides_points(x: Any) -> bool:
-    """Whether ``x`` stands for an array at many points, of which a function sees one.
+def is_standin(x: Any) -> bool:
+    """Whether ``x`` is a stand-in for an array, or a namespace that takes stand-ins."""
+    # By an attribute of its class, which nobody here can import.
+    return getattr(type(x), "stands_in", False) is True
 
-    That is true of a batched array, of an array of array_api_strict that wraps one, and
-    of the class and the namespace of either.
-    """
-    return getattr(unwrap(x), "hides_points", False) is True
+
+def has_standin(x: Any) -> bool:
+    """Whether ``x`` is a stand-in, or an array of array_api_strict that wraps one."""
+    return is_standin(unwrap(x))
 
 
 def unwrap(x: Any) -> Any:
@@ -50,19 +52,19 @@ def wrap_like(x: Any, like: Array) -> Array:
     kind: Any = type(like)
     if unwrap(like) is like:
         return x
-    return (_batched_class(kind) if hides_points(x) else kind)._new(
+    return (_wrapper_class(kind) if has_standin(x) else kind)._new(
         x, device=like.device
     )
 
 
 @functools.cache
-def _batched_class(kind: Any) -> Any:
-    """Derive the class of strict arrays that wrap an array at many points."""
+def _wrapper_class(kind: Any) -> Any:
+    """Derive the class of strict arrays that wrap a stand-in."""
 
     def namespace(self: Any, *, api_version: str | None = None) -> Any:
         return self._array.namespace(kind.__array_namespace__(self))
 
-    # Strict arrays copy the assigned value to NumPy, which a batched one refuses.
+    # Strict arrays copy the assigned value to NumPy, which a stand-in refuses.
     def assign(self: Any, key: Any, value: Any) -> None:
         indices = key if isinstance(key, tuple) else (key,)
         self._array[tuple(map(unwrap, indices))] = unwrap(value)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._autodiff.fibres import with_axes
-from xgrad._autodiff.rules import ENTRYWISE, KINKS
+from xgrad._autodiff.kinks import marks_of
+from xgrad._autodiff.rules import ENTRYWISE
 from xgrad._autodiff.structural import (
     add_at_chain,
     add_at_key,
@@ -109,16 +109,12 @@ class Cotangents:
             self.arrays[at] = marks.arrays[at] = None
             for edge in self.tape.edges[at]:
                 parent, pull, saved = edge
-                if pull in KINKS:
-                    mask, reaches = KINKS[pull](*saved), (g != 0) | are_hidden
-                    if pull not in ENTRYWISE:
-                        reaches = with_axes(reaches, *saved[-2:])
-                    mask = mask & reaches
-                    if bool(np.any(mask)):
-                        has_marks = True
-                        # Random, so that no two of them cancel further down.
-                        weight = random.uniform(1, 2, mask.shape)
-                        marks.add(parent, np.where(mask, weight, 0.0))
+                mask = marks_of(pull, g, saved, are_hidden)
+                if mask is not None and bool(np.any(mask)):
+                    has_marks = True
+                    # Random, so that no two of them cancel further down.
+                    weight = random.uniform(1, 2, mask.shape)
+                    marks.add(parent, np.where(mask, weight, 0.0))
                 if mark is not None:
                     marks.pass_on(edge, mark, marks.owned[at])
                 # Last, because an assignment is erased from the cotangent itself.

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._tracing import unrecorded
+
 
 def logsumexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Return the logarithm of a sum of exponentials, without overflow."""
@@ -33,7 +35,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 def _largest(x: Any, axis: Any) -> Any:
     """Return the largest entries along axes, 0 in place of infinities."""
     top = np.max(x, axis=axis, keepdims=True)
-    return np.where(np.isfinite(top), top, 0)
+    return unrecorded(np.where(np.isfinite(top), top, 0))
 
 
 EXPONENTIALS = {f.__name__: f for f in (logsumexp, softmax, log_softmax)}

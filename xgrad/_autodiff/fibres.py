@@ -13,19 +13,10 @@ from typing import Any
 
 import numpy as np
 
-Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
-FIBRES: dict[str, Rule] = {}
+from xgrad._autodiff.functions import registering
 
-
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register the rule of a function by its names."""
-
-    def register(function: Rule) -> Rule:
-        for name in names:
-            FIBRES[name] = function
-        return function
-
-    return register
+FIBRES: dict[Any, Any] = {}
+rule = registering(FIBRES)
 
 
 def with_axes(g: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
@@ -114,25 +105,26 @@ def _quantile(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
 
 def pull_quantile(g: Any, x: Any, operation: Any, axes: Any, keepdims: Any) -> Any:
     """Give a cotangent to the two entries between which a quantile lies."""
+    shares = in_rows(functools.partial(quantile_shares, operation), x, axes)
+    return with_axes(g, axes, keepdims) * shares.astype(x.dtype)
+
+
+def quantile_shares(operation: Any, rows: Any) -> Any:
+    """Return the share of each entry in the quantile of its row, its slope."""
     name, values, options = operation
     function = functools.partial(getattr(np, name), **dict(options))
     skips_nan = name.startswith("nan")
-
-    def weights(rows: Any) -> Any:
-        order = np.argsort(rows, axis=-1, kind="stable")
-        ranks = ranks_of(order, -1).astype(float)
-        is_nan = np.isnan(rows)
-        # A row that has nothing but nan has no quantile, and warns of it.
-        is_empty = np.all(is_nan, axis=-1, keepdims=True) & skips_nan
-        ranks = np.where(is_nan & ~is_empty, np.nan, ranks)
-        # The quantile of the ranks tells where that of the entries lies among them, by
-        # whatever method.
-        place = function(ranks, *values, axis=-1, keepdims=True)
-        shares = np.maximum(1 - np.abs(ranks - place), 0)
-        return np.where(is_nan, 0, shares) if skips_nan else shares
-
-    shares = in_rows(weights, x, axes).astype(x.dtype)
-    return with_axes(g, axes, keepdims) * shares
+    order = np.argsort(rows, axis=-1, kind="stable")
+    ranks = ranks_of(order, -1).astype(float)
+    is_nan = np.isnan(rows)
+    # A row that has nothing but nan has no quantile, and warns of it.
+    is_empty = np.all(is_nan, axis=-1, keepdims=True) & skips_nan
+    ranks = np.where(is_nan & ~is_empty, np.nan, ranks)
+    # The quantile of the ranks tells where that of the entries lies among them, by
+    # whatever method.
+    place = function(ranks, *values, axis=-1, keepdims=True)
+    shares = np.maximum(1 - np.abs(ranks - place), 0)
+    return np.where(is_nan, 0, shares) if skips_nan else shares
 
 
 @rule("cumulative_sum")
@@ -182,7 +174,7 @@ def _sums_from_the_end(x: Any, g: Any) -> Any:
 def _sort(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
     _, descending, kind = operation
     order = np.argsort(-x if descending else x, axis=axes[0], kind=kind or "stable")
-    return pull_sort, (ranks_of(order, axes[0]), axes[0])
+    return pull_sort, (ranks_of(order, axes[0]), axes[0], y)
 
 
 def ranks_of(order: Any, axis: int) -> Any:
@@ -204,9 +196,12 @@ def _partition(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
     sources = np.argsort(x, axis=axis, kind="stable")
     ranks = ranks_of(sources, axis)
     targets = np.argsort(y, axis=axis, kind="stable")
-    return pull_sort, (np.take_along_axis(targets, ranks, axis), axis)
+    return pull_sort, (np.take_along_axis(targets, ranks, axis), axis, y)
 
 
-def pull_sort(g: Any, ranks: Any, axis: int) -> Any:
-    """Put the cotangents back to where the entries came from."""
+def pull_sort(g: Any, ranks: Any, axis: int, y: Any) -> Any:
+    """Put the cotangents back to where the entries came from, by their ranks in ``y``.
+
+    Equal entries keep their order: which of them comes first is a corner.
+    """
     return np.take_along_axis(g, ranks, axis)

@@ -7,21 +7,26 @@ its operands, and returns the result.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-Rule = Callable[..., Any]
-EVERYWHERE: dict[str, Rule] = {}
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+EVERYWHERE: dict[Any, Any] = {}
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register the rule of a function by its names."""
+def registering(table: dict[Any, Any]) -> Callable[..., Callable[[Rule], Rule]]:
+    """Return a decorator that enters a function into a table, by one key or several."""
 
-    def register(function: Rule) -> Rule:
-        for name in names:
-            EVERYWHERE[name] = function
-        return function
+    def decorator(*keys: Any) -> Callable[[Rule], Rule]:
+        def register(function: Rule) -> Rule:
+            table.update(dict.fromkeys(keys, function))
+            return function
 
-    return register
+        return register
+
+    return decorator
+
+
+rule = registering(EVERYWHERE)
 
 
 def keep(tape: Any, base: Any, *edges: Any) -> Any:

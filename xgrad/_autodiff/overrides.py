@@ -22,7 +22,7 @@ from xgrad._tracing import (
     tracer_of,
 )
 
-OVERRIDES: dict[Any, Any] = {}
+SMALL_COUNT = 512  # of the entries that a sparse matrix stores: 4 KiB in doubles
 
 
 def concat_with_edges(arrays: list[Any], axis: int) -> Any:
@@ -63,14 +63,6 @@ def roll_back(g: Any, shift: Any, axis: Any) -> Any:
     return np.roll(g, tuple(-s for s in shift) if several else -shift, axis)
 
 
-OVERRIDES[concat_arrays] = concat_with_edges
-OVERRIDES[convolve_vectors] = convolve_with_edges
-OVERRIDES[contract] = einsum_everywhere
-OVERRIDES[deviation] = deviation_of_fibres
-OVERRIDES[norm_of_vectors] = norm_with_edge
-OVERRIDES[roll] = roll_with_edge
-
-
 def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
     """Add the second array to the first at indices, which may name an entry again."""
     first: Any = tracer_of(arrays)
@@ -82,9 +74,6 @@ def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
     return tape.result(base, *edges)
 
 
-OVERRIDES[scatter_add] = scatter_add_with_edges
-
-
 def sparse_product_with_edge(arrays: list[Any], matrix: Any) -> Any:
     """Multiply a constant sparse matrix by an array."""
     tape, (x,) = arrays[0].tracer, arrays
@@ -94,12 +83,18 @@ def sparse_product_with_edge(arrays: list[Any], matrix: Any) -> Any:
     return tape.result(matrix @ tape.value_of(x), tape.edge(x, pull_sparse, matrix))
 
 
-SMALL_COUNT = 512  # of the entries that a sparse matrix stores: 4 KiB in doubles
-
-
 def pull_sparse(g: Any, matrix: Any) -> Any:
     """Return the cotangent of an array that a sparse matrix was multiplied by."""
     return matrix.conj().T @ g
 
 
-OVERRIDES[sparse_product] = sparse_product_with_edge
+OVERRIDES: dict[Any, Any] = {
+    concat_arrays: concat_with_edges,
+    convolve_vectors: convolve_with_edges,
+    contract: einsum_everywhere,
+    deviation: deviation_of_fibres,
+    norm_of_vectors: norm_with_edge,
+    roll: roll_with_edge,
+    scatter_add: scatter_add_with_edges,
+    sparse_product: sparse_product_with_edge,
+}

@@ -8,7 +8,6 @@ has none is linear in its cotangent, so that its own derivative is the push.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from xgrad._autodiff.fourier import (
     pull_transform,
     pull_transform_to_real,
 )
+from xgrad._autodiff.functions import registering
 from xgrad._autodiff.inverses import (
     pull_by_inverse,
     pull_determinant,
@@ -57,20 +57,8 @@ from xgrad._autodiff.structural import (
     spread,
 )
 
-Push = Callable[..., Any]
-Pull = Callable[..., Any]
-PUSHES: dict[Pull, Push] = {}
-
-
-def push_of(*pulls: Any) -> Callable[[Push], Push]:
-    """Register a push by the pulls that it belongs to."""
-
-    def register(push: Push) -> Push:
-        for pull in pulls:
-            PUSHES[pull] = push
-        return push
-
-    return register
+PUSHES: dict[Any, Any] = {}
+push_of = registering(PUSHES)
 
 
 # Moves, views and copies.
@@ -198,7 +186,7 @@ def _running_sum(t: Any, y: Any, axis: Any) -> Any:
 
 
 @push_of(pull_sort)
-def _sort(t: Any, y: Any, ranks: Any, axis: int) -> Any:
+def _sort(t: Any, y: Any, ranks: Any, axis: int, result: Any) -> Any:
     return np.take_along_axis(t, ranks_of(ranks, axis), axis)
 
 

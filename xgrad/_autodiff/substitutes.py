@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._arrays import is_standin
 from xgrad._autodiff.exponentials import EXPONENTIALS
-from xgrad._autodiff.mathematics import MATH, is_standin
+from xgrad._autodiff.mathematics import MATH
 from xgrad._tracing import CREATORS, array_like, creator, first_standin, namespace_of
 
 Function = Callable[..., Any]

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import leaves, unwrap
-from xgrad._autodiff.mathematics import is_standin
+from xgrad._arrays import is_standin, leaves, unwrap
 from xgrad._autodiff.substitutes import Library, Vectorized, substitute_of
 from xgrad._autodiff.twins import COPIES, Super, twin_class, twin_of
 from xgrad._tracing import creating_like, is_library

@@ -118,7 +118,8 @@ def _on_rows(
         if not left and diff.ndim == 4:
             diff = xp.permute_dims(diff, (0, 1, 3, 2))
         full = Region.full(xp, shape, trace.cache)
-        diff = broadcast_on(trace, xp.reshape(diff, (-1, 1, *shape)), full)
+        diff = xp.reshape(diff, (diff.shape[0], 1, *shape))
+        diff = broadcast_on(trace, diff, full)
         return batched_result(trace, base, full, diff=diff)
     axis = 0 if left or len(shape) == 1 else 1
 

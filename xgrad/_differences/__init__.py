@@ -8,13 +8,13 @@ Where: `bounds` (in their forms), `sizes` and `placement` (steps of one array), 
 (columns that are evaluated together). From values to derivatives: `readout` and
 `sparse_readout` turn values into `samples`, which `scheme` (one step), `ladder` (many
 steps) or `curvature` (second differences) combine. Of a ladder, `rung_values` are what
-it saw, `rung_choice` is the rung that answers, and `rung_status` what speaks against
-it. How it runs: `passes` (one run over the points of an array), `closeness` (what
-values close to x say), `refinement` (the method "auto"), `doubt` ("central" with an
-estimate), `analytic` (a proof for the complex step) and `engine`, which puts them
-together. Upon it stand `line` (derivatives along a direction) and `mixed` (Hessians);
-`direct` is a straight line past it, for one array and nothing else, and `requirements`
-checks what the function returned.
+it saw, with the higher derivatives in it (`rung_orders`), `rung_choice` is the rung
+that answers, and `rung_status` what speaks against it. How it runs: `passes` (one run
+over the points of an array), `closeness` (what values close to x say), `refinement`
+(the method "auto"), `doubt` ("central" with an estimate), `analytic` (a proof for the
+complex step) and `engine`, which puts them together. Upon it stand `line` (derivatives
+along a direction) and `mixed` (Hessians); `direct` is a straight line past it, for one
+array and nothing else, and `requirements` checks what the function returned.
 """
 
 from xgrad._differences.coloring import Coloring as Coloring

@@ -18,7 +18,7 @@ from xgrad._arrays import (
     common_namespace,
     copied,
     from_host,
-    hides_points,
+    has_standin,
     is_complex,
     python_float,
     rebuild,
@@ -80,7 +80,7 @@ class Function(Portable):
 
     def at_base(self) -> Array:
         """Evaluate ``f(x)`` as the caller would, with the caller's warnings."""
-        if self.vectorized != "auto" and self.vectorized:
+        if self.batched:
             value = self.evaluate(self.copy_leaves(lambda leaf: leaf[None, ...]))
             return only_point(value)
         if self.tree is None:
@@ -108,9 +108,7 @@ class Function(Portable):
 
     def evaluate(self, arguments: list[Any]) -> Array:
         """Call ``f`` with one array for each leaf, and convert its result."""
-        tree = self.tree
-        argument = arguments[0] if tree is None else rebuild(tree, arguments)
-        return self.convert_result(self.call(argument))
+        return self.convert_result(self.call_with(arguments))
 
     def call_with(self, arguments: list[Any]) -> Any:
         """Call ``f`` with one array for each leaf, put into the tree."""
@@ -133,7 +131,7 @@ class Function(Portable):
                 return result.copy("K")
         if is_closed(result):  # one that the function has kept
             result = released(result)
-        if hides_points(result):
+        if has_standin(result):
             return result
         if type(result) is type(like) and result.dtype == like.dtype:
             return copied(self.xp, result)

@@ -9,7 +9,7 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
-    hides_points,
+    has_standin,
     is_numpy,
     unwrap,
     unwrapped_namespace,
@@ -57,7 +57,7 @@ class HiddenAxis(Way):
             standin = self._standin(trace, near.points, chunk)
             arguments[near.leaf] = wrap_like(standin, base)
             result = unwrap(_call_traced(near, trace, arguments))
-            if not hides_points(result):
+            if not has_standin(result):
                 # `f` does not depend on this leaf, or broke the chain of stand-ins:
                 # then the proof will see it.
                 result = function.convert_result(result)

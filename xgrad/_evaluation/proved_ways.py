@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import itertools
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -22,7 +21,6 @@ from xgrad._evaluation.ways import Way
 # Environment variable for tests: "1" evaluates all entries at all points, "0" those
 # that differ; either of them also where a loop would be faster.
 SWITCH = "XGRAD_DENSE"
-
 
 # Functions of one code that are told apart by the values they enclose. A loop encloses
 # its counter, so that there is no end of them; beyond this the oldest are forgotten.
@@ -198,12 +196,6 @@ def _functions_in(values: Any, depth: int) -> tuple[Any, ...]:
     values = values.values() if isinstance(values, dict) else values
     first = itertools.islice(values, MOST_ITEMS)
     return tuple(_functions_of(v, depth) for v in first if type(v) is FunctionType)
-
-
-def mode_of(f: Callable[..., Any]) -> str | None:
-    """Return the name of the way that was proved last for a function."""
-    last = ways_of_function(f).last
-    return None if last is None else last.name
 
 
 def proof_key(near: Neighborhood, switch: str | None) -> Any:

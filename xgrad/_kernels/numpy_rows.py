@@ -193,7 +193,9 @@ class RowLosses:
 
 def _small_softmax_cross_entropy(rows: RowLosses) -> Result:
     """Return what the formulas would, with fewer steps between their operations."""
-    shifted = rows.values - np.maximum.reduce(rows.values, axis=1, keepdims=True)
+    largest = np.maximum.reduce(rows.values, axis=1, keepdims=True)
+    # In this order even where the logits are a transpose: entries are written by place.
+    shifted = np.subtract(rows.values, largest, order="C")
     weights = np.exp(shifted, out=rows.slope)
     starts = _row_starts(rows.count, rows.classes)
     at = rows.label_positions(starts, rows.labels)

@@ -21,7 +21,7 @@ from xgrad._arrays import (
     BlockStarts,
     as_index,
     common_namespace,
-    hides_points,
+    has_standin,
     is_dask,
     is_integral,
     is_lazy,
@@ -66,7 +66,7 @@ class ValueCheck:
 
 def _python_number(xp: Any, value: Array) -> int | float:
     """Return an entry as a number of Python."""
-    if hides_points(value):
+    if has_standin(value):
         number: int | float = unwrap(value).base.item()
         return number
     # PyTorch warns when `float` drops the history of a tensor's gradient.
@@ -102,7 +102,7 @@ def enforce(
     Checks of batched arrays are left out: the caller did not choose those points.
     ``starts`` says where in their arrays the arguments begin, if they are blocks.
     """
-    checks = tuple(check for check in checks if not hides_points(check.bad))
+    checks = tuple(check for check in checks if not has_standin(check.bad))
     for check in checks:
         if is_lazy(xp, check.bad):
             raise TypeError(
@@ -178,7 +178,7 @@ def _check_blocks(array: Array, check: ValueCheck) -> Array:
         values,
         bad,
         axes=check.bad.ndim,
-        words=(check.argument, check.rule, check.remedy),
+        words=(check.argument, check.rule, check.remedy, check.quantity),
         dtype=array.dtype,
         meta=array._meta,
     )
@@ -189,13 +189,13 @@ def _block_or_error(
     values: Any,
     bad: Any,
     axes: int,
-    words: tuple[str, str, str],
+    words: tuple[str, str, str, str],
     block_info: Any = None,
 ) -> Any:
-    argument, rule, remedy = words
+    argument, *texts = words
     if bad.ndim > axes:
         values, bad = values[..., 0], bad[..., 0]
     starts = {argument: tuple(a for a, _ in block_info[2]["array-location"])}
-    check = ValueCheck(argument, values, bad, rule, remedy)
+    check = ValueCheck(argument, values, bad, *texts)
     enforce(common_namespace(block=block), [check], starts)
     return block

@@ -4,7 +4,7 @@ The caller's function gets a `StandIn` in place of an array. Python, NumPy and C
 over all that it does with it; each function is written once, in the primitives of a
 `Tracer`, which says what they mean. In reading order:
 
-`refusals` has the error for whatever needs one point at a time; `linearity` says which
+`refusals` has the error for whatever a stand-in cannot do; `linearity` says which
 functions are linear; `tracer` has the primitives; `arguments` finds stand-ins and makes
 axes canonical; `closed` knows those that a function has kept; `registry` has the table
 of functions, by their names in the standard and in NumPy, and the one place that calls
@@ -35,6 +35,7 @@ from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
 from xgrad._tracing.functions.norms import norm_of_vectors as norm_of_vectors
 from xgrad._tracing.functions.rearranging import roll as roll
 from xgrad._tracing.functions.reductions import sum_ as sum_
+from xgrad._tracing.functions.reductions import unrecorded as unrecorded
 from xgrad._tracing.functions.scans import running_sum as running_sum
 from xgrad._tracing.functions.sparse import sparse_product as sparse_product
 from xgrad._tracing.functions.statistics import deviation as deviation

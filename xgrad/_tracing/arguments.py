@@ -7,18 +7,19 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xgrad._arrays import is_cupy, is_numpy, unwrap
+from xgrad._arrays import is_cupy, is_numpy, is_standin, unwrap
 from xgrad._tracing.tracer import Tracer
 
 NONE: Any = object()  # the default of arguments for which None is a value
+# The remedy for functions that choose entries by values, which differ between points.
+BY_VALUES = "choose by `where(mask, a, b)`"
 
 
 def first_standin(arguments: Iterable[Any]) -> Any:
     """Return the first stand-in among arguments and in their lists; None without."""
     for argument in arguments:
         argument = unwrap(argument)
-        # By an attribute of the class, because that class needs this module.
-        if getattr(type(argument), "hides_points", False) is True:
+        if is_standin(argument):
             return argument
         if isinstance(argument, (tuple, list)):
             standin = first_standin(argument)
@@ -31,7 +32,7 @@ def tracer_of(*operands: Any) -> Tracer:
     """Return the tracer of the first stand-in among operands and in their lists."""
     # First without looking into lists, which takes longer.
     for operand in operands:
-        if getattr(type(operand), "hides_points", False) is True:
+        if is_standin(operand):
             return operand.tracer
     standin = first_standin(operands)
     if standin is None:
@@ -45,10 +46,15 @@ def require(condition: bool, x: Any, idiom: str, remedy: str = "") -> None:
         raise getattr(x, "tracer", x).refuse(idiom, remedy)
 
 
+def require_own_device(x: Any, device: Any) -> None:
+    """Refuse a ``device=`` that is not that of the stand-in ``x``."""
+    require(device is None or device == x.device, x, "a move to another device")
+
+
 def answers_numpy(xp: Any) -> bool:
     """Whether the functions of NumPy take the arrays of a namespace, as its own."""
     # That of stand-ins hands over what stands for arrays of NumPy or CuPy.
-    return getattr(xp, "hides_points", False) is True or is_numpy(xp) or is_cupy(xp)
+    return is_standin(xp) or is_numpy(xp) or is_cupy(xp)
 
 
 def axis_of(x: Any, axis: int) -> int:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from xgrad._arrays import unwrap, wrap_like
+from xgrad._arrays import is_standin, unwrap, wrap_like
 
 
 def is_closed(x: Any) -> bool:
     """Whether ``x`` stands for an array in a call that is over."""
     x = unwrap(x)
-    # By an attribute of the class, because that class needs this module.
-    return getattr(type(x), "hides_points", False) is True and x.tracer.closed
+    return is_standin(x) and x.tracer.closed
 
 
 def any_closed(arguments: Iterable[Any]) -> bool:
@@ -40,5 +39,6 @@ def released(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: released(item) for key, item in value.items()}
     if is_closed(value):
-        return wrap_like(unwrap(value).base, value)
+        # The base was recorded itself where a call was within another one.
+        return released(wrap_like(unwrap(value).base, value))
     return value

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array, is_numpy, is_standin
 from xgrad._tracing.arguments import first_standin
 from xgrad._tracing.registry import FUNCTIONS, call
 
@@ -78,14 +78,14 @@ def as_constant(made: Any, like: Any) -> Any:
     if not _is_fitting(made, _library_of(like)):
         return made
     # Stand-ins may stand for those of another call around this one.
-    if hasattr(type(like.base), "hides_points"):
+    if is_standin(like.base):
         made = as_constant(made, like.base)
     return like.tracer.constant("a new array", like, lambda: made)
 
 
 def _library_of(like: Any) -> Any:
     """Return the namespace of the arrays that a stand-in stands for in the end."""
-    while hasattr(type(like.base), "hides_points"):
+    while is_standin(like.base):
         like = like.base
     return like.tracer.xp
 

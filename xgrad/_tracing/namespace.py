@@ -20,7 +20,7 @@ class Namespace:
     both kinds together.
     """
 
-    hides_points = True
+    stands_in = True
 
     def __init__(self, xp: Any, path: str = "") -> None:
         self._xp = xp

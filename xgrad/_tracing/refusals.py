@@ -1,4 +1,4 @@
-"""The error that a function needs one point at a time, and the caller's line."""
+"""The error of whatever a stand-in cannot do, and the caller's line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Register functions by their names in the array API standard and in NumPy.
 
 A function has the arguments that it implements and no others: one that it does not know
-is an error, which ends in one point at a time, and is never dropped.
+is an error, and is never dropped.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from xgrad._arrays import is_standin
 from xgrad._tracing.arguments import first_standin, tracer_of
 from xgrad._tracing.tracer import Tracer
 
@@ -107,9 +108,7 @@ def _split_out(
 
 def write_into(out: Any, result: Any) -> Any:
     """Write a result into the whole of an array, in the dtype of that; return it."""
-    # By its attribute, because the class of stand-ins needs this module.
-    traced = getattr(type(result), "hides_points", False) is True
-    if traced and result.shape == out.shape:
+    if is_standin(result) and result.shape == out.shape:
         return FUNCTIONS["in place"](out, result)
     out[...] = result
     return out

@@ -31,7 +31,7 @@ class StandIn:
     # those of `np.matrix` (10), SciPy's sparse arrays (10.1) and CuPy's arrays (100).
     __array_priority__ = 1e6
     # By this the boundary of xgrad recognizes it without an import.
-    hides_points = True
+    stands_in = True
     # A function of closed form, with its pull, is one operation where this is a method.
     record_pull: Any = None
     record_call: Any = None
@@ -219,7 +219,11 @@ class StandIn:
         if not name.startswith("__") and hasattr(self.base, name):
             # Noted, not raised, since such a question goes on.
             self.tracer.refuse(f"the attribute `{name}`", "write it without")
-        raise AttributeError(f"an array at many points has no attribute {name!r}")
+        # In the words of the array, from which Python also suggests a near name.
+        kind = type(self.base)
+        owner = f"{kind.__module__}.{kind.__qualname__}"
+        message = f"{owner!r} object has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=self.base)
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function of a given name with itself as its first argument."""

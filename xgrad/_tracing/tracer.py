@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from xgrad._arrays import Array, is_numpy
+from xgrad._arrays import Array, is_numpy, is_standin
 from xgrad._tracing.linearity import linear_functions
 from xgrad._tracing.refusals import NotTraceableError, caller_line
 
@@ -17,7 +17,7 @@ Axes = tuple[int, ...]
 
 def is_over_numpy(xp: Any) -> bool:
     """Whether arrays of a namespace are those of NumPy, or stand for such arrays."""
-    while getattr(xp, "hides_points", False) is True:
+    while is_standin(xp):
         xp = xp._xp
     return is_numpy(xp)
 
@@ -142,7 +142,7 @@ class Tracer(Primitives):
 
         They are known where there is one point alone: then they may choose entries.
         """
-        if getattr(type(x), "hides_points", False) is True:
+        if is_standin(x):
             raise self.refuse(idiom, remedy)
         return x
 

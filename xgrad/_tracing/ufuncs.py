@@ -11,7 +11,7 @@ import numpy as np
 from xgrad._tracing.arguments import axis_of, first_standin, require
 from xgrad._tracing.functions.elements import cast, where
 from xgrad._tracing.functions.indexing import part
-from xgrad._tracing.functions.joining import array_like, stack
+from xgrad._tracing.functions.joining import as_arrays, stack
 from xgrad._tracing.functions.products import matmul, matvec, vecdot, vecmat
 from xgrad._tracing.functions.reductions import logsumexp
 from xgrad._tracing.functions.shapes import broadcast_any, reshape_any
@@ -137,7 +137,7 @@ def _apply_method(
     if method == "reduce" and name == "logaddexp":
         return call(tracer, name, logsumexp, (x,), {"axis": 0, **options})
     if method == "outer" and not options and len(inputs) == 2:
-        a, b = array_like(x, inputs), array_like(inputs[1], inputs)
+        a, b = as_arrays(*inputs)
         a = reshape_any(a, (*a.shape, *(1,) * b.ndim))
         return tracer.elementwise(ufunc, a, b)
     functions: dict[str, Callable[..., Any]] = {

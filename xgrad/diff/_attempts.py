@@ -7,13 +7,13 @@ that `f` uses beside its argument, which it may have written into; and with a co
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from xgrad._arrays import (
     has_hidden_axis,
+    is_lazy,
     recorded_natively,
 )
 from xgrad._autodiff import (
@@ -74,9 +74,9 @@ class Attempt:
         is no tape.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if has_rules(function):
-            return record(call, xp, leaves, self.copies_constants, max_bytes)
-        with errors_of_recording(function):
+        with RecordingErrors(function):
+            if has_rules(function):
+                return record(call, xp, leaves, self.copies_constants, max_bytes)
             recording = record_natively(call, xp, leaves)
         if recording is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -90,9 +90,9 @@ class Attempt:
         Raise `Inexact` where neither xgrad nor the arrays' library can.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        if has_rules(function):
-            return push_forward(call, xp, leaves, tangents, ignores_zeros)
-        with errors_of_recording(function):
+        with RecordingErrors(function):
+            if has_rules(function):
+                return push_forward(call, xp, leaves, tangents, ignores_zeros)
             pushed = push_natively(call, xp, leaves, tangents)
         if pushed is None:
             raise Inexact(NO_RULES, was_told=True)
@@ -122,18 +122,27 @@ class Attempt:
         return call
 
 
-@contextlib.contextmanager
-def errors_of_recording(function: Function) -> Iterator[None]:
+class RecordingErrors:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
-    try:
-        yield
-    except NotTraceableError:
-        raise
-    except Exception as error:
-        if is_inside():
-            raise
+
+    # (No generator, which would take longer than a small function.)
+    __slots__ = ("function",)
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, (NotTraceableError, Inexact)) or is_inside():
+            return
+        if is_lazy(self.function.xp, self.function.leaves[0]):
+            return
         # The caller's own error, which a plain call raises as well.
-        function.at_base()
+        self.function.at_base()
         raise NotTraceableError(
             f"an error where x is recorded ({type(error).__name__}: {error})",
             "write it with functions of the array API standard, or of NumPy",

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import hides_points, perturbed, unwrap, wrap_like
+from xgrad._arrays import has_standin, perturbed, unwrap, wrap_like
 from xgrad._autodiff import substituted
 
 
@@ -70,6 +70,6 @@ def _detached(value: Any, like: Any) -> Any:
         if hasattr(value, "_fields"):
             return type(value)(*items)
         return items if isinstance(value, list) else tuple(items)
-    if hides_points(value):
+    if has_standin(value):
         return wrap_like(unwrap(value).base, like)
     return value

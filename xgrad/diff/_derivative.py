@@ -122,7 +122,10 @@ full_output
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
     if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array: `gradient` takes nested arrays")
+        raise TypeError(
+            f"`x` must be one array, but is a {type(x).__name__}: pass for example "
+            "`np.asarray(x)`, or use `gradient`, which takes nested arrays"
+        )
     if plan.may_be_exact:
         try:
             _, result, evaluations = exact_slopes(f, x, plan, execution)

@@ -14,7 +14,7 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
-    hides_points,
+    has_standin,
     is_lazy,
     is_numpy,
     quiet,
@@ -36,8 +36,8 @@ from xgrad.diff._attempts import (
     NATIVE,
     Attempt,
     Inexact,
+    RecordingErrors,
     Refused,
-    errors_of_recording,
     has_rules,
     is_inside,
 )
@@ -88,18 +88,39 @@ def record_exactly(
     ``max_bytes`` limits the memory of the recording.
     """
 
+    return first_right(function, *_recorded(function, cotangent_of, max_bytes))
+
+
+def disagreement_of_record(
+    function: Function, cotangent_of: Callable[[Array], Array], attempt: Attempt
+) -> Disagreement | None:
+    """Return how a record made in one way differs from plain calls; None if it agrees.
+
+    Arguments are those of `record_exactly`.
+    """
+    kind, run, compare = _recorded(function, cotangent_of, None)
+    return disagreement_of(function, kind, attempt, run, compare)
+
+
+def _recorded(
+    function: Function,
+    cotangent_of: Callable[[Array], Array],
+    max_bytes: int | None,
+) -> tuple[str, Callable[[Attempt], Any], Callable[..., Comparison]]:
+    """Return the kind of a record, how to make it, and how to compare it."""
+
+    def run(attempt: Attempt) -> Any:
+        return attempt.record(function, max_bytes)
+
     def compare(attempt: Attempt, recording: Any, value: Array) -> Comparison:
         cotangent = cotangent_of(value)
         proof = Proof(function, cotangent)
         difference = _disagreement(recording, value, cotangent, proof)
         return difference, proof.evaluations
 
-    def run(attempt: Attempt) -> Any:
-        return attempt.record(function, max_bytes)
-
     # What is done again on the way back is proved to be the same.
     kind = "autodiff" if max_bytes is None else "autodiff in little memory"
-    return first_right(function, kind, run, compare)
+    return kind, run, compare
 
 
 def first_right(
@@ -114,7 +135,7 @@ def first_right(
     the attempt, its result and f(x): it says what is wrong, and by how many evaluations
     it knows. What is remembered is that of a ``kind`` of derivative.
     """
-    if is_inside() or any(map(hides_points, function.leaves)):
+    if is_inside() or any(map(has_standin, function.leaves)):
         # The derivative of the outer function is proved, and this one with it.
         result = run(Attempt())
         return Exact(result, _value_of(function, result), 1, Attempt())
@@ -129,10 +150,12 @@ def first_right(
     proves_always = os.environ.get(PROVE) == "1"
     if isinstance(before, Refused) and not proves_always:
         raise Inexact(before.reason, before.disagrees, was_told=True)
-    attempts = ATTEMPTS if has_rules(function) else NATIVE
-    attempts = (before,) if isinstance(before, Attempt) else attempts
+    attempts: tuple[Attempt, ...] = ATTEMPTS if has_rules(function) else NATIVE
+    if isinstance(before, Attempt):
+        # First, but another branch may need another one.
+        attempts = (before, *(a for a in attempts if a != before))
     refused: Refused | None = None
-    evaluations, without = 0, set()
+    evaluations, without, is_here_alone = 0, set(), False
     for attempt in attempts:
         if attempt.substitutes in without:
             continue
@@ -145,7 +168,8 @@ def first_right(
         evaluations += 1
         value = _value_of(function, result)
         branch = (*key, result.path)
-        if memory.find(branch) == attempt and not proves_always:
+        known = memory.find(branch) == attempt and not proves_always
+        if known and not _needs_proof(result):
             return Exact(result, value, evaluations, attempt)
         try:
             difference, count = compare(attempt, result, value)
@@ -159,10 +183,48 @@ def first_right(
             memory.remember(key, attempt)
             memory.remember(branch, attempt)
             return Exact(result, value, evaluations, attempt)
-        refused = refused or Refused(_explain(difference), disagrees=True)
+        is_here_alone = _meets_equality(result)
+        reason = _explain(difference, is_here_alone)
+        refused = refused or Refused(reason, disagrees=True)
+        if is_here_alone and attempt == before:
+            break
     assert refused is not None
-    memory.remember(key, refused)
+    if not is_here_alone:
+        memory.remember(key, refused)
     raise Inexact(refused.reason, refused.disagrees)
+
+
+def _needs_proof(result: Any) -> bool:
+    """Whether what was proved for the rules in use may not hold here."""
+    return getattr(result, "has_changed", False) or _meets_equality(result)
+
+
+def _meets_equality(result: Any) -> bool:
+    """Whether a function may choose by an equality that holds at x alone."""
+    return bool(getattr(result, "meets_equality", False))
+
+
+def disagreement_of(
+    function: Function,
+    kind: str,
+    attempt: Attempt,
+    run: Callable[[Attempt], Any],
+    compare: Callable[[Attempt, Any, Array], Comparison],
+) -> Disagreement | None:
+    """Return how one way to run a function differs from plain calls; None if it agrees.
+
+    Arguments and memory are those of `first_right`.
+    """
+    memory, key = ways_of_function(function.call), _key(kind, function)
+    result = run(attempt)
+    branch = (*key, result.path)
+    known = memory.find(branch) == attempt and os.environ.get(PROVE) != "1"
+    if known and not _needs_proof(result):
+        return None
+    difference, _ = compare(attempt, result, _value_of(function, result))
+    if difference is None:
+        memory.remember(branch, attempt)
+    return difference
 
 
 def gradients_of(
@@ -179,7 +241,7 @@ def gradients_of(
     function = replace(function, xp=xp, leaves=tuple(arrays))
     if not has_rules(function):
         call = attempt.call_of(function)
-        with errors_of_recording(function):
+        with RecordingErrors(function):
             return gradients_natively(call, function.xp, arrays)
     recording = attempt.record(function)
     value = _value_of(function, recording)
@@ -269,7 +331,7 @@ def _disagreement(
     return proof.compare_value(value) or difference
 
 
-def _explain(difference: Disagreement) -> str:
+def _explain(difference: Disagreement, is_at_equality: bool = False) -> str:
     exact, measured = difference.exact, difference.measured
     if difference.quantity == "value":
         return (
@@ -277,11 +339,17 @@ def _explain(difference: Disagreement) -> str:
             f"{measured:.9g} for a plain array: `f` looks at the type of x, draws "
             "random numbers, or changes between two calls; write it without"
         )
+    cause = (
+        "`f` asks whether values are equal (==, != or bool), as they are at x and at "
+        "no point beside it; ask for an order, or give the branch its own slope"
+        if is_at_equality
+        else "a value has left the record of `f` (by a conversion to a plain number), "
+        "a constant was changed after its use, or a `custom_vjp` is wrong; check it by "
+        "`check_gradient` or `check_vjp`"
+    )
     return (
         f"a {difference.quantity} along a random direction that is {exact:.9g} by the "
-        f"rules and {measured:.9g} by differences: a value has left the record of `f` "
-        "(by a conversion to a plain number), a constant was changed after its use, or "
-        "a `custom_vjp` is wrong; check it by `check_gradient` or `check_vjp`"
+        f"rules and {measured:.9g} by differences: {cause}"
     )
 
 

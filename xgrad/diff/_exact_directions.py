@@ -226,9 +226,7 @@ def _kinks_below(
     if hidden is None:
         return None
     hosts = [np.asarray(to_numpy(mark)) for mark in hidden]
-    proof = Proof(derived.at(attempt), random_cotangent(value))
-    product = functools.partial(directed_product, derived, attempt, proof.weights)
-    if proof.is_smooth(product, hosts):
+    if _is_smooth(derived, attempt, value, hosts):
         if marks is None:
             return None
         hosts = [np.asarray(to_numpy(mark)) for mark in marks]
@@ -237,6 +235,15 @@ def _kinks_below(
         return [KinkMarks(mark, is_diagonal=True) for mark in flat]
     rows = np.concatenate(flat)
     return [KinkMarks(mark, rows) for mark in flat]
+
+
+def _is_smooth(
+    derived: Derived, attempt: Attempt, value: Array, marks: list[Any]
+) -> bool:
+    """Whether differences find no corner along the entries that are marked."""
+    proof = Proof(derived.at(attempt), random_cotangent(value))
+    product = functools.partial(directed_product, derived, attempt, proof.weights)
+    return proof.is_smooth(product, marks)
 
 
 def _kinks_of_rows(
@@ -248,7 +255,11 @@ def _kinks_of_rows(
     if marks is None:
         return None
     xp, rows = derived.function.xp, math.prod(value.shape)
-    flat = [np.asarray(to_numpy(mark)).reshape(-1) for mark in marks]
+    hosts = [np.asarray(to_numpy(mark)) for mark in marks]
+    # Corners of what a derivative is made of may cancel, as those of a sorted sum.
+    if derived.attempt_of and _is_smooth(derived, attempt, value, hosts):
+        return None
+    flat = [mark.reshape(-1) for mark in hosts]
     if derived.is_elementwise:
         return [KinkMarks(mark, is_diagonal=True) for mark in flat]
     if rows > MOST_ROWS:

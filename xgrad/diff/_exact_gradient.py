@@ -84,7 +84,7 @@ def exact_gradient(
         hidden = is_inside() or is_lazy(function.xp, value)
         is_finite = hidden or are_finite(function.xp, slopes)
         if not is_finite:
-            results, evaluations = _repair(function, exact, cotangent, slopes)
+            results, evaluations = repair(function, exact, cotangent, slopes)
         if plan.full_output:
             budget = execution.max_bytes
             results = _with_estimates(function, exact, cotangent, results, budget)
@@ -136,7 +136,7 @@ def _require_independent_rows(function: Function, exact: Exact, slopes: Array) -
         raise ValueError(COUPLED_ROWS)
 
 
-def _repair(
+def repair(
     function: Function, exact: Exact, cotangent: Array, slopes: list[Array]
 ) -> tuple[list[Result], int]:
     """Replace entries that are nan because a branch was not taken.

@@ -25,9 +25,10 @@ from xgrad.diff._attempts import Attempt
 from xgrad.diff._exact import (
     Comparison,
     Exact,
+    disagreement_of,
+    disagreement_of_record,
     first_right,
     gradients_of,
-    record_exactly,
 )
 from xgrad.diff._proof import DIRECTIONS, Disagreement, Proof
 
@@ -37,16 +38,16 @@ class Derived:
     """A function to differentiate: the caller's own, its gradient or its derivative.
 
     ``kind`` names it in the memory of proofs, and ``attempt_of`` makes the function
-    from an attempt; None: it is the caller's own. ``require`` proves what it is made
-    of, and raises `Inexact`. ``is_elementwise`` tells that entries do not mix, and
-    ``order`` is that of the derivative of the caller's function. With ``ignores_zeros``
-    functions of entries take 0 times infinity for 0.
+    from an attempt; None: it is the caller's own. ``require`` says how what it is made
+    of by an attempt differs from plain calls. ``is_elementwise`` tells that entries do
+    not mix, and ``order`` is that of the derivative of the caller's function. With
+    ``ignores_zeros`` functions of entries take 0 times infinity for 0.
     """
 
     function: Function
     kind: str = "forward"
     attempt_of: Callable[[Attempt, bool], Callable[[Any], Any]] | None = None
-    require: Callable[[], Any] | None = None
+    require: Callable[[Attempt], Disagreement | None] | None = None
     is_elementwise: bool = False
     order: int = 1
     ignores_zeros: bool = False
@@ -88,14 +89,11 @@ class Derived:
 def gradient_of(function: Function) -> Derived:
     """Return the gradient of a scalar function as something to be differentiated."""
 
-    def require() -> None:
-        record_exactly(function, _ones_of_scalar)
-
     return Derived(
         function,
         "forward of gradient",
         functools.partial(Gradient, function.xp, function),
-        require,
+        functools.partial(disagreement_of_record, function, _ones_of_scalar),
         order=2,
     )
 
@@ -109,7 +107,7 @@ def derivative_of(function: Function, order: int) -> Derived:
         function,
         f"forward of order {order}",
         functools.partial(Slope, function.xp, lower),
-        lambda: push_exactly(lower, [function.xp.ones_like(function.leaves[0])]),
+        functools.partial(_disagreement, lower),
         is_elementwise=True,
         order=order + 1,
     )
@@ -171,20 +169,34 @@ def push_exactly(derived: Derived, tangents: Sequence[Any]) -> Exact:
 
     Raise `Inexact` if no attempt is right.
     """
-    return first_right(
-        derived.function,
-        derived.kind,
-        lambda attempt: derived.push(attempt, tangents),
-        functools.partial(_compare, derived),
-    )
+    return first_right(derived.function, *_pushed(derived, tangents))
+
+
+def _disagreement(derived: Derived, attempt: Attempt) -> Disagreement | None:
+    """Return how a derivative made in one way differs from plain calls."""
+    ones = [derived.function.xp.ones_like(x) for x in derived.function.leaves]
+    kind, run, compare = _pushed(derived, ones)
+    return disagreement_of(derived.function, kind, attempt, run, compare)
+
+
+def _pushed(
+    derived: Derived, tangents: Sequence[Any]
+) -> tuple[str, Callable[[Attempt], Pushed], Callable[..., Comparison]]:
+    """Return the kind of a derivative, how to make it, and how to compare it."""
+
+    def run(attempt: Attempt) -> Pushed:
+        return derived.push(attempt, tangents)
+
+    return derived.kind, run, functools.partial(_compare, derived)
 
 
 def _compare(
     derived: Derived, attempt: Attempt, pushed: Pushed, value: Array
 ) -> Comparison:
     """Compare a way to run a function with plain calls, along random directions."""
-    if derived.require is not None:
-        derived.require()
+    # As its own derivative it would be proved, whatever the caller's function is.
+    if derived.require is not None and (wrong := derived.require(attempt)):
+        return wrong, 0
     function = derived.at(attempt)
     cotangent = random_cotangent(value)
     proof = Proof(function, cotangent)

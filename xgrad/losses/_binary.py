@@ -39,10 +39,10 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
 
 @binary_cross_entropy.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    # The single fraction is 0 / 0 at p = t = 0 and p = t = 1. Of these two, one is
-    # infinite there, and is multiplied by 0.
-    negative = stable.product_keeping_zeros(xp, 1 - target, 1 / (1 - prediction))
-    return negative - stable.product_keeping_zeros(xp, target, 1 / prediction)
+    # The single fraction is 0 / 0 at p = t = 0 and p = t = 1. Of these two, one is so
+    # there, and is left out.
+    negative = stable.quotient_keeping_zeros(xp, 1 - target, 1 - prediction)
+    return negative - stable.quotient_keeping_zeros(xp, target, prediction)
 
 
 @partial(

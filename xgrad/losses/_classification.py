@@ -48,7 +48,7 @@ def _(
     xp: Any, prediction: Array, target: ClassTarget, /, *, delta: float = 0.0
 ) -> Array:
     # Adding zeros keeps a nan of classes that the target leaves out.
-    return 0 * prediction - target.multiply(1 / (prediction + delta))
+    return 0 * prediction - target.divide(prediction + delta)
 
 
 @partial(
@@ -152,7 +152,7 @@ def kl_divergence(xp: Any, prediction: Array, target: Array, /) -> Array:
 @kl_divergence.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
     # Adding zeros keeps a nan of classes that the target leaves out.
-    return 0 * prediction - stable.product_keeping_zeros(xp, target, 1 / prediction)
+    return 0 * prediction - stable.quotient_keeping_zeros(xp, target, prediction)
 
 
 @partial(
@@ -344,8 +344,10 @@ def _cosine(xp: Any, prediction: Array, target: Array, /) -> tuple[Array, Array]
     difference = unit - unit_target
     # |u - v|**2 = 2 - 2 u.v for unit rows, without subtracting a cosine of almost 1.
     distance = stable.sum_along(xp, difference**2) / 2
-    distance = xp.where((length == 0) | (target_length == 0), 1.0, distance)
+    # A nan of the other row stays one.
+    right_angle = 1 + 0 * distance
+    distance = xp.where((length == 0) | (target_length == 0), right_angle, distance)
     # -(v - (u.v) u) / |p|, with u.v = 1 - distance.
     slope = stable.divide_or_zero(xp, difference - distance * unit, length)
-    slope = xp.where(target_length == 0, 0.0, slope)
+    slope = xp.where(target_length == 0, 0 * slope, slope)
     return xp.squeeze(distance, axis=-1), slope

@@ -21,7 +21,7 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     drop_none,
-    hides_points,
+    has_standin,
     is_dask,
     is_numpy,
     losses_of_blocks,
@@ -257,7 +257,7 @@ class Loss:
 
         Return None if it depends on x by another argument, too: then by its formulas.
         """
-        if any(map(hides_points, (target, weight, *options.values()))):
+        if any(map(has_standin, (target, weight, *options.values()))):
             return None
         value, slope = self.value_and_grad(
             prediction.ensure_current().base,

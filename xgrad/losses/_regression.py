@@ -105,7 +105,7 @@ def root_mean_squared_error(xp: Any, prediction: Array, target: Array, /) -> Arr
 
 @root_mean_squared_error.slope
 def _(xp: Any, prediction: Array, target: Array, /) -> Array:
-    return 2 * (prediction - target)
+    return prediction - target
 
 
 @partial(Loss, prediction=ABOVE_MINUS_ONE, target=ABOVE_MINUS_ONE)

@@ -12,7 +12,8 @@ class RootLoss(Loss):
     """The square root of a mean, whose gradient needs the value.
 
     The formula returns squares in the widest dtype of the device: those of float32
-    numbers overflow or vanish in float32 while their root does not.
+    numbers overflow or vanish in float32 while their root does not. Its slope is half
+    that of the squares, the other half of which the root cancels.
     """
 
     # The root of a sum, and the roots of single squares, are losses of another name.
@@ -28,11 +29,11 @@ class RootLoss(Loss):
     def _final_slope(
         self, xp: Any, slope: Array, divisor: Any, value: Any, dtype: Any
     ) -> Any:
-        """Return the gradient of the root from the slopes of the squares.
+        """Return the gradient of the root from half the slopes of the squares.
 
-        By the chain rule it is that of the mean over ``2 * value``: 0 where the loss is
-        0, and nan where it is infinite.
+        By the chain rule it is their mean over the value: 0 where the loss is 0, and
+        nan where it is infinite.
         """
         of_mean = super()._final_slope(xp, slope, divisor, None, slope.dtype)
         # Of an infinite loss the quotient would be 0: adding 0 * inf makes it nan.
-        return cast(xp, divide_or_zero(xp, of_mean, 2 * value) + 0 * value, dtype)
+        return cast(xp, divide_or_zero(xp, of_mean, value) + 0 * value, dtype)

@@ -15,6 +15,7 @@ from xgrad._arrays import (
     as_real,
     integer,
     product_keeping_zeros,
+    quotient_keeping_zeros,
     row_sum,
     sum_along,
 )
@@ -74,6 +75,12 @@ class ClassTarget:
             # A product with the mask would be nan at infinite values.
             return self.xp.where(self.mask, values, 0.0)
         return product_keeping_zeros(self.xp, self.weights, values)
+
+    def divide(self, values: Array) -> Array:
+        """Return target over values for each class, with ``0 / 0 = 0``."""
+        if self.weights is None:
+            return self.xp.where(self.mask, 1 / values, 0.0)
+        return quotient_keeping_zeros(self.xp, self.weights, values)
 
     def dot(
         self, values: Array, function: Callable[[Array], Array] | None = None

@@ -34,7 +34,8 @@ def require_rows(xp: Any, prediction: Array, target: Array) -> bool:
     if len(target_shape) == 2 and len(shape) == 1 and is_floating(xp, target):
         raise ValueError(
             f"the arguments look swapped: `prediction` has shape {shape} and `target` "
-            f"{target_shape}; predictions come first: metric(prediction, target)"
+            f"{target_shape}; predictions come first: metric(prediction, target); if "
+            "`target` is one-hot, pass `target.argmax(axis=-1)`"
         )
     is_fitting = (
         len(shape) in (1, 2)
@@ -168,9 +169,9 @@ def weight_checks(
         yield weight_sum_check(total)
 
 
-def some_row_check(xp: Any, ignored: Array) -> ValueCheck:
-    """Return the check that not all rows are ignored."""
-    number = xp.sum(as_index(xp, ~ignored))
+def some_row_check(xp: Any, number: Array) -> ValueCheck:
+    """Return the check that the number of rows that are not ignored is not 0."""
+    number = as_index(xp, number)
     return ValueCheck(
         "target",
         number,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import to_numpy
+from xgrad._arrays import public, to_numpy
 from xgrad.plot._axes import axes_for
 
 # Of more classes the numbers would be too small to read, and they are left out.
@@ -17,6 +17,7 @@ MOST_NUMBERS = 20
 DARK = 0.6
 
 
+@public
 def confusion(counts: Any, /, *, names: Any = None, ax: Any = None) -> Any:
     """Draw a confusion matrix: a cell for each true class and each predicted one.
 

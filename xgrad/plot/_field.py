@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import integer, to_numpy, without_status_warnings
+from xgrad._arrays import integer, public, to_numpy, without_status_warnings
 from xgrad.diff import gradient
 from xgrad.plot._axes import BLUE, axes_for
 from xgrad.plot._values import Function, grid_points, limits, values_on_grid
@@ -17,6 +17,7 @@ from xgrad.plot._values import Function, grid_points, limits, values_on_grid
 LONGEST_RATIO = 4
 
 
+@public
 def gradient_field(
     f: Function,
     /,

@@ -25,8 +25,9 @@ def history(
     Parameters
     ----------
     series : mapping of names to sequences of numbers, or sequence of mappings
-        ``{"loss": [2.3, 0.9, ...]}``, or one mapping of names to numbers for each
-        epoch, ``[{"loss": 2.3}, {"loss": 0.9}, ...]``. Numbers may be 0-d arrays.
+        ``{"loss": [2.3, 0.9, ...]}`` or a DataFrame, or one mapping of names to numbers
+        for each epoch, ``[{"loss": 2.3}, {"loss": 0.9}, ...]``. Numbers may be 0-d
+        arrays.
     right : collection of str, optional
         Names of series that are drawn on an axis of their own, on the right. By default
         these are metrics that are best at 1, such as ``"accuracy"`` or ``"test f1"``,

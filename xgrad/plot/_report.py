@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from xgrad._arrays import public
 from xgrad.check import Comparison, GradientReport
 from xgrad.plot._axes import BLUE, VERMILION, axes_for
 
@@ -20,6 +21,7 @@ HIGHEST = 1e9
 TITLE_WIDTH = 60
 
 
+@public
 def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     """Draw all compared slopes of a report, as differences in units of the tolerance.
 

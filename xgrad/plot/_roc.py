@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import to_numpy
+from xgrad._arrays import public, to_numpy
 from xgrad.metrics import roc_auc, roc_curve
 from xgrad.plot._axes import axes_for, line_styles
 from xgrad.plot._confusion import class_names
@@ -16,6 +16,7 @@ from xgrad.plot._confusion import class_names
 RESOLUTION = 1000
 
 
+@public
 def roc(
     prediction: Any,
     target: Any,

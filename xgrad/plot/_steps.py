@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from xgrad._arrays import public
 from xgrad._differences import Method
 from xgrad.plot._axes import BLUE, VERMILION, axes_for
 from xgrad.plot._sweep import sweep
 from xgrad.plot._values import Function
 
 
+@public
 def step_sweep(
     f: Function,
     x: Any,

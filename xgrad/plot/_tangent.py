@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import to_numpy, without_status_warnings
+from xgrad._arrays import public, to_numpy, without_status_warnings
 from xgrad.diff import tangent_line
 from xgrad.plot._axes import axes_for, line_styles
 from xgrad.plot._values import (
@@ -24,6 +24,7 @@ from xgrad.plot._values import (
 CURVE_POINTS = 201
 
 
+@public
 def tangent(
     f: Function,
     x: Any,

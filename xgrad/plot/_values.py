@@ -93,7 +93,8 @@ def limits_around(contacts: Sequence[float]) -> tuple[float, float]:
 
 def series_by_name(series: Any) -> dict[str, list[float]]:
     """Return the numbers of each name, epoch by epoch."""
-    columns = dict(series) if isinstance(series, Mapping) else _columns(series)
+    # A DataFrame has the items of a mapping, and is none.
+    columns = dict(series.items()) if hasattr(series, "items") else _columns(series)
     lines = {name: _numbers(name, values) for name, values in columns.items()}
     if not any(lines.values()):
         raise ValueError("`series` is empty: there is nothing to draw")

@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._tracing.arguments import axes_of, axis_of, first_standin, require, tracer_of
+from xgrad._tracing.arguments import (
+    BY_VALUES,
+    axes_of,
+    axis_of,
+    first_standin,
+    require,
+    tracer_of,
+)
 from xgrad._tracing.functions.elements import either
 from xgrad._tracing.functions.indexing import getitem
-from xgrad._tracing.functions.joining import array_like, concat, stack
+from xgrad._tracing.functions.joining import as_arrays, concat, stack
 from xgrad._tracing.functions.shapes import (
     moveaxis,
     ravel,
@@ -20,12 +27,10 @@ from xgrad._tracing.functions.shapes import (
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
-BY_VALUES = "choose by `where(mask, a, b)`"
-
 
 def rearranged(function: Callable[..., Any], *arrays: Any) -> Any:
     """Apply a function that only moves, repeats or leaves out entries of arrays."""
-    arrays = tuple(array_like(a, arrays) for a in arrays)
+    arrays = tuple(as_arrays(*arrays))
     numbers, start = [], 0
     for array in arrays:
         size = math.prod(array.shape)
@@ -162,7 +167,7 @@ def apply_along_axis(
             range(len(outer), len(outer) + np.ndim(results[0])),
             range(place, place + np.ndim(results[0])),
         )
-    results = [array_like(r, results) for r in results]
+    results = as_arrays(*results)
     inner = tuple(results[0].shape)
     whole = reshape_any(stack(results), (*outer, *inner))
     # The axes of the results stand where the vectors did.

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import is_numpy
-from xgrad._tracing.arguments import first_standin, require, tracer_of
+from xgrad._tracing.arguments import (
+    first_standin,
+    require,
+    require_own_device,
+    tracer_of,
+)
+from xgrad._tracing.creating import CONVERTERS
 from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.shapes import broadcast_to, reshape_any
@@ -38,7 +44,7 @@ def asarray(
         raise tracer_of(x).refuse(
             "asarray of a list of entries of x", "use `stack` or `concat`"
         )
-    require(device is None or device == x.device, x, "a move to another device")
+    require_own_device(x, device)
     dtype = x.dtype if dtype is None else dtype
     return copy_to_array(cast(x, dtype)) if copy else cast(x, dtype)
 
@@ -53,6 +59,7 @@ def _make_like(
 ) -> StandIn:
     """Return a constant array of the shape of ``x``, or of another one."""
     xp = x.tracer.xp
+    require_own_device(x, device)
     require(len(values) == (name == "full_like"), x, f"these arguments of {name}")
     # Filled with an entry of x, it differs from point to point as that does.
     if values and isinstance(values[0], StandIn):
@@ -94,7 +101,7 @@ def _create_of_entries(name: str, like: StandIn, *args: Any, **options: Any) -> 
     """Make an array of numbers that depend on x: a list of them, or one many times."""
     if name == "full":
         return _full_of_entries(like, *args, **options)
-    require(name in ARRAYS_OF, like, f"np.{name} with an argument computed from x")
+    require(name in CONVERTERS, like, f"np.{name} with an argument computed from x")
     return _array_of_entries(name, like, *args, **options)
 
 
@@ -107,6 +114,7 @@ def _full_of_entries(
     *,
     device: Any = None,
 ) -> Any:
+    require_own_device(like, device)
     return like.tracer.copy(cast(broadcast_to(fill_value, shape), dtype))
 
 
@@ -122,6 +130,7 @@ def _array_of_entries(
     subok: bool = False,
     device: Any = None,
 ) -> Any:
+    require_own_device(like, device)
     require(dtype is not object, like, f"np.{name} of objects")
     array = cast(array_like(entries, (entries, like)), dtype)
     if array.ndim < ndmin:
@@ -130,8 +139,7 @@ def _array_of_entries(
     return copy_to_array(array) if is_copy and array is entries else array
 
 
-ARRAYS_OF = "array asanyarray asarray ascontiguousarray asfortranarray".split()
-for _name in (*ARRAYS_OF, *"arange empty eye full identity ones tri zeros".split()):
+for _name in CONVERTERS | set("arange empty eye full identity ones tri zeros".split()):
     _function = getattr(np, _name)
     FUNCTIONS[f"like {_name}"] = functools.partial(_create, _function)
     CREATION.add(_function)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._tracing.arguments import answers_numpy, first_standin, require, tracer_of
-from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.joining import as_arrays
 from xgrad._tracing.functions.products import permute_any, tensordot
 from xgrad._tracing.functions.rearranging import diagonal
 from xgrad._tracing.functions.reductions import sum_
@@ -30,7 +30,7 @@ def einsum(*arguments: Any, optimize: Any = False) -> Any:
     """Multiply and sum by the letters of axes."""
     tracer = tracer_of(*arguments)
     subscripts, arrays = read_arguments(arguments)
-    arrays = [array_like(a, arrays) for a in arrays]
+    arrays = as_arrays(*arrays)
     inputs, right = parse(subscripts, arrays)
     pairs = [_once(a, letters) for a, letters in zip(arrays, inputs, strict=True)]
     pairs = _without_repeats(pairs)

@@ -14,7 +14,7 @@ from xgrad._tracing.arguments import (
     answers_numpy,
     first_standin,
     named,
-    require,
+    require_own_device,
     tracer_of,
 )
 from xgrad._tracing.registry import handles, write_into
@@ -132,7 +132,7 @@ def round_(x: StandIn, decimals: int = 0) -> StandIn:
 @handles("astype")
 def astype(x: StandIn, dtype: Any, *, copy: bool = True, device: Any = None) -> StandIn:
     """Cast entries to another dtype."""
-    require(device is None or device == x.device, x, "a move to another device")
+    require_own_device(x, device)
     # `float` and "float64" name dtypes for NumPy alone.
     if isinstance(dtype, (type, str)) and x.tracer.is_numpy:
         dtype = np.dtype(dtype)

@@ -8,7 +8,7 @@ import numpy as np
 
 from xgrad._tracing.arguments import Bound, first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import cast, either
-from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.joining import as_arrays
 from xgrad._tracing.functions.products import matmul
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
@@ -19,7 +19,7 @@ MODES = ("full", "same", "valid")
 @handles("convolve")
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """Return the sums of products of one array with shifts of another, reversed one."""
-    a, v = array_like(a, (a, v)), array_like(v, (a, v))
+    a, v = as_arrays(a, v)
     tracer = tracer_of(a, v)
     require(mode in MODES, tracer, f"convolve(mode={mode!r})", "name the mode")
     require(a.ndim == v.ndim == 1, tracer, "convolve of these shapes", "give vectors")
@@ -30,7 +30,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 @handles("correlate")
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """Return the sums of products of one array with shifts of the other one."""
-    a, v = array_like(a, (a, v)), array_like(v, (a, v))
+    a, v = as_arrays(a, v)
     v = v.conj() if v.dtype.kind == "c" else v
     # NumPy turns the result around, if it takes the second one for the longer array.
     if a.shape[0] < v.shape[0]:
@@ -78,7 +78,7 @@ def interp(
     if traced == [True, *[False] * 5] and not tracer.knows_values:
         table = Bound(np.interp, xp, fp, left, right, period)
         return tracer.elementwise(table, x)
-    x, xp, fp = (_as_double(array_like(o, (x, xp, fp))) for o in (x, xp, fp))
+    x, xp, fp = map(_as_double, as_arrays(x, xp, fp))
     if period is not None:
         x, xp, fp = _unrolled(tracer, x, xp, fp, period)
     require(xp.shape[0] > 1, tracer, "np.interp in a table of one entry", "use `where`")

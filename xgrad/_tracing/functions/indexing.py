@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing.arguments import axis_of, first_standin, named, require, tracer_of
+from xgrad._tracing.arguments import (
+    BY_VALUES,
+    axis_of,
+    first_standin,
+    named,
+    require,
+    tracer_of,
+)
 from xgrad._tracing.functions.elements import cast, where
 from xgrad._tracing.functions.shapes import broadcast_to
 from xgrad._tracing.registry import handles
@@ -34,7 +41,7 @@ def getitem(x: StandIn, key: Any) -> StandIn:
             "choose by `where(mask, x, 0)`",
         )
     if isinstance(key, list):
-        key = np.asarray(key)
+        key = np.asarray(key, None if key else np.intp)
     full_key = _expand_key(x, key)
     if all(map(_is_basic, full_key)):
         result = tracer.sliced(x, full_key)
@@ -134,7 +141,7 @@ def setitem(x: StandIn, key: Any, value: Any) -> None:
             scalar and key.shape == x.shape,
             x,
             "an assignment to entries chosen by values",
-            "choose by `where(mask, a, b)`",
+            BY_VALUES,
         )
         x.assign(cast(where(key, value, x), x.dtype))
         return

@@ -13,7 +13,12 @@ from numpy.lib.array_utils import normalize_axis_index
 from xgrad._arrays import Array
 from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
 from xgrad._tracing.functions.indexing import getitem, part
-from xgrad._tracing.functions.shapes import expand_dims, ravel, reshape_any
+from xgrad._tracing.functions.shapes import (
+    expand_dims,
+    ravel,
+    reshape_any,
+    with_axes,
+)
 from xgrad._tracing.registry import handles, overridable
 from xgrad._tracing.standin import StandIn
 
@@ -37,10 +42,15 @@ def array_like(x: Any, among: Any) -> Any:
     )
 
 
+def as_arrays(*operands: Any) -> list[Any]:
+    """Return operands, one of which is a stand-in, as arrays or stand-ins."""
+    return [array_like(x, operands) for x in operands]
+
+
 @handles("concat", "concatenate", out=2)
 def concat(arrays: Any, axis: int | None = 0) -> StandIn:
     """Put arrays together along an axis; along the only one of all entries for None."""
-    arrays = [array_like(a, arrays) for a in arrays]
+    arrays = as_arrays(*arrays)
     if axis is None:
         arrays = [ravel(a) if isinstance(a, StandIn) else a.reshape(-1) for a in arrays]
         axis = 0
@@ -75,7 +85,7 @@ def concat_arrays(arrays: list[Any], axis: int) -> StandIn:
 @handles("stack")
 def stack(arrays: Any, axis: int = 0) -> StandIn:
     """Put arrays together along a new axis."""
-    arrays = [array_like(a, arrays) for a in arrays]
+    arrays = as_arrays(*arrays)
     xp = tracer_of(arrays).xp
     if any(tuple(a.shape) != tuple(arrays[0].shape) for a in arrays):
         raise ValueError("all arrays to stack must have one shape")
@@ -92,41 +102,33 @@ def stack(arrays: Any, axis: int = 0) -> StandIn:
 @handles("hstack")
 def hstack(arrays: Any) -> StandIn:
     """Put arrays together along the second axis, vectors along the first."""
-    arrays = [_at_least(a, 1, arrays) for a in arrays]
+    arrays = [with_axes(1, a) for a in as_arrays(*arrays)]
     return concat(arrays, axis=0 if arrays[0].ndim == 1 else 1)
 
 
 @handles("vstack")
 def vstack(arrays: Any) -> StandIn:
     """Put arrays together along the first axis, vectors as rows."""
-    return concat([_at_least(a, 2, arrays) for a in arrays], axis=0)
+    return concat([with_axes(2, a) for a in as_arrays(*arrays)], axis=0)
 
 
 @handles("dstack")
 def dstack(arrays: Any) -> StandIn:
     """Put arrays together along the third axis."""
-    arrays = [_at_least(a, 2, arrays) for a in arrays]
+    arrays = [with_axes(2, a) for a in as_arrays(*arrays)]
     return concat([_with_axis(a, 3) for a in arrays], axis=2)
 
 
 @handles("column_stack")
 def column_stack(arrays: Any) -> StandIn:
     """Put arrays together along the second axis, vectors as columns."""
-    arrays = [_at_least(a, 1, arrays) for a in arrays]
+    arrays = [with_axes(1, a) for a in as_arrays(*arrays)]
     return concat([_with_axis(a, 2) for a in arrays], axis=1)
 
 
 def _with_axis(x: Any, ndim: int) -> Any:
     """Return ``x`` with one more axis at the end, if it has fewer than ``ndim``."""
     return reshape_any(x, (*x.shape, 1)) if x.ndim < ndim else x
-
-
-def _at_least(x: Any, ndim: int, among: Any) -> Any:
-    """Return ``x`` with axes of length 1 in front, so that it has ``ndim`` at least."""
-    x = array_like(x, among)
-    if x.ndim >= ndim:
-        return x
-    return reshape_any(x, (1,) * (ndim - x.ndim) + tuple(x.shape))
 
 
 @handles("append")

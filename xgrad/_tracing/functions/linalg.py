@@ -16,7 +16,7 @@ from xgrad._tracing.arguments import (
     tracer_of,
 )
 from xgrad._tracing.functions.elements import conjugate
-from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.joining import as_arrays
 from xgrad._tracing.functions.norms import norm
 from xgrad._tracing.functions.products import align_axes, matmul
 from xgrad._tracing.functions.rearranging import linalg_diagonal
@@ -120,7 +120,7 @@ def cond(x: StandIn, p: Any = None) -> Any:
 @handles("linalg.solve")
 def solve(a: Any, b: Any) -> StandIn:
     """Solve systems of linear equations."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     tracer = tracer_of(a, b)
     xp = tracer.xp
     vector = b.ndim == 1
@@ -139,7 +139,7 @@ def solve(a: Any, b: Any) -> StandIn:
 @handles("linalg.lstsq")
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Solve linear equations in the sense of least squares."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     tracer = tracer_of(a, b)
     require(answers_numpy(tracer.xp), tracer, "lstsq", "use `pinv`")
     require(isinstance(rcond, NUMBERS), tracer, "lstsq(rcond=) of an array")

@@ -9,7 +9,7 @@ import numpy as np
 
 from xgrad._tracing.arguments import axes_of, axis_of, first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import cast
-from xgrad._tracing.functions.joining import array_like, concat, stack
+from xgrad._tracing.functions.joining import array_like, as_arrays, concat, stack
 from xgrad._tracing.functions.products import matmul
 from xgrad._tracing.functions.reductions import sum_
 from xgrad._tracing.functions.shapes import moveaxis, reshape_any
@@ -150,7 +150,7 @@ def linspace(
     tracer = tracer_of(start, stop)
     xp, like = tracer.xp, start if isinstance(start, StandIn) else stop
     require(num > 1, tracer, "linspace of fewer than two numbers", "use `stack`")
-    start, stop = (array_like(o, (start, stop)) for o in (start, stop))
+    start, stop = as_arrays(start, stop)
     # By shares of the whole way, so that both ends may be computed from x.
     shares = xp.arange(num, dtype=like.dtype, device=like.device)
     shares = shares / (num - 1 if endpoint else num)
@@ -188,7 +188,7 @@ def geomspace(
     axis: int = 0,
 ) -> Any:
     """Return numbers at equal ratios between two ends."""
-    start, stop = (array_like(o, (start, stop)) for o in (start, stop))
+    start, stop = as_arrays(start, stop)
     ratio = stop / start
     shares = linspace(0 * ratio, 0 * ratio + 1, num, endpoint, axis=axis)
     return cast(start * shares.tracer.elementwise(operator.pow, ratio, shares), dtype)

@@ -10,7 +10,7 @@ from typing import Any
 from xgrad._arrays import Array
 from xgrad._tracing.arguments import axes_of, axis_of, named, tracer_of
 from xgrad._tracing.functions.elements import elementwise
-from xgrad._tracing.functions.joining import array_like, stack
+from xgrad._tracing.functions.joining import as_arrays, stack
 from xgrad._tracing.functions.reductions import sum_
 from xgrad._tracing.functions.shapes import reshape_any
 from xgrad._tracing.registry import handles
@@ -76,7 +76,7 @@ def matmul(a: Any, b: Any) -> Any:
 @handles("dot", out=2)
 def dot(a: Any, b: Any) -> Any:
     """Multiply over the last axis of one array and the last but one of another."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         return elementwise(operator.mul, a, b)
     # There `dot` and `matmul` pair axes in different ways.
@@ -88,7 +88,7 @@ def dot(a: Any, b: Any) -> Any:
 @handles("inner")
 def inner(a: Any, b: Any) -> Any:
     """Multiply and sum over the last axes."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return elementwise(operator.mul, a, b)
     return tensordot(a, b, axes=((-1,), (-1,)))
@@ -97,7 +97,7 @@ def inner(a: Any, b: Any) -> Any:
 @handles("vdot")
 def vdot(a: Any, b: Any) -> Any:
     """Multiply all entries, those of the first array conjugated, and sum."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     return vecdot(
         reshape_any(a, (math.prod(a.shape),)), reshape_any(b, (math.prod(b.shape),))
     )
@@ -128,7 +128,7 @@ def vecmat(a: Any, b: Any) -> Any:
 @handles("outer", "linalg.outer")
 def outer(a: Any, b: Any) -> Any:
     """Multiply each entry of one array by each of another."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     a = reshape_any(a, (math.prod(a.shape), 1))
     b = reshape_any(b, (1, math.prod(b.shape)))
     return elementwise(operator.mul, a, b)
@@ -137,7 +137,7 @@ def outer(a: Any, b: Any) -> Any:
 @handles("kron")
 def kron(a: Any, b: Any) -> Any:
     """Return the Kronecker product."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     ndim = max(a.ndim, b.ndim)
     left = (1,) * (ndim - a.ndim) + tuple(a.shape)
     right = (1,) * (ndim - b.ndim) + tuple(b.shape)
@@ -190,7 +190,7 @@ def cross(
     axis: int | None = None,
 ) -> Any:
     """Return the cross products of vectors of three entries."""
-    a, b = array_like(a, (a, b)), array_like(b, (a, b))
+    a, b = as_arrays(a, b)
     if axis is not None:
         axisa = axisb = axisc = axis
     # The vectors first, so that all other axes are repeated as in a product.

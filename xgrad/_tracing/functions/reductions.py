@@ -12,7 +12,7 @@ from xgrad._arrays import Array, device_of
 from xgrad._tracing.arguments import axes_of, axis_of, named, require, tracer_of
 from xgrad._tracing.functions import elements
 from xgrad._tracing.functions.elements import cast, zero_of
-from xgrad._tracing.functions.joining import array_like
+from xgrad._tracing.functions.joining import as_arrays
 from xgrad._tracing.functions.shapes import reshape_any, squeeze
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
@@ -75,7 +75,7 @@ def average(
     """Average over axes, with weights."""
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
-    x, weights = array_like(x, (x, weights)), array_like(weights, (x, weights))
+    x, weights = as_arrays(x, weights)
     tracer = tracer_of(x, weights)
     # One weight for each position along the axis, as NumPy allows.
     if tuple(weights.shape) != tuple(x.shape):
@@ -222,7 +222,18 @@ def logsumexp(x: StandIn, axis: Any = None, keepdims: bool = False) -> Any:
     largest = max_(x, axis, True)
     # Infinite ones would make nan of themselves; so that nothing is subtracted there.
     finite = tracer.elementwise(named(xp, "isfinite"), largest)
-    shift = elements.where(finite, largest, zero_of(x))
+    shift = unrecorded(elements.where(finite, largest, zero_of(x)))
     sums = sum_(tracer.elementwise(named(xp, "exp"), x - shift), axis, keepdims=True)
     result = tracer.elementwise(named(xp, "log"), sums) + shift
     return result if keepdims else squeeze(result, axes_of(x, axis))
+
+
+def unrecorded(x: Any) -> Any:
+    """Return an array as a constant, for a result that does not change with it.
+
+    At a tie of the largest entries its own derivative would be that at a corner.
+    """
+    while isinstance(x, StandIn) and x.tracer.knows_values:
+        tracer: Any = x.tracer
+        x = tracer.value_of(x)
+    return x

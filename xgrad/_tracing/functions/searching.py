@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xgrad._tracing.arguments import Bound, first_standin, require, tracer_of
+from xgrad._tracing.arguments import BY_VALUES, Bound, first_standin, require, tracer_of
 from xgrad._tracing.functions.numerics import linspace
 from xgrad._tracing.functions.reductions import max_, min_
 from xgrad._tracing.functions.shapes import ravel
 from xgrad._tracing.functions.writing import added_at
 from xgrad._tracing.registry import FUNCTIONS, handles
 from xgrad._tracing.standin import StandIn
-
-BY_VALUES = "choose by `where(mask, a, b)`"
 
 
 def _all(marks: Any) -> Any:

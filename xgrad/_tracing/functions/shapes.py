@@ -216,9 +216,9 @@ def rollaxis(a: StandIn, axis: int, start: int = 0) -> StandIn:
     return moveaxis(a, place, before - (place < before))
 
 
-def _with_axes(count: int, x: Any) -> Any:
+def with_axes(count: int, x: Any) -> Any:
     """Return an array with a number of axes at least, as NumPy adds them."""
-    shape = tuple(np.shape(x))
+    shape = tuple(x.shape if hasattr(x, "shape") else np.shape(x))
     if len(shape) >= count:
         return x
     if count == 3:
@@ -231,7 +231,7 @@ def _with_axes(count: int, x: Any) -> Any:
 
 def _at_least(count: int, *arrays: Any) -> Any:
     """Return arrays with a number of axes at least."""
-    results = tuple(_with_axes(count, a) for a in arrays)
+    results = tuple(with_axes(count, a) for a in arrays)
     return results[0] if len(arrays) == 1 else results
 
 

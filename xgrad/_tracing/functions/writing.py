@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing.arguments import first_standin, require, tracer_of
+from xgrad._tracing.arguments import BY_VALUES, first_standin, require, tracer_of
 from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.elements import where as choose
 from xgrad._tracing.functions.joining import array_like
@@ -79,7 +79,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 def _known(x: StandIn, chooser: Any, name: str) -> Any:
     """Return the values by which a function chooses the entries that it writes to."""
     values = x.tracer.known_values(
-        chooser, f"{name} at entries chosen by values", "choose by `where(mask, a, b)`"
+        chooser, f"{name} at entries chosen by values", BY_VALUES
     )
     return np.asarray(values)
 

@@ -1,0 +1,78 @@
+"""Functions that put entries in order: what their derivatives are where some are equal.
+
+Which of two equal entries comes first changes nothing but the derivative, and that only
+where the two count differently.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases.compare import assert_close
+
+from xgrad import Status, gradient, hessian, jacobian
+
+KINK, OK = int(Status.KINK), int(Status.OK)
+WEIGHTS = np.arange(4.0)
+
+
+def statuses(f, x):
+    _, estimate = gradient(f, np.asarray(x), full_output=True)
+    assert estimate.method == "autodiff"
+    return estimate.status.tolist()
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (np.median, [0.0, 0.0, 0.0], [KINK] * 3),
+        (np.median, [1.0, 1.0, 2.0, 0.0, 3.0], [KINK, KINK, OK, OK, OK]),
+        (np.median, [1.0, 1.0, 2.0, 0.0], [OK] * 4),
+        (lambda x: np.sort(x) @ WEIGHTS, [1.0, 1.0, 2.0, 0.0], [KINK, KINK, OK, OK]),
+        (lambda x: np.sort(x)[2:] @ WEIGHTS[:2], [1.0, 1.0, 2.0, 0.0], [OK] * 4),
+        (lambda x: np.sum(np.sort(x) ** 2), [1.0, 1.0, 2.0, 1.0], [OK] * 4),
+        (lambda x: np.partition(x, 1)[0], [1.0, 1.0, 2.0, 1.0], [KINK, KINK, OK, KINK]),
+        (lambda x: np.quantile(x, 0.25), [1.0, 1.0, 2.0, 0.0], [KINK, KINK, OK, OK]),
+        (lambda x: np.quantile(x, 0.1), [1.0, 1.0, 2.0, 0.0], [KINK, KINK, OK, OK]),
+        (lambda x: np.nanmedian(x), [2.0, np.nan, 2.0, 2.0], [KINK, OK, KINK, KINK]),
+    ],
+)
+def test_equal_entries_that_count_differently_are_a_corner(f, x, expected):
+    assert statuses(f, x) == expected
+
+
+def test_equal_entries_of_different_rows_are_none():
+    x = np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 1.0]])
+    expected = [[OK] * 3, [OK, KINK, KINK]]
+    assert statuses(lambda x: np.sort(x, axis=1)[:, 0] @ [1, 2], x) == expected
+    assert statuses(lambda x: np.sum(np.quantile(x, 0.2, axis=1)), x) == expected
+    assert statuses(lambda x: np.sum(np.sort(x, axis=0)[0]), x) == [[OK] * 3] * 2
+
+
+def test_rows_of_a_jacobian_know_their_corners():
+    _, estimate = jacobian(np.sort, np.array([1.0, 1.0, 2.0]), full_output=True)
+    expected = [[KINK, KINK, OK], [KINK, KINK, OK], [OK, OK, OK]]
+    assert estimate.status.tolist() == expected
+
+
+def test_corners_that_cancel_are_none_in_second_derivatives():
+    x = np.array([1.0, 1.0, 2.0])
+    found, estimate = hessian(lambda x: np.sum(np.sort(x) ** 2), x, full_output=True)
+    assert_close(found, 2 * np.eye(3), rtol=1e-12)
+    assert (estimate.status == OK).all()
+    _, estimate = hessian(lambda x: np.sort(x) ** 2 @ [1, 2, 3], x, full_output=True)
+    assert (estimate.status[:2, :2] == KINK).all()
+
+
+def test_a_sum_of_exponentials_has_no_corner_where_its_largest_are_equal():
+    special = pytest.importorskip("scipy.special", reason="SciPy is not installed")
+    x = np.array([1.0, 1.0, 0.0, 1.0])
+    expected = np.exp(x) / np.sum(np.exp(x))
+    for f in (np.logaddexp.reduce, lambda x: special.logsumexp(x)):
+        found, estimate = gradient(f, x, full_output=True)
+        assert_close(found, expected, rtol=1e-12)
+        assert estimate.status.tolist() == [OK] * 4
+        curvature, estimate = hessian(f, x, full_output=True)
+        outer = np.outer(expected, expected)
+        assert_close(curvature, np.diag(expected) - outer, rtol=1e-12)
+        assert (estimate.status == OK).all()
