@@ -18,6 +18,7 @@ from xgrad._arrays import (
     common_namespace,
     drop_none,
     integer,
+    is_boolean,
     is_dask,
     map_blocks,
     one_of,
@@ -336,7 +337,10 @@ def cast_like_prediction(value: Any, prediction: Any) -> Any:
     """Return a value in the dtype that computations with the prediction have."""
     xp = common_namespace(prediction=prediction)
     # No rows are enough to learn a dtype from, and cost no conversion.
-    dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
+    none = prediction[:0, ...]
+    if is_boolean(xp, none):
+        none = xp.astype(none, xp.uint8)
+    dtype = as_float(xp, "prediction", none).dtype
     if is_dask(xp):
         return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
     with quiet():
