@@ -73,6 +73,40 @@ def test_lists_become_arrays_of_the_library_of_the_others(name):
     softmax_cross_entropy(logits, follow(code, target=[1, 0], **used))
 
 
+class Sparse:
+    """A matrix of SciPy, as far as it says that it is one."""
+
+    def toarray(self):
+        return Z
+
+
+@pytest.mark.parametrize(
+    ("logits", "code"),
+    [
+        (list(Z), "np.stack(prediction)"),
+        ({"z": Z}, "prediction['z']"),
+        ((row for row in Z), "np.asarray(list(prediction))"),
+        (Z.tolist(), "np.asarray(prediction)"),
+        (Sparse(), "prediction.toarray()"),
+    ],
+)
+def test_what_holds_the_numbers_becomes_an_array(logits, code):
+    labels = np.array([1, 0])
+    with pytest.raises(TypeError, match=re.escape(f"`{code}`")):
+        softmax_cross_entropy(logits, labels)
+    found = softmax_cross_entropy(follow(code, prediction=logits), labels)
+    assert found == softmax_cross_entropy(Z, labels)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "is None: functions that work in place"), (np.sin, "numbers themselves")],
+)
+def test_what_holds_no_numbers_is_named(value, words):
+    with pytest.raises(TypeError, match=words):
+        softmax_cross_entropy(value, np.array([1, 0]))
+
+
 def test_signs_become_labels():
     target = np.array([-1.0, 1.0])
     code = advised(lambda: sigmoid_binary_cross_entropy(X[:2], target))

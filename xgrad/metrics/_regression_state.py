@@ -18,6 +18,7 @@ from xgrad._arrays import (
     common_namespace,
     drop_none,
     integer,
+    is_boolean,
     is_dask,
     map_blocks,
     one_of,
@@ -63,7 +64,7 @@ class _Mergeable:
             )
         with quiet():
             both = xp.stack([self.moments, other.moments])
-            return type(self)(_merge(xp, both))  # type: ignore[call-arg]
+            return type(self)(moments=_merge(xp, both))  # type: ignore[call-arg]
 
     def __radd__(self, other: Any) -> Any:
         """Return the state itself for 0, at which ``sum(states)`` starts."""
@@ -95,7 +96,7 @@ def _merge(xp: Any, groups: Array) -> Array:
 
 
 @public_methods
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Mean(_Mergeable):
     """Mean, variance and standard error of numbers, over any number of batches.
 
@@ -132,7 +133,7 @@ class Mean(_Mergeable):
         floats = as_float(xp, "values", values)
         arrays = {"prediction": floats, **_as_weight(xp, weight, floats)}
         shape = (_moments.MEAN_SIZE,)
-        return self + Mean(_moments_of_rows(xp, arrays, _mean_of_block, shape))
+        return self + Mean(moments=_moments_of_rows(xp, arrays, _mean_of_block, shape))
 
     def mean(self) -> Any:
         """Return the weighted mean; nan if the weights sum to 0."""
@@ -156,7 +157,7 @@ class Mean(_Mergeable):
 
 
 @public_methods
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Regression(_Mergeable):
     """Errors of predicted numbers, over any number of batches.
 
@@ -179,7 +180,7 @@ class Regression(_Mergeable):
         """Return the state after more rows ``(N,)`` or ``(N, K)``, weights ``(N,)``."""
         # Rows of another library than before are refused before they are counted.
         common_namespace(prediction=prediction, **drop_none(moments=self.moments))
-        return self + Regression(_moments_of_errors(prediction, target, weight))
+        return self + Regression(moments=_moments_of_errors(prediction, target, weight))
 
     def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
         """Return the mean of the squared errors."""
@@ -321,21 +322,25 @@ def _regression_of_block(
 
 def state_of_rows(prediction: Any, target: Any, weight: Any) -> Regression:
     """Return the state of the rows of one call; raise if none of them counts."""
-    state = Regression(_moments_of_errors(prediction, target, weight, must_count=True))
-    xp, moments = state._require_moments()
+    moments = _moments_of_errors(prediction, target, weight, must_count=True)
+    state = Regression(moments=moments)
+    xp = common_namespace(moments=moments)
     if weight is None or not is_dask(xp):
         return state
     # The check of a Dask array is made if what it returns is computed with.
     weight_sum = xp.max(moments[_moments.WEIGHT, ...])
     checked = Guard(xp, active=True)(weight_sum, [weight_sum_check(weight_sum)])
-    return Regression(moments + 0 * checked)
+    return Regression(moments=moments + 0 * checked)
 
 
 def cast_like_prediction(value: Any, prediction: Any) -> Any:
     """Return a value in the dtype that computations with the prediction have."""
     xp = common_namespace(prediction=prediction)
     # No rows are enough to learn a dtype from, and cost no conversion.
-    dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
+    none = prediction[:0, ...]
+    if is_boolean(xp, none):
+        none = xp.astype(none, xp.uint8)
+    dtype = as_float(xp, "prediction", none).dtype
     if is_dask(xp):
         return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
     with quiet():

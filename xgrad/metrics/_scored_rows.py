@@ -62,7 +62,10 @@ class ScoredRows:
 
     def with_weight(self) -> ScoredRows:
         """Return the rows whose weight is not 0."""
-        return self if self.weight is None else self.take(self.weight != 0)
+        if self.weight is None:
+            return self
+        mask = self.weight != 0
+        return self if bool(self.xp.all(mask)) else self.take(mask)
 
     def take(self, mask: Array) -> ScoredRows:
         """Return the rows where a mask is true."""
