@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgrad._arrays import (
     Array,
     cast,
     common_namespace,
     drop_none,
+    explain_missing_method,
     integer,
     public_methods,
     quiet,
@@ -28,7 +29,7 @@ from xgrad.metrics._confusion import (
     Ratio,
 )
 from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
-from xgrad.metrics._regression_state import UNSEEN
+from xgrad.metrics._regression_state import METHODS_OF_OTHERS, UNSEEN
 from xgrad.metrics._report import (
     AVERAGED,
     COLUMNS,
@@ -90,6 +91,11 @@ class Classification:
             prediction, target, weight, self.num_classes, ignore_index
         )
         return self + state_of_rows(rows)
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name):
+            raise explain_missing_method(self, name, METHODS_OF_OTHERS)
 
     def __add__(self, other: Classification) -> Classification:
         """Return the state of the rows of both."""

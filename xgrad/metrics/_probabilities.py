@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xgrad._arrays import (
     Array,
@@ -15,6 +15,7 @@ from xgrad._arrays import (
     default_dtype,
     device_of,
     drop_none,
+    explain_missing_method,
     integer,
     is_dask,
     product_keeping_zeros,
@@ -28,7 +29,11 @@ from xgrad._arrays import (
 )
 from xgrad._rules import Guard, count_pairs, gather_labels, label_mask, weight_sum_check
 from xgrad.metrics._arguments import as_labels, some_row_check
-from xgrad.metrics._regression_state import UNSEEN, cast_like_prediction
+from xgrad.metrics._regression_state import (
+    METHODS_OF_OTHERS,
+    UNSEEN,
+    cast_like_prediction,
+)
 from xgrad.metrics._scored_rows import ScoredRows, as_scored_rows
 
 
@@ -174,6 +179,11 @@ class Probabilities:
         parts = _log_losses, _squares, partial(_bins, bins=self.bins)
         rows = "update", prediction, target, weight, ignore_index
         return self + replace(self, sums=_sums(*rows, parts=parts, bins=self.bins))
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name):
+            raise explain_missing_method(self, name, METHODS_OF_OTHERS)
 
     def __add__(self, other: Probabilities) -> Probabilities:
         """Return the state of the rows of both."""

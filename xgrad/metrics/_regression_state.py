@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     drop_none,
+    explain_missing_method,
     integer,
     is_boolean,
     is_dask,
@@ -39,6 +40,13 @@ UNSEEN = (
     "the state has seen no rows: `update` returns a new state, so write "
     "`state = state.update(...)`"
 )
+# Methods of states of other libraries, and what stands for them.
+METHODS_OF_OTHERS = {
+    "compute result value": "ask for a metric by its name, such as `mean`, `accuracy`",
+    "forward update_state": "its name is `update`, which returns a new state",
+    "reset reset_state reset_states": "states are values: begin with a new one",
+    "merge merge_state": "add states, `a + b`",
+}
 # Over the outputs of a prediction: their mean, or each of them.
 AVERAGES = ("uniform", None)
 
@@ -47,6 +55,11 @@ class _Mergeable:
     """A state that holds moments of all rows seen; None before the first."""
 
     moments: Any
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name):
+            raise explain_missing_method(self, name, METHODS_OF_OTHERS)
 
     def __add__(self, other: Any) -> Any:
         """Return the state of the rows of both."""
