@@ -4,7 +4,7 @@
     python -m benchmarks.kernel_polynomials --every 997  # every so many-th number
 
 The first table derives the coefficients of `xgrad/_kernels/numba_math.py` by Remez's
-algorithm in 50 digits and compares. The second one measures exp, log and log1p as they
+algorithm in 50 digits and compares. The second one measures the functions as they
 are compiled on this machine: over all float32 numbers against the C library in float64,
 and over random float64 numbers against mpmath. It needs numba and mpmath.
 """
@@ -177,17 +177,24 @@ def _measure(function: Any, exact: Any) -> Any:
     return measure
 
 
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def of_share(x: Any) -> Any:
+    """``log(1 + x)``, made of a share of 1 of ``1 + x``."""
+    return kernels.minus_log_share(type(x)(1), x)
+
+
 def errors_in_float32(every: int) -> list[list[str]]:
     """Lines of the errors over all float32 numbers that the kernels ask for."""
     sign = -(2**31)
-    least, one, largest, infinity = (
-        int(np.float32(x).view(np.int32)) for x in (-104, 1, 44, np.inf)
+    least, one, largest, large, infinity = (
+        int(np.float32(x).view(np.int32)) for x in (-104, 1, 44, 2.0**126, np.inf)
     )
     cases = [
         ("exp", kernels.exp, math.exp, sign, least + 1, "-104 to 0"),
         ("exp", kernels.exp, math.exp, 0, largest + 1, "0 to 44"),
         ("log", kernels.log, math.log, 1, infinity, "all positive"),
         ("log1p", kernels.log1p, math.log1p, 0, one + 1, "0 to 1"),
+        ("minus_log_share", of_share, math.log1p, 0, large, "0 to 2**126"),
     ]
     lines = []
     for name, function, exact, first, stop, numbers in cases:
@@ -212,6 +219,12 @@ def errors_in_float64(count: int) -> list[list[str]]:
             "1e-304 to 1e304",
         ),
         "log1p": (kernels.log1p, mp.log1p, rng.random(count) ** 4, "0 to 1"),
+        "minus_log_share": (
+            of_share,
+            mp.log1p,
+            np.exp(100 * rng.random(count) - 50),
+            "1e-22 to 1e22",
+        ),
     }
     lines = []
     for name, (function, exact, x, numbers) in cases.items():

@@ -436,3 +436,48 @@ def test_products_without_a_term_and_reads_without_an_entry():
 
     found = jacobian(lambda x: sum(np.sum(a) for a in f(x)) + x**2, x)
     assert_close(found, np.diag(2 * x), rtol=1e-12)
+
+
+# Patterns that lack entries
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("prepare", [lambda pattern: pattern, xgrad.color_columns])
+def test_a_pattern_that_lacks_an_entry_is_an_error(prepare, dtype):
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    x = np.linspace(1, 2, 6).astype(dtype)
+    bands = np.eye(6, dtype=bool) | np.eye(6, k=1, dtype=bool)
+
+    def f(x, couplings):
+        y = x**2 * np.concatenate([x[1:], x[:1] ** 0])
+        for i, j, size in couplings:
+            y[i] += size * x[j]
+        return y
+
+    right = jacobian(f, x, args=((),), sparsity=prepare(bands)).toarray()
+    assert_close(right, jacobian(f, x, args=((),)), rtol=1e-6)
+    for i, j in ((0, 5), (3, 0), (5, 2)):
+        for size in (1.0, 0.1):
+            with pytest.raises(ValueError, match=rf"row {i} depends on entries"):
+                jacobian(f, x, args=([(i, j, size)],), sparsity=prepare(bands))
+
+    def total(x, couplings):
+        return np.sum(x**3) + sum(size * x[i] * x[j] for i, j, size in couplings)
+
+    diagonal = prepare(np.eye(6, dtype=bool))
+    found = hessian(total, x, args=((),), sparsity=diagonal).toarray()
+    assert_close(found, np.diag(6 * x), rtol=1e-6)
+    with pytest.raises(ValueError, match="leaves out"):
+        hessian(total, x, args=([(1, 4, 0.5)],), sparsity=diagonal)
+
+
+def test_a_row_of_nothing_but_rounding_has_its_pattern():
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    x = np.linspace(1, 2, 4)
+
+    def f(x):
+        return np.stack([np.sum(x) - x[0] - x[1] - x[2] - x[3] + x[0], 1e3 * x[1]])
+
+    pattern = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], bool)
+    found = jacobian(f, x, sparsity=pattern).toarray()
+    np.testing.assert_allclose(found, [[1, 0, 0, 0], [0, 1e3, 0, 0]], atol=1e-12)

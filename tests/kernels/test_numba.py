@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +32,8 @@ def always(monkeypatch):
     for limit in ("LEAST_BESIDE_FEW_STEPS", "LEAST_TO_COMPILE"):
         monkeypatch.setattr(numba_calls, limit, 1)
     monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(0))
+    # Or else small arrays of later tests would be computed by what is compiled here.
+    monkeypatch.setattr(numba_calls, "_ready", set())
     spy = Spy(find_in("numba"))
     replace_lookup(monkeypatch, spy)
     return spy
@@ -93,7 +97,77 @@ def test_functions_keep_their_limits():
         assert apply(largest)[0] == pytest.approx(float(np.exp(largest)), rel=1e-6)
 
 
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lifted_exponentials_are_0_or_normal_numbers(rng, dtype):
+    numba = pytest.importorskip("numba")
+    exp, lifted_exp = (
+        getattr(numba_calls.loops("math"), f) for f in ("exp", "lifted_exp")
+    )
+
+    @numba.njit
+    def apply(x):
+        results = np.empty_like(x), np.empty_like(x)
+        for i in range(x.size):
+            results[0][i] = exp(x[i])
+            results[1][i] = lifted_exp(x[i])
+        return results
+
+    info = np.finfo(dtype)
+    lift = 2.0 ** (info.nmant + 1)
+    least = float(np.log(info.smallest_subnormal))
+    x = np.linspace(least, 44, 2001).astype(dtype)
+    plain, lifted = apply(x)
+    assert (lifted >= info.tiny).all()
+    np.testing.assert_array_equal((lifted / lift).astype(dtype), plain)
+    odd = np.array([-np.inf, least - 2, np.nan, -np.nan, np.nan], dtype)
+    # Another nan than that of NumPy, such as a missing number of R.
+    odd[-1:].view(f"i{info.dtype.itemsize}")[:] += 1954
+    for results in apply(odd):
+        np.testing.assert_array_equal(results, [0, 0, np.nan, np.nan, np.nan])
+
+
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logarithms_of_shares_keep_their_digits(rng, dtype):
+    numba = pytest.importorskip("numba")
+    minus_log_share = numba_calls.loops("math").minus_log_share
+
+    @numba.njit
+    def apply(own, others):
+        results = np.empty_like(own)
+        for i in range(own.size):
+            results[i] = minus_log_share(own[i], others[i])
+        return results
+
+    own = np.exp(5 * rng.normal(size=20_000)).astype(dtype)
+    ratio = np.exp(rng.choice([0.1, 1, 10], 20_000) * rng.normal(size=20_000))
+    others = (own * ratio).astype(dtype)
+    right = np.log1p(others.astype(np.longdouble) / own).astype(dtype)
+    np.testing.assert_array_max_ulp(apply(own, others), right, maxulp=3)
+    assert (apply(own, np.zeros_like(own)) == 0).all()
+
+
 # Losses
+
+
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_slopes_of_tiny_weights_keep_their_digits(rng, always, dtype):
+    # Sums of exponentials are so large that their inverse times a weight is no normal
+    # number, while the slopes are.
+    x = (kernels.LARGEST_LOGIT[np.dtype(dtype)] - 5 - 9 * rng.random((300, 10))).astype(
+        dtype
+    )
+    y = rng.integers(0, 10, 300)
+    weight = np.full(300, np.finfo(dtype).tiny * 1e9, dtype)
+    weight[::3] = 0
+    options = {"weight": weight, "reduction": "sum"}
+    slope = losses.softmax_cross_entropy.grad(x, y, **options)
+    right = losses.softmax_cross_entropy.grad(x, y, reduction="none") * weight[:, None]
+    assert always.answered == 2
+    assert (abs(right).max(axis=1)[weight > 0] > 0).all()
+    np.testing.assert_allclose(slope, right, rtol=1e-4 if dtype == "float32" else 1e-12)
 
 
 @installed
@@ -465,3 +539,13 @@ def test_they_are_cached_in_files(tmp_path):
     environment = {"XGRAD_KERNELS": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     assert run(code, **environment) == "0"
     assert run(code, **environment) == "1"
+
+
+@installed
+def test_a_change_of_a_function_within_a_loop_is_seen():
+    pytest.importorskip("numba")
+    compiling = numba_calls.loops("compile")
+    folder = Path(compiling.__file__).parent
+    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("numba_*.py")))
+    name = numba_calls.loops("rows").softmax.py_func.__qualname__
+    assert name == f"softmax_{zlib.crc32(sources):08x}"

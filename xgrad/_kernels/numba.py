@@ -43,13 +43,16 @@ def softmax_cross_entropy(logits: Array, target: Array, **settings: Any) -> Resu
 
 
 def _limits(dtype: Any) -> tuple[Any, ...]:
-    """Return the largest logit, sums and probabilities that need no maximum of a row.
+    """Return the limits within which a row needs no maximum: see `losses_of_tile`.
 
     Those of `numpy_rows` have their reasons there. A sum below exp of the largest logit
-    has no larger one.
+    has no larger one. Sums are those of `lifted_exp`, and a normal factor has all its
+    digits.
     """
-    largest = LARGEST_LOGIT[dtype]
-    numbers = largest, LEAST_SUM, 0.99 * np.exp(largest), LEAST_PROBABILITY[dtype]
+    largest, info = LARGEST_LOGIT[dtype], np.finfo(dtype)
+    lift = 2.0 ** (info.nmant + 1)
+    sums = LEAST_SUM * lift, 0.99 * np.exp(largest) * lift
+    numbers = largest, *sums, LEAST_PROBABILITY[dtype], info.tiny
     return tuple(map(dtype.type, numbers))
 
 

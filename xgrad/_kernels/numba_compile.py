@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -13,6 +15,13 @@ from numba.extending import register_jitable
 # reordered: that would undo the rounding to an integer by adding a large number. And a
 # division by 0 is infinite, while a check of it would keep loops from SIMD.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+# Numba looks at the file of a loop, to see whether it compiled it before, and not at
+# those of the functions that became a part of it. So this is a part of the name.
+SOURCES = zlib.crc32(
+    b"".join(
+        path.read_bytes() for path in sorted(Path(__file__).parent.glob("numba_*.py"))
+    )
+)
 # Entries from which a second thread gains more than it takes to start, some 70 us: so
 # long takes a loss of differences of these, and cross entropies take longer.
 LEAST_TO_SHARE = 2**20
@@ -24,6 +33,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     What was compiled is kept in files beside the module, or in the user's folder of
     caches. Arguments that are None cost nothing: branches on them are left out.
     """
+    function.__qualname__ = f"{function.__qualname__}_{SOURCES:08x}"
     try:
         return numba.njit(cache=True, nogil=True, **OPTIONS)(function)
     except RuntimeError:  # neither folder can be written to

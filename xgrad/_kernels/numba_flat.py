@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from xgrad._kernels.numba_compile import inlined
-from xgrad._kernels.numba_math import add, exp, log
+from xgrad._kernels.numba_math import add, lifted_exp, minus_log_share
 
 # Entries of a row that are added up side by side (four registers of AVX2 in float32),
-# and those that are multiplied. Up to the length SHORT a row is added up one by one.
-# These were set by trial, on AVX2 and AVX-512.
-LANES, FEW_LANES, SHORT = 32, 16, 16
+# and those that are multiplied. Up to the length SHORT a row is added up one by one,
+# and below SHORTEST, for which LLVM has no unrolled loop, with three other rows. These
+# were set by trial, on AVX2 and AVX-512.
+LANES, FEW_LANES, SHORT, SHORTEST = 32, 16, 16, 8
 
 
 @inlined
@@ -32,45 +33,60 @@ def losses_of_tile(
     others: Any,
     loss: Any,
     factor: Any,
+    slope: Any,
 ) -> bool:
     """Compute the losses of some rows; return whether they are precise.
 
-    ``weights`` gets ``exp(x)``, with 0 for the label, and ``others`` their sums. The
-    loss is ``log(1 + others / of_label)``. ``factor`` is divided by the sum of all.
-    ``limits`` are the largest entry, the least and the largest sum of a row, and the
-    least probability of its label.
+    ``weights`` gets `lifted_exp`, with 0 for the label, and ``others`` their sums. If a
+    slope is wanted, ``factor`` is divided by the sum of all. ``limits`` are the largest
+    entry, the least and the largest sum of a row, the least probability of its label,
+    and the least factor.
     """
     classes = x.shape[1]
-    largest, least_sum, largest_sum, least_share = limits
+    largest, least_sum, largest_sum, least_share, least_factor = limits
     entries, start = x.reshape(-1), np.uintp(first * classes)
     for i in range(rows * classes):
         value = entries[start + np.uintp(i)]
         # Larger ones, and nan, make the sum too large.
-        weights[i] = exp(value if value < largest else largest)
+        weights[i] = lifted_exp(value if value < largest else largest)
     for r in range(rows):
         at = np.uintp(r * classes) + np.uintp(labels[first + r])
         of_label[r] = weights[at]
         weights[at] = 0
     _sum_rows(weights, rows, classes, others)
-    one = x.dtype.type(1)
     is_precise = True
     for r in range(rows):
         total = others[r] + of_label[r]
         is_precise &= (total >= least_sum) & (total <= largest_sum)
         is_precise &= of_label[r] >= least_share * total
-        factor[r] /= total
-        # log(1 + ratio) with all digits, also of a small ratio, from the logarithm of
-        # the rounded sum (Goldberg, ACM Computing Surveys 23(1), 1991, theorem 4).
-        ratio = others[r] / of_label[r]
-        above = one + ratio
-        scaled = log(above) * ratio / (above - one)
-        loss[r] = ratio if above == one else scaled
+        loss[r] = minus_log_share(of_label[r], others[r])
+    if slope is None:
+        return is_precise
+    for r in range(rows):
+        by = factor[r] / (others[r] + of_label[r])
+        is_precise &= (abs(by) >= least_factor) | (factor[r] == 0)
+        factor[r] = by
     return is_precise
 
 
 @inlined
 def _sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
-    """Compute the sum of each row, in as many accumulators as fit into a row."""
+    """Compute the sum of each row, in as many accumulators as fit into a row.
+
+    Both arrays have room for a multiple of 4 rows.
+    """
+    if classes < SHORTEST:
+        width = np.uintp(classes)
+        for r in range(0, rows, 4):
+            a = b = c = d = values.dtype.type(0)
+            at = np.uintp(r) * width
+            for i in range(at, at + width):
+                a += values[i]
+                b += values[i + width]
+                c += values[i + width + width]
+                d += values[i + width + width + width]
+            sums[r], sums[r + 1], sums[r + 2], sums[r + 3] = a, b, c, d
+        return
     if classes <= SHORT:
         for r in range(rows):
             total = values.dtype.type(0)

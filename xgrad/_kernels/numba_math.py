@@ -108,11 +108,42 @@ def add(context: Any, a: Any, b: Any) -> Any:
     return a(a, a), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(context: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of an entry, which need not exist, before it is read."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        number = ir.IntType(32)
+        address = builder.bitcast(
+            builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer()
+        )
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch",
+            [address.type],
+            ir.FunctionType(ir.VoidType(), [address.type, number, number, number]),
+        )
+        # To be read, into all caches, and data.
+        builder.call(function, [address, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate
+
+
 def exp(x: Any) -> Any:
-    """Return exp(x) of a number up to 44 (float64: 354), or nan of nan.
+    """Return exp(x) of a number up to 71 (float64: 672), or nan of nan.
+
+    Results below the smallest normal number are rounded as they should be.
+    """
+    raise NotImplementedError("for compiled functions only")
+
+
+def lifted_exp(x: Any) -> Any:
+    """Return exp(x) times 2**24 (float64: 2**53) of such a number, or nan of nan.
 
     ``n`` is ``x / log(2)`` rounded, ``r = x - n log(2)``, and ``exp(x) = 2**n exp(r)``.
-    Results below the smallest normal number are rounded as they should be.
+    It is a normal number unless exp(x) rounds to 0, and 0 of -inf. For sums and
+    quotients of exponentials, which save the product that takes the power away.
     """
     raise NotImplementedError("for compiled functions only")
 
@@ -122,6 +153,17 @@ def log(x: Any) -> Any:
 
     ``x = 2**n m`` with ``m`` between the roots of 1/2 and 2, and ``log(m) =
     2 atanh((m - 1) / (m + 1))``.
+    """
+    raise NotImplementedError("for compiled functions only")
+
+
+def minus_log_share(own: Any, others: Any) -> Any:
+    """Return log((own + others) / own), to all digits near 0.
+
+    ``own`` is a normal number, and ``others`` is not negative. The quotient is
+    ``2**n m`` with ``m`` of 2**-0.59 to 2**0.59, and ``log(m) = 2 atanh(s)`` with
+    ``s = (own + others - 2**n own) / (own + others + 2**n own)``, which is the only
+    division. If ``n`` is 0, the numerator is ``others`` with all its digits.
     """
     raise NotImplementedError("for compiled functions only")
 
@@ -167,32 +209,42 @@ def _log_2_in_parts(dtype: Any, digits: int) -> tuple[Any, Any]:
         return dtype(high), dtype(float(exact - Decimal(high)))
 
 
-def _exp_of(dtype: Any, integer: Any, tail: Any) -> Any:
-    """Return `exp` for one dtype, and integers of its width."""
+def _lift(dtype: Any) -> int:
+    """Return the least power of two that makes normal numbers of all."""
+    return int(np.finfo(dtype).nmant) + 1
+
+
+def _lifted_exp_of(dtype: Any, integer: Any, tail: Any) -> Any:
+    """Return `lifted_exp` for one dtype, and integers of its width."""
     info = np.finfo(dtype)
     width, one = integer(info.nmant), dtype(1)
+    bias = _lift(dtype) + 1 - info.minexp
     # 1.5 * 2**nmant has no digits after the point: what is added to it is rounded to an
-    # integer, which then stands in its lowest bits.
-    shifter = dtype(1.5 * 2.0**info.nmant)
+    # integer, which then stands in its lowest bits. With the bias of exponents these
+    # are the bits of 2**(n + lift), up to n = 103 and 970.
+    shifter = dtype(1.5 * 2.0**info.nmant + bias)
     per_log_2 = dtype(1 / np.log(2))
-    # exp(least) is below half of the smallest number and rounds to 0.
-    least = dtype(np.floor(np.log(2) * (info.minexp - info.nmant - 1)))
+    # exp(least) is below half of the smallest number, and n + bias is 0: so is 2**n.
+    least = dtype(-bias * np.log(2))
     # n has 8 bits in float32 and 11 in float64: n * high is exact with or without fma.
     high, low = _log_2_in_parts(dtype, info.nmant - 11)
-    # 2**n is no normal number for the smallest results: they are first made 2**lift
-    # times as large, which takes the exponent of the smallest one into the middle.
-    # (2**(n + lift) is a number up to n = 64 and 512: exp(x) up to x = 44 and 354.)
-    lift = -info.minexp // 2
-    offset = integer(int(shifter.view(integer)) - lift - (1 - info.minexp))
-    back = dtype(2.0**-lift)
 
     def function(x: Any) -> Any:
         x = least if x < least else x
         shifted = x * per_log_2 + shifter
         n = shifted - shifter
         r = x - n * high - n * low
-        value = one + (r + r * r * tail(r))
-        return value * bits(integer((bits(shifted) - offset) << width)) * back
+        return (one + r * (one + r * tail(r))) * bits(integer(bits(shifted) << width))
+
+    return function
+
+
+def _exp_of(dtype: Any) -> Any:
+    """Return `exp` for one dtype."""
+    back = dtype(2.0 ** -_lift(dtype))
+
+    def function(x: Any) -> Any:
+        return lifted_exp(x) * back
 
     return function
 
@@ -222,6 +274,23 @@ def _log_of(dtype: Any, integer: Any, tail: Any) -> Any:
     return function
 
 
+def _minus_log_share_of(dtype: Any, integer: Any, tail: Any) -> Any:
+    """Return `minus_log_share` for one dtype, and integers of its width."""
+    width, log_2, two = integer(np.finfo(dtype).nmant), dtype(np.log(2)), dtype(2)
+    half = integer(1 << (int(width) - 1))
+
+    def function(own: Any, others: Any) -> Any:
+        total = own + others
+        # Bits are logarithms but for 0.09, so that n is off by 0.59 at most.
+        n = integer(integer(integer(bits(total) - bits(own)) + half) >> width)
+        nearest = bits(integer(bits(own) + (n << width)))
+        s = (others if n == 0 else total - nearest) / (total + nearest)
+        z = s * s
+        return dtype(n) * log_2 + two * (s + s * (z * tail(z)))
+
+    return function
+
+
 def _log1p_of(dtype: Any, tail: Any) -> Any:
     """Return `log1p` for one dtype."""
     two = dtype(2)
@@ -240,18 +309,25 @@ def _define(name: Any, of_float32: Any, of_float64: Any) -> None:
     def choose(x: Any) -> Any:
         return {types.float32: of_float32, types.float64: of_float64}.get(x)
 
-    overload(name, jit_options=OPTIONS)(choose)
+    def choose_for_two(own: Any, others: Any) -> Any:
+        return choose(own)
+
+    takes_two = of_float32.__code__.co_argcount == 2
+    overload(name, jit_options=OPTIONS)(choose_for_two if takes_two else choose)
 
 
+_SINGLE, _DOUBLE = (np.float32, np.int32), (np.float64, np.int64)
 _define(
-    exp,
-    _exp_of(np.float32, np.int32, _exp_tail_32),
-    _exp_of(np.float64, np.int64, _exp_tail_64),
+    lifted_exp,
+    _lifted_exp_of(*_SINGLE, _exp_tail_32),
+    _lifted_exp_of(*_DOUBLE, _exp_tail_64),
 )
+_define(exp, _exp_of(np.float32), _exp_of(np.float64))
+_define(log, _log_of(*_SINGLE, _atanh_tail_32), _log_of(*_DOUBLE, _atanh_tail_64))
 _define(
-    log,
-    _log_of(np.float32, np.int32, _atanh_tail_32),
-    _log_of(np.float64, np.int64, _atanh_tail_64),
+    minus_log_share,
+    _minus_log_share_of(*_SINGLE, _atanh_tail_32),
+    _minus_log_share_of(*_DOUBLE, _atanh_tail_64),
 )
 _define(
     log1p, _log1p_of(np.float32, _atanh_tail_32), _log1p_of(np.float64, _atanh_tail_64)

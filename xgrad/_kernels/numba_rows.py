@@ -1,7 +1,8 @@
 """Numba: softmax and cross entropies of rows of classes, a tile of rows at a time.
 
-A row is read twice: for its largest entry, and from the cache for the exponentials.
-These are added in groups, whose sums are added in float64. Tiles do not depend on each
+A row is read twice: for its largest entry, and from the cache for the exponentials,
+while the next row is on its way from the memory. Exponentials are added in groups,
+whose sums are added in float64. Tiles do not depend on each
 other, so that any number of threads gives the same results.
 
 All arrays are contiguous; those that are not wanted are None. ``sums`` gets the sum of
@@ -18,7 +19,15 @@ import numpy as np
 from xgrad._arrays import CLOSE_TO_ONE
 from xgrad._kernels.numba_compile import compiled, inlined
 from xgrad._kernels.numba_flat import losses_of_tile, slopes_of_tile
-from xgrad._kernels.numba_math import add, exp, larger, log, log1p
+from xgrad._kernels.numba_math import (
+    add,
+    exp,
+    larger,
+    lifted_exp,
+    log,
+    log1p,
+    prefetch,
+)
 
 # Rows of a tile. Those of 10 float32 classes take 10 KB, a third of a usual L1 cache.
 TILE = 256
@@ -35,6 +44,8 @@ GROUP, PLAIN_GROUP = 256, 8
 # Entries that a compiled loop takes at once at most (4 registers of AVX-512). It takes
 # those that are left one by one, which is many times slower.
 LANES = 64
+# Bytes of a usual cache line.
+LINE = 64
 
 
 @compiled
@@ -70,7 +81,17 @@ def cross_entropies_of_logits(
             return False
         _weigh(factor, scale, weight, first, rows)
         if is_flat and losses_of_tile(
-            x, labels, first, rows, limits, weights, of_label, others, loss, factor
+            x,
+            labels,
+            first,
+            rows,
+            limits,
+            weights,
+            of_label,
+            others,
+            loss,
+            factor,
+            slope,
         ):
             if slope is not None:
                 slopes_of_tile(weights, labels, first, rows, others, factor, slope)
@@ -279,15 +300,18 @@ def _softmax(
     if x.shape[1] <= FEW:
         _side_by_side(x, out, first, rows, turned, top, total, factor)
         return
+    back = 1 / np.float64(lifted_exp(x.dtype.type(0)))
     for r in range(rows):
         row = x[first + r]
         to = None if out is None else out[first + r]
         top[r] = _largest(row)
-        total[r] = _sum_of_exponentials(row, top[r], to)
+        # Its exponentials, and so the sum, are lifted.
+        lifted = _sum_of_exponentials(x, first + r, top[r], to)
         if to is not None:
-            scale = x.dtype.type(factor[r] / total[r])
+            scale = x.dtype.type(factor[r] / lifted)
             for c in range(row.size):
                 to[c] *= scale
+        total[r] = lifted * back
 
 
 @inlined
@@ -349,21 +373,24 @@ def _largest(row: Any) -> Any:
 
 
 @inlined
-def _sum_of_exponentials(row: Any, top: Any, out: Any) -> float:
-    """Return the sum of exp(row - top), and write the exponentials unless out is None.
+def _sum_of_exponentials(x: Any, r: int, top: Any, out: Any) -> float:
+    """Return the sum of `lifted_exp` of row - top; write them unless out is None.
 
     Indices without a sign need no look at whether they count from the end.
     """
+    row, entries, next_row = x[r], x.reshape(-1), (r + 1) * x.shape[1]
     total = 0.0
     zero = row.dtype.type(0)
     # A number that the compiler knows would be unrolled, into one entry at a time.
     lanes = min(LANES, row.size)
     whole = row.size - row.size % lanes
     for start in range(0, whole, GROUP):
+        for entry in range(start, start + GROUP, LINE // x.itemsize):
+            prefetch(entries, next_row + entry)
         part = zero
         for c in range(min(GROUP, whole - start)):
             i = np.uintp(start) + np.uintp(c)
-            value = exp(row[i] - top)
+            value = lifted_exp(row[i] - top)
             if out is not None:
                 out[i] = value
             part = add(part, value)
@@ -374,7 +401,7 @@ def _sum_of_exponentials(row: Any, top: Any, out: Any) -> float:
         part = zero
         for c in range(lanes):
             i = last + np.uintp(c)
-            value = exp(row[i] - top)
+            value = lifted_exp(row[i] - top)
             if out is not None:
                 out[i] = value
             part = add(part, value if c >= again else zero)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xgrad._arrays import Array
+from xgrad._arrays import Array, explain_missing_method
+
+# Methods of states of other libraries, and what stands for them.
+METHODS_OF_OTHERS = {
+    "compute result value": "ask for a metric by its name, such as `mean`, `accuracy`",
+    "forward update_state": "its name is `update`, which returns a new state",
+    "reset reset_state reset_states": "states are values: begin with a new one",
+    "merge merge_state": "add states, `a + b`",
+}
 
 
 class State:
     """A frozen value that sums up rows seen so far, and can be merged by ``+``."""
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name):
+            raise explain_missing_method(self, name, METHODS_OF_OTHERS)
 
     def __radd__(self, other: Any) -> Any:
         """Return the state itself for 0, at which ``sum(states)`` starts."""
