@@ -54,7 +54,6 @@ from xgrad._arrays.device import is_on_host as is_on_host
 from xgrad._arrays.device import is_out_of_memory as is_out_of_memory
 from xgrad._arrays.device import native_vmap as native_vmap
 from xgrad._arrays.device import on_device_of as on_device_of
-from xgrad._arrays.dtypes import FloatInfo as FloatInfo
 from xgrad._arrays.dtypes import as_array as as_array
 from xgrad._arrays.dtypes import as_complex as as_complex
 from xgrad._arrays.dtypes import as_float as as_float
