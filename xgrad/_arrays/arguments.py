@@ -73,7 +73,7 @@ def a_type(array: Any) -> str:
     name = type_name(array)
     if array is None:
         return name
-    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+    return f"an {name}" if name[0].lower() in "aeioux" else f"a {name}"
 
 
 def require_known_shapes(**arrays: Any) -> None:
@@ -132,10 +132,12 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
         if value is choice or _is_same_choice(value, choice):
             return choice
     listed = ", ".join(map(repr, allowed))
+    one = "one of " if len(allowed) > 1 else ""
     advice = ""
-    if isinstance(value, str) and value in CHOICES and CHOICES[value] in allowed:
+    is_word = value is None or isinstance(value, str)
+    if is_word and value in CHOICES and CHOICES[value] in allowed:
         advice = f", which xgrad calls {CHOICES[value]!r}"
-    raise ValueError(f"`{name}` must be one of {listed}; got {value!r}{advice}")
+    raise ValueError(f"`{name}` must be {one}{listed}; got {value!r}{advice}")
 
 
 def _is_same_choice(value: Any, choice: Any) -> bool:

@@ -27,7 +27,7 @@ from xgrad._autodiff import fourier as fourier
 from xgrad._autodiff import general_matrices as general_matrices
 from xgrad._autodiff import inverses as inverses
 from xgrad._autodiff import kinks as kinks
-from xgrad._autodiff.backward import pull_back as pull_back
+from xgrad._autodiff.backward import Cotangents as Cotangents
 from xgrad._autodiff.custom import custom_vjp as custom_vjp
 from xgrad._autodiff.forward import Pushed as Pushed
 from xgrad._autodiff.forward import push_forward as push_forward

@@ -14,11 +14,9 @@ from xgrad._arrays import (
     BlockStarts,
     as_float,
     as_real,
-    cast,
     common_namespace,
     drop_none,
     integer,
-    is_boolean,
     is_dask,
     map_blocks,
     one_of,
@@ -33,17 +31,14 @@ from xgrad._arrays import (
 from xgrad._kernels import find_kernel
 from xgrad._rules import Guard, enforce, weight_sum_check
 from xgrad.metrics import _moments
-from xgrad.metrics._arguments import weight_checks
+from xgrad.metrics._arguments import as_weight, weight_checks
+from xgrad.metrics._state import State, seen
 
-UNSEEN = (
-    "the state has seen no rows: `update` returns a new state, so write "
-    "`state = state.update(...)`"
-)
 # Over the outputs of a prediction: their mean, or each of them.
 AVERAGES = ("uniform", None)
 
 
-class _Mergeable:
+class _MomentState(State):
     """A state that holds moments of all rows seen; None before the first."""
 
     moments: Any
@@ -66,24 +61,15 @@ class _Mergeable:
             both = xp.stack([self.moments, other.moments])
             return type(self)(moments=_merge(xp, both))  # type: ignore[call-arg]
 
-    def __radd__(self, other: Any) -> Any:
-        """Return the state itself for 0, at which ``sum(states)`` starts."""
-        return self if isinstance(other, int) and other == 0 else NotImplemented
-
     def _apply(self, function: Any, **options: Any) -> Any:
         """Return a function of the moments, without warnings; lazy for Dask arrays."""
-        xp, moments = self._require_moments()
+        moments = seen(self.moments)
+        xp = common_namespace(moments=moments)
         if is_dask(xp):
             step = partial(function, **options)
             return map_blocks(step, moments, dtype=moments.dtype, drop_axis=0)
         with quiet():
             return function(xp, moments, **options)
-
-    def _require_moments(self) -> tuple[Any, Array]:
-        """Return the moments and their namespace; raise if no rows were seen."""
-        if self.moments is None:
-            raise ValueError(UNSEEN)
-        return common_namespace(moments=self.moments), self.moments
 
 
 def _merge(xp: Any, groups: Array) -> Array:
@@ -97,7 +83,7 @@ def _merge(xp: Any, groups: Array) -> Array:
 
 @public_methods
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Mean(_Mergeable):
+class Mean(_MomentState):
     """Mean, variance and standard error of numbers, over any number of batches.
 
     Weights count rows: a weight of 2 means that a number was seen twice. ``update`` and
@@ -158,7 +144,7 @@ class Mean(_Mergeable):
 
 @public_methods
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Regression(_Mergeable):
+class Regression(_MomentState):
     """Errors of predicted numbers, over any number of batches.
 
     The state holds squares around means, which are merged without loss of digits: R2 is
@@ -200,9 +186,9 @@ class Regression(_Mergeable):
 
     def max_error(self) -> Any:
         """Return the largest absolute error."""
-        xp, _ = self._require_moments()
         # Over all outputs the largest error is a maximum, too, and not a mean.
-        return xp.max(self._apply(_moments.mean_of, entry=_moments.LARGEST))
+        errors = self._apply(_moments.mean_of, entry=_moments.LARGEST)
+        return common_namespace(moments=self.moments).max(errors)
 
     def r2_score(self, *, average: str | None = "uniform") -> Any:
         """Return the fraction of the target's variance that is predicted."""
@@ -215,8 +201,8 @@ class Regression(_Mergeable):
     def _average(self, average: str | None, function: Any, **options: Any) -> Any:
         """Return a function of the moments: its mean over the outputs, or all."""
         one_of("average", average, AVERAGES)
-        xp, _ = self._require_moments()
         values = self._apply(function, **options)
+        xp = common_namespace(moments=self.moments)
         return values if average is None else xp.mean(values)
 
 
@@ -242,11 +228,7 @@ def _as_weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
     """Return ``{"weight": weights of the rows}`` as floats, or an empty dict."""
     if weight is None:
         return {}
-    if tuple(weight.shape) != tuple(values.shape[:1]):
-        raise ValueError(
-            f"`weight` has shape {tuple(weight.shape)}, but must have one entry for "
-            f"each row, {tuple(values.shape[:1])}"
-        )
+    weight = as_weight(xp, weight, values)
     return {"weight": as_real(xp, "weight", weight, wide_dtype(xp, values))}
 
 
@@ -331,17 +313,3 @@ def state_of_rows(prediction: Any, target: Any, weight: Any) -> Regression:
     weight_sum = xp.max(moments[_moments.WEIGHT, ...])
     checked = Guard(xp, active=True)(weight_sum, [weight_sum_check(weight_sum)])
     return Regression(moments=moments + 0 * checked)
-
-
-def cast_like_prediction(value: Any, prediction: Any) -> Any:
-    """Return a value in the dtype that computations with the prediction have."""
-    xp = common_namespace(prediction=prediction)
-    # No rows are enough to learn a dtype from, and cost no conversion.
-    none = prediction[:0, ...]
-    if is_boolean(xp, none):
-        none = xp.astype(none, xp.uint8)
-    dtype = as_float(xp, "prediction", none).dtype
-    if is_dask(xp):
-        return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
-    with quiet():
-        return cast(xp, value, dtype)
