@@ -17,6 +17,7 @@ TOPICS = {
     "losses_speed": "losses beside NumPy, PyTorch and optax, and beside the memory",
     "losses_hard_input": "what losses say about hard input",
     "metrics_speed": "metrics and mini-batches",
+    "ranking_speed": "areas and curves of scores beside scikit-learn",
     "fixed_cost": "what small derivatives cost beside SciPy's",
     "diff_accuracy": "how right derivatives are",
     "check_detection": "whether wrong gradients are found",

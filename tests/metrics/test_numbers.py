@@ -90,6 +90,41 @@ def test_no_weight_at_all_is_refused_or_unknown(xp):
     assert_close((empty + Regression().update(p, t)).max_error(), 5.0, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ([1.0, -1.0, 1.0], r"not be negative or nan, but weight\[1\] is -1"),
+        ([1.0, 1.0, math.nan], r"not be negative or nan, but weight\[2\] is nan"),
+        ([1e308, 1e308, 0.0], "have a finite sum"),
+    ],
+)
+def test_bad_weights_of_numbers_are_refused(xp, bad, message):
+    p, t, weight = (xp.asarray(a) for a in ([1.0, 2, 4], [1.5, 3, 9], bad))
+    calls = [Regression().update, lambda p, t, weight: Mean().update(p, weight=weight)]
+    calls += [getattr(metrics, name) for name in ERRORS if name not in LOSSES]
+    assert metrics.r2_score in calls
+    assert metrics.max_error in calls
+
+    def compute(call):
+        found = call(p, t, weight=weight)
+        return to_numpy(getattr(found, "moments", found))
+
+    for call in calls:
+        if xp.name == "dask" and call is metrics.median_absolute_error:
+            continue  # refused, see below
+        with pytest.raises(ValueError, match=f"`weight` must {message}"):
+            compute(call)
+
+
+def test_weighted_constants_have_no_spread(rng):
+    for _ in range(1000):
+        t, weight = np.full(10, rng.normal()), rng.random(10)
+        assert metrics.r2_score(t + rng.normal(size=10), t, weight=weight) == 0
+        assert Mean().update(t, weight=9 * weight).variance() == 0
+        parts = [Mean().update(t[s], weight=weight[s]) for s in (slice(4), slice(4, 8))]
+        assert sum(parts).moments[4] == 0
+
+
 def test_targets_and_weights_stay_wide_beside_narrow_predictions(xp):
     p = xp.asarray(np.array([16777216.0, 1.0], np.float32))
     assert to_numpy(metrics.max_error(p, xp.asarray([16777217.0, 1.0]))) == 1

@@ -131,5 +131,16 @@ def test_bad_values_are_named(xp, name, prediction, target, message):
 def test_states_of_other_bins_are_not_added():
     with pytest.raises(ValueError, match="2 and 3 bins"):
         Probabilities(2) + Probabilities(3)
-    with pytest.raises(ValueError, match="not sum to 0"):
-        metrics.log_loss(np.zeros(0), np.zeros(0, int))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_row_that_counts_is_told_by_what_is_missing(xp, name):
+    p, t = xp.asarray([0.2, 0.3]), xp.asarray([0, 0])
+    cases = [
+        ((p[:0], t[:0]), {}, "of no rows is undefined"),
+        ((p, t), {"ignore_index": 0}, "`target` must have a row that is not ignored"),
+        ((p, t), {"weight": 0 * p}, "`weight` must not sum to 0, but the sum of"),
+    ]
+    for rows, options, message in cases:
+        with pytest.raises(ValueError, match=message):
+            to_numpy(_metric(name)(*rows, **options))

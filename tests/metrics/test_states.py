@@ -286,6 +286,9 @@ def test_what_dask_cannot_do_is_said():
     nothing = metrics.accuracy(labels, labels, num_classes=1, weight=0 * labels)
     with pytest.raises(ValueError, match="not sum to 0, but the sum of weight is 0"):
         nothing.compute()
+    ignored = metrics.accuracy(labels, labels, num_classes=1, ignore_index=0)
+    with pytest.raises(ValueError, match="the number of such rows is 0"):
+        ignored.compute()
 
 
 BAD = [
@@ -299,6 +302,7 @@ BAD = [
     (lambda: Regression().update(np.ones(2), np.ones((2, 1))), "never broadcasts"),
     (lambda: Regression().update(np.ones((1, 1, 1)), np.ones((1, 1, 1))), r"\(N, K\)"),
     (lambda: metrics.r2_score(np.ones(0), np.ones(0)), "no rows to compare"),
+    (lambda: metrics.max_error(*np.ones((2, 0)), weight=np.ones(0)), "no rows"),
     (lambda: metrics.r2_score(np.ones(2), np.ones(2), average="mean"), "'uniform'"),
     (
         lambda: (
@@ -314,6 +318,12 @@ BAD = [
 def test_bad_values_say_what_to_change(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("state", [Mean, Regression])
+def test_values_are_not_taken_for_moments(state):
+    with pytest.raises(TypeError, match="positional argument"):
+        state(np.arange(11.0))
 
 
 def test_other_things_cannot_be_added():

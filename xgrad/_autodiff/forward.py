@@ -32,7 +32,7 @@ from xgrad._autodiff.structural import (
 )
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import concat_arrays, tracer_of
+from xgrad._tracing import StandIn, concat_arrays, tracer_of
 
 
 class Place(int):
@@ -67,6 +67,7 @@ class Forward(Tape):
         self.neighbours: set[tuple[Any, Any]] = set()
         self.last: Any = None
         self.makes_view = False
+        self.meets_equality = False
         if outer is None:
             self.adds_in_place = self._add_into
 
@@ -118,6 +119,20 @@ class Forward(Tape):
             total = new if total is None else total + new
         self.last = last
         return _place(total, lent)
+
+    def note_equality(self, equal: Any, a: Any, b: Any) -> None:
+        """Note whether two operands that are equal move apart."""
+        if isinstance(equal, (np.ndarray, np.bool_)) and equal.any():
+            s, t = (o.at.tangent if self.depends(o) else None for o in (a, b))
+            if s is None and t is None:
+                return
+            apart: Any = (0 if s is None else s) - (0 if t is None else t)
+            # Of many directions, one will move them apart.
+            self.meets_equality = (
+                self.meets_equality
+                or isinstance(apart, StandIn)
+                or bool(np.any(np.where(equal, apart != 0, False)))
+            )
 
     def note_rule(self, pull: Any) -> None:
         """Note that a rule was used, by its pull."""
@@ -257,13 +272,17 @@ class Pushed(NamedTuple):
     """The result of a run with tangents, and the tangent of it: None stands for zeros.
 
     ``path`` describes which rules followed which, and ``uses_argument`` whether the
-    function has asked for a value of its argument.
+    function has asked for a value of its argument. It ``meets_equality`` if values are
+    equal at x alone, by which the function may choose, and ``mixes`` entries unless all
+    rules are those of functions of each entry.
     """
 
     result: Any
     tangent: Any
     path: int
     uses_argument: bool
+    meets_equality: bool = False
+    mixes: bool = True
 
     @property
     def is_constant(self) -> bool:
@@ -294,6 +313,7 @@ def push_forward(
             if tangent is not None and not is_at_points(tangent):
                 tangent = wrap_like(tangent, leaves[0])
             result = wrap_like(content.base, leaves[0])
-        return Pushed(result, tangent, tape.path, tape.used)
+        mixes = any(pull not in ENTRYWISE for _, pull in tape.neighbours)
+        return Pushed(result, tangent, tape.path, tape.used, tape.meets_equality, mixes)
 
     return run_on(Forward, start, finish, call, xp, leaves)

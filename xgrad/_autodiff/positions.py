@@ -45,6 +45,9 @@ class Positions(Tracer):
         self.dtypes: list[Any] = []
         self.used = False
         self.copies_constants = False
+        self.equalities: list[int] = []
+        # Constants that are held, by `id`, and some of their entries.
+        self.watched: dict[int, tuple[Any, bytes]] = {}
 
     def leaf(self, base: Array) -> Taped:
         """Return the stand-in for an argument of the function."""
@@ -117,6 +120,21 @@ class Positions(Tracer):
             return x.ensure_current().base
         return x
 
+    def note_equality(self, equal: Any, a: Any, b: Any) -> None:
+        """Note where two operands are equal, of which one at least is recorded.
+
+        What a function does there may tell nothing of the points around: only if they
+        stay equal. Put their difference on the tape, from which that can be found.
+        """
+        # (On a device, to ask whether there is any would be to wait for it.)
+        if not isinstance(equal, (np.ndarray, np.bool_)) or not equal.any():
+            return
+        signed = ((a, choose_marked), (b, choose_marked_reversed))
+        edges = [self.edge(o, pull, equal) for o, pull in signed]
+        present = tuple(e for e in edges if e is not None)
+        if present:
+            self.equalities.append(self.push(np.where(equal, 0.0, 1.0), present))
+
     def known_values(self, x: Any, idiom: str, remedy: str) -> Any:
         """Return the values of an operand, by which a function may choose entries."""
         while isinstance(x, StandIn):
@@ -131,8 +149,10 @@ class Positions(Tracer):
         if isinstance(value, NUMBERS) or not hasattr(value, "nbytes"):
             return value
         if type(x) is not Taped or x.tracer is not self:
-            small = self.copies_constants or value.nbytes <= SMALL
-            return value.copy() if small and value.ndim else value
+            if self.copies_constants or value.nbytes <= SMALL:
+                return value.copy()
+            self.watch(value)
+            return value
         if x.origin is None:
             x.kept = True
             return value
@@ -143,6 +163,11 @@ class Positions(Tracer):
             return value.copy()
         owner.kept = True
         return value
+
+    def watch(self, constant: Any) -> None:
+        """Note some entries of a constant that a rule holds: a change shows in them."""
+        if type(constant) is np.ndarray and id(constant) not in self.watched:
+            self.watched[id(constant)] = constant, sample_of(constant)
 
     def highest(self, operands: Any) -> Any:
         """Return the innermost of the tapes that operands are recorded on."""
@@ -170,10 +195,43 @@ class Positions(Tracer):
             super().note(error)
 
 
+# Entries of a constant that are compared: who uses a buffer again writes all of it.
+SAMPLE = 64
+
+
+def sample_of(array: Any) -> bytes:
+    """Return the content of about 64 entries of an array, at equal distances."""
+    each = SAMPLE ** (1 / array.ndim)
+    key = tuple(slice(None, None, max(1, int(n / each))) for n in array.shape)
+    content: bytes = array[key].tobytes()
+    return content
+
+
+class ChangedConstantError(NotTraceableError):
+    """An array that a rule holds has other entries than when it was used."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(
+            f"an array beside x that has changed after its use{why}",
+            "make a new array instead",
+        )
+
+
+def choose_marked(g: Any, marks: Any) -> Any:
+    """Return the cotangent of entries that are marked, and 0 for others."""
+    return np.where(marks, g, 0)
+
+
+def choose_marked_reversed(g: Any, marks: Any) -> Any:
+    """Return the same with the other sign."""
+    return np.where(marks, -g, 0)
+
+
 class Closed:
     """A recording that has ended, for the way back."""
 
     def __init__(self, tape: Positions) -> None:
+        self.equalities, self.watched = tape.equalities, tape.watched
         self.edges = tape.edges
         self.shapes = tape.shapes
         self.dtypes = tape.dtypes
@@ -192,3 +250,21 @@ class Closed:
     def cotangents(self, at: int, cotangent: Any, ignores_zeros: bool) -> Cotangents:
         """Return the cotangents of a way back, which begins at a position."""
         return Cotangents(self, at, cotangent, ignores_zeros)
+
+    def has_changed_constants(self) -> bool:
+        """Whether an array beside x has changed since it was used."""
+        return any(sample_of(c) != content for c, content in self.watched.values())
+
+    def meets_equality(self, leaves: int) -> bool:
+        """Whether values were found equal that do not stay so when x moves.
+
+        The first positions are those of ``leaves``.
+        """
+        way = self.cotangents(self.equalities[-1], None, True)
+        # Random, so that no two of them cancel further down.
+        random = np.random.default_rng(0)
+        for at in self.equalities:
+            way.arrays[at] = random.uniform(1, 2, self.shapes[at])
+        way.propagate()
+        slopes = way.arrays[:leaves]
+        return any(g is not None and bool(np.any(g != 0)) for g in slopes)

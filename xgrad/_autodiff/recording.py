@@ -13,6 +13,7 @@ import numpy as np
 from xgrad._arrays import Array, unwrap, unwrapped_namespace, wrap_like
 from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.custom import CustomPull
+from xgrad._autodiff.positions import ChangedConstantError
 from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
@@ -54,6 +55,19 @@ class Recording:
         return self.tape.path
 
     @property
+    def has_changed(self) -> bool:
+        """Whether the function has changed an array after its use."""
+        return self.tape.has_changed_constants()
+
+    @property
+    def meets_equality(self) -> bool:
+        """Whether values are equal at x alone, by which the function may choose."""
+        if not self.tape.equalities:
+            return False
+        with np.errstate(all="ignore"):
+            return self.tape.meets_equality(len(self.leaves))
+
+    @property
     def has_custom_pulls(self) -> bool:
         """Whether functions with backward passes of their own are on the tape."""
         edges = itertools.chain.from_iterable(self.tape.edges)
@@ -91,6 +105,8 @@ class Recording:
         return [marked != 0 for marked in self._at_leaves(marks)]
 
     def _way_back(self, cotangent: Array, ignores_zeros: bool) -> Cotangents:
+        if self.has_changed:
+            raise ChangedConstantError
         # On a tape that is nested, it may meet arrays of the outer one.
         cotangent = self.tape.lift(unwrap(cotangent))
         return self.tape.cotangents(self.at, cotangent, ignores_zeros)

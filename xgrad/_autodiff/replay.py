@@ -16,7 +16,7 @@ import numpy as np
 
 from xgrad._arrays import Array, quiet
 from xgrad._autodiff.backward import Cotangents
-from xgrad._autodiff.positions import Closed, Edge
+from xgrad._autodiff.positions import ChangedConstantError, Closed, Edge
 from xgrad._autodiff.stretches import (
     Earlier,
     Input,
@@ -26,18 +26,8 @@ from xgrad._autodiff.stretches import (
 )
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import NotTraceableError
 
-
-class ChangedConstantError(NotTraceableError):
-    """Operations that were done again have another result than the first time."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "an array beside x that `f` has changed after its use, so that with "
-            "`max_bytes` an operation cannot be done again",
-            "make a new array instead",
-        )
+AGAIN = ", so that with `max_bytes` an operation cannot be done again"
 
 
 class Stretches(Closed):
@@ -56,6 +46,10 @@ class Stretches(Closed):
     def path(self) -> int:
         """A number for the rules in use and their neighbours, whatever the repeats."""
         return self._path
+
+    def meets_equality(self, leaves: int) -> bool:
+        """Whether values were found equal, which may stay so or not."""
+        return bool(self.equalities)
 
     def cotangents(self, at: int, cotangent: Any, ignores_zeros: bool) -> Cotangents:
         """Return the cotangents of a way back, which begins at a position."""
@@ -164,7 +158,7 @@ def record_again(stretch: Stretch, closed: Stretches) -> tuple[Any, Any, Any]:
             del results[number]
     _require_exits(stretch, inputs, results)
     if len(tape.edges) != stretch.stop - stretch.start:
-        raise ChangedConstantError
+        raise ChangedConstantError(AGAIN)
     return tape.edges, tape.shapes, tape.dtypes
 
 
@@ -234,7 +228,7 @@ def _require_exits(
 
 def _require_same(array: Any, expected: Any) -> None:
     if array.shape != expected.shape or array.dtype != expected.dtype:
-        raise ChangedConstantError
+        raise ChangedConstantError(AGAIN)
     if np.array_equal(array, expected, equal_nan=True):
         return
     # Another memory layout may round otherwise, which is not what is looked for.
@@ -242,7 +236,7 @@ def _require_same(array: Any, expected: Any) -> None:
     allowed = math.sqrt(np.finfo(expected.dtype).eps) * size
     same = np.isclose(array, expected, rtol=0, atol=allowed, equal_nan=True)
     if not same.all():
-        raise ChangedConstantError
+        raise ChangedConstantError(AGAIN)
 
 
 # Operations of their own, beside the primitives.

@@ -121,6 +121,9 @@ class SparingTape(Tape):
                 return self.notes.copy_of(value)
         return super().hold(x, value)
 
+    def watch(self, constant: Any) -> None:
+        """Hold no constant for its own sake: memory is what this tape spares."""
+
     def run(
         self,
         function: Callable[..., Any],

@@ -8,6 +8,7 @@ or write.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,13 @@ from xgrad._autodiff.views import Views
 # Rules that were looked up before, for each namespace.
 _RULES: dict[Any, dict[Any, Rule | None]] = {}
 MISSING: Any = object()
+# Comparisons that hold, or fail, at single points alone, and their value there.
+EQUALITIES: dict[Any, bool] = {
+    operator.eq: True,
+    np.equal: True,
+    operator.ne: False,
+    np.not_equal: False,
+}
 
 
 class Tape(Views):
@@ -68,6 +76,8 @@ class Tape(Views):
             # Integers and booleans are constants; objects and texts may hold entries.
             if kind not in "biu":
                 raise self.refuse_function(function)
+            if is_recorded and function in EQUALITIES and not self.closed:
+                self.note_equality(base == EQUALITIES[function], *operands)
             return base
         if not is_recorded or self.closed:
             return Taped(self, base)

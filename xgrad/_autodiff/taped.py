@@ -36,6 +36,11 @@ class Taped(StandIn):
         self.version = 0
         self.kept = False
 
+    @property
+    def flags(self) -> Any:
+        """Layout of the memory, as the arrays of NumPy and CuPy have it."""
+        return self.base.flags
+
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
         view = self.origin
@@ -84,7 +89,10 @@ class Taped(StandIn):
     def __bool__(self) -> bool:
         # A branch: the derivative is that of the side that was taken.
         self.tracer.used = True
-        return bool(self.ensure_current().base)
+        is_other = bool(self.ensure_current().base)
+        if not is_other and self.at >= 0 and not self.tracer.closed:
+            self.tracer.note_equality(np.True_, self, 0)
+        return is_other
 
     def __float__(self) -> float:
         return float(self._constant("__float__"))

@@ -20,7 +20,7 @@ Modules in reading order:
 - `numpy`: the table of NumPy's kernels, and those of counts and of points
 - `numpy_memory`: sizes of blocks, and memory to compute in
 - `numpy_rows`, `numpy_errors`: cross entropies, and losses of differences
-- `numpy_ranks`: scores in order, for metrics of ranks
+- `numpy_ranks`, `numpy_order`: scores in order, for metrics of ranks; with weights
 - `numba`: the table of compiled kernels, for large NumPy arrays
 - `numba_calls`, `numba_compile`: what is around a compiled loop; compiling, and threads
 - `numba_math`: exp and log as polynomials, with their errors

@@ -14,7 +14,7 @@ from xgrad._kernels.numpy_errors import (
     mean_squared_error,
 )
 from xgrad._kernels.numpy_memory import Array
-from xgrad._kernels.numpy_ranks import rank_positives, sort_groups
+from xgrad._kernels.numpy_ranks import count_from, rank_positives
 from xgrad._kernels.numpy_rows import FLOATS, cross_entropy, softmax_cross_entropy
 from xgrad._rules import all_in_range
 
@@ -97,7 +97,7 @@ OF_FLOATS: dict[str, Callable[..., Any]] = {
 }
 OF_SCORES: dict[str, Callable[..., Any]] = {
     "rank_positives": rank_positives,
-    "sort_groups": sort_groups,
+    "count_from": count_from,
 }
 OF_LABELS: dict[str, Callable[..., Any]] = {
     "matches": matches,

@@ -7,6 +7,7 @@ gradients with respect to the inputs are what the backward pass returns.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ from xgrad._arrays import (
 )
 from xgrad._evaluation import Function
 from xgrad.check._analytic import promote_gradients
-from xgrad.check._directions import FACTORS
+
+# Sizes of cotangents between 1/2 and 1, in six bits: exact in every dtype.
+SIZES = np.arange(33, 64) / 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +64,11 @@ class Operation:
         outputs = _as_tuple(f(*(xp.asarray(x, copy=True) for x in arrays)))
         if not outputs:
             raise ValueError("`f` returned no output")
-        cotangents = tuple(
-            _draw_cotangent(xp, output, i, len(outputs), arrays[active[0]], seed)
-            for i, output in enumerate(outputs)
-        )
+        for i, output in enumerate(outputs):
+            _require_output(
+                xp, _output_name(i, len(outputs)), output, arrays[active[0]]
+            )
+        cotangents = _draw_cotangents(xp, outputs, seed)
         # Copies, because `f` may return the same buffer from every call.
         copies = tuple(xp.asarray(output, copy=True) for output in outputs)
         return cls(CotangentSum(f, xp, arrays, active, cotangents), copies, is_single)
@@ -137,8 +141,8 @@ class Operation:
                 "or one for each floating input"
             )
         named = [
-            (f"the gradient with respect to {name}", gradient)
-            for name, gradient in zip(self.names, gradients, strict=True)
+            ("vjp(...)" if len(gradients) == 1 else f"vjp(...)[{i}]", gradient)
+            for i, gradient in enumerate(gradients)
         ]
         arrays = list(zip(self.names, self.arrays, strict=True))
         return promote_gradients(p.xp, named, arrays)
@@ -182,7 +186,7 @@ class CotangentSum(Portable):
         for i, (u, output) in enumerate(zip(self.cotangents, outputs, strict=True)):
             name = _output_name(i, len(outputs))
             require_array(name, output)
-            require_same_shape(name, output, "f(*inputs)", u)
+            require_same_shape(f"{name} nearby", output, name, u)
         return self.add_up(outputs)
 
     def add_up(self, outputs: Sequence[Array]) -> Array:
@@ -200,7 +204,7 @@ def _input_name(is_single: bool, i: int) -> str:
 
 
 def _output_name(i: int, count: int) -> str:
-    return "the result of f" if count == 1 else f"output {i} of f"
+    return "f(*inputs)" if count == 1 else f"f(*inputs)[{i}]"
 
 
 def _as_tuple(result: Any) -> tuple[Any, ...]:
@@ -229,19 +233,28 @@ def _active_inputs(xp: Any, named: dict[str, Array]) -> tuple[int, ...]:
     return tuple(active)
 
 
-def _draw_cotangent(
-    xp: Any, output: Any, i: int, count: int, like: Array, seed: int
-) -> Array:
-    """Draw random factors for one of ``count`` outputs, in its shape and dtype."""
-    name = _output_name(i, count)
+def _require_output(xp: Any, name: str, output: Any, like: Array) -> None:
+    """Raise unless an output has a derivative."""
     require_array(name, output)
     common_namespace(**{name: output, "inputs": like})
     if not is_floating(xp, output):
         raise TypeError(
-            f"{name} has dtype {output.dtype} and no derivative: let `f` return only "
+            f"`{name}` has dtype {output.dtype} and no derivative: let `f` return only "
             "real floating arrays, for example through a wrapper that drops the others"
         )
-    # By the number of the output, so that two outputs never get equal cotangents.
-    rng = np.random.default_rng([seed, i])
-    draws = rng.choice(FACTORS, tuple(output.shape))
-    return from_host(xp, draws, like=output, dtype=output.dtype)
+
+
+def _draw_cotangents(xp: Any, outputs: Sequence[Array], seed: int) -> tuple[Array, ...]:
+    """Draw random factors for the outputs, each in the shape and dtype of its own.
+
+    Up to 31 entries no two of them are equal in size, so that a backward pass that
+    takes one for another is found, and none is 1: it may forget no cotangent.
+    """
+    rng = np.random.default_rng(seed)
+    ends = np.cumsum([math.prod(output.shape) for output in outputs])
+    sizes = SIZES[rng.permutation(ends[-1]) % len(SIZES)]
+    factors = np.split(sizes * rng.choice([-1.0, 1.0], ends[-1]), ends[:-1])
+    return tuple(
+        from_host(xp, own.reshape(tuple(y.shape)), like=y, dtype=y.dtype)
+        for own, y in zip(factors, outputs, strict=True)
+    )

@@ -71,7 +71,8 @@ def check_vjp(
 
     Notes
     -----
-    The entries of the cotangents are 1 or 1/2, with random signs. The check is that of
+    The entries of the cotangents are random numbers of either sign, of sizes between
+    1/2 and 1, all of them different in small outputs. The check is that of
     `check_gradient`, for the sum of the products of cotangents and outputs, which is
     computed in float64 if the device has it.
 

@@ -1,14 +1,14 @@
 """Ways to record a function: with or without copies of arrays, or of the function.
 
-Two attempts follow where the first one does not succeed: with copies of the arrays
-that `f` uses beside its argument, which it may have written into; and with a copy of
-`f` whose global names of NumPy and CuPy make stand-ins.
+Others follow where the first one does not succeed: with copies of the arrays that `f`
+uses beside its argument, which it may have written into; with a copy of `f` whose
+global names of NumPy and CuPy make stand-ins; and with such copies of the functions of
+installed packages that it calls, too.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from xgrad._arrays import (
     recorded_natively,
 )
 from xgrad._autodiff import (
-    ChangedConstantError,
     Pushed,
     is_nested,
     is_recorded,
@@ -29,7 +28,7 @@ from xgrad._evaluation import (
     Function,
     only_point,
 )
-from xgrad._tracing import NotTraceableError
+from xgrad._tracing import NotTraceableError, line_of_caller
 from xgrad.diff._calls import copy_of
 from xgrad.diff._native import push_natively, record_natively
 
@@ -59,10 +58,16 @@ class Attempt:
 
     copies_constants: bool = False
     substitutes: bool = False
+    libraries: bool = False
     # Of PyTorch and JAX no branch is known from another, so that a proof holds for
     # functions that enclose the same values alone.
     is_native: bool = False
     name = "autodiff"
+
+    @property
+    def reach(self) -> tuple[bool, bool]:
+        """Whether functions of the user are copied, and those of libraries."""
+        return self.substitutes, self.libraries
 
     @property
     def is_inherited(self) -> bool:
@@ -76,7 +81,7 @@ class Attempt:
         is no tape.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        with errors_of_recording(function):
+        with RecordingErrors(function):
             if has_rules(function):
                 return record(call, xp, leaves, self.copies_constants, max_bytes)
             recording = record_natively(call, xp, leaves)
@@ -92,7 +97,7 @@ class Attempt:
         Raise `Inexact` where neither xgrad nor the arrays' library can.
         """
         call, xp, leaves = self.call_of(function), function.xp, function.leaves
-        with errors_of_recording(function):
+        with RecordingErrors(function):
             if has_rules(function):
                 return push_forward(call, xp, leaves, tangents, ignores_zeros)
             pushed = push_natively(call, xp, leaves, tangents)
@@ -104,7 +109,7 @@ class Attempt:
         """Return the caller's function, or the copy of it that is to be run."""
         if not self.substitutes:
             return function.call
-        copy = copy_of(function.call)
+        copy = copy_of(function.call, self.libraries)
         if copy is None:
             raise NotTraceableError("a function that cannot be copied")
         return copy
@@ -124,21 +129,31 @@ class Attempt:
         return call
 
 
-@contextlib.contextmanager
-def errors_of_recording(function: Function) -> Iterator[None]:
+class RecordingErrors:
     """Take an error that a plain call does not raise for a refusal to be recorded."""
-    try:
-        yield
-    except (NotTraceableError, Inexact, ChangedConstantError):
-        raise
-    except Exception as error:
-        if is_inside() or is_lazy(function.xp, function.leaves[0]):
-            raise
+
+    # (No generator, which would take longer than a small function.)
+    __slots__ = ("function",)
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, (NotTraceableError, Inexact)) or is_inside():
+            return
+        if is_lazy(self.function.xp, self.function.leaves[0]):
+            return
         # The caller's own error, which a plain call raises as well.
-        function.at_base()
+        self.function.at_base()
         raise NotTraceableError(
             f"an error where x is recorded ({type(error).__name__}: {error})",
             "write it with functions of the array API standard, or of NumPy",
+            line_of_caller(error),
         ) from error
 
 
@@ -159,6 +174,8 @@ ATTEMPTS = (
     Attempt(copies_constants=True),
     Attempt(substitutes=True),
     Attempt(substitutes=True, copies_constants=True),
+    Attempt(substitutes=True, libraries=True),
+    Attempt(substitutes=True, libraries=True, copies_constants=True),
 )
 
 

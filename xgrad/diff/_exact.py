@@ -36,8 +36,8 @@ from xgrad.diff._attempts import (
     NATIVE,
     Attempt,
     Inexact,
+    RecordingErrors,
     Refused,
-    errors_of_recording,
     has_rules,
     is_inside,
 )
@@ -150,23 +150,26 @@ def first_right(
     proves_always = os.environ.get(PROVE) == "1"
     if isinstance(before, Refused) and not proves_always:
         raise Inexact(before.reason, before.disagrees, was_told=True)
-    attempts = ATTEMPTS if has_rules(function) else NATIVE
-    attempts = (before,) if isinstance(before, Attempt) else attempts
+    attempts: tuple[Attempt, ...] = ATTEMPTS if has_rules(function) else NATIVE
+    if isinstance(before, Attempt):
+        # First, but another branch may need another one.
+        attempts = (before, *(a for a in attempts if a != before))
     refused: Refused | None = None
-    evaluations, without = 0, set()
+    evaluations, without, is_here_alone = 0, set(), False
     for attempt in attempts:
-        if attempt.substitutes in without:
+        if attempt.reach in without:
             continue
         try:
             result = run(attempt)
         except NotTraceableError as error:
             refused = refused or Refused(_reason_of(error))
-            without.add(attempt.substitutes)
+            without.add(attempt.reach)
             continue
         evaluations += 1
         value = _value_of(function, result)
         branch = (*key, result.path)
-        if memory.find(branch) == attempt and not proves_always:
+        known = memory.find(branch) == attempt and not proves_always
+        if known and not _needs_proof(result):
             return Exact(result, value, evaluations, attempt)
         try:
             difference, count = compare(attempt, result, value)
@@ -180,10 +183,25 @@ def first_right(
             memory.remember(key, attempt)
             memory.remember(branch, attempt)
             return Exact(result, value, evaluations, attempt)
-        refused = refused or Refused(_explain(difference), disagrees=True)
+        is_here_alone = _meets_equality(result)
+        reason = _explain(difference, is_here_alone)
+        refused = refused or Refused(reason, disagrees=True)
+        if is_here_alone and attempt == before:
+            break
     assert refused is not None
-    memory.remember(key, refused)
+    if not is_here_alone:
+        memory.remember(key, refused)
     raise Inexact(refused.reason, refused.disagrees)
+
+
+def _needs_proof(result: Any) -> bool:
+    """Whether what was proved for the rules in use may not hold here."""
+    return getattr(result, "has_changed", False) or _meets_equality(result)
+
+
+def _meets_equality(result: Any) -> bool:
+    """Whether a function may choose by an equality that holds at x alone."""
+    return bool(getattr(result, "meets_equality", False))
 
 
 def disagreement_of(
@@ -200,7 +218,8 @@ def disagreement_of(
     memory, key = ways_of_function(function.call), _key(kind, function)
     result = run(attempt)
     branch = (*key, result.path)
-    if memory.find(branch) == attempt and os.environ.get(PROVE) != "1":
+    known = memory.find(branch) == attempt and os.environ.get(PROVE) != "1"
+    if known and not _needs_proof(result):
         return None
     difference, _ = compare(attempt, result, _value_of(function, result))
     if difference is None:
@@ -222,7 +241,7 @@ def gradients_of(
     function = replace(function, xp=xp, leaves=tuple(arrays))
     if not has_rules(function):
         call = attempt.call_of(function)
-        with errors_of_recording(function):
+        with RecordingErrors(function):
             return gradients_natively(call, function.xp, arrays)
     recording = attempt.record(function)
     value = _value_of(function, recording)
@@ -312,7 +331,7 @@ def _disagreement(
     return proof.compare_value(value) or difference
 
 
-def _explain(difference: Disagreement) -> str:
+def _explain(difference: Disagreement, is_at_equality: bool = False) -> str:
     exact, measured = difference.exact, difference.measured
     if difference.quantity == "value":
         return (
@@ -320,11 +339,17 @@ def _explain(difference: Disagreement) -> str:
             f"{measured:.9g} for a plain array: `f` looks at the type of x, draws "
             "random numbers, or changes between two calls; write it without"
         )
+    cause = (
+        "`f` asks whether values are equal (==, != or bool), as they are at x and at "
+        "no point beside it; ask for an order, or give the branch its own slope"
+        if is_at_equality
+        else "a value has left the record of `f` (by a conversion to a plain number), "
+        "a constant was changed after its use, or a `custom_vjp` is wrong; check it by "
+        "`check_gradient` or `check_vjp`"
+    )
     return (
         f"a {difference.quantity} along a random direction that is {exact:.9g} by the "
-        f"rules and {measured:.9g} by differences: a value has left the record of `f` "
-        "(by a conversion to a plain number), a constant was changed after its use, or "
-        "a `custom_vjp` is wrong; check it by `check_gradient` or `check_vjp`"
+        f"rules and {measured:.9g} by differences: {cause}"
     )
 
 

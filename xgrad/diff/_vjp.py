@@ -14,34 +14,47 @@ from xgrad._arrays import (
     ArrayT,
     cast,
     common_namespace,
+    copied,
     from_host,
+    is_lazy,
     public,
     quiet,
     rebuild,
     require_array,
     result_dtype,
 )
-from xgrad._evaluation import bind_function, execution_for
-from xgrad.diff._attempts import Inexact
+from xgrad._differences import entries_of, warn_unless_ok
+from xgrad._evaluation import Function, bind_function, execution_for
+from xgrad.diff._attempts import Inexact, is_inside
 from xgrad.diff._exact import (
+    Exact,
     not_differentiable,
     pull_exactly,
     record_exactly,
 )
+from xgrad.diff._exact_gradient import repair
 from xgrad.diff._forward import random_cotangent
+from xgrad.diff._rounding import add_status, are_finite
 
 
 @dataclass(frozen=True, eq=False)
 class Pullback:
     """The function that takes a cotangent of ``f(x)`` to the gradient like ``x``.
 
-    It may be called any number of times: ``f`` is not called again.
+    It may be called any number of times: ``f`` is not called again, but where a slope
+    is nan because of a branch that was not taken, to find that out.
     """
 
-    recording: Any
+    function: Function
+    exact: Exact
     x: Any
-    value: Array
+    names: tuple[str, ...]
     dtypes: tuple[Any, ...]
+
+    @property
+    def value(self) -> Array:
+        """Return f(x)."""
+        return self.exact.value
 
     def __repr__(self) -> str:
         return f"<products of cotangents {tuple(self.value.shape)} with a Jacobian>"
@@ -67,11 +80,23 @@ class Pullback:
         with quiet():
             try:
                 cotangent = cast(xp, cotangent, value.dtype)
-                slopes = pull_exactly(self.recording, cotangent)
+                slopes = self._pull(cotangent)
             except Inexact as error:
                 raise not_differentiable(error) from None
             pairs = zip(slopes, self.dtypes, strict=True)
             return rebuild(self.x, [cast(xp, g, dtype) for g, dtype in pairs])
+
+    def _pull(self, cotangent: Array) -> list[Array]:
+        """Return the slopes; warn of those that are not finite."""
+        function, xp = self.function, self.function.xp
+        slopes = pull_exactly(self.exact.recording, cotangent)
+        hidden = is_inside() or is_lazy(xp, self.value)
+        if hidden or are_finite(xp, slopes):
+            return slopes
+        repaired, _ = repair(function, self.exact, cotangent, slopes)
+        results = [add_status(xp, result) for result in repaired]
+        warn_unless_ok("product with a cotangent", results, entries_of(self.names))
+        return [result.value for result in results]
 
 
 @public
@@ -92,7 +117,8 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     tuple
         ``f(x)``, and ``pull``: ``pull(cotangent)`` is the product of a cotangent, an
         array like ``f(x)``, with the Jacobian, in the shapes and dtypes of ``x``. It
-        may be called many times.
+        may be called many times, also after ``x`` has changed: it is that at the
+        former ``x``.
 
     Raises
     ------
@@ -117,10 +143,13 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     (array([2., 6.]), array([2., 1., 0.]))
     """
     function, arrays = bind_function(f, x, None, execution_for())
+    # The caller may change x before the last call of the result.
+    function = function.at_leaves([copied(function.xp, a) for a in function.leaves])
     try:
         exact = record_exactly(function, random_cotangent)
     except Inexact as error:
         raise not_differentiable(error) from None
     dtypes = tuple(result_dtype(function.xp, a, None) for _, a in arrays)
     skeleton = rebuild(x, [None] * len(dtypes))
-    return exact.value, Pullback(exact.recording, skeleton, exact.value, dtypes)
+    names = tuple(name for name, _ in arrays)
+    return exact.value, Pullback(function, exact, skeleton, names, dtypes)

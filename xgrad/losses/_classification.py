@@ -48,10 +48,7 @@ def _(
     xp: Any, prediction: Array, target: ClassTarget, /, *, delta: float = 0.0
 ) -> Array:
     # Adding zeros keeps a nan of classes that the target leaves out.
-    weights = target.as_weights(prediction.dtype)
-    return 0 * prediction - stable.quotient_keeping_zeros(
-        xp, weights, prediction + delta
-    )
+    return 0 * prediction - target.divide(prediction + delta)
 
 
 @partial(

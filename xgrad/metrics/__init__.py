@@ -27,9 +27,10 @@ once more.
 A ratio lies in [0, 1] (Matthews' coefficient and Cohen's kappa in [-1, 1]) to the last
 bit, and is exactly 1 where nothing is wrong.
 
-In regression prediction and target hold numbers, ``(N,)`` or ``(N, K)``. Metrics of K
-outputs are averaged (``average="uniform"``), or given for each (``average=None``). The
-regression losses can be imported from here, too.
+In regression prediction and target hold numbers, ``(N,)`` or ``(N, K)``, and weights
+are those of rows, not negative. Metrics of K outputs are averaged
+(``average="uniform"``), or given for each (``average=None``). The regression losses can
+be imported from here, too.
 
 Results are 0-d arrays of the same library and device (of NumPy scalars). They have the
 dtype of the prediction (float32 for half precision), or the default float dtype for

@@ -1,20 +1,26 @@
-"""The arguments of classification metrics: shapes, kinds, and number of classes."""
+"""The arguments of metrics: shapes, kinds, weights, classes; the dtype of results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from xgrad._arrays import (
     Array,
+    as_float,
     as_index,
     as_real,
+    cast,
+    common_namespace,
     default_dtype,
     integer,
     is_boolean,
     is_dask,
     is_floating,
     is_integral,
+    map_blocks,
+    quiet,
 )
 from xgrad._rules import ValueCheck, equals_number, require_labels, weight_sum_check
 
@@ -34,7 +40,8 @@ def require_rows(xp: Any, prediction: Array, target: Array) -> bool:
     if len(target_shape) == 2 and len(shape) == 1 and is_floating(xp, target):
         raise ValueError(
             f"the arguments look swapped: `prediction` has shape {shape} and `target` "
-            f"{target_shape}; predictions come first: metric(prediction, target)"
+            f"{target_shape}; predictions come first: metric(prediction, target); if "
+            "`target` is one-hot, pass `target.argmax(axis=-1)`"
         )
     is_fitting = (
         len(shape) in (1, 2)
@@ -168,9 +175,9 @@ def weight_checks(
         yield weight_sum_check(total)
 
 
-def some_row_check(xp: Any, ignored: Array) -> ValueCheck:
-    """Return the check that not all rows are ignored."""
-    number = xp.sum(as_index(xp, ~ignored))
+def some_row_check(xp: Any, number: Array) -> ValueCheck:
+    """Return the check that the number of rows that are not ignored is not 0."""
+    number = as_index(xp, number)
     return ValueCheck(
         "target",
         number,
@@ -248,3 +255,17 @@ def refuse_lazy(xp: Any, name: str) -> None:
             f"`{name}` sorts all rows, which is not done for Dask arrays: compute "
             "them first, or take a sample with `random_batch`"
         )
+
+
+def cast_like_prediction(value: Any, prediction: Any) -> Any:
+    """Return a value in the dtype that computations with the prediction have."""
+    xp = common_namespace(prediction=prediction)
+    # No rows are enough to learn a dtype from, and cost no conversion.
+    none = prediction[:0, ...]
+    if is_boolean(xp, none):
+        none = xp.astype(none, xp.uint8)
+    dtype = as_float(xp, "prediction", none).dtype
+    if is_dask(xp):
+        return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
+    with quiet():
+        return cast(xp, value, dtype)

@@ -249,7 +249,7 @@ def _accuracy(rows: LabelledRows, k: int | None = None) -> Any:
 def _correct_and_wrong(rows: LabelledRows, k: int | None = None) -> Any:
     """Return how many rows are right and how many wrong, or their weights."""
     if rows.count == 0:
-        raise ValueError("the accuracy of no rows is undefined: skip the empty batch")
+        raise ValueError("the `accuracy` of no rows is undefined: skip the empty batch")
     # Without a confusion matrix, which grows with the square of the number of classes.
     with quiet():
         return rows.correct_and_wrong(k)

@@ -28,6 +28,7 @@ from xgrad._arrays import (
 )
 from xgrad._kernels import find_kernel
 from xgrad._rules import (
+    IGNORABLE,
     NO_STARTS,
     Guard,
     ValueCheck,
@@ -144,7 +145,11 @@ class LabelledRows:
                 LabelledRows._correct_and_wrong, k=k, shape=(2,), dtype=self.sum_dtype
             )
             total = self.xp.sum(sums)
-            check = weight_sum_check(total)
+            check = (
+                weight_sum_check(total)
+                if self.is_weighted
+                else some_row_check(self.xp, total)
+            )
             return sums + 0 * Guard(self.xp, active=True)(total, [check])
         matches = None if k is not None else self._call_kernel("matches")
         if matches is not None:
@@ -232,8 +237,11 @@ class LabelledRows:
         ignored = None
         if self.ignore_index is not None:
             ignored = equals_number(xp, target, self.ignore_index)
-            checks += [some_row_check(xp, ignored)] if must_count else []
-        checks += range_checks(xp, "target", target, self.num_classes, ignored)
+            if must_count:
+                checks.append(some_row_check(xp, xp.sum(as_index(xp, ~ignored))))
+        checks += range_checks(
+            xp, "target", target, self.num_classes, ignored, remedy=IGNORABLE
+        )
         prediction, of_prediction = self._predicted(ignored, keep_scores)
         checks += of_prediction
         if weight is not None:

@@ -20,12 +20,8 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad.metrics import _moments
-from xgrad.metrics._arguments import refuse_lazy
-from xgrad.metrics._regression_state import (
-    AVERAGES,
-    cast_like_prediction,
-    state_of_rows,
-)
+from xgrad.metrics._arguments import cast_like_prediction, refuse_lazy
+from xgrad.metrics._regression_state import AVERAGES, state_of_rows
 
 
 @public
@@ -82,8 +78,6 @@ def _weighted_median(xp: Any, errors: Array, weight: Array) -> Array:
     middle = []
     for is_before in (sums < half - slack, sums <= half + slack):
         index = xp.sum(as_index(xp, is_before), axis=0, keepdims=True)
-        # With negative weights there may be no sum above the half.
-        index = xp.clip(index, 0, errors.shape[0] - 1)
         middle.append(xp.take_along_axis(ranked, index, axis=0)[0, ...])
     median = (middle[0] + middle[1]) / 2
     # Sorted to the end, nan would pass for the largest error.

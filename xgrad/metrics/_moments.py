@@ -83,8 +83,8 @@ def _mean_and_squares(
     """Return the weighted mean along the first axis, its tail, and squares around it.
 
     Values may have tails of their own. The mean takes two passes, of which the second
-    corrects the first, and is exact for constant values. If values are infinite, the
-    mean and the squares are.
+    corrects the first. It is exact for constant values, whose squares are 0. If values
+    are infinite, the mean and the squares are.
     """
     rough = divide_or_zero(xp, xp.sum(_weigh(xp, weight, values), axis=0), total)
     is_finite = xp.isfinite(rough)
@@ -92,6 +92,10 @@ def _mean_and_squares(
     if tails is not None:
         deviation = deviation + tails
     shift = divide_or_zero(xp, xp.sum(_weigh(xp, weight, deviation), axis=0), total)
+    # The mean of equal deviations is each of them, which sums of weights would round.
+    least = xp.min(xp.where(weight == 0, math.inf, deviation), axis=0)
+    largest = xp.max(xp.where(weight == 0, -math.inf, deviation), axis=0)
+    shift = xp.where(least == largest, least, shift)
     mean = xp.where(is_finite, rough + shift, rough)
     # The error of that sum by Dekker's Fast2Sum, which is exact while the correction is
     # smaller than what it corrects.

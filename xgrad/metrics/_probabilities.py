@@ -27,9 +27,13 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._rules import Guard, count_pairs, gather_labels, label_mask, weight_sum_check
-from xgrad.metrics._arguments import as_labels
-from xgrad.metrics._regression_state import UNSEEN, cast_like_prediction
+from xgrad.metrics._arguments import (
+    as_labels,
+    cast_like_prediction,
+    some_row_check,
+)
 from xgrad.metrics._scored_rows import ScoredRows, as_scored_rows
+from xgrad.metrics._state import State, seen
 
 
 @public
@@ -64,7 +68,7 @@ def log_loss(
     np.float64(0.341)
     """
     rows = "log_loss", prediction, target, weight, ignore_index
-    sums = _checked(_sums(*rows, parts=(_log_losses,)))
+    sums = _sums_that_count(*rows, parts=(_log_losses,))
     return cast_like_prediction(sums[1] / sums[0], prediction)
 
 
@@ -89,7 +93,7 @@ def brier_score(
     np.float64(0.1)
     """
     rows = "brier_score", prediction, target, weight, ignore_index
-    sums = _checked(_sums(*rows, parts=(_squares,)))
+    sums = _sums_that_count(*rows, parts=(_squares,))
     return cast_like_prediction(sums[1] / sums[0], prediction)
 
 
@@ -119,13 +123,14 @@ def expected_calibration_error(
     """
     bins = integer("bins", bins, least=1)
     rows = "expected_calibration_error", prediction, target, weight, ignore_index
-    sums = _checked(_sums(*rows, parts=(partial(_bins, bins=bins),), bins=bins))
+    parts = (partial(_bins, bins=bins),)
+    sums = _sums_that_count(*rows, parts=parts, bins=bins)
     return cast_like_prediction(_calibration_error(sums, bins, 1), prediction)
 
 
 @public_methods
 @dataclass(frozen=True, eq=False)
-class Probabilities:
+class Probabilities(State):
     """Metrics of probabilities over any number of batches.
 
     Parameters
@@ -188,10 +193,6 @@ class Probabilities:
         common_namespace(sums=self.sums, other=other.sums)
         return replace(self, sums=self.sums + other.sums)
 
-    def __radd__(self, other: Any) -> Any:
-        """Return the state itself for 0, at which ``sum(states)`` starts."""
-        return self if isinstance(other, int) and other == 0 else NotImplemented
-
     def log_loss(self) -> Any:
         """Return the mean of ``-log(p)`` of the true class; nan without weight."""
         return self._mean(1)
@@ -202,18 +203,12 @@ class Probabilities:
 
     def expected_calibration_error(self) -> Any:
         """Return the mean distance of confidence from accuracy; nan without weight."""
-        return _calibration_error(self._seen(), self.bins, 3)
+        return _calibration_error(seen(self.sums), self.bins, 3)
 
     def _mean(self, entry: int) -> Any:
-        sums = self._seen()
+        sums = seen(self.sums)
         with quiet():
             return sums[entry] / sums[0]
-
-    def _seen(self) -> Array:
-        """Return the sums; raise if no rows were seen."""
-        if self.sums is None:
-            raise ValueError(UNSEEN)
-        return self.sums
 
 
 def _sums(
@@ -243,6 +238,27 @@ def _sums(
         dtype = wide_dtype(xp, target, default_dtype(xp, "real floating", target))
         sums = summarize_blocks(summarize, arrays, shape=(1 + numbers,), dtype=dtype)
         return xp.sum(sums, axis=0)
+
+
+def _sums_that_count(
+    name: str,
+    prediction: Any,
+    target: Any,
+    weight: Any,
+    ignore_index: int | None,
+    **options: Any,
+) -> Array:
+    """Return those sums; raise if there are no rows, or none of them counts."""
+    sums = _sums(name, prediction, target, weight, ignore_index, **options)
+    if target.shape[0] == 0:
+        raise ValueError(f"the `{name}` of no rows is undefined: skip the empty batch")
+    xp = common_namespace(sums=sums)
+    guard = Guard(xp, active=True)
+    is_weighted = weight is not None
+    check = weight_sum_check(sums[0]) if is_weighted else some_row_check(xp, sums[0])
+    total = guard(sums[0], [check])
+    guard.enforce()
+    return sums + 0 * total if is_dask(xp) else sums
 
 
 def _summarize(
@@ -325,12 +341,3 @@ def _calibration_error(sums: Array, bins: int, first: int) -> Array:
         error = xp.sum(xp.abs(confidence - is_right)) / sums[0]
     # The sums of a bin are rounded apart from the sum of all weights.
     return xp.where(error > 1, 1.0, error)
-
-
-def _checked(sums: Array) -> Array:
-    """Return the sums; raise if the rows of a call have no weight."""
-    xp = common_namespace(sums=sums)
-    guard = Guard(xp, active=True)
-    total = guard(sums[0], [weight_sum_check(sums[0])])
-    guard.enforce()
-    return sums + 0 * total if is_dask(xp) else sums

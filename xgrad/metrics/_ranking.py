@@ -19,7 +19,7 @@ from xgrad._arrays import (
 )
 from xgrad._kernels import find_kernel
 from xgrad.metrics import _confusion
-from xgrad.metrics._regression_state import cast_like_prediction
+from xgrad.metrics._arguments import cast_like_prediction
 from xgrad.metrics._scored_rows import ScoredRows, as_scored_rows
 
 AreaAverage = Literal["macro", "weighted"] | None
@@ -207,8 +207,9 @@ def precision_recall_curve(
     rows = as_scored_rows(name, prediction, target, weight, ignore_index)
     with quiet():
         xp, counts = rows.xp, _binary_counts(name, rows, positive)
+        tp, selected = counts.tp[:-1], counts.tp[:-1] + counts.fp[:-1]
         # Of no rows at all, after the last threshold, the precision is 1.
-        precision = _confusion.share(xp, counts.tp, counts.fp, 1.0)
+        precision = xp.concat([tp / selected, xp.ones_like(counts.tp[:1])])
         recall = _rates(xp, counts.tp)
     curve = precision, recall, counts.thresholds
     return PrecisionRecallCurve(*(cast_like_prediction(a, prediction) for a in curve))
@@ -217,13 +218,13 @@ def precision_recall_curve(
 class _Counts(NamedTuple):
     """Weights of the rows whose score is at least a threshold, by rising thresholds.
 
-    ``tp`` and ``fp`` have a last entry 0 more than there are thresholds. A threshold
-    may be there several times.
+    ``tp`` and ``fp`` have a last entry 0 more than there are thresholds. An area has
+    none, and may have several entries for the same score.
     """
 
     tp: Array  # of the class
     fp: Array  # of others
-    thresholds: Array
+    thresholds: Any  # an array, or None for areas
 
 
 def _average(
@@ -259,9 +260,7 @@ def _average(
 
 def _rates(xp: Any, sums: Array) -> Array:
     """Return sums over the first of them, which is that of all rows; nan for none."""
-    rates = sums / xp.where(sums[:1] == 0, math.nan, sums[:1])
-    # A sum that is taken in parallel may exceed that of more rows, by its rounding.
-    return xp.where(rates > 1, 1.0, rates)
+    return sums / xp.where(sums[:1] == 0, math.nan, sums[:1])
 
 
 def _support(rows: ScoredRows, label: int) -> Array:
@@ -275,57 +274,44 @@ def _support(rows: ScoredRows, label: int) -> Array:
 def _roc_area(rows: ScoredRows, label: int, fill: float) -> Array:
     """Return the area under rates of true positives over those of false ones."""
     xp, ranks = rows.xp, _ranks(rows, label)
-    if ranks is not None:
-        wins = int(ranks.below.sum()) + int(ranks.not_above.sum())
-        pairs = 2 * len(ranks.below) * ranks.negatives
+    if ranks:
+        wins = int(ranks.total(ranks.below)) + int(ranks.total(ranks.not_above))
+        pairs = 2 * ranks.positives * ranks.negatives
         return xp.asarray(wins / pairs if pairs else fill, dtype=rows.sum_dtype)
     tp, fp, _ = _count(rows, label)
     heights = _rates(xp, tp)
-    return _mean_height(xp, (heights[:-1] + heights[1:]) / 2, fp[:-1] - fp[1:], fill)
+    return _mean_height(xp, (heights[:-1] + heights[1:]) / 2, fp, fill)
 
 
 def _precision_area(rows: ScoredRows, label: int, fill: float) -> Array:
     """Return the sum of the precisions times the steps of the recall."""
     xp, ranks = rows.xp, _ranks(rows, label)
-    if ranks is not None:
-        tp, fp = len(ranks.first) - ranks.first, ranks.negatives - ranks.below
-        return xp.mean(tp / (tp + fp)) if len(tp) else xp.asarray(fill)
+    if ranks:
+        tp, fp = ranks.positives - ranks.first, ranks.negatives - ranks.below
+        count = ranks.positives
+        return xp.asarray(ranks.total(tp / (tp + fp)) / count if count else fill)
     tp, fp, _ = _count(rows, label)
-    precision = _confusion.share(xp, tp, fp, 0.0)
-    return _mean_height(xp, precision[:-1], tp[:-1] - tp[1:], fill)
+    # Rows without weight are of no step.
+    selected = tp[:-1] + fp[:-1]
+    precision = tp[:-1] / xp.where(selected == 0, 1.0, selected)
+    return _mean_height(xp, precision, tp, fill)
 
 
-class _Ranks(NamedTuple):
-    """Numbers of rows below each row of a class, in rising order of its scores."""
-
-    first: Array  # rows of the class with a smaller score
-    below: Array  # others with a smaller score
-    not_above: Array  # others without a larger score
-    negatives: int  # others
-
-
-def _ranks(rows: ScoredRows, label: int) -> _Ranks | None:
+def _ranks(rows: ScoredRows, label: int) -> Any:
     """Return the ranks of a class from the kernel; None if there is none."""
-    if rows.weight is not None:
-        return None
-    scores, is_positive = rows.scores_of(label), rows.target == label
+    scores = rows.scores_of(label)
     kernel = find_kernel("rank_positives", rows.xp, scores.dtype)
-    ranks = None if kernel is None else kernel(scores, is_positive)
-    if ranks is None:
+    if kernel is None or rows.weight is not None:
         return None
-    first, below, not_above = ranks
-    return _Ranks(first, below, not_above, len(scores) - len(first))
+    return kernel(scores, rows.target == label)
 
 
-def _mean_height(xp: Any, heights: Array, steps: Array, fill: float) -> Array:
-    """Return the mean of heights in [0, 1], weighted by the steps between them.
-
-    A product is not larger than its step, and neither is the sum of all of them.
-    """
-    # Sums that are taken in parallel need not rise, by their rounding.
-    steps = xp.where(steps < 0, 0.0, steps)
-    heights = xp.where(heights > 1, 1.0, heights)
-    area = _confusion.divide(xp, xp.sum(heights * steps), xp.sum(steps), fill)
+def _mean_height(xp: Any, heights: Array, sums: Array, fill: float) -> Array:
+    """Return the mean of heights in [0, 1], weighted by the steps of falling sums."""
+    products = xp.sum(heights * (sums[:-1] - sums[1:]))
+    area = _confusion.divide(xp, products, sums[0], fill)
+    # Sums that are taken in parallel need not fall, by their rounding.
+    area = xp.where(area < 0, 0.0, xp.where(area > 1, 1.0, area))
     # Heights are undefined where there are no positive rows.
     return xp.where(xp.isnan(area), fill, area)
 
@@ -338,36 +324,45 @@ def _binary_counts(name: str, rows: ScoredRows, positive: int) -> _Counts:
             f"`{name}(prediction[:, k], target == k)`"
         )
     positive = int(one_of("positive", positive, (0, 1)))
-    return _count(rows.with_weight(), positive, may_wait=True)
+    return _count(rows.with_weight(), positive, with_thresholds=True)
 
 
-def _count(rows: ScoredRows, label: int, *, may_wait: bool = False) -> _Counts:
-    """Return the counts of a class, without repeated thresholds if it ``may_wait``."""
+def _count(rows: ScoredRows, label: int, *, with_thresholds: bool = False) -> _Counts:
+    """Return the counts of a class; those of a curve without repeated thresholds."""
     xp, scores = rows.xp, rows.scores_of(label)
     is_positive = rows.target == label
-    keys = _sortable(xp, scores)
-    kernel = find_kernel("sort_groups", xp, keys.dtype)
-    groups = kernel and rows.weight is None and kernel(keys, is_positive)
-    if groups:
-        keys, is_positive = groups
-        values, weight = keys, None
-    else:
-        # Equal scores may come in any order: they are one threshold.
-        order = xp.argsort(keys)
-        keys, is_positive = xp.take(keys, order), xp.take(is_positive, order)
-        # Not every library takes the largest unsigned integers by their index.
-        values = xp.take(_as_floats(xp, scores, rows.sum_dtype), order)
-        weight = None if rows.weight is None else xp.take(rows.weight, order)
-    first = _first_of_equal(xp, keys, may_wait=may_wait or is_numpy(xp))
-    if weight is None:
+    kernel = find_kernel("count_from", xp, scores.dtype)
+    counts = kernel and kernel(scores, is_positive, rows.weight, with_thresholds)
+    if not counts:
+        return _count_in_order(rows, scores, is_positive, with_thresholds)
+    tp, fp, thresholds = counts
+    if with_thresholds:
+        thresholds = _as_floats(xp, thresholds, rows.sum_dtype)
+    return _Counts(tp, fp, thresholds)
+
+
+def _count_in_order(
+    rows: ScoredRows, scores: Array, is_positive: Array, with_thresholds: bool
+) -> _Counts:
+    """Return the counts by the positions of sorted scores, in any library."""
+    xp, keys = rows.xp, _sortable(rows.xp, scores)
+    # Equal scores may come in any order: they are one threshold.
+    order = xp.argsort(keys)
+    keys, is_positive = xp.take(keys, order), xp.take(is_positive, order)
+    first = _first_of_equal(xp, keys, may_wait=with_thresholds or is_numpy(xp))
+    if rows.weight is None:
         tp, fp = _numbers_from(xp, is_positive, first)
     else:
+        weight = xp.take(rows.weight, order)
         tp = _sums_from(xp, xp.where(is_positive, weight, 0.0), first)
         fp = _sums_from(xp, xp.where(is_positive, 0.0, weight), first)
-    thresholds = xp.take(_as_floats(xp, values, rows.sum_dtype), first)
-    return _Counts(
-        cast(xp, tp, rows.sum_dtype), cast(xp, fp, rows.sum_dtype), thresholds
-    )
+        # A sum that is taken in parallel may exceed that of more rows, by its rounding.
+        tp, fp = (xp.where(each > each[:1], each[:1], each) for each in (tp, fp))
+    # Not every library takes the largest unsigned integers by their index.
+    floats = _as_floats(xp, scores, rows.sum_dtype)
+    thresholds = xp.take(floats, xp.take(order, first)) if with_thresholds else None
+    tp, fp = (cast(xp, each, rows.sum_dtype) for each in (tp, fp))
+    return _Counts(tp, fp, thresholds)
 
 
 def _as_floats(xp: Any, scores: Array, dtype: Any) -> Array:

@@ -14,7 +14,6 @@ from xgrad._arrays import (
     BlockStarts,
     as_float,
     as_real,
-    cast,
     common_namespace,
     drop_none,
     integer,
@@ -30,18 +29,16 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._kernels import find_kernel
-from xgrad._rules import Guard, weight_sum_check
+from xgrad._rules import Guard, enforce, weight_sum_check
 from xgrad.metrics import _moments
+from xgrad.metrics._arguments import as_weight, weight_checks
+from xgrad.metrics._state import State, seen
 
-UNSEEN = (
-    "the state has seen no rows: `update` returns a new state, so write "
-    "`state = state.update(...)`"
-)
 # Over the outputs of a prediction: their mean, or each of them.
 AVERAGES = ("uniform", None)
 
 
-class _Mergeable:
+class _MomentState(State):
     """A state that holds moments of all rows seen; None before the first."""
 
     moments: Any
@@ -62,26 +59,17 @@ class _Mergeable:
             )
         with quiet():
             both = xp.stack([self.moments, other.moments])
-            return type(self)(_merge(xp, both))  # type: ignore[call-arg]
-
-    def __radd__(self, other: Any) -> Any:
-        """Return the state itself for 0, at which ``sum(states)`` starts."""
-        return self if isinstance(other, int) and other == 0 else NotImplemented
+            return type(self)(moments=_merge(xp, both))  # type: ignore[call-arg]
 
     def _apply(self, function: Any, **options: Any) -> Any:
         """Return a function of the moments, without warnings; lazy for Dask arrays."""
-        xp, moments = self._require_moments()
+        moments = seen(self.moments)
+        xp = common_namespace(moments=moments)
         if is_dask(xp):
             step = partial(function, **options)
             return map_blocks(step, moments, dtype=moments.dtype, drop_axis=0)
         with quiet():
             return function(xp, moments, **options)
-
-    def _require_moments(self) -> tuple[Any, Array]:
-        """Return the moments and their namespace; raise if no rows were seen."""
-        if self.moments is None:
-            raise ValueError(UNSEEN)
-        return common_namespace(moments=self.moments), self.moments
 
 
 def _merge(xp: Any, groups: Array) -> Array:
@@ -94,8 +82,8 @@ def _merge(xp: Any, groups: Array) -> Array:
 
 
 @public_methods
-@dataclass(frozen=True, eq=False)
-class Mean(_Mergeable):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mean(_MomentState):
     """Mean, variance and standard error of numbers, over any number of batches.
 
     Weights count rows: a weight of 2 means that a number was seen twice. ``update`` and
@@ -131,7 +119,7 @@ class Mean(_Mergeable):
         floats = as_float(xp, "values", values)
         arrays = {"prediction": floats, **_as_weight(xp, weight, floats)}
         shape = (_moments.MEAN_SIZE,)
-        return self + Mean(_moments_of_rows(xp, arrays, _mean_of_block, shape))
+        return self + Mean(moments=_moments_of_rows(xp, arrays, _mean_of_block, shape))
 
     def mean(self) -> Any:
         """Return the weighted mean; nan if the weights sum to 0."""
@@ -155,8 +143,8 @@ class Mean(_Mergeable):
 
 
 @public_methods
-@dataclass(frozen=True, eq=False)
-class Regression(_Mergeable):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Regression(_MomentState):
     """Errors of predicted numbers, over any number of batches.
 
     The state holds squares around means, which are merged without loss of digits: R2 is
@@ -176,34 +164,9 @@ class Regression(_Mergeable):
 
     def update(self, prediction: Any, target: Any, *, weight: Any = None) -> Regression:
         """Return the state after more rows ``(N,)`` or ``(N, K)``, weights ``(N,)``."""
-        xp = common_namespace(
-            prediction=prediction,
-            target=target,
-            **drop_none(weight=weight, moments=self.moments),
-        )
-        require_known_shapes(prediction=prediction, target=target)
-        require_same_shape("prediction", prediction, "target", target)
-        if prediction.ndim not in (1, 2):
-            raise ValueError(
-                f"`prediction` has shape {tuple(prediction.shape)}, but must be (N,), "
-                "or (N, K) with a column for each output"
-            )
-        if 0 in prediction.shape[1:]:
-            raise ValueError(
-                f"`prediction` has shape {tuple(prediction.shape)}: give at least one "
-                "column of outputs"
-            )
-        values = as_float(xp, "prediction", prediction)
-        wide = wide_dtype(xp, values)
-        with quiet():
-            arrays = {
-                "prediction": values,
-                "target": as_real(xp, "target", target, wide),
-                **_as_weight(xp, weight, values),
-            }
-        shape = (_moments.REGRESSION_SIZE, *values.shape[1:])
-        moments = _moments_of_rows(xp, arrays, _regression_of_block, shape)
-        return self + Regression(moments)
+        # Rows of another library than before are refused before they are counted.
+        common_namespace(prediction=prediction, **drop_none(moments=self.moments))
+        return self + Regression(moments=_moments_of_errors(prediction, target, weight))
 
     def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
         """Return the mean of the squared errors."""
@@ -223,9 +186,9 @@ class Regression(_Mergeable):
 
     def max_error(self) -> Any:
         """Return the largest absolute error."""
-        xp, _ = self._require_moments()
         # Over all outputs the largest error is a maximum, too, and not a mean.
-        return xp.max(self._apply(_moments.mean_of, entry=_moments.LARGEST))
+        errors = self._apply(_moments.mean_of, entry=_moments.LARGEST)
+        return common_namespace(moments=self.moments).max(errors)
 
     def r2_score(self, *, average: str | None = "uniform") -> Any:
         """Return the fraction of the target's variance that is predicted."""
@@ -238,8 +201,8 @@ class Regression(_Mergeable):
     def _average(self, average: str | None, function: Any, **options: Any) -> Any:
         """Return a function of the moments: its mean over the outputs, or all."""
         one_of("average", average, AVERAGES)
-        xp, _ = self._require_moments()
         values = self._apply(function, **options)
+        xp = common_namespace(moments=self.moments)
         return values if average is None else xp.mean(values)
 
 
@@ -265,12 +228,45 @@ def _as_weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
     """Return ``{"weight": weights of the rows}`` as floats, or an empty dict."""
     if weight is None:
         return {}
-    if tuple(weight.shape) != tuple(values.shape[:1]):
-        raise ValueError(
-            f"`weight` has shape {tuple(weight.shape)}, but must have one entry for "
-            f"each row, {tuple(values.shape[:1])}"
-        )
+    weight = as_weight(xp, weight, values)
     return {"weight": as_real(xp, "weight", weight, wide_dtype(xp, values))}
+
+
+def _moments_of_errors(
+    prediction: Any, target: Any, weight: Any, *, must_count: bool = False
+) -> Array:
+    """Return the moments of rows of predictions and targets, after all checks.
+
+    With ``must_count`` there must be rows, and weights that do not sum to 0; those of
+    lazy arrays are not looked at.
+    """
+    xp = common_namespace(
+        prediction=prediction, target=target, **drop_none(weight=weight)
+    )
+    require_known_shapes(prediction=prediction, target=target)
+    require_same_shape("prediction", prediction, "target", target)
+    if prediction.ndim not in (1, 2):
+        raise ValueError(
+            f"`prediction` has shape {tuple(prediction.shape)}, but must be (N,), "
+            "or (N, K) with a column for each output"
+        )
+    if 0 in prediction.shape[1:]:
+        raise ValueError(
+            f"`prediction` has shape {tuple(prediction.shape)}: give at least one "
+            "column of outputs"
+        )
+    if must_count and prediction.shape[0] == 0:
+        raise ValueError("`prediction` has no rows to compare: skip the empty batch")
+    values = as_float(xp, "prediction", prediction)
+    with quiet():
+        arrays = {
+            "prediction": values,
+            "target": as_real(xp, "target", target, wide_dtype(xp, values)),
+            **_as_weight(xp, weight, values),
+        }
+    function = partial(_regression_of_block, must_count=must_count and not is_dask(xp))
+    shape = (_moments.REGRESSION_SIZE, *values.shape[1:])
+    return _moments_of_rows(xp, arrays, function, shape)
 
 
 def _moments_of_rows(
@@ -286,44 +282,34 @@ def _moments_of_rows(
 
 
 def _mean_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
-    xp = common_namespace(**arrays)
-    return _moments.mean_moments(xp, arrays["prediction"], arrays.get("weight"))
+    xp, weight = common_namespace(**arrays), arrays.get("weight")
+    if weight is not None:
+        enforce(xp, weight_checks(xp, weight), starts)
+    return _moments.mean_moments(xp, arrays["prediction"], weight)
 
 
-def _regression_of_block(arrays: dict[str, Any], starts: BlockStarts) -> Array:
-    xp = common_namespace(**arrays)
+def _regression_of_block(
+    arrays: dict[str, Any], starts: BlockStarts, *, must_count: bool
+) -> Array:
+    xp, weight = common_namespace(**arrays), arrays.get("weight")
     prediction, target = arrays["prediction"], arrays["target"]
-    kernel = find_kernel("regression_moments", xp, prediction.dtype)
-    if kernel is not None and "weight" not in arrays:
+    if weight is not None:
+        enforce(xp, weight_checks(xp, weight, must_count=must_count), starts)
+    elif kernel := find_kernel("regression_moments", xp, prediction.dtype):
         groups = kernel(prediction, target)
         if groups is not None:
             return _moments.merge(xp, groups)
-    return _moments.regression_moments(xp, prediction, target, arrays.get("weight"))
+    return _moments.regression_moments(xp, prediction, target, weight)
 
 
 def state_of_rows(prediction: Any, target: Any, weight: Any) -> Regression:
     """Return the state of the rows of one call; raise if none of them counts."""
-    state = Regression().update(prediction, target, weight=weight)
-    if prediction.shape[0] == 0:
-        raise ValueError("`prediction` has no rows to compare: skip the empty batch")
-    if weight is None:
-        return state
-    moments = state.moments
+    moments = _moments_of_errors(prediction, target, weight, must_count=True)
+    state = Regression(moments=moments)
     xp = common_namespace(moments=moments)
-    weight_sum = xp.max(moments[_moments.WEIGHT, ...])
-    guard = Guard(xp, active=True)
-    weight_sum = guard(weight_sum, [weight_sum_check(weight_sum)])
-    guard.enforce()
+    if weight is None or not is_dask(xp):
+        return state
     # The check of a Dask array is made if what it returns is computed with.
-    return Regression(moments + 0 * weight_sum) if is_dask(xp) else state
-
-
-def cast_like_prediction(value: Any, prediction: Any) -> Any:
-    """Return a value in the dtype that computations with the prediction have."""
-    xp = common_namespace(prediction=prediction)
-    # No rows are enough to learn a dtype from, and cost no conversion.
-    dtype = as_float(xp, "prediction", prediction[:0, ...]).dtype
-    if is_dask(xp):
-        return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
-    with quiet():
-        return cast(xp, value, dtype)
+    weight_sum = xp.max(moments[_moments.WEIGHT, ...])
+    checked = Guard(xp, active=True)(weight_sum, [weight_sum_check(weight_sum)])
+    return Regression(moments=moments + 0 * checked)

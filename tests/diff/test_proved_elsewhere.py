@@ -1,0 +1,257 @@
+"""Rules that were proved at one point, and are used at another where they do not hold.
+
+A branch that is taken at x alone has no derivative of its own, and a constant that `f`
+changes later may have been the same all the time when the rules were proved.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from cases.compare import assert_close
+
+import xgrad
+from xgrad import derivative, gradient, hessian, hvp, jacobian, jvp, vjp
+
+ONES, AT_ZERO = np.ones(3), np.array([0.0, 1.0, 2.0])
+
+
+def told(call):
+    """Return the result of a call and its warnings."""
+    with warnings.catch_warnings(record=True) as messages:
+        warnings.simplefilter("always")
+        return call(), [str(message.message) for message in messages]
+
+
+# Equal at x alone
+
+
+def quotient(x):
+    """Return ``expm1(x) / x``, whose branch at 0 is a constant."""
+    safe = np.where(x == 0, 1.0, x)
+    return np.where(x == 0, 1.0, np.expm1(safe) / safe)
+
+
+def quotient_by_marks(x):
+    marks = x != 0
+    result = np.ones_like(x)
+    result[marks] = np.expm1(x[marks]) / x[marks]
+    return result
+
+
+def quotient_by_branches(x):
+    return np.stack([np.expm1(v) / v if v else 1 + 0 * v for v in x])
+
+
+QUOTIENTS = [quotient, quotient_by_marks, quotient_by_branches]
+SLOPES = np.array([0.5, 1.0, (np.e**2 + 1) / 4])
+CURVATURES = np.array([1 / 3, np.e - 2, (np.e**2 - 1) / 4])
+
+
+@pytest.mark.parametrize("f", QUOTIENTS)
+def test_a_branch_that_is_taken_at_x_alone_is_proved_there(f):
+    def total(x):
+        return np.sum(f(x))
+
+    calls = {
+        gradient: (total, SLOPES),
+        jacobian: (f, np.diag(SLOPES)),
+        hessian: (total, np.diag(CURVATURES)),
+    }
+    for derive, (function, expected) in calls.items():
+        derive(function, AT_ZERO + 1)
+        found, messages = told(lambda d=derive, g=function: d(g, AT_ZERO))
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+        assert "whether values are equal" in messages[0]
+    for derive, expected in ((jvp, SLOPES), (hvp, CURVATURES)):
+        function = total if derive is hvp else f
+        derive(function, AT_ZERO + 1, ONES)
+        found, _ = told(lambda d=derive, g=function: d(g, AT_ZERO, ONES))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    derivative(f, AT_ZERO + 1)
+    found, _ = told(lambda: derivative(f, AT_ZERO))
+    np.testing.assert_allclose(found, SLOPES, rtol=1e-7)
+
+
+def test_such_a_point_says_nothing_of_others():
+    def f(x):
+        return np.sum(quotient(x))
+
+    told(lambda: gradient(f, AT_ZERO))
+    _, estimate = gradient(f, AT_ZERO + 1, full_output=True)
+    assert estimate.method == "autodiff"
+    with pytest.raises(ValueError, match="whether values are equal"):
+        gradient(f, AT_ZERO, method="autodiff")
+
+
+@pytest.mark.parametrize("max_bytes", [None, 10**9, 1000])
+def test_such_a_branch_in_little_memory(max_bytes):
+    def f(x):
+        for _ in range(20):
+            x = np.where(x == 0, 0 * x, x + 1) * 0.5
+        return np.sum(x)
+
+    gradient(f, AT_ZERO + 1, max_bytes=max_bytes)
+    found, _ = told(lambda: gradient(f, AT_ZERO, max_bytes=max_bytes))
+    right = gradient(f, AT_ZERO + 1, method="central")
+    # The branch at 0 makes a jump: no slope is right there, but others are.
+    np.testing.assert_allclose(found[1:], right[1:], rtol=1e-6)
+
+
+def self_distances(x):
+    squares = np.sum((x[:, None] - x) ** 2, axis=-1)
+    return np.sum(np.where(squares == 0, 0, 1 / np.where(squares == 0, 1, squares)))
+
+
+def hard_maximum(x):
+    return np.sum((x == np.max(x, axis=-1, keepdims=True)) * x**2)
+
+
+@pytest.mark.parametrize("f", [self_distances, hard_maximum])
+def test_values_that_stay_equal_are_not_proved_again(f, rng):
+    x = rng.normal(size=(4, 2))
+    gradient(f, x)
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return f(x)
+
+    gradient(counted, x)
+    calls.clear()
+    found, estimate = gradient(counted, x, full_output=True)
+    assert estimate.method == "autodiff"
+    # That at x, and two for the bounds.
+    assert len(calls) == 3
+    right = gradient(f, x, method="ladder")
+    np.testing.assert_allclose(found, right, rtol=1e-7, atol=1e-7)
+
+
+# Another branch
+
+
+def test_a_branch_that_needs_another_way_is_exact_as_well():
+    def f(x):
+        if x[0] > 0:
+            return np.sum(x**2)
+        table = np.zeros(3)
+        table[:] = x**3
+        return np.sum(table)
+
+    gradient(f, ONES)
+    x = -ONES
+    for expected, at in ((3 * x**2, x), (2 * ONES, ONES), (3 * x**2, x)):
+        found, estimate = gradient(f, at, full_output=True)
+        assert estimate.method == "autodiff"
+        assert_close(found, expected, rtol=1e-14)
+
+
+# Changed after its use
+
+
+def test_a_buffer_that_is_used_again_only_later():
+    buffer, state = np.ones(1000), {"writes": False}
+
+    def f(x):
+        total = np.sum(x)
+        for k in range(3):
+            if state["writes"]:
+                buffer[:] = k + 1
+            total = total + np.sum(x**2 * buffer)
+        return total
+
+    x = np.linspace(0, 1, 1000)
+    assert_close(gradient(f, x), 1 + 6 * x, rtol=1e-14)
+    state["writes"] = True
+    found, estimate = gradient(f, x, full_output=True)
+    assert estimate.method == "autodiff"
+    assert_close(found, 1 + 12 * x, rtol=1e-14)
+
+
+def test_a_number_without_axes_that_changes():
+    def f(x):
+        factor = np.array(2.0)
+        y = x * factor
+        factor += 1
+        return np.sum(y * factor)
+
+    assert_close(gradient(f, ONES, method="autodiff"), 6 * ONES, rtol=1e-15)
+
+
+@pytest.mark.parametrize("n", [3, 2000])
+def test_products_with_cotangents_are_those_at_the_point_that_was_passed(n):
+    x, y = np.linspace(1, 2, n), {"a": np.linspace(1, 2, n)}
+    _, pull = vjp(lambda x: np.sin(x) * x, x)
+    _, pull_nested = vjp(lambda p: p["a"] * np.sum(p["a"]), y)
+    first, nested = pull(np.ones(n)), pull_nested(np.ones(n))["a"]
+    x[:], y["a"][:] = 0, 0
+    np.testing.assert_array_equal(pull(np.ones(n)), first)
+    np.testing.assert_array_equal(pull_nested(np.ones(n))["a"], nested)
+
+
+def test_products_with_cotangents_after_a_change_of_data_are_refused():
+    data = np.linspace(1, 2, 2000).reshape(100, 20)
+    _, pull = vjp(lambda w: data @ w, np.ones(20))
+    assert_close(pull(np.ones(100)), np.sum(data, axis=0), rtol=1e-14)
+    data *= 2
+    with pytest.raises(xgrad.NotDifferentiable, match="has changed after its use"):
+        pull(np.ones(100))
+
+
+# Branches that were not taken
+
+
+def test_products_with_cotangents_are_repaired_as_gradients_are():
+    x = np.array([-1.0, 0.25, 4.0])
+    with np.errstate(invalid="ignore"):
+        _, pull = vjp(lambda x: np.where(x <= 0, 0, np.sqrt(x)), x)
+    assert_close(pull(ONES), np.array([0.0, 1.0, 0.25]), rtol=1e-14)
+    _, pull = vjp(np.sqrt, np.array([0.0, 1.0]))
+    with pytest.warns(RuntimeWarning, match="NONFINITE"):
+        assert pull(np.ones(2))[0] == np.inf
+
+
+# Numbers that no rule knows
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, k: np.roll(x, k) ** 2,
+        lambda x, k: x[(np.arange(3) + k) % 3] * x,
+        lambda x, k: np.eye(3, k=k) @ x,
+    ],
+)
+def test_entries_that_mix_only_later_are_refused(f):
+    for order in (1, 2):
+        assert_close(
+            derivative(f, AT_ZERO, order=order, args=(0,)),
+            np.diag(jacobian(lambda x: derivative(f, x, args=(0,)), AT_ZERO))
+            if order == 2
+            else np.diag(jacobian(f, AT_ZERO, args=(0,))),
+            rtol=1e-14,
+        )
+        with pytest.raises(ValueError, match="mixes entries"):
+            derivative(f, AT_ZERO, order=order, args=(1,))
+
+
+@pytest.mark.parametrize("rows", [2, 5])
+def test_rows_that_are_coupled_only_later_are_refused(rows, rng):
+    def f(x, k):
+        return np.sum(np.roll(x, k, axis=0) * x, axis=-1)
+
+    def in_pairs(x, pair):
+        y = x.copy()
+        y[list(pair)] = y[list(pair)[::-1]]
+        return np.sum(y * x, axis=-1)
+
+    x = rng.normal(size=(rows, 3))
+    assert_close(gradient(f, x, axis=-1, args=(0,)), 2 * x, rtol=1e-14)
+    with pytest.raises(ValueError, match="row"):
+        gradient(f, x, axis=-1, args=(1,))
+    gradient(in_pairs, x, axis=-1, args=((0, 0),))
+    for i in range(rows - 1):
+        with pytest.raises(ValueError, match="row"):
+            gradient(in_pairs, x, axis=-1, args=((i, i + 1),))
