@@ -159,6 +159,10 @@ WORDS = [
         "`labels` is called `num_classes`",
     ),
     (lambda: xgrad.batches(X, size=1, axis=0), "`axis` is none of size"),
+    (
+        lambda: xgrad.check_gradient(squares, np.cos, X, atol=1e-4),
+        "no `atol`: errors are measured",
+    ),
 ]
 
 

@@ -481,3 +481,48 @@ def test_a_row_of_nothing_but_rounding_has_its_pattern():
     pattern = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], bool)
     found = jacobian(f, x, sparsity=pattern).toarray()
     np.testing.assert_allclose(found, [[1, 0, 0, 0], [0, 1e3, 0, 0]], atol=1e-12)
+
+
+# Arrays that are made within a derivative of a derivative
+
+
+def _made_like(x):
+    y = np.zeros_like(x) + x
+    table = np.array([x[0], x[1], x[2]]) ** 2
+    for i, j in enumerate(np.argsort(y)):
+        table[i] += y[j] ** 3
+    return np.sum(table * np.ones_like(x) * np.full_like(x, 2.0))
+
+
+def _filled_diagonal(x):
+    y, z = np.array([x[0], x[1], x[2]]), np.empty_like(x)
+    z[...] = 0.1
+    np.fill_diagonal(y.reshape(3, -1), z[0])
+    return np.sum(y**3)
+
+
+@pytest.mark.parametrize(
+    ("f", "curvature"),
+    [
+        (_made_like, lambda x: 4 + 12 * x),
+        (_filled_diagonal, lambda x: 6 * x * [0, 1, 1]),
+    ],
+)
+def test_arrays_that_are_made_like_x_in_a_copy_of_the_function(f, curvature):
+    x = np.array([1.0, 2.0, 3.0])
+    found, estimate = hessian(f, x, full_output=True)
+    assert estimate.method == "autodiff"
+    assert_close(found, np.diag(curvature(x)), rtol=1e-14)
+
+
+def test_infinite_bounds_beside_x_have_second_derivatives():
+    def f(p):
+        bounds = np.concatenate([[-np.inf], [p[0]], [p[0] + np.exp(p[1])], [np.inf]])
+        shares = 1 / (1 + np.exp(-bounds))
+        return -np.sum(np.log(np.diff(shares)))
+
+    p = np.array([0.3, -0.2])
+    found, estimate = hessian(f, p, full_output=True)
+    assert estimate.method == "autodiff"
+    assert (estimate.status == Status.OK).all()
+    np.testing.assert_allclose(found, hessian(f, p, method="central"), rtol=1e-5)

@@ -21,6 +21,7 @@ Modules in reading order:
 
 from xgrad._arrays.advice import integer_code as integer_code
 from xgrad._arrays.advice import prefix_of as prefix_of
+from xgrad._arrays.arguments import a_type as a_type
 from xgrad._arrays.arguments import drop_none as drop_none
 from xgrad._arrays.arguments import integer as integer
 from xgrad._arrays.arguments import one_of as one_of

@@ -48,6 +48,8 @@ def array_advice(name: str, value: Any, others: Iterable[Any]) -> str:
             f"{one_by_one if is_one_of_several else ''}make one array of them, "
             f"`{prefix_of(value)}.stack({name})`"
         )
+    if callable(getattr(value, "confusion_matrix", None)):  # counts of classes
+        return f"pass `{name}.confusion_matrix()`"
     if callable(getattr(value, "toarray", None)):  # a sparse matrix
         return f"pass for example `{name}.toarray()`"
     if isinstance(value, Iterable) and not hasattr(value, "__getitem__"):

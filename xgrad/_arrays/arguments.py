@@ -73,7 +73,7 @@ def a_type(array: Any) -> str:
     name = type_name(array)
     if array is None:
         return name
-    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+    return f"an {name}" if name[0].lower() in "aeioux" else f"a {name}"
 
 
 def require_known_shapes(**arrays: Any) -> None:

@@ -74,6 +74,12 @@ ABSENT: dict[str, str] = {
     for word in words.split()
 }
 
+# The same of checks.
+ABSENT_IN_CHECKS = {
+    "eps": "steps are found for each entry",
+    "atol": "errors are measured, and `rtol` is the only tolerance",
+}
+
 # Words of other libraries for a choice; one that is not offered is not advised.
 CHOICES: dict[str | None, Any] = {
     # methods of SciPy, JAX and others
@@ -299,8 +305,11 @@ def explain_arguments(
 
 def _advise(word: str, named: Sequence[str], parameters: Sequence[str]) -> str:
     own = word if word in parameters else meant_argument(word, parameters)
-    if not own and word in ABSENT and "prediction" in parameters:
-        return f"there is no `{word}`: {ABSENT[word]}"
+    absent = ABSENT if "prediction" in parameters else {}
+    if "directions" in parameters:
+        absent = ABSENT_IN_CHECKS
+    if not own and word in absent:
+        return f"there is no `{word}`: {absent[word]}"
     if not own:
         return f"`{word}` is none of {', '.join(named)}"
     if own in named:

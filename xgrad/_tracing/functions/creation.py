@@ -15,7 +15,7 @@ from xgrad._tracing.arguments import (
     require_own_device,
     tracer_of,
 )
-from xgrad._tracing.creating import CONVERTERS
+from xgrad._tracing.creating import CONVERTERS, creating_like
 from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.shapes import broadcast_to, reshape_any
@@ -92,13 +92,19 @@ def _fill_like(
         make = functools.partial(
             getattr(xp, name.removesuffix("_like")), shape, *values
         )
-        return x.tracer.constant(name, x, lambda: make(dtype=dtype or x.dtype))
+        return _constant(name, x, lambda: make(dtype=dtype or x.dtype))
     options = {} if dtype is None else {"dtype": dtype}
     base = x.base
     while isinstance(base, StandIn):  # one tracer within another
         base = base.base
     make = functools.partial(getattr(xp, name), xp.asarray(base), *values, **options)
-    return x.tracer.constant(name, x, make)
+    return _constant(name, x, make)
+
+
+def _constant(name: str, like: StandIn, make: Callable[[], Any]) -> StandIn:
+    """Return what is made as a constant, of which no other stand-in is made before."""
+    with creating_like(None):
+        return like.tracer.constant(name, like, make)
 
 
 for _name in ("zeros_like", "ones_like", "empty_like"):
@@ -117,7 +123,7 @@ def _create(
         kwargs["device"] = like.device
     elif isinstance(like.base, StandIn):  # of another call around this one
         kwargs["like"] = like.base
-    return like.tracer.constant(name, like, lambda: function(*args, **kwargs))
+    return _constant(name, like, lambda: function(*args, **kwargs))
 
 
 def _create_of_entries(name: str, like: StandIn, *args: Any, **options: Any) -> Any:
