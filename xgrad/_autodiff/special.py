@@ -75,7 +75,8 @@ def _series_if_far(is_far: Any, a: Any, factor: complex, sign: int, near: Any) -
     There it is ``a**2`` times as small as the terms of which it is the difference.
     """
     square = np.where(is_far, a, FAR) ** 2
-    ratio, series = sign / (2 * square), 0.0
+    ratio = sign / (2 * square)
+    series: Any = 0.0
     for coefficient in reversed(COEFFICIENTS):
         series = coefficient + ratio * series
     return np.where(is_far, factor * series / square, near)
