@@ -246,7 +246,10 @@ ROWS = np.arange(4)
     [
         (lambda: batches(ROWS, size=5), "`size` is 5, but there are only 4 rows"),
         (lambda: random_batch(ROWS, size=5), "`size` is 5, but there are only 4"),
-        (lambda: random_batch(ROWS[:0], size=1, replace=True), "only 0 rows"),
+        (
+            lambda: random_batch(ROWS[:0], size=1, replace=True),
+            "no rows to make batches of",
+        ),
         (lambda: batches(ROWS, size=0), "`size` must be at least 1"),
         (lambda: batches(ROWS, size=2, epoch=1), "`seed` is not given"),
         (lambda: batches(ROWS, size=2, seed=-1), "`seed` must be at least 0"),
@@ -276,6 +279,11 @@ def test_bad_values_say_what_to_change(call, message):
         (lambda: batches(ROWS, size=2.0), "`size` must be an integer"),
         (lambda: batches(ROWS, size=True), "`size` must be an integer"),
         (lambda: batches(ROWS, size=2, seed="a"), "`seed` must be an integer"),
+        (
+            lambda: batches(ROWS, size=2, seed=np.random.default_rng(0)),
+            r"pass for example `int\(rng.integers\(",
+        ),
+        (lambda: batches((ROWS, ROWS), size=2), r"one by one, `\*arrays\[0\]`"),
         (lambda: batches(ROWS, size=2, stratify=ROWS / 2), "`stratify` must hold int"),
         (lambda: batch_mean([1.0]), "`values` must be an array"),
     ],

@@ -370,6 +370,11 @@ def _check_arrays(arrays: tuple[Any, ...], size: Any) -> tuple[Any, int, int]:
 
 
 def _as_seed(seed: Any) -> int | None:
+    if isinstance(seed, np.random.Generator):
+        raise TypeError(
+            "`seed` must be an integer, by which each order can be drawn again, but is "
+            "a Generator of NumPy: pass for example `int(rng.integers(2**32))`"
+        )
     return None if seed is None else integer("seed", seed, least=0)
 
 
@@ -416,6 +421,8 @@ def _draw_by_label(
 
 
 def _too_few_rows(size: int, count: int) -> str:
+    if count == 0:
+        return "the arrays have no rows to make batches of"
     return (
         f"`size` is {size}, but there are only {count} rows: "
         "take smaller batches (or draw with replace=True in `random_batch`)"

@@ -73,6 +73,123 @@ def test_lists_become_arrays_of_the_library_of_the_others(name):
     softmax_cross_entropy(logits, follow(code, target=[1, 0], **used))
 
 
+class Sparse:
+    """A matrix of SciPy, as far as it says that it is one."""
+
+    def toarray(self):
+        return Z
+
+
+@pytest.mark.parametrize(
+    ("logits", "code"),
+    [
+        (list(Z), "np.stack(prediction)"),
+        ({"z": Z}, "prediction['z']"),
+        ((row for row in Z), "np.asarray(list(prediction))"),
+        (Z.tolist(), "np.asarray(prediction)"),
+        (Sparse(), "prediction.toarray()"),
+    ],
+)
+def test_what_holds_the_numbers_becomes_an_array(logits, code):
+    labels = np.array([1, 0])
+    with pytest.raises(TypeError, match=re.escape(f"`{code}`")):
+        softmax_cross_entropy(logits, labels)
+    found = softmax_cross_entropy(follow(code, prediction=logits), labels)
+    assert found == softmax_cross_entropy(Z, labels)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "is None: functions that work in place"), (np.sin, "numbers themselves")],
+)
+def test_what_holds_no_numbers_is_named(value, words):
+    with pytest.raises(TypeError, match=words):
+        softmax_cross_entropy(value, np.array([1, 0]))
+
+
+LABELS = np.array([1, 0])
+LOSS = softmax_cross_entropy
+
+
+def test_classes_are_moved_to_the_last_axis():
+    x, y = np.ones((2, 3, 4, 5)), np.ones((2, 4, 5), int)
+    code = advised(lambda: LOSS(x, y))
+    assert follow(code, prediction=x).shape == (2, 4, 5, 3)
+    assert advised(lambda: LOSS(Z.T, LABELS)) == "np.moveaxis(prediction, 0, -1)"
+
+
+def test_labels_become_rows_where_rows_are_compared():
+    for loss in (losses.mean_squared_error, losses.half_squared_error):
+        code = advised(lambda loss=loss: loss(Z, LABELS))
+        rows = follow(code, target=LABELS, special=xgrad.special)
+        np.testing.assert_array_equal(rows, np.eye(3)[LABELS])
+    # A column of one number is no row of classes.
+    code = advised(lambda: losses.mean_squared_error(X[:, None], np.arange(3)))
+    assert code == "target.reshape((3, 1))"
+
+
+def test_weights_of_rows_and_columns_are_repeated():
+    for weight in (np.ones(2), np.ones(3)):
+        code = advised(lambda w=weight: losses.huber(Z, 0 * Z, weight=w))
+        repeated = follow(code, weight=weight)
+        assert losses.huber(Z, 0 * Z, weight=repeated) > 0
+
+
+WORDS = [
+    (lambda: LOSS(Z, LABELS - 1), "`ignore_index=` names a label"),
+    (lambda: metrics.f1(LABELS - 1, LABELS - 1), "`ignore_index=` names a label"),
+    (lambda: losses.cross_entropy(Z[1:], LABELS[:1] + 2), r"raise the .*classes$"),
+    (lambda: LOSS(X[:, None], np.array([0, 1, 0])), "`sigmoid_binary_cross_entropy`"),
+    (lambda: LOSS(Z, LABELS, weight=np.ones(3)), "of classes are `class_weight=`"),
+    (lambda: LOSS(Z, LABELS, class_weight=np.ones(2)), "of rows are `weight=`"),
+    (lambda: LOSS(Z, LABELS, reduction=None), "got None, which xgrad calls 'none'"),
+    (lambda: LOSS(Z, LABELS, axis=1), "by `moveaxis`"),
+    (lambda: LOSS(Z, LABELS, from_logits=True), "`cross_entropy` and"),
+    (lambda: losses.gaussian_nll(X, X, var=1.0), "it is called `variance`"),
+    (lambda: losses.mean_squared_error(X, X, squared=False), "root_mean_squared_error"),
+    (
+        lambda: losses.root_mean_squared_error(X, X, reduction="sum"),
+        "`reduction` must be 'mean'; got 'sum'",
+    ),
+    (lambda: metrics.roc_auc(X, np.array([0, 1, 2])), r"pass scores \(N, C\)"),
+    (lambda: metrics.roc_auc(X, np.array([-1, 1, 1])), r"`\(target \+ 1\) // 2`"),
+    (lambda: metrics.log_loss(Z, LABELS, eps=1e-9), "no `eps`: nothing is clipped"),
+    (
+        lambda: metrics.confusion_matrix(LABELS, LABELS, labels=[0, 1]),
+        "`labels` is called `num_classes`",
+    ),
+    (lambda: xgrad.batches(X, size=1, axis=0), "`axis` is none of size"),
+    (
+        lambda: xgrad.check_gradient(squares, np.cos, X, atol=1e-4),
+        "no `atol`: errors are measured",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), WORDS)
+def test_what_to_change_is_said(call, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "words"),
+    [
+        (LOSS, "gradient", "its method `grad`"),
+        (LOSS, "value_and_gradient", "its method `value_and_grad`"),
+        (metrics.Mean(), "result", "a metric by its name"),
+        (metrics.Classification(2), "reset", "begin with a new one"),
+        (metrics.Regression(), "merge", "`a \\+ b`"),
+        (metrics.Probabilities(), "update_state", "`update`"),
+        (metrics.Probabilities(), "nothing", "no attribute 'nothing'$"),
+    ],
+)
+def test_methods_of_other_libraries_are_answered(owner, method, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(owner, method)
+    assert not hasattr(owner, "other")
+
+
 def test_signs_become_labels():
     target = np.array([-1.0, 1.0])
     code = advised(lambda: sigmoid_binary_cross_entropy(X[:2], target))

@@ -47,6 +47,15 @@ def test_other_calls_of_such_a_function_are_explained(call):
 
 
 @pytest.mark.parametrize(
+    ("f", "vjp"), [(of_two, np.sin), (np.sin, lambda a: a), (np.sin, of_two)]
+)
+def test_arguments_of_backward_passes_are_explained(f, vjp):
+    is_right = vjp is of_two  # one input and one cotangent
+    text = notes(lambda: xgrad.check_vjp(f, vjp, X))
+    assert ("xgrad calls `f(*inputs)`, and `vjp(" in text) != is_right
+
+
+@pytest.mark.parametrize(
     "call",
     [
         # The caller's own mistake, inside of the function.

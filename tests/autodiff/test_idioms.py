@@ -82,7 +82,6 @@ REFUSED = {
     "cached by bytes": r"attribute `tobytes`",
     "attribute of ndarray": r"attribute `ctypes`",
     "strides": r"attribute `strides`",
-    "flags": r"attribute `flags`",
 }
 # Functions that ask for the class of their argument: their values differ from those of
 # the plain call, by which the proof finds them.

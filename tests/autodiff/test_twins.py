@@ -14,8 +14,8 @@ import pytest
 from cases.second_attempts import second
 from cases.tape import slope_by_differences, slope_on_tape
 
-from xgrad._autodiff.twins import twin_class
-from xgrad._tracing import NotTraceableError
+from xgrad._autodiff.twins import twin_class, twin_of
+from xgrad._tracing import NotTraceableError, is_library
 
 X = np.array([0.7, -1.3, 0.4, 1.9, -0.6])
 
@@ -230,11 +230,14 @@ class Failure(ValueError):
     """An error, which is caught by its class."""
 
 
-@pytest.mark.parametrize(
-    "kind", [Slotted, Registered, Closing, Failure, np.poly1d, int]
-)
+@pytest.mark.parametrize("kind", [Registered, Closing, Failure, np.poly1d, int])
 def test_classes_without_twins(kind):
-    assert twin_class(kind) is None
+    assert twin_class(kind, is_library) is None
+
+
+def test_objects_with_slots_have_no_twins():
+    slotted = Slotted()
+    assert twin_of(slotted, is_library) is slotted
 
 
 def catches_its_error(x):

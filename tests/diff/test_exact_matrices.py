@@ -436,3 +436,93 @@ def test_products_without_a_term_and_reads_without_an_entry():
 
     found = jacobian(lambda x: sum(np.sum(a) for a in f(x)) + x**2, x)
     assert_close(found, np.diag(2 * x), rtol=1e-12)
+
+
+# Patterns that lack entries
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("prepare", [lambda pattern: pattern, xgrad.color_columns])
+def test_a_pattern_that_lacks_an_entry_is_an_error(prepare, dtype):
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    x = np.linspace(1, 2, 6).astype(dtype)
+    bands = np.eye(6, dtype=bool) | np.eye(6, k=1, dtype=bool)
+
+    def f(x, couplings):
+        y = x**2 * np.concatenate([x[1:], x[:1] ** 0])
+        for i, j, size in couplings:
+            y[i] += size * x[j]
+        return y
+
+    right = jacobian(f, x, args=((),), sparsity=prepare(bands)).toarray()
+    assert_close(right, jacobian(f, x, args=((),)), rtol=1e-6)
+    for i, j in ((0, 5), (3, 0), (5, 2)):
+        for size in (1.0, 0.1):
+            with pytest.raises(ValueError, match=rf"row {i} depends on entries"):
+                jacobian(f, x, args=([(i, j, size)],), sparsity=prepare(bands))
+
+    def total(x, couplings):
+        return np.sum(x**3) + sum(size * x[i] * x[j] for i, j, size in couplings)
+
+    diagonal = prepare(np.eye(6, dtype=bool))
+    found = hessian(total, x, args=((),), sparsity=diagonal).toarray()
+    assert_close(found, np.diag(6 * x), rtol=1e-6)
+    with pytest.raises(ValueError, match="leaves out"):
+        hessian(total, x, args=([(1, 4, 0.5)],), sparsity=diagonal)
+
+
+def test_a_row_of_nothing_but_rounding_has_its_pattern():
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    x = np.linspace(1, 2, 4)
+
+    def f(x):
+        return np.stack([np.sum(x) - x[0] - x[1] - x[2] - x[3] + x[0], 1e3 * x[1]])
+
+    pattern = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], bool)
+    found = jacobian(f, x, sparsity=pattern).toarray()
+    np.testing.assert_allclose(found, [[1, 0, 0, 0], [0, 1e3, 0, 0]], atol=1e-12)
+
+
+# Arrays that are made within a derivative of a derivative
+
+
+def _made_like(x):
+    y = np.zeros_like(x) + x
+    table = np.array([x[0], x[1], x[2]]) ** 2
+    for i, j in enumerate(np.argsort(y)):
+        table[i] += y[j] ** 3
+    return np.sum(table * np.ones_like(x) * np.full_like(x, 2.0))
+
+
+def _filled_diagonal(x):
+    y, z = np.array([x[0], x[1], x[2]]), np.empty_like(x)
+    z[...] = 0.1
+    np.fill_diagonal(y.reshape(3, -1), z[0])
+    return np.sum(y**3)
+
+
+@pytest.mark.parametrize(
+    ("f", "curvature"),
+    [
+        (_made_like, lambda x: 4 + 12 * x),
+        (_filled_diagonal, lambda x: 6 * x * [0, 1, 1]),
+    ],
+)
+def test_arrays_that_are_made_like_x_in_a_copy_of_the_function(f, curvature):
+    x = np.array([1.0, 2.0, 3.0])
+    found, estimate = hessian(f, x, full_output=True)
+    assert estimate.method == "autodiff"
+    assert_close(found, np.diag(curvature(x)), rtol=1e-14)
+
+
+def test_infinite_bounds_beside_x_have_second_derivatives():
+    def f(p):
+        bounds = np.concatenate([[-np.inf], [p[0]], [p[0] + np.exp(p[1])], [np.inf]])
+        shares = 1 / (1 + np.exp(-bounds))
+        return -np.sum(np.log(np.diff(shares)))
+
+    p = np.array([0.3, -0.2])
+    found, estimate = hessian(f, p, full_output=True)
+    assert estimate.method == "autodiff"
+    assert (estimate.status == Status.OK).all()
+    np.testing.assert_allclose(found, hessian(f, p, method="central"), rtol=1e-5)

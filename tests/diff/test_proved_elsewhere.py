@@ -211,3 +211,47 @@ def test_products_with_cotangents_are_repaired_as_gradients_are():
     _, pull = vjp(np.sqrt, np.array([0.0, 1.0]))
     with pytest.warns(RuntimeWarning, match="NONFINITE"):
         assert pull(np.ones(2))[0] == np.inf
+
+
+# Numbers that no rule knows
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, k: np.roll(x, k) ** 2,
+        lambda x, k: x[(np.arange(3) + k) % 3] * x,
+        lambda x, k: np.eye(3, k=k) @ x,
+    ],
+)
+def test_entries_that_mix_only_later_are_refused(f):
+    for order in (1, 2):
+        assert_close(
+            derivative(f, AT_ZERO, order=order, args=(0,)),
+            np.diag(jacobian(lambda x: derivative(f, x, args=(0,)), AT_ZERO))
+            if order == 2
+            else np.diag(jacobian(f, AT_ZERO, args=(0,))),
+            rtol=1e-14,
+        )
+        with pytest.raises(ValueError, match="mixes entries"):
+            derivative(f, AT_ZERO, order=order, args=(1,))
+
+
+@pytest.mark.parametrize("rows", [2, 5])
+def test_rows_that_are_coupled_only_later_are_refused(rows, rng):
+    def f(x, k):
+        return np.sum(np.roll(x, k, axis=0) * x, axis=-1)
+
+    def in_pairs(x, pair):
+        y = x.copy()
+        y[list(pair)] = y[list(pair)[::-1]]
+        return np.sum(y * x, axis=-1)
+
+    x = rng.normal(size=(rows, 3))
+    assert_close(gradient(f, x, axis=-1, args=(0,)), 2 * x, rtol=1e-14)
+    with pytest.raises(ValueError, match="row"):
+        gradient(f, x, axis=-1, args=(1,))
+    gradient(in_pairs, x, axis=-1, args=((0, 0),))
+    for i in range(rows - 1):
+        with pytest.raises(ValueError, match="row"):
+            gradient(in_pairs, x, axis=-1, args=((i, i + 1),))

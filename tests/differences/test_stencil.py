@@ -45,10 +45,6 @@ def test_central_weights_are_the_published_ones(accuracy, weights, divisor):
     assert scheme.weights == tuple(Fraction(w, divisor) for w in weights)
 
 
-def test_truncation_of_the_central_difference_is_a_sixth():
-    assert stencil("central", 2).truncation == Fraction(1, 6)
-
-
 @pytest.mark.parametrize(("method", "accuracy"), METHODS)
 def test_quotients_are_the_same_combination(method, accuracy):
     scheme = stencil(method, accuracy)

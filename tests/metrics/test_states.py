@@ -320,6 +320,12 @@ def test_bad_values_say_what_to_change(call, message):
         call()
 
 
+@pytest.mark.parametrize("state", [Mean, Regression])
+def test_values_are_not_taken_for_moments(state):
+    with pytest.raises(TypeError, match="positional argument"):
+        state(np.arange(11.0))
+
+
 def test_other_things_cannot_be_added():
     with pytest.raises(TypeError):
         Classification(2) + 1

@@ -499,6 +499,16 @@ def test_a_long_curve_is_drawn_by_as_many_points_as_can_be_seen(rng):
         (lambda: plot.confusion(np.eye(2), names=2), TypeError, "2 names"),
         (lambda: plot.roc(np.eye(3), np.arange(3), names="ab"), ValueError, "3 names"),
         (lambda: plot.roc(np.ones(2), np.array([0, 2])), ValueError, r"\[0, 2\)"),
+        (
+            lambda: plot.confusion(metrics.Classification(2)),
+            TypeError,
+            r"pass `counts.confusion_matrix\(\)`",
+        ),
+        (
+            lambda: plot.confusion(np.eye(2), ax=np.array([])),
+            TypeError,
+            "`ax` must be Axes of matplotlib, but is a numpy.ndarray",
+        ),
     ],
 )
 def test_pictures_of_classes_say_what_is_wrong(call, error, message):

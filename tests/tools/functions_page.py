@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xgrad._autodiff.scipy_functions import SCIPY
 from xgrad._autodiff.special import table_of
 from xgrad._tracing import FUNCTIONS
 
@@ -23,6 +24,13 @@ argument that one of these lacks, its gradient is made of differences, for which
 evaluated one point at a time. A warning then names the function.
 
 This page is written by a script from the table of the functions.
+"""
+SUBSTITUTES = """## Functions of SciPy that have substitutes
+
+SciPy's own are compiled. Exact derivatives take these in their place, with the
+arguments that NumPy's functions have a counterpart for. Functions of SciPy, and of
+other packages, that are written in Python need none: xgrad runs
+[copies of them](../how-to/exact.md#functions-of-other-packages).
 """
 
 
@@ -43,7 +51,21 @@ def written() -> str:
             _section(
                 "Functions of `scipy.special` with an exact derivative", special()
             ),
+            SUBSTITUTES,
+            _section("In `scipy.linalg`", sorted(SCIPY["scipy.linalg"]), "###"),
+            _section("In `scipy.fft`", sorted(SCIPY["scipy.fft"]), "###"),
+            _section("Elsewhere in SciPy", elsewhere(), "###"),
         ]
+    )
+
+
+def elsewhere() -> list[str]:
+    """Return the names of the substitutes in other modules of SciPy."""
+    modules = SCIPY.keys() - {"scipy.linalg", "scipy.fft"}
+    return sorted(
+        f"{module.removeprefix('scipy.')}.{name}"
+        for module in modules
+        for name in SCIPY[module]
     )
 
 
@@ -63,7 +85,7 @@ def _is_of_numpy(name: str) -> bool:
     return value is not None
 
 
-def _section(title: str, names: list[str]) -> str:
+def _section(title: str, names: list[str], level: str = "##") -> str:
     lines, line = [], ""
     for name in names:
         word = f"`{name}`" + ("," if name != names[-1] else "")
@@ -71,7 +93,7 @@ def _section(title: str, names: list[str]) -> str:
             lines.append(line.rstrip())
             line = ""
         line += f"{word} "
-    return "\n".join([f"## {title}", "", *lines, line.rstrip(), ""])
+    return "\n".join([f"{level} {title}", "", *lines, line.rstrip(), ""])
 
 
 if __name__ == "__main__":

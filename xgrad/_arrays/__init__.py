@@ -20,6 +20,8 @@ Modules in reading order:
 """
 
 from xgrad._arrays.advice import integer_code as integer_code
+from xgrad._arrays.advice import prefix_of as prefix_of
+from xgrad._arrays.arguments import a_type as a_type
 from xgrad._arrays.arguments import drop_none as drop_none
 from xgrad._arrays.arguments import integer as integer
 from xgrad._arrays.arguments import one_of as one_of
@@ -52,7 +54,6 @@ from xgrad._arrays.device import is_on_host as is_on_host
 from xgrad._arrays.device import is_out_of_memory as is_out_of_memory
 from xgrad._arrays.device import native_vmap as native_vmap
 from xgrad._arrays.device import on_device_of as on_device_of
-from xgrad._arrays.dtypes import FloatInfo as FloatInfo
 from xgrad._arrays.dtypes import as_array as as_array
 from xgrad._arrays.dtypes import as_complex as as_complex
 from xgrad._arrays.dtypes import as_float as as_float
@@ -73,6 +74,8 @@ from xgrad._arrays.dtypes import wide_dtype as wide_dtype
 from xgrad._arrays.dtypes import wide_sum as wide_sum
 from xgrad._arrays.faces import public_dir as public_dir
 from xgrad._arrays.faces import publish as publish
+from xgrad._arrays.foreign import ABSENT as ABSENT
+from xgrad._arrays.foreign import explain_missing_method as explain_missing_method
 from xgrad._arrays.foreign import explain_missing_name as explain_missing_name
 from xgrad._arrays.foreign import meant_argument as meant_argument
 from xgrad._arrays.foreign import missing_names as missing_names

@@ -10,7 +10,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from xgrad._arrays.advice import prefix_of
+from xgrad._arrays.advice import array_advice, prefix_of
 from xgrad._arrays.foreign import CHOICES
 from xgrad._arrays.types import Array
 
@@ -53,13 +53,14 @@ def require_array(name: str, array: Any, others: Iterable[Any] = ()) -> None:
             )
         raise TypeError(
             f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
-            f"but is {a_type(array)}: pass for example "
-            f"`{prefix_of(others)}.asarray({name})`"
+            f"but is {a_type(array)}: {array_advice(name, array, others)}"
         )
 
 
 def type_name(array: Any) -> str:
     """Return the name of an array's class with its library, ``numpy.ndarray``."""
+    if array is None:
+        return "None"
     kind = type(array)
     library = kind.__module__.partition(".")[0]
     return (
@@ -70,7 +71,9 @@ def type_name(array: Any) -> str:
 def a_type(array: Any) -> str:
     """Return the name of an array's class after "a" or "an", as in "an int"."""
     name = type_name(array)
-    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+    if array is None:
+        return name
+    return f"an {name}" if name[0].lower() in "aeioux" else f"a {name}"
 
 
 def require_known_shapes(**arrays: Any) -> None:
@@ -129,10 +132,12 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
         if value is choice or _is_same_choice(value, choice):
             return choice
     listed = ", ".join(map(repr, allowed))
+    one = "one of " if len(allowed) > 1 else ""
     advice = ""
-    if isinstance(value, str) and value in CHOICES and CHOICES[value] in allowed:
+    is_word = value is None or isinstance(value, str)
+    if is_word and value in CHOICES and CHOICES[value] in allowed:
         advice = f", which xgrad calls {CHOICES[value]!r}"
-    raise ValueError(f"`{name}` must be one of {listed}; got {value!r}{advice}")
+    raise ValueError(f"`{name}` must be {one}{listed}; got {value!r}{advice}")
 
 
 def _is_same_choice(value: Any, choice: Any) -> bool:

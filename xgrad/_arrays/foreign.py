@@ -19,7 +19,9 @@ from typing import Any
 ARGUMENTS: dict[str, list[str]] = {
     word: own
     for words, *own in (
-        ("y_true targets truth ground_truth gt y label labels", "target"),
+        ("y_true targets truth ground_truth gt y label", "target"),
+        # Those of scikit-learn are a list of all classes, those of others the targets.
+        ("labels", "num_classes", "target"),
         ("y_pred y_score y_scores y_prob y_proba preds pred predictions", "prediction"),
         ("input inputs output outputs logits scores probabilities", "prediction"),
         ("sample_weight sample_weights weights", "weight"),
@@ -28,6 +30,7 @@ ARGUMENTS: dict[str, list[str]] = {
         ("smoothing", "label_smoothing"),
         ("ignore_label", "ignore_index"),
         ("tau", "quantile"),
+        ("var", "variance"),
         ("size_average reduce", "reduction"),
         ("n_classes n_labels classes", "num_classes"),
         ("pos_label", "positive"),
@@ -51,8 +54,34 @@ ARGUMENTS: dict[str, list[str]] = {
     for word in words.split()
 }
 
+# Arguments that losses and metrics of other libraries have, and what stands for them.
+ABSENT: dict[str, str] = {
+    word: advice
+    for words, advice in (
+        ("axis dim class_axis", "a row is the last axis: move it there by `moveaxis`"),
+        (
+            "from_logits",
+            "`softmax_cross_entropy` and `sigmoid_binary_cross_entropy` take logits, "
+            "`cross_entropy` and `binary_cross_entropy` probabilities",
+        ),
+        ("squared", "the root has a name of its own, `root_mean_squared_error`"),
+        ("log_input", "the prediction is the logarithm of the rate"),
+        ("log_target", "prediction and target are probabilities"),
+        ("multi_class", "each class is compared with the rest"),
+        ("multioutput", 'reduction="none" gives the loss of each entry'),
+        ("eps epsilon", "nothing is clipped, nor added"),
+    )
+    for word in words.split()
+}
+
+# The same of checks.
+ABSENT_IN_CHECKS = {
+    "eps": "steps are found for each entry",
+    "atol": "errors are measured, and `rtol` is the only tolerance",
+}
+
 # Words of other libraries for a choice; one that is not offered is not advised.
-CHOICES: dict[str, Any] = {
+CHOICES: dict[str | None, Any] = {
     # methods of SciPy, JAX and others
     "2-point": "forward",
     "3-point": "central",
@@ -66,6 +95,7 @@ CHOICES: dict[str, Any] = {
     "average": "mean",
     "sum_over_batch_size": "mean",
     "batchmean": "mean",
+    None: "none",
     # averages of scikit-learn's regression
     "uniform_average": "uniform",
     "raw_values": None,
@@ -203,6 +233,21 @@ def explain_missing_name(module: str, name: str) -> AttributeError | ImportError
     return AttributeError(f"{message}: use `xgrad.{own}`", name=name, obj=None)
 
 
+def explain_missing_method(
+    owner: Any, name: str, advice: Mapping[str, str]
+) -> AttributeError:
+    """Return the error for a method that an object has not; for ``__getattr__``.
+
+    ``advice`` says what stands for methods of other libraries, separated by blanks.
+    """
+    message = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    for words, instead in advice.items():
+        if name in words.split():
+            # Without an object to compare names with Python suggests none.
+            return AttributeError(f"{message}: {instead}", name=name, obj=None)
+    return AttributeError(message, name=name, obj=owner)
+
+
 def _is_importing(frame: FrameType) -> bool:
     """Whether a frame is at the instruction of ``from module import name``."""
     instruction = frame.f_code.co_code[frame.f_lasti]
@@ -260,6 +305,11 @@ def explain_arguments(
 
 def _advise(word: str, named: Sequence[str], parameters: Sequence[str]) -> str:
     own = word if word in parameters else meant_argument(word, parameters)
+    absent = ABSENT if "prediction" in parameters else {}
+    if "directions" in parameters:
+        absent = ABSENT_IN_CHECKS
+    if not own and word in absent:
+        return f"there is no `{word}`: {absent[word]}"
     if not own:
         return f"`{word}` is none of {', '.join(named)}"
     if own in named:

@@ -15,6 +15,10 @@ ONE_ARGUMENT = (
     "xgrad calls a function with one argument, `x`: for a tuple of arrays write "
     "`lambda p: f(*p)`, and for arguments that stay as they are `lambda x: f(x, a)`"
 )
+OF_VJP = (
+    "xgrad calls `f(*inputs)`, and `vjp(*inputs, *cotangents)` with one cotangent for "
+    "each output of `f`"
+)
 PICKLED = (
     "other processes get the function by pickle: define it by `def` at the top of a "
     "module, or take threads, for example workers=4"
@@ -41,18 +45,18 @@ def note_mistake(
 def _note_on_arguments(
     error: Exception, arguments: Mapping[str, Any], inner: TracebackType
 ) -> str:
-    if (
+    if not (
         isinstance(error, TypeError)
-        and "required positional argument" in str(error)
-        # Of `check_vjp` the functions take several arguments.
+        and "positional argument" in str(error)
         and "f" in arguments
-        and "inputs" not in arguments
-        and not arguments.get("args")
         # The call failed, and not one inside of the function.
         and _innermost_module(inner).startswith("xgrad.")
     ):
-        return ONE_ARGUMENT
-    return ""
+        return ""
+    if "inputs" in arguments:
+        return OF_VJP
+    is_missing = "required" in str(error) and not arguments.get("args")
+    return ONE_ARGUMENT if is_missing else ""
 
 
 def _note_on_library(

@@ -6,15 +6,17 @@ and `Taped` is the stand-in that the function sees. In reading order:
 `partials` has the derivatives of functions of entries, `rules` makes pulls of them, and
 `lookup` finds the rule of a function; `special` and `bessel` have those of SciPy.
 `structural` has the pulls of moves, views and assignments, `products`, `fibres`,
-`norms`, `inverses`, `decompositions`, `fourier`, `contractions` and `convolutions`
-those of other functions, which `functions` collects; `overrides` are functions that
-have a shorter way, and `kinks` marks corners. `taped`, `positions`, `views` and `tape`
-record; `backward` goes back; `recording` puts both together. `forward` is a tape that
-keeps nothing: tangents go along with the values, by `pushes`. `sparing` is a tape in
-little memory, which notes its operations in `stretches`, drops what they have saved as
-`budget` says, and does them again in `replay`. `custom` is for functions with a
-backward pass of their own. `substitution`, `substitutes`, `twins`, `mathematics` and
-`exponentials` run a copy of a function whose names of NumPy make stand-ins.
+`norms`, `inverses`, `decompositions`, `general_matrices`, `fourier`, `contractions` and
+`convolutions` those of other functions, which `functions` collects; `overrides` are
+functions that have a shorter way, and `kinks` marks corners. `taped`, `positions`,
+`views` and `tape` record; `backward` goes back; `recording` puts both together.
+`forward` is a tape that keeps nothing: tangents go along with the values, by `pushes`.
+`sparing` is a tape in little memory, which notes its operations in `stretches`, drops
+what they have saved as `budget` says, and does them again in `replay`. `custom` is for
+functions with a backward pass of their own. `substitution`, `substitutes`, `twins` and
+`mathematics` run a copy of a function whose names of NumPy make stand-ins;
+`scipy_functions`, `scipy_linalg`, `scipy_distance` and `exponentials` have what stands
+in for SciPy's compiled functions.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from __future__ import annotations
 from xgrad._autodiff import contractions as contractions
 from xgrad._autodiff import decompositions as decompositions
 from xgrad._autodiff import fourier as fourier
+from xgrad._autodiff import general_matrices as general_matrices
 from xgrad._autodiff import inverses as inverses
 from xgrad._autodiff import kinks as kinks
-from xgrad._autodiff.backward import pull_back as pull_back
+from xgrad._autodiff.backward import Cotangents as Cotangents
 from xgrad._autodiff.custom import custom_vjp as custom_vjp
 from xgrad._autodiff.forward import Pushed as Pushed
 from xgrad._autodiff.forward import push_forward as push_forward

@@ -183,10 +183,3 @@ def cast_to(g: Any, dtype: Any) -> Any:
     if g.dtype.kind == "c" and dtype.kind != "c":
         g = g.real
     return g.astype(dtype)
-
-
-def pull_back(tape: Any, at: int, cotangent: Any, leaves: list[int]) -> list[Any]:
-    """Return the cotangents of some positions from that of one; None without."""
-    cotangents = Cotangents(tape, at, cotangent)
-    cotangents.propagate()
-    return [cotangents.arrays[i] if i <= at else None for i in leaves]

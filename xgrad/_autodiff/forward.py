@@ -273,7 +273,8 @@ class Pushed(NamedTuple):
 
     ``path`` describes which rules followed which, and ``uses_argument`` whether the
     function has asked for a value of its argument. It ``meets_equality`` if values are
-    equal at x alone, by which the function may choose.
+    equal at x alone, by which the function may choose, and ``mixes`` entries unless all
+    rules are those of functions of each entry.
     """
 
     result: Any
@@ -281,6 +282,7 @@ class Pushed(NamedTuple):
     path: int
     uses_argument: bool
     meets_equality: bool = False
+    mixes: bool = True
 
     @property
     def is_constant(self) -> bool:
@@ -311,6 +313,7 @@ def push_forward(
             if tangent is not None and not is_at_points(tangent):
                 tangent = wrap_like(tangent, leaves[0])
             result = wrap_like(content.base, leaves[0])
-        return Pushed(result, tangent, tape.path, tape.used, tape.meets_equality)
+        mixes = any(pull not in ENTRYWISE for _, pull in tape.neighbours)
+        return Pushed(result, tangent, tape.path, tape.used, tape.meets_equality, mixes)
 
     return run_on(Forward, start, finish, call, xp, leaves)

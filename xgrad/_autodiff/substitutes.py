@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from xgrad._arrays import is_standin
-from xgrad._autodiff.exponentials import EXPONENTIALS
 from xgrad._autodiff.mathematics import MATH
-from xgrad._tracing import CREATORS, array_like, creator, first_standin, namespace_of
+from xgrad._autodiff.scipy_functions import SCIPY, fitting, own_function
+from xgrad._autodiff.twins import COPIES, TwinType
+from xgrad._tracing import (
+    CREATION,
+    CREATORS,
+    NUMPY_NAMES,
+    array_like,
+    creator,
+    first_standin,
+    namespace_of,
+)
 
 Function = Callable[..., Any]
 # Modules of NumPy with functions of arrays; `numpy.random` and others are as they are.
 NUMPY_MODULES = ("numpy", "numpy.linalg", "numpy.fft")
-MODULES = (*NUMPY_MODULES, "math", "scipy", "scipy.special")
+# The class of the functions that NumPy hands over to stand-ins.
+DISPATCHER = type(np.sum)
+MODULES = (*NUMPY_MODULES, "math", "scipy", *SCIPY, "scipy.spatial")
 # Functions whose first argument is a list of arrays, not an array.
 OF_LISTS = (
     *("block", "choose", "column_stack", "concat", "concatenate", "dstack", "hstack"),
@@ -70,7 +81,12 @@ class TakingLists:
 
 
 def joined(x: Any) -> Any:
-    """Return a list with stand-ins as one stand-in; anything else unchanged."""
+    """Return a list with stand-ins as one stand-in; anything else unchanged.
+
+    The twin of an object that makes an array of itself becomes that.
+    """
+    if isinstance(type(x), TwinType) and hasattr(x, "__array__"):
+        return x.__array__()
     is_list = isinstance(x, (list, tuple)) and first_standin(x) is not None
     return array_like(x, x) if is_list else x
 
@@ -137,9 +153,29 @@ def substitute_of(value: Any) -> Any:
     module = getattr(value, "__module__", None) or type(value).__module__
     if module == "math" or module.partition(".")[0] in ("numpy", "cupy"):
         return _substitute_of_function(value, module)
-    if module.startswith("scipy.special") and callable(value):
+    if module.startswith(tuple(SCIPY)) and not isinstance(value, type):
         return _scipy_function(value)
     return None
+
+
+def source_of(value: Any) -> FunctionType | None:
+    """Return the Python code of a function of NumPy that stand-ins have no other for.
+
+    None for anything else.
+    """
+    is_function = isinstance(value, FunctionType | DISPATCHER)
+    if not is_function or value.__module__ not in NUMPY_MODULES:
+        return None
+    return _source_of(value)
+
+
+@functools.cache
+def _source_of(function: Any) -> FunctionType | None:
+    # NumPy hands the others over to stand-ins.
+    source = getattr(function, "_implementation", function)
+    has_own = function in NUMPY_NAMES or function in CREATION or function in SPECIAL
+    is_python = isinstance(source, FunctionType) and not has_own
+    return source if is_python and function.__name__ not in CREATORS else None
 
 
 @functools.cache
@@ -179,16 +215,22 @@ def _numpy_function(function: Any) -> Any:
 @functools.cache
 def _scipy_function(function: Any) -> Any:
     """Return the substitute of a function that converts its arguments, or None."""
-    ours = EXPONENTIALS.get(getattr(function, "__name__", ""))
+    ours = own_function(function)
     if ours is None:
         return None
 
     @functools.wraps(function)
-    def choose(x: Any, *args: Any, **kwargs: Any) -> Any:
-        # Other arguments, such as weights, are left to SciPy, which refuses.
-        is_simple = len(args) < 2 and kwargs.keys() <= {"axis", "keepdims"}
-        is_ours = is_simple and first_standin((x,)) is not None
-        return (ours if is_ours else function)(joined(x), *args, **kwargs)
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        options = None
+        if first_standin((*args, *kwargs.values())) is not None:
+            options = fitting(ours, args, kwargs)
+        if options is None:
+            # Ours has not all of these arguments.
+            copies = COPIES.get()
+            other = function if copies is None else copies.copied(function)
+            return other(*args, **kwargs)
+        lists = (joined(a) if isinstance(a, list) else a for a in args)
+        return ours(*lists, **options)
 
     return choose
 

@@ -2,8 +2,10 @@
 
 The copy has the code of the original and other global names: modules and functions that
 have substitutes are replaced by them, and so are functions of the user that it reaches,
-by name, by a closure, by a module or as methods of objects. Nothing of the user is
-changed: the names are looked up in the user's own module, whenever they are used.
+by name, by a closure, by a module or as methods of objects. Functions of installed
+packages that are written in Python are copied as well, if the caller says so. Nothing
+of the user is changed: the names are looked up in the user's own module, whenever they
+are used.
 """
 
 from __future__ import annotations
@@ -19,9 +21,14 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import is_standin, leaves, unwrap
-from xgrad._autodiff.substitutes import Library, Vectorized, substitute_of
+from xgrad._autodiff.substitutes import (
+    Library,
+    Vectorized,
+    source_of,
+    substitute_of,
+)
 from xgrad._autodiff.twins import COPIES, Super, twin_class, twin_of
-from xgrad._tracing import creating_like, is_library
+from xgrad._tracing import creating_like, is_library, is_sealed
 
 Function = Callable[..., Any]
 
@@ -37,29 +44,38 @@ PLAIN = frozenset(
 )
 
 
-def substituted(function: Function) -> tuple[Function | None, str]:
+def substituted(
+    function: Function, libraries: bool = False
+) -> tuple[Function | None, str]:
     """Return a function that calls a copy whose code sees substitutes, or None.
 
     The second value says why there is no copy. The copy is made anew for each call: it
-    sees the closures as they are then.
+    sees the closures as they are then. With ``libraries`` it reaches the functions of
+    installed packages, too.
     """
-    reason = reason_against(function)
-    return (None, reason) if reason else (functools.partial(_call, function), "")
+    is_left = is_sealed if libraries else is_library
+    reason = reason_against(function, is_left)
+    if reason:
+        return None, reason
+    return functools.partial(_call, function, is_left), ""
 
 
-def reason_against(function: Function) -> str:
-    """Return the reason why a function cannot be copied; none if it can."""
+def reason_against(function: Function, is_left: Callable[[str], bool]) -> str:
+    """Return the reason why a function cannot be copied; none if it can.
+
+    ``is_left`` tells of the name of a file whether its code is left as it is.
+    """
     if isinstance(function, functools.partial):
-        return reason_against(function.func)
+        return reason_against(function.func, is_left)
     if isinstance(function, MethodType):
-        return reason_against(function.__func__)
+        return reason_against(function.__func__, is_left)
     if substitute_of(function) is not None:
         return ""
     if not isinstance(function, FunctionType):
         if not _has_own_call(function):
             return "it is no function that is written in Python"
-        return reason_against(type(function).__call__)
-    if is_library(function.__code__.co_filename):
+        return reason_against(type(function).__call__, is_left)
+    if is_left(function.__code__.co_filename):
         return "it belongs to a library"
     if writes_names(function.__code__):
         return "it assigns to a global name"
@@ -79,13 +95,15 @@ def writes_names(code: CodeType) -> bool:
     return any(isinstance(c, CodeType) and writes_names(c) for c in code.co_consts)
 
 
-def _call(function: Function, *args: Any, **kwargs: Any) -> Any:
+def _call(
+    function: Function, is_left: Callable[[str], bool], /, *args: Any, **kwargs: Any
+) -> Any:
     """Call a copy of a function, with arrays that are made like the first stand-in."""
     arguments = (unwrap(leaf) for _, leaf in leaves([args, kwargs]))
     like = next(filter(is_standin, arguments), None)
     if like is None:
         return function(*args, **kwargs)
-    substitution = Substitution()
+    substitution = Substitution(is_left)
     token = COPIES.set(substitution)
     try:
         with creating_like(like):
@@ -132,9 +150,13 @@ class Names(dict[str, Any]):
 
 
 class Substitution:
-    """The copies that were made for one call: one of each original."""
+    """The copies that were made for one call: one of each original.
 
-    def __init__(self) -> None:
+    ``is_left`` tells of the name of a file whether its code is left as it is.
+    """
+
+    def __init__(self, is_left: Callable[[str], bool]) -> None:
+        self.is_left = is_left
         self.builtins = {
             **vars(builtins),
             "__import__": self._import,
@@ -173,15 +195,18 @@ class Substitution:
         kind = type(value)
         if kind in PLAIN:
             return value
-        if kind is FunctionType and not is_library(value.__code__.co_filename):
-            return self.copy_of(value)
+        source = source_of(value)
+        if source is not None and not self.is_left(source.__code__.co_filename):
+            return self.copy_of(source)
+        if kind is FunctionType:
+            return self._function(value)
         if kind is functools.partial:
             return self._partial(value)
         if kind is MethodType:
             return self._method(value)
         if kind is np.vectorize and _is_simple(value):
             return Vectorized(self.replace(value.pyfunc))
-        if isinstance(value, ModuleType) and _is_of_user(value):
+        if isinstance(value, ModuleType) and self._is_to_copy(value):
             return self._remember(value, lambda: Library(value, self.replace))
         if kind in CONTAINERS:
             return self._container(value) if len(value) <= MANY else value
@@ -189,8 +214,28 @@ class Substitution:
         if substitute is not None:
             return substitute
         if isinstance(value, type):
-            return twin_class(value) or value
-        return self._remember(value, lambda: twin_of(value))
+            # One that makes its objects in its own way may keep some.
+            new: Any = value.__new__
+            twin = twin_class(value, self.is_left) if new is object.__new__ else None
+            return twin or value
+        return self._remember(value, lambda: twin_of(value, self.is_left))
+
+    def _function(self, function: FunctionType) -> Any:
+        """Return the substitute of a function, or its copy, or the function itself."""
+        is_of_library = is_library(function.__code__.co_filename)
+        substitute = substitute_of(function) if is_of_library else None
+        return self.copied(function) if substitute is None else substitute
+
+    def copied(self, function: Any) -> Any:
+        """Return the copy of a function; itself if it is left as it is."""
+        is_python = type(function) is FunctionType
+        is_left = not is_python or self.is_left(function.__code__.co_filename)
+        return function if is_left else self.copy_of(function)
+
+    def _is_to_copy(self, module: ModuleType) -> bool:
+        """Whether a module is one whose functions are copied."""
+        path = getattr(module, "__file__", None)
+        return path is not None and not self.is_left(path)
 
     def has_changes(self) -> bool:
         """Whether a copy of a list or a dict was changed, which nobody else sees."""
@@ -238,7 +283,7 @@ class Substitution:
             return False
         kind = type(value)
         # Not copied yet: a function may be in its own closure, also in such as these.
-        if kind is FunctionType and not is_library(value.__code__.co_filename):
+        if kind is FunctionType and not self.is_left(value.__code__.co_filename):
             return True
         if kind in (functools.partial, MethodType):
             return True
@@ -297,12 +342,6 @@ def _are_same(first: list[Any], second: list[Any]) -> bool:
     """Whether two lists hold the same objects."""
     pairs = zip(first, second, strict=False)
     return len(first) == len(second) and all(a is b for a, b in pairs)
-
-
-def _is_of_user(module: ModuleType) -> bool:
-    """Whether a module is code of the user, not of Python or an installed package."""
-    path = getattr(module, "__file__", None)
-    return path is not None and not is_library(path)
 
 
 def _is_simple(vectorized: Any) -> bool:

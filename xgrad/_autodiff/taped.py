@@ -36,6 +36,11 @@ class Taped(StandIn):
         self.version = 0
         self.kept = False
 
+    @property
+    def flags(self) -> Any:
+        """Layout of the memory, as the arrays of NumPy and CuPy have it."""
+        return self.base.flags
+
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
         view = self.origin

@@ -9,23 +9,32 @@ from __future__ import annotations
 import abc
 import functools
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import FunctionType, MethodType
 from typing import Any, Generic, Protocol
 
-from xgrad._tracing import is_library
-
 
 class Copies(Protocol):
-    """Whatever knows the copies of functions for one call."""
+    """Whatever knows the copies of functions for one call.
+
+    ``is_left`` tells of the name of a file whether its code is left as it is.
+    """
+
+    is_left: Callable[[str], bool]
 
     def replace(self, value: Any) -> Any:
         """Return what stands in for a value."""
+
+    def copied(self, function: Any) -> Any:
+        """Return the copy of a function; itself if it is left as it is."""
 
 
 # The copies of the present call; None outside of a second attempt.
 COPIES: ContextVar[Copies | None] = ContextVar("xgrad_copies", default=None)
 
+# The flag of classes that are written in Python (`Py_TPFLAGS_HEAPTYPE`).
+IN_PYTHON = 1 << 9
 # Bases that are no code of the user, and have no state of their own.
 ABSTRACT = (object, Generic, abc.ABC)
 # Methods that Python calls for a class itself, or for how attributes are found.
@@ -63,9 +72,12 @@ class AbstractTwinType(TwinType, abc.ABCMeta):
 
 # A bounded number: classes that are made anew for each call would not be freed.
 @functools.lru_cache(maxsize=256)
-def twin_class(kind: Any) -> Any:
-    """Return the class of the twins of a class; None if it can have none."""
-    if not _can_have_twins(kind):
+def twin_class(kind: Any, is_left: Callable[[str], bool]) -> Any:
+    """Return the class of the twins of a class; None if it can have none.
+
+    ``is_left`` tells of the name of a file whether its code is left as it is.
+    """
+    if not _can_have_twins(kind, is_left):
         return None
     members: dict[str, Any] = {
         name: _forward(member)
@@ -81,34 +93,37 @@ def twin_class(kind: Any) -> Any:
     return meta(kind.__name__, (kind,), members)
 
 
-def _can_have_twins(kind: Any) -> bool:
-    """Whether all of a class is code of the user that a derived class can replace."""
+def _can_have_twins(kind: Any, is_left: Callable[[str], bool]) -> bool:
+    """Whether all of a class is code that a derived class can replace."""
     bases = [base for base in kind.__mro__ if base not in ABSTRACT]
     is_plain = (
         bases
         and type(kind) in (type, abc.ABCMeta)
-        and kind.__new__ is object.__new__
         and kind.__getattribute__ is object.__getattribute__
     )
     if not is_plain or hasattr(kind, "__del__"):
         return False
-    # A hook would see the class of the twins, and slots are not shared.
-    special = ("__init_subclass__", "__slots__")
-    return all(_is_of_user(b) and not any(s in vars(b) for s in special) for b in bases)
+    # A hook would see the class of the twins.
+    return all(
+        _is_to_copy(b, is_left) and "__init_subclass__" not in vars(b) for b in bases
+    )
 
 
-def _is_of_user(kind: type) -> bool:
+def _is_to_copy(kind: type, is_left: Callable[[str], bool]) -> bool:
     if kind.__module__ == "__main__":
         return True
-    path = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return path is not None and not is_library(path)
+    path = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    is_in_python = path.endswith(".py") and bool(kind.__flags__ & IN_PYTHON)
+    return is_in_python and not is_left(path)
 
 
-def twin_of(value: Any) -> Any:
+def twin_of(value: Any, is_left: Callable[[str], bool]) -> Any:
     """Return the twin of an object; the object itself if it can have none."""
     own_class: Any = type(value)
-    kind = twin_class(own_class)
-    if kind is None or not hasattr(value, "__dict__"):
+    kind = twin_class(own_class, is_left)
+    # What is in slots is not shared.
+    has_slots = any(vars(base).get("__slots__") for base in own_class.__mro__)
+    if kind is None or has_slots or not hasattr(value, "__dict__"):
         return value
     twin: Any = object.__new__(kind)
     object.__setattr__(twin, "__dict__", value.__dict__)

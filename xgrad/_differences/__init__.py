@@ -25,7 +25,6 @@ from xgrad._differences.estimate import Estimate as Estimate
 from xgrad._differences.ladder import Ladder as Ladder
 from xgrad._differences.line import Line as Line
 from xgrad._differences.line import directional_derivative as directional_derivative
-from xgrad._differences.line import line_along as line_along
 from xgrad._differences.line import slopes_along as slopes_along
 from xgrad._differences.line import vectors_like as vectors_like
 from xgrad._differences.mixed import second_differences as second_differences
@@ -46,7 +45,6 @@ from xgrad._differences.requirements import require_scalar as require_scalar
 from xgrad._differences.result import Result as Result
 from xgrad._differences.result import Status as Status
 from xgrad._differences.samples import Samples as Samples
-from xgrad._differences.sizes import floored_size as floored_size
 from xgrad._differences.sizes import own_size as own_size
 from xgrad._differences.sparse_readout import SparseJacobian as SparseJacobian
 from xgrad._differences.sparse_readout import SparseSumOfTerms as SparseSumOfTerms

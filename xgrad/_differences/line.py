@@ -22,6 +22,7 @@ from xgrad._arrays import (
     from_host,
     is_complex,
     leaves,
+    matching_leaves,
     quiet,
     rebuild,
     require_array,
@@ -105,18 +106,12 @@ def line_along(f: Function, direction: Any, own: bool) -> tuple[Line, Array]:
 def vectors_like(f: Function, direction: Any) -> list[Array]:
     """Return the arrays of a direction, which is nested as ``x``, in its dtypes."""
     xp = f.xp
-    directions = dict(leaves(direction, "v"))
-    names = [name for name, _ in leaves(f.tree, "v")]
-    if names == ["v"]:
+    if f.tree is None:
         require_array("v", direction, f.leaves)
-    if directions.keys() != set(names):
-        raise ValueError(
-            f"`v` must be nested as x is, with {', '.join(names)}; got "
-            f"{', '.join(directions) or 'nothing'}"
-        )
+    names = [name for name, _ in leaves(f.tree, "x")]
+    directions = matching_leaves(direction, "v", names, "`v`")
     vectors = []
-    for name, x in zip(names, f.leaves, strict=True):
-        vector = directions[name]
+    for (name, vector), x in zip(directions, f.leaves, strict=True):
         require_array(name, vector)
         common_namespace(**{name: vector, "x": x})
         require_same_shape(name.replace("v", "x", 1), x, name, vector)

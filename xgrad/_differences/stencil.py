@@ -44,15 +44,6 @@ class Stencil:
     order: int
     accuracy: int
 
-    @property
-    def truncation(self) -> Fraction:
-        """Factor ``C`` of the leading error ``C h**accuracy f^(order + accuracy)``."""
-        power = self.order + self.accuracy
-        terms = zip(self.weights, self.offsets, strict=True)
-        return sum((w * o**power for w, o in terms), Fraction(0)) / math.factorial(
-            power
-        )
-
     @cached_property
     def moved_offsets(self) -> tuple[int, ...]:
         """The offsets but 0, in ascending order."""

@@ -25,6 +25,8 @@ from xgrad._rules.domains import SOFT_TARGET as SOFT_TARGET
 from xgrad._rules.domains import UNIT_INTERVAL as UNIT_INTERVAL
 from xgrad._rules.domains import VARIANCE as VARIANCE
 from xgrad._rules.domains import Domain as Domain
+from xgrad._rules.labels import IGNORABLE as IGNORABLE
+from xgrad._rules.labels import NUMBERED as NUMBERED
 from xgrad._rules.labels import all_in_range as all_in_range
 from xgrad._rules.labels import confusion_counts as confusion_counts
 from xgrad._rules.labels import count_pairs as count_pairs

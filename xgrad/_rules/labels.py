@@ -27,6 +27,9 @@ from xgrad._rules.checks import ValueCheck
 # over all classes takes fewer operations, and each is a launch on a GPU, which costs as
 # much as some thousand entries. Set by trial.
 GATHER_CLASSES = 256
+# Remedies for labels that are out of range.
+NUMBERED = "number the classes from 0, or raise the number of classes"
+IGNORABLE = f"{NUMBERED}; `ignore_index=` names a label of rows that do not count"
 
 
 def require_labels(xp: Any, name: str, labels: Array) -> None:
@@ -39,7 +42,13 @@ def require_labels(xp: Any, name: str, labels: Array) -> None:
 
 
 def range_checks(
-    xp: Any, name: str, labels: Array, num_classes: int, ignored: Array | None = None
+    xp: Any,
+    name: str,
+    labels: Array,
+    num_classes: int,
+    ignored: Array | None = None,
+    *,
+    remedy: str = NUMBERED,
 ) -> Iterator[ValueCheck]:
     """Yield the check that each label is in ``[0, num_classes)``, or is ``ignored``.
 
@@ -53,7 +62,7 @@ def range_checks(
         labels,
         bad if ignored is None else bad & ~ignored,
         rule=f"hold class labels in [0, {num_classes})",
-        remedy="number the classes from 0, or raise the number of classes",
+        remedy=remedy,
     )
 
 

@@ -32,6 +32,9 @@ from xgrad._tracing.functions.filters import convolve_vectors as convolve_vector
 from xgrad._tracing.functions.filters import first_row_of as first_row_of
 from xgrad._tracing.functions.joining import array_like as array_like
 from xgrad._tracing.functions.joining import concat_arrays as concat_arrays
+from xgrad._tracing.functions.linalg import MATRIX_FUNCTIONS as MATRIX_FUNCTIONS
+from xgrad._tracing.functions.linalg import matrix_function as matrix_function
+from xgrad._tracing.functions.linalg import triangular_factors as triangular_factors
 from xgrad._tracing.functions.norms import norm_of_vectors as norm_of_vectors
 from xgrad._tracing.functions.rearranging import roll as roll
 from xgrad._tracing.functions.reductions import sum_ as sum_
@@ -48,7 +51,11 @@ from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
 from xgrad._tracing.refusals import caller_line as caller_line
 from xgrad._tracing.refusals import describe_line as describe_line
 from xgrad._tracing.refusals import is_library as is_library
+from xgrad._tracing.refusals import is_sealed as is_sealed
+from xgrad._tracing.refusals import line_of_caller as line_of_caller
+from xgrad._tracing.registry import CREATION as CREATION
 from xgrad._tracing.registry import FUNCTIONS as FUNCTIONS
+from xgrad._tracing.registry import NUMPY_NAMES as NUMPY_NAMES
 from xgrad._tracing.registry import call as call
 from xgrad._tracing.standin import StandIn as StandIn
 from xgrad._tracing.tracer import Tracer as Tracer

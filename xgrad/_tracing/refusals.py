@@ -38,14 +38,33 @@ def caller_line() -> str:
     return ""
 
 
+def line_of_caller(error: Exception) -> str:
+    """Describe the innermost line outside of libraries that an error has left."""
+    frame, line = error.__traceback__, ""
+    while frame is not None:
+        name = frame.tb_frame.f_code.co_filename
+        if not is_library(name):
+            line = describe_line(name, frame.tb_lineno)
+        frame = frame.tb_next
+    return line
+
+
 def is_library(filename: str) -> bool:
     """Whether code is that of xgrad, of an installed package or of Python itself."""
+    return is_sealed(filename) or _is_installed(filename)
+
+
+def is_sealed(filename: str) -> bool:
+    """Whether code is that of xgrad or of Python itself."""
+    if filename.startswith((PACKAGE, "<frozen")):
+        return True
+    # Installed packages lie in a folder below the modules of Python.
+    return filename.startswith(STANDARD_LIBRARY) and not _is_installed(filename)
+
+
+def _is_installed(filename: str) -> bool:
     # Installed packages lie in a folder of one of these names on every system.
-    return (
-        filename.startswith((PACKAGE, "<frozen", STANDARD_LIBRARY))
-        or "site-packages" in filename
-        or "dist-packages" in filename
-    )
+    return "site-packages" in filename or "dist-packages" in filename
 
 
 def describe_line(filename: str, number: int) -> str:

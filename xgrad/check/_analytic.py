@@ -41,6 +41,23 @@ def refuse_without_values(name: str, x: Any) -> None:
             )
 
 
+def called_at_x(function: Function, given: Any, label: str) -> tuple[Any, str]:
+    """Return a derivative from the caller, called with x if it can be, and its name."""
+    if not callable(given):
+        return given, label
+    xp, tree = function.xp, function.tree
+    copies = [xp.asarray(x, copy=True) for x in function.leaves]
+    return given(copies[0] if tree is None else rebuild(tree, copies)), f"{label}(x)"
+
+
+def precision_of_given(xp: Any, given: Array, floats: Array) -> float:
+    """Return the precision of an array from the caller, which became ``floats``.
+
+    `as_float` widens half precision, in which it was computed.
+    """
+    return float_info(xp, (given if is_floating(xp, given) else floats).dtype).eps
+
+
 def analytic_gradient(
     function: Function, grad: Any, names: tuple[str, ...]
 ) -> tuple[tuple[Array, ...], float]:
@@ -48,12 +65,8 @@ def analytic_gradient(
 
     The second value is the precision of its dtype. ``grad`` is called if it can be.
     """
-    xp, tree = function.xp, function.tree
-    label = "grad"
-    if callable(grad):
-        copies = [xp.asarray(x, copy=True) for x in function.leaves]
-        grad = grad(copies[0] if tree is None else rebuild(tree, copies))
-        label = "grad(x)"
+    tree = function.tree
+    grad, label = called_at_x(function, grad, "grad")
     if isinstance(grad, tuple) and not isinstance(tree, tuple):
         raise TypeError(
             f"`{label}` is a tuple of {len(grad)}, but must be the gradient alone: if "
@@ -62,9 +75,8 @@ def analytic_gradient(
     gradients = [(label, grad)]
     if tree is not None:
         gradients = matching_leaves(grad, label, names, "the gradient")
-    return promote_gradients(
-        xp, gradients, list(zip(names, function.leaves, strict=True))
-    )
+    arrays = list(zip(names, function.leaves, strict=True))
+    return promote_gradients(function.xp, gradients, arrays)
 
 
 def promote_gradients(
@@ -81,9 +93,7 @@ def promote_gradients(
         common_namespace(**{name: gradient, x_name: x})
         require_same_shape(x_name, x, name, gradient)
         floats = as_float(xp, name, gradient)
-        # `as_float` widens half precision, in which the gradient was computed.
-        dtype = (gradient if is_floating(xp, gradient) else floats).dtype
-        coarsest = max(coarsest, float_info(xp, dtype).eps)
+        coarsest = max(coarsest, precision_of_given(xp, gradient, floats))
         promoted.append(cast(xp, floats, wide_dtype(xp, x)))
     return tuple(promoted), coarsest
 

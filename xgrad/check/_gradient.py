@@ -133,10 +133,9 @@ the 1/3 of a mean?
             problem.function, grad, problem.names
         )
         analytic = tuple(gradient[None, ...] for gradient in gradients)
-        if dtype is None:
-            problem, base = evaluate_in_double(
-                problem, base, analytic, arrays, options.seed
-            )
+        problem, base = evaluate_in_double(
+            problem, base, analytic, arrays, options.seed
+        )
         arguments = Arguments(
             arrays, paths(x), evaluated_in=dtype_of_calls(problem, arrays)
         )

@@ -128,10 +128,7 @@ def check_hessian(
         matrices = analytic_matrices(
             problem.function, hess, ("x",), "hess", (name, shape)
         )
-        if dtype is None:
-            problem, base = evaluate_in_double(
-                problem, base, None, arrays, options.seed
-            )
+        problem, base = evaluate_in_double(problem, base, None, arrays, options.seed)
         eps = precision_of(problem, base)
         outputs: Outputs = FunctionOutputs(problem, base, matrices, eps)
         if grad is None:

@@ -100,10 +100,7 @@ def check_jacobian(
         result = "f(x)", tuple(base.shape)
         names = problem.names
         matrices = analytic_matrices(problem.function, jac, names, "jac", result)
-        if dtype is None:
-            problem, base = evaluate_in_double(
-                problem, base, None, arrays, options.seed
-            )
+        problem, base = evaluate_in_double(problem, base, None, arrays, options.seed)
         arguments = MatrixArguments(
             arrays,
             paths(x),

@@ -35,7 +35,7 @@ def check_matrix(
     complete = options.full
     if complete == "auto":
         is_small = entries <= most_entries and entries * outputs.count <= MOST_COMPARED
-        complete = is_small and outputs.precision < COARSE
+        complete = is_small and outputs.eps < COARSE
     options = replace(options, full=bool(complete))
     if complete or outputs.count == 0:
         if options.rtol is None:

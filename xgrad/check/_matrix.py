@@ -13,17 +13,15 @@ from xgrad._arrays import (
     as_float,
     cast,
     common_namespace,
-    float_info,
     is_cupy,
-    is_floating,
     is_numpy,
     matching_leaves,
     quiet,
-    rebuild,
     require_array,
     wide_dtype,
 )
 from xgrad._evaluation import Function
+from xgrad.check._analytic import called_at_x, precision_of_given
 from xgrad.check._directions import entry_sizes
 
 
@@ -91,18 +89,14 @@ def analytic_matrices(
     ``label`` is the argument as the caller wrote it, and ``result`` name and shape of
     what it is the derivative of.
     """
-    xp, tree = function.xp, function.tree
-    if callable(given):
-        copies = [xp.asarray(x, copy=True) for x in function.leaves]
-        given = given(copies[0] if tree is None else rebuild(tree, copies))
-        label = f"{label}(x)"
+    given, label = called_at_x(function, given, label)
     if given is None:
         raise TypeError(f"`{label}` is None: is a `return` missing?")
     named = [(label, given)]
-    if tree is not None:
+    if function.tree is not None:
         named = matching_leaves(given, label, names, f"`{label}`")
     return tuple(
-        _analytic_matrix(xp, name, matrix, x, result)
+        _analytic_matrix(function.xp, name, matrix, x, result)
         for (name, matrix), x in zip(named, function.leaves, strict=True)
     )
 
@@ -129,17 +123,11 @@ def _analytic_matrix(
     if is_sparse(matrix):
         csr = matrix.tocsr()
         floats = as_float(xp, name, csr.data)
-        eps = _precision(xp, csr.data, floats)
+        eps = precision_of_given(xp, csr.data, floats)
         return AnalyticMatrix(xp, x, csr.astype(dtype), eps)
     floats = as_float(xp, name, matrix)
     values = xp.reshape(cast(xp, floats, dtype), (outputs, entries))
-    return AnalyticMatrix(xp, x, values, _precision(xp, matrix, floats))
-
-
-def _precision(xp: Any, given: Array, floats: Array) -> float:
-    """Return the precision of a given array; ``floats`` may be wider."""
-    dtype = (given if is_floating(xp, given) else floats).dtype
-    return float_info(xp, dtype).eps
+    return AnalyticMatrix(xp, x, values, precision_of_given(xp, matrix, floats))
 
 
 def _require_own_sparse(xp: Any, name: str, matrix: Any) -> None:

@@ -141,8 +141,8 @@ class Operation:
                 "or one for each floating input"
             )
         named = [
-            (f"the gradient with respect to {name}", gradient)
-            for name, gradient in zip(self.names, gradients, strict=True)
+            ("vjp(...)" if len(gradients) == 1 else f"vjp(...)[{i}]", gradient)
+            for i, gradient in enumerate(gradients)
         ]
         arrays = list(zip(self.names, self.arrays, strict=True))
         return promote_gradients(p.xp, named, arrays)
@@ -186,7 +186,7 @@ class CotangentSum(Portable):
         for i, (u, output) in enumerate(zip(self.cotangents, outputs, strict=True)):
             name = _output_name(i, len(outputs))
             require_array(name, output)
-            require_same_shape(name, output, "f(*inputs)", u)
+            require_same_shape(f"{name} nearby", output, name, u)
         return self.add_up(outputs)
 
     def add_up(self, outputs: Sequence[Array]) -> Array:
@@ -204,7 +204,7 @@ def _input_name(is_single: bool, i: int) -> str:
 
 
 def _output_name(i: int, count: int) -> str:
-    return "the result of f" if count == 1 else f"output {i} of f"
+    return "f(*inputs)" if count == 1 else f"f(*inputs)[{i}]"
 
 
 def _as_tuple(result: Any) -> tuple[Any, ...]:
@@ -239,7 +239,7 @@ def _require_output(xp: Any, name: str, output: Any, like: Array) -> None:
     common_namespace(**{name: output, "inputs": like})
     if not is_floating(xp, output):
         raise TypeError(
-            f"{name} has dtype {output.dtype} and no derivative: let `f` return only "
+            f"`{name}` has dtype {output.dtype} and no derivative: let `f` return only "
             "real floating arrays, for example through a wrapper that drops the others"
         )
 

@@ -48,13 +48,14 @@ def evaluate_in_double(
 ) -> tuple[Problem, Array]:
     """Return the problem in float64, and ``f(x)`` there; as they are if `f` is not.
 
+    So they are, too, if the caller has chosen a dtype.
     ``arrays`` are those of the caller. The function is called with float64, and is
     believed if it returns float64, and nearly the same value, and responds to a move
     that float32 would round away. The ``analytic`` derivatives tell which outputs have
     to respond; without them one is enough.
     """
     xp = problem.xp
-    if not _are_single(xp, arrays):
+    if problem.plan.dtype is not None or not _are_single(xp, arrays):
         return problem, base
     function = problem.function
     double = wide_dtype(xp, function.leaves[0])

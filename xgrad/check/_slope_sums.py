@@ -55,11 +55,6 @@ class SlopeOutputs:
         """Number of slopes."""
         return math.prod(self.matrix.x.shape)
 
-    @property
-    def precision(self) -> float:
-        """Precision of the function."""
-        return self.eps
-
     def default_rtol(self, analytic_eps: float) -> float:
         """Return the tolerance for entries of a matrix given with this precision.
 

@@ -41,7 +41,7 @@ class Outputs(Protocol):
         """Number of outputs."""
 
     @property
-    def precision(self) -> float:
+    def eps(self) -> float:
         """Precision of the function."""
 
     def default_rtol(self, analytic_eps: float) -> float:
@@ -73,11 +73,6 @@ class FunctionOutputs:
     def count(self) -> int:
         """Number of outputs."""
         return int(self.matrices[0].values.shape[0])
-
-    @property
-    def precision(self) -> float:
-        """Precision of the function."""
-        return self.eps
 
     def default_rtol(self, analytic_eps: float) -> float:
         """Return the tolerance for entries of a matrix given with this precision."""

@@ -1,8 +1,9 @@
 """Ways to record a function: with or without copies of arrays, or of the function.
 
-Two attempts follow where the first one does not succeed: with copies of the arrays
-that `f` uses beside its argument, which it may have written into; and with a copy of
-`f` whose global names of NumPy and CuPy make stand-ins.
+Others follow where the first one does not succeed: with copies of the arrays that `f`
+uses beside its argument, which it may have written into; with a copy of `f` whose
+global names of NumPy and CuPy make stand-ins; and with such copies of the functions of
+installed packages that it calls, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from xgrad._evaluation import (
     Function,
     only_point,
 )
-from xgrad._tracing import NotTraceableError
+from xgrad._tracing import NotTraceableError, line_of_caller
 from xgrad.diff._calls import copy_of
 from xgrad.diff._native import push_natively, record_natively
 
@@ -57,10 +58,16 @@ class Attempt:
 
     copies_constants: bool = False
     substitutes: bool = False
+    libraries: bool = False
     # Of PyTorch and JAX no branch is known from another, so that a proof holds for
     # functions that enclose the same values alone.
     is_native: bool = False
     name = "autodiff"
+
+    @property
+    def reach(self) -> tuple[bool, bool]:
+        """Whether functions of the user are copied, and those of libraries."""
+        return self.substitutes, self.libraries
 
     @property
     def is_inherited(self) -> bool:
@@ -102,7 +109,7 @@ class Attempt:
         """Return the caller's function, or the copy of it that is to be run."""
         if not self.substitutes:
             return function.call
-        copy = copy_of(function.call)
+        copy = copy_of(function.call, self.libraries)
         if copy is None:
             raise NotTraceableError("a function that cannot be copied")
         return copy
@@ -146,6 +153,7 @@ class RecordingErrors:
         raise NotTraceableError(
             f"an error where x is recorded ({type(error).__name__}: {error})",
             "write it with functions of the array API standard, or of NumPy",
+            line_of_caller(error),
         ) from error
 
 
@@ -166,6 +174,8 @@ ATTEMPTS = (
     Attempt(copies_constants=True),
     Attempt(substitutes=True),
     Attempt(substitutes=True, copies_constants=True),
+    Attempt(substitutes=True, libraries=True),
+    Attempt(substitutes=True, libraries=True, copies_constants=True),
 )
 
 

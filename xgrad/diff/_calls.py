@@ -54,12 +54,15 @@ def _take_result(f: Callable[[Any], Any], aux: Aux, x: Any) -> Any:
     return pair[0]
 
 
-def copy_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Return a copy of a function that sees substitutes; None if there can be none."""
+def copy_of(f: Callable[..., Any], libraries: bool) -> Callable[..., Any] | None:
+    """Return a copy of a function that sees substitutes; None if there can be none.
+
+    With ``libraries`` the functions of installed packages see them, too.
+    """
     if isinstance(f, functools.partial) and f.func in (_call_with, _take_result):
-        inner = copy_of(f.args[0])
+        inner = copy_of(f.args[0], libraries)
         return inner and functools.partial(f.func, inner, *f.args[1:])
-    return substituted(f)[0]
+    return substituted(f, libraries)[0]
 
 
 def _detached(value: Any, like: Any) -> Any:

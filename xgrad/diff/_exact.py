@@ -157,13 +157,13 @@ def first_right(
     refused: Refused | None = None
     evaluations, without, is_here_alone = 0, set(), False
     for attempt in attempts:
-        if attempt.substitutes in without:
+        if attempt.reach in without:
             continue
         try:
             result = run(attempt)
         except NotTraceableError as error:
             refused = refused or Refused(_reason_of(error))
-            without.add(attempt.substitutes)
+            without.add(attempt.reach)
             continue
         evaluations += 1
         value = _value_of(function, result)

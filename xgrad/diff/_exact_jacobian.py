@@ -24,11 +24,12 @@ from xgrad._arrays import (
 from xgrad._differences import Coloring, Plan, Result
 from xgrad._evaluation import Execution
 from xgrad.diff._attempts import Inexact, is_inside
+from xgrad.diff._colored import colored_jacobian
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
-from xgrad.diff._runs import Runs, colored_jacobian, dense_jacobian, sparse_jacobian
+from xgrad.diff._runs import Runs, dense_jacobian, sparse_jacobian
 
 
 class Matrix(NamedTuple):

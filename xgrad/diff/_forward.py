@@ -244,7 +244,14 @@ def directed_product(
         for x, v in zip(derived.function.leaves, direction, strict=True)
     ]
     slope = derived.push(attempt, tangents).tangent
-    return 0.0 if slope is None else float(np.sum(weights * to_numpy(slope)))
+    if slope is None:
+        return 0.0
+    slopes = to_numpy(slope)
+    if np.isnan(slopes).any() and not derived.ignores_zeros:
+        # As of a branch that is not taken, which is repaired afterwards.
+        again = derived.ignoring_zeros().push(attempt, tangents).tangent
+        slopes = np.where(np.isnan(slopes), to_numpy(again), slopes)
+    return float(np.sum(weights * slopes))
 
 
 def _kinks(derived: Derived, attempt: Attempt) -> list[Array] | None:

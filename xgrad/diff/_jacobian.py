@@ -96,9 +96,9 @@ def jacobian(
         For a sparse result. "auto" finds which entries of the result depend on which
         entries of ``x`` as `sparsity_pattern` does. A pattern says so, both in C order:
         shape ``(result entries, x entries)``. Columns that share no row are evaluated
-        together. A pattern with missing entries gives wrong results. `color_columns`
-        prepares a pattern for many calls. Only NumPy (with scipy, the extra ``sparse``)
-        and CuPy offer this.
+        together. A pattern with missing entries is an error where the derivative is
+        exact, and gives wrong differences. `color_columns` prepares a pattern for many
+        calls. Only NumPy (with scipy, the extra ``sparse``) and CuPy offer this.
     method, accuracy, step, dtype, bounds, vectorized, max_bytes, workers, progress, \
 checkpoint, full_output
         As in `gradient`.

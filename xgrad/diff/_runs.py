@@ -18,7 +18,6 @@ from xgrad._arrays import (
     coordinate_matrix,
     device_of,
     free_gpu_bytes,
-    from_host,
     has_hidden_axis,
     quiet,
     unwrap,
@@ -27,11 +26,9 @@ from xgrad._autodiff import is_nested
 from xgrad._batched import (
     Batched,
     all_differences,
-    directions,
     entries_at_points,
     unit_directions,
 )
-from xgrad._differences import Coloring, fitting_coloring
 from xgrad._evaluation import ways_of_function
 from xgrad.diff._attempts import Attempt
 from xgrad.diff._exact import (
@@ -260,23 +257,3 @@ def sparse_jacobian(runs: Runs) -> Any:
         for parts in (values, rows, columns)
     )
     return coordinate_matrix(xp, data, row, column, shape)
-
-
-def colored_jacobian(runs: Runs, coloring: Coloring) -> Array:
-    """Return the slopes at the entries of a pattern, one number for each.
-
-    Directions of one colour are taken together.
-    """
-    xp, x = runs.xp, runs.x
-    colors = from_host(xp, coloring.colors, like=x)
-    numbers = xp.arange(coloring.num_colors, device=device_of(x))[:, None]
-    seeds = xp.astype(colors[None, :] == numbers, x.dtype)
-    seeds = xp.reshape(seeds, (coloring.num_colors, *x.shape))
-    rows = from_host(xp, coloring.rows, like=x)
-    color = from_host(xp, coloring.colors[coloring.columns], like=x)
-    tangent = runs.push(directions(xp, seeds))
-    fitting_coloring(coloring, x, runs.value)
-    if tangent is None:
-        return xp.zeros(len(coloring.rows), dtype=runs.value.dtype, device=device_of(x))
-    slopes = all_differences(tangent.tracer, tangent, runs.value.dtype)
-    return xp.reshape(slopes, (coloring.num_colors, -1))[color, rows]

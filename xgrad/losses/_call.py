@@ -13,6 +13,7 @@ from xgrad._arrays import (
     float_info,
     is_floating,
     is_integral,
+    prefix_of,
     wide_sum,
 )
 from xgrad._rules import Guard, ValueCheck
@@ -102,14 +103,29 @@ def refuse_swapped(xp: Any, prediction: Array, target: Array) -> None:
         )
 
 
-def as_weight(xp: Any, weight: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return the weights in this dtype, if they have the shape of the losses."""
+def as_weight(
+    xp: Any, weight: Array, shape: tuple[int, ...], dtype: Any, *, by_class: bool
+) -> Array:
+    """Return the weights in this dtype, if they have the shape of the losses.
+
+    ``by_class`` says that the loss also takes weights of classes.
+    """
     if tuple(weight.shape) != shape:
         raise ValueError(
             f"`weight` has shape {tuple(weight.shape)}, but must have that of the "
-            f"unreduced loss, {shape}: give one weight for each loss"
+            f"unreduced loss, {shape}: {_weight_advice(weight, shape)}"
+            f"{' (those of classes are `class_weight=`)' if by_class else ''}"
         )
     return as_real(xp, "weight", weight, dtype)
+
+
+def _weight_advice(weight: Array, shape: tuple[int, ...]) -> str:
+    """Return how to weigh each loss by weights of rows or of columns."""
+    own = tuple(weight.shape)
+    if len(shape) == 2 and own in (shape[:1], shape[1:]):
+        each = "weight" if own == shape[1:] else "weight[:, None]"
+        return f"repeat them, `{prefix_of([weight])}.broadcast_to({each}, {shape})`"
+    return "give one weight for each loss"
 
 
 def masked_weight(xp: Any, mask: Array, weight: Array | None, dtype: Any) -> Array:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from xgrad._arrays import Array, drop_none
-from xgrad._rules import REAL, SOFT_TARGET, Domain, Guard
+from xgrad._rules import IGNORABLE, NUMBERED, REAL, SOFT_TARGET, Domain, Guard
 from xgrad.losses._call import RawCall, Target, masked_weight
 from xgrad.losses._formulas import Formula
 from xgrad.losses._loss import Loss
@@ -66,7 +66,12 @@ class ClassLoss(Loss):
     ) -> Target:
         options = TargetOptions.select(raw.options).validate(xp, values, guard)
         classes, ignored = as_class_target(
-            xp, values, raw.target, guard, options.ignore_index
+            xp,
+            values,
+            raw.target,
+            guard,
+            options.ignore_index,
+            remedy=IGNORABLE if "ignore_index" in self.adjustable else NUMBERED,
         )
         # Labels that were checked are in range.
         in_range = None if guard.active else classes.in_range()

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from xgrad._arrays import (
     Array,
@@ -21,8 +21,10 @@ from xgrad._arrays import (
     cast,
     common_namespace,
     drop_none,
+    explain_missing_method,
     has_standin,
     is_dask,
+    is_integral,
     is_numpy,
     losses_of_blocks,
     map_blocks,
@@ -55,6 +57,12 @@ from xgrad.losses._signature import (
 )
 
 Reduction = Literal["mean", "sum", "none"]
+# Methods of other libraries, and what stands for them.
+METHODS_OF_OTHERS = {
+    "gradient backward derivative": "the gradient is its method `grad`",
+    "value_and_gradient": "both are its method `value_and_grad`",
+    "forward": "call the loss itself",
+}
 
 
 class Loss:
@@ -111,6 +119,11 @@ class Loss:
         self.rules = self._options.rules
         self.__signature__ = signature_with(Loss.__call__, [*of_formulas, *of_target])
         self.__doc__ = document_shared_parameters(value.__doc__, self.reductions)
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name):
+            raise explain_missing_method(self, name, METHODS_OF_OTHERS)
 
     def __repr__(self) -> str:
         return f"<loss {self.__module__}.{self.__name__}>"
@@ -318,7 +331,8 @@ class Loss:
         guard = Guard(xp, raw.check and not lazy, starts, is_perturbed=raw.is_perturbed)
         weight = raw.weight
         if weight is not None:
-            weight = as_weight(xp, weight, shape, values.dtype)
+            by_class = "class_weight" in raw.options
+            weight = as_weight(xp, weight, shape, values.dtype, by_class=by_class)
         options = self._options.validate(xp, raw.options, values, guard)
         target = self._validate_target(xp, values, raw, weight, guard)
         for_sum = Guard(xp, raw.check, is_perturbed=raw.is_perturbed) if lazy else guard
@@ -354,6 +368,7 @@ class Loss:
         self, xp: Any, values: Array, raw: RawCall, weight: Array | None, guard: Guard
     ) -> Target:
         """Return the target in the dtype of the prediction, with the weights."""
+        _refuse_labels(xp, values, raw.target)
         require_same_shape("prediction", values, "target", raw.target)
         numbers = as_real(xp, "target", raw.target, values.dtype)
         rules = self.target.checks(xp, "target", numbers, raw.target)
@@ -431,6 +446,19 @@ class Loss:
         if type(divisor) is not float:  # a float64 array would widen all of the slope
             divisor = cast(xp, divisor, slope.dtype)
         return cast(xp, slope / divisor, dtype)
+
+
+def _refuse_labels(xp: Any, values: Array, target: Array) -> None:
+    """Raise for labels of rows whose target is a number for each of their own."""
+    if not is_integral(xp, target) or values.ndim == 0:
+        return
+    classes = values.shape[-1]
+    if classes > 1 and target.shape == values.shape[:-1]:
+        raise ValueError(
+            f"`prediction` has shape {tuple(values.shape)} but `target` has shape "
+            f"{tuple(target.shape)} and holds integers: labels become rows by "
+            f"`special.one_hot(target, {classes})`"
+        )
 
 
 def _pull_slope(g: Array, slope: Array) -> Array:

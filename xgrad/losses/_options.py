@@ -7,7 +7,7 @@ from inspect import Parameter
 from numbers import Real
 from typing import Any
 
-from xgrad._arrays import Array, meant_argument
+from xgrad._arrays import ABSENT, Array, meant_argument
 from xgrad._rules import FINITE, Guard, Number, NumberOrArray
 
 Rule = Number | NumberOrArray
@@ -68,6 +68,8 @@ class Options:
         own = meant_argument(name, [*self._defaults, *SHARED])
         if own:
             return f"it is called `{own}` by xgrad"
+        if name in ABSENT:
+            return ABSENT[name]
         listed = ", ".join(map(repr, self._defaults)) or "none"
         return (
             f"its own options are {listed}; all losses take reduction, weight and check"

@@ -14,6 +14,7 @@ from xgrad._arrays import (
     as_index,
     as_real,
     integer,
+    prefix_of,
     product_keeping_zeros,
     quotient_keeping_zeros,
     row_sum,
@@ -179,7 +180,8 @@ def _validate_class_weight(
     if tuple(weight.shape) != tuple(values.shape[-1:]):
         raise ValueError(
             f"`class_weight` has shape {tuple(weight.shape)}, but must have "
-            f"one entry for each of the {values.shape[-1]} classes"
+            f"one entry for each of the {values.shape[-1]} classes; weights of rows "
+            "are `weight=`"
         )
     floats = as_real(xp, "class_weight", weight, values.dtype)
     rules = CLASS_WEIGHT.checks(xp, "class_weight", floats, weight)
@@ -187,9 +189,17 @@ def _validate_class_weight(
 
 
 def as_class_target(
-    xp: Any, values: Array, target: Array, guard: Guard, ignore_index: int | None
+    xp: Any,
+    values: Array,
+    target: Array,
+    guard: Guard,
+    ignore_index: int | None,
+    remedy: str,
 ) -> tuple[ClassTarget, Array | None]:
-    """Return the target after its checks, and booleans that mark the ignored rows."""
+    """Return the target after its checks, and booleans that mark the ignored rows.
+
+    ``remedy`` is that for labels out of range.
+    """
     num_classes = values.shape[-1]
     if target.shape == values.shape:
         weights = as_real(xp, "target", target, values.dtype)
@@ -200,20 +210,27 @@ def as_class_target(
         raise ValueError(_shape_message(values, target))
     require_labels(xp, "target", target)
     classes = ClassTarget(xp, num_classes, labels=target)
+    if num_classes == 1:
+        remedy = (
+            "rows with one entry are for the losses of two classes, such as "
+            "`sigmoid_binary_cross_entropy`"
+        )
     ignored = None if ignore_index is None else classes.is_only(ignore_index)
     # Labels are checked by `guard` itself, not by its `domain`: no step of a derivative
     # moves them, so that a bad one is the caller's at every point.
-    checks = range_checks(xp, "target", target, num_classes, ignored)
+    checks = range_checks(xp, "target", target, num_classes, ignored, remedy=remedy)
     return replace(classes, labels=guard(target, checks)), ignored
 
 
 def _shape_message(values: Array, target: Array) -> str:
     shape, target_shape = tuple(values.shape), tuple(target.shape)
-    fix = (
-        f"; reshape it: `target.reshape({shape[:-1]})`"
-        if math.prod(target_shape) == math.prod(shape[:-1])
-        else ""
-    )
+    fix = ""
+    if math.prod(target_shape) == math.prod(shape[:-1]):
+        fix = f"; reshape it: `target.reshape({shape[:-1]})`"
+    for axis in range(len(shape) - 1):
+        if shape[:axis] + shape[axis + 1 :] == target_shape:
+            code = f"{prefix_of([values])}.moveaxis(prediction, {axis}, -1)"
+            fix = f"; classes are the last axis: `{code}`"
     return (
         f"`prediction` has shape {shape} but `target` has shape {target_shape}: it "
         f"must be {shape[:-1]} (integer labels) or {shape} (weights of the classes)"

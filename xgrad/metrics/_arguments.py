@@ -1,20 +1,26 @@
-"""The arguments of classification metrics: shapes, kinds, and number of classes."""
+"""The arguments of metrics: shapes, kinds, weights, classes; the dtype of results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from xgrad._arrays import (
     Array,
+    as_float,
     as_index,
     as_real,
+    cast,
+    common_namespace,
     default_dtype,
     integer,
     is_boolean,
     is_dask,
     is_floating,
     is_integral,
+    map_blocks,
+    quiet,
 )
 from xgrad._rules import ValueCheck, equals_number, require_labels, weight_sum_check
 
@@ -249,3 +255,17 @@ def refuse_lazy(xp: Any, name: str) -> None:
             f"`{name}` sorts all rows, which is not done for Dask arrays: compute "
             "them first, or take a sample with `random_batch`"
         )
+
+
+def cast_like_prediction(value: Any, prediction: Any) -> Any:
+    """Return a value in the dtype that computations with the prediction have."""
+    xp = common_namespace(prediction=prediction)
+    # No rows are enough to learn a dtype from, and cost no conversion.
+    none = prediction[:0, ...]
+    if is_boolean(xp, none):
+        none = xp.astype(none, xp.uint8)
+    dtype = as_float(xp, "prediction", none).dtype
+    if is_dask(xp):
+        return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
+    with quiet():
+        return cast(xp, value, dtype)

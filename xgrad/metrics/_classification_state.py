@@ -28,18 +28,18 @@ from xgrad.metrics._confusion import (
     Ratio,
 )
 from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
-from xgrad.metrics._regression_state import UNSEEN
 from xgrad.metrics._report import (
     AVERAGED,
     COLUMNS,
     ClassificationReport,
     class_names,
 )
+from xgrad.metrics._state import State, seen
 
 
 @public_methods
 @dataclass(frozen=True, eq=False)
-class Classification:
+class Classification(State):
     """Counts of true and predicted classes, over any number of batches.
 
     Parameters
@@ -110,10 +110,6 @@ class Classification:
             wide = wide_dtype(xp, counts, xp.float32)
             counts, added = cast(xp, counts, wide), cast(xp, added, wide)
         return replace(self, counts=counts + added)
-
-    def __radd__(self, other: Any) -> Any:
-        """Return the state itself for 0, at which ``sum(states)`` starts."""
-        return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def confusion_matrix(self, *, normalize: Normalize = None) -> Any:
         """Return the counts, or with ``normalize`` fractions, as `confusion_matrix`."""
@@ -245,7 +241,7 @@ class Classification:
         """
         names = class_names(names, self.num_classes)
         # One copy of the counts from the device serves all metrics.
-        host = replace(self, counts=to_numpy(self._seen_counts()))
+        host = replace(self, counts=to_numpy(seen(self.counts)))
         # As they are: integers are printed as such.
         _, matrix = host._matrix(wide=False)
         support = matrix.sum(axis=1).tolist()
@@ -280,15 +276,9 @@ class Classification:
                 xp, matrix, ratio, average, positive, zero_division, classes
             )
 
-    def _seen_counts(self) -> Array:
-        """Return the counts; raise if no rows were seen."""
-        if self.counts is None:
-            raise ValueError(UNSEEN)
-        return self.counts
-
     def _matrix(self, *, wide: bool = True) -> tuple[Any, Array]:
         """Return the namespace and the counts, with ``wide`` as floats to divide."""
-        counts = self._seen_counts()
+        counts = seen(self.counts)
         xp = common_namespace(counts=counts)
         if wide:
             counts = cast(xp, counts, wide_dtype(xp, counts, xp.float32))

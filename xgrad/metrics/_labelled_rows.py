@@ -28,6 +28,7 @@ from xgrad._arrays import (
 )
 from xgrad._kernels import find_kernel
 from xgrad._rules import (
+    IGNORABLE,
     NO_STARTS,
     Guard,
     ValueCheck,
@@ -238,7 +239,9 @@ class LabelledRows:
             ignored = equals_number(xp, target, self.ignore_index)
             if must_count:
                 checks.append(some_row_check(xp, xp.sum(as_index(xp, ~ignored))))
-        checks += range_checks(xp, "target", target, self.num_classes, ignored)
+        checks += range_checks(
+            xp, "target", target, self.num_classes, ignored, remedy=IGNORABLE
+        )
         prediction, of_prediction = self._predicted(ignored, keep_scores)
         checks += of_prediction
         if weight is not None:

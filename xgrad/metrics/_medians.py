@@ -20,12 +20,8 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad.metrics import _moments
-from xgrad.metrics._arguments import refuse_lazy
-from xgrad.metrics._regression_state import (
-    AVERAGES,
-    cast_like_prediction,
-    state_of_rows,
-)
+from xgrad.metrics._arguments import cast_like_prediction, refuse_lazy
+from xgrad.metrics._regression_state import AVERAGES, state_of_rows
 
 
 @public

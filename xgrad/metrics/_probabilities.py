@@ -27,9 +27,13 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._rules import Guard, count_pairs, gather_labels, label_mask, weight_sum_check
-from xgrad.metrics._arguments import as_labels, some_row_check
-from xgrad.metrics._regression_state import UNSEEN, cast_like_prediction
+from xgrad.metrics._arguments import (
+    as_labels,
+    cast_like_prediction,
+    some_row_check,
+)
 from xgrad.metrics._scored_rows import ScoredRows, as_scored_rows
+from xgrad.metrics._state import State, seen
 
 
 @public
@@ -126,7 +130,7 @@ def expected_calibration_error(
 
 @public_methods
 @dataclass(frozen=True, eq=False)
-class Probabilities:
+class Probabilities(State):
     """Metrics of probabilities over any number of batches.
 
     Parameters
@@ -189,10 +193,6 @@ class Probabilities:
         common_namespace(sums=self.sums, other=other.sums)
         return replace(self, sums=self.sums + other.sums)
 
-    def __radd__(self, other: Any) -> Any:
-        """Return the state itself for 0, at which ``sum(states)`` starts."""
-        return self if isinstance(other, int) and other == 0 else NotImplemented
-
     def log_loss(self) -> Any:
         """Return the mean of ``-log(p)`` of the true class; nan without weight."""
         return self._mean(1)
@@ -203,18 +203,12 @@ class Probabilities:
 
     def expected_calibration_error(self) -> Any:
         """Return the mean distance of confidence from accuracy; nan without weight."""
-        return _calibration_error(self._seen(), self.bins, 3)
+        return _calibration_error(seen(self.sums), self.bins, 3)
 
     def _mean(self, entry: int) -> Any:
-        sums = self._seen()
+        sums = seen(self.sums)
         with quiet():
             return sums[entry] / sums[0]
-
-    def _seen(self) -> Array:
-        """Return the sums; raise if no rows were seen."""
-        if self.sums is None:
-            raise ValueError(UNSEEN)
-        return self.sums
 
 
 def _sums(

@@ -19,7 +19,7 @@ from xgrad._arrays import (
 )
 from xgrad._kernels import find_kernel
 from xgrad.metrics import _confusion
-from xgrad.metrics._regression_state import cast_like_prediction
+from xgrad.metrics._arguments import cast_like_prediction
 from xgrad.metrics._scored_rows import ScoredRows, as_scored_rows
 
 AreaAverage = Literal["macro", "weighted"] | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xgrad._arrays import ArrayT, public
-from xgrad.metrics._regression_state import cast_like_prediction, state_of_rows
+from xgrad.metrics._arguments import cast_like_prediction
+from xgrad.metrics._regression_state import state_of_rows
 
 
 @public

@@ -14,11 +14,9 @@ from xgrad._arrays import (
     BlockStarts,
     as_float,
     as_real,
-    cast,
     common_namespace,
     drop_none,
     integer,
-    is_boolean,
     is_dask,
     map_blocks,
     one_of,
@@ -33,17 +31,14 @@ from xgrad._arrays import (
 from xgrad._kernels import find_kernel
 from xgrad._rules import Guard, enforce, weight_sum_check
 from xgrad.metrics import _moments
-from xgrad.metrics._arguments import weight_checks
+from xgrad.metrics._arguments import as_weight, weight_checks
+from xgrad.metrics._state import State, seen
 
-UNSEEN = (
-    "the state has seen no rows: `update` returns a new state, so write "
-    "`state = state.update(...)`"
-)
 # Over the outputs of a prediction: their mean, or each of them.
 AVERAGES = ("uniform", None)
 
 
-class _Mergeable:
+class _MomentState(State):
     """A state that holds moments of all rows seen; None before the first."""
 
     moments: Any
@@ -64,26 +59,17 @@ class _Mergeable:
             )
         with quiet():
             both = xp.stack([self.moments, other.moments])
-            return type(self)(_merge(xp, both))  # type: ignore[call-arg]
-
-    def __radd__(self, other: Any) -> Any:
-        """Return the state itself for 0, at which ``sum(states)`` starts."""
-        return self if isinstance(other, int) and other == 0 else NotImplemented
+            return type(self)(moments=_merge(xp, both))  # type: ignore[call-arg]
 
     def _apply(self, function: Any, **options: Any) -> Any:
         """Return a function of the moments, without warnings; lazy for Dask arrays."""
-        xp, moments = self._require_moments()
+        moments = seen(self.moments)
+        xp = common_namespace(moments=moments)
         if is_dask(xp):
             step = partial(function, **options)
             return map_blocks(step, moments, dtype=moments.dtype, drop_axis=0)
         with quiet():
             return function(xp, moments, **options)
-
-    def _require_moments(self) -> tuple[Any, Array]:
-        """Return the moments and their namespace; raise if no rows were seen."""
-        if self.moments is None:
-            raise ValueError(UNSEEN)
-        return common_namespace(moments=self.moments), self.moments
 
 
 def _merge(xp: Any, groups: Array) -> Array:
@@ -96,8 +82,8 @@ def _merge(xp: Any, groups: Array) -> Array:
 
 
 @public_methods
-@dataclass(frozen=True, eq=False)
-class Mean(_Mergeable):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mean(_MomentState):
     """Mean, variance and standard error of numbers, over any number of batches.
 
     Weights count rows: a weight of 2 means that a number was seen twice. ``update`` and
@@ -133,7 +119,7 @@ class Mean(_Mergeable):
         floats = as_float(xp, "values", values)
         arrays = {"prediction": floats, **_as_weight(xp, weight, floats)}
         shape = (_moments.MEAN_SIZE,)
-        return self + Mean(_moments_of_rows(xp, arrays, _mean_of_block, shape))
+        return self + Mean(moments=_moments_of_rows(xp, arrays, _mean_of_block, shape))
 
     def mean(self) -> Any:
         """Return the weighted mean; nan if the weights sum to 0."""
@@ -157,8 +143,8 @@ class Mean(_Mergeable):
 
 
 @public_methods
-@dataclass(frozen=True, eq=False)
-class Regression(_Mergeable):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Regression(_MomentState):
     """Errors of predicted numbers, over any number of batches.
 
     The state holds squares around means, which are merged without loss of digits: R2 is
@@ -180,7 +166,7 @@ class Regression(_Mergeable):
         """Return the state after more rows ``(N,)`` or ``(N, K)``, weights ``(N,)``."""
         # Rows of another library than before are refused before they are counted.
         common_namespace(prediction=prediction, **drop_none(moments=self.moments))
-        return self + Regression(_moments_of_errors(prediction, target, weight))
+        return self + Regression(moments=_moments_of_errors(prediction, target, weight))
 
     def mean_squared_error(self, *, average: str | None = "uniform") -> Any:
         """Return the mean of the squared errors."""
@@ -200,9 +186,9 @@ class Regression(_Mergeable):
 
     def max_error(self) -> Any:
         """Return the largest absolute error."""
-        xp, _ = self._require_moments()
         # Over all outputs the largest error is a maximum, too, and not a mean.
-        return xp.max(self._apply(_moments.mean_of, entry=_moments.LARGEST))
+        errors = self._apply(_moments.mean_of, entry=_moments.LARGEST)
+        return common_namespace(moments=self.moments).max(errors)
 
     def r2_score(self, *, average: str | None = "uniform") -> Any:
         """Return the fraction of the target's variance that is predicted."""
@@ -215,8 +201,8 @@ class Regression(_Mergeable):
     def _average(self, average: str | None, function: Any, **options: Any) -> Any:
         """Return a function of the moments: its mean over the outputs, or all."""
         one_of("average", average, AVERAGES)
-        xp, _ = self._require_moments()
         values = self._apply(function, **options)
+        xp = common_namespace(moments=self.moments)
         return values if average is None else xp.mean(values)
 
 
@@ -242,11 +228,7 @@ def _as_weight(xp: Any, weight: Any, values: Array) -> dict[str, Any]:
     """Return ``{"weight": weights of the rows}`` as floats, or an empty dict."""
     if weight is None:
         return {}
-    if tuple(weight.shape) != tuple(values.shape[:1]):
-        raise ValueError(
-            f"`weight` has shape {tuple(weight.shape)}, but must have one entry for "
-            f"each row, {tuple(values.shape[:1])}"
-        )
+    weight = as_weight(xp, weight, values)
     return {"weight": as_real(xp, "weight", weight, wide_dtype(xp, values))}
 
 
@@ -322,25 +304,12 @@ def _regression_of_block(
 
 def state_of_rows(prediction: Any, target: Any, weight: Any) -> Regression:
     """Return the state of the rows of one call; raise if none of them counts."""
-    state = Regression(_moments_of_errors(prediction, target, weight, must_count=True))
-    xp, moments = state._require_moments()
+    moments = _moments_of_errors(prediction, target, weight, must_count=True)
+    state = Regression(moments=moments)
+    xp = common_namespace(moments=moments)
     if weight is None or not is_dask(xp):
         return state
     # The check of a Dask array is made if what it returns is computed with.
     weight_sum = xp.max(moments[_moments.WEIGHT, ...])
     checked = Guard(xp, active=True)(weight_sum, [weight_sum_check(weight_sum)])
-    return Regression(moments + 0 * checked)
-
-
-def cast_like_prediction(value: Any, prediction: Any) -> Any:
-    """Return a value in the dtype that computations with the prediction have."""
-    xp = common_namespace(prediction=prediction)
-    # No rows are enough to learn a dtype from, and cost no conversion.
-    none = prediction[:0, ...]
-    if is_boolean(xp, none):
-        none = xp.astype(none, xp.uint8)
-    dtype = as_float(xp, "prediction", none).dtype
-    if is_dask(xp):
-        return map_blocks(partial(cast, dtype=dtype), value, dtype=dtype)
-    with quiet():
-        return cast(xp, value, dtype)
+    return Regression(moments=moments + 0 * checked)

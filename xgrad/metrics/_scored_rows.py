@@ -22,6 +22,7 @@ from xgrad._arrays import (
 )
 from xgrad._rules import (
     DISTRIBUTION,
+    IGNORABLE,
     NO_STARTS,
     UNIT_INTERVAL,
     ValueCheck,
@@ -38,6 +39,12 @@ from xgrad.metrics._arguments import (
     refuse_columns,
     refuse_lazy,
     weight_checks,
+)
+
+# Remedy for other labels beside scores (N,).
+OF_TWO = (
+    "scores (N,) are those of one of two classes; of several pass scores (N, C), and "
+    "turn signs -1 and 1 into labels by `(target + 1) // 2`"
 )
 
 
@@ -117,7 +124,8 @@ def as_scored_rows(
         number = integer("ignore_index", ignore_index, least=None)
         ignored = equals_number(xp, target, number)
     num_classes = int(scores.shape[1]) if scores.ndim == 2 else 2
-    checks += range_checks(xp, "target", target, num_classes, ignored)
+    remedy = IGNORABLE if scores.ndim == 2 else OF_TWO
+    checks += range_checks(xp, "target", target, num_classes, ignored, remedy=remedy)
     checks.append(nan_check(scores, "nan has no rank among the scores", ignored))
     if are_probabilities:
         scores = as_float(xp, "prediction", scores)

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from xgrad._arrays import a_type
+
 # The palette of Okabe and Ito, which colour-blind readers can tell apart. Lines have a
 # style and a marker of their own as well, so that they differ in a grey print, too.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -23,6 +25,11 @@ LINES = tuple(
 def axes_for(ax: Any) -> Any:
     """Return the axes that the caller passed, or those of a new figure."""
     if ax is not None:
+        if not callable(getattr(ax, "plot", None)) or not hasattr(ax, "figure"):
+            raise TypeError(
+                f"`ax` must be Axes of matplotlib, but is {a_type(ax)}: pass one of "
+                "them, such as `ax` of `figure, ax = plt.subplots()`"
+            )
         return ax
     try:
         from matplotlib import pyplot as plt

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import public, to_numpy
+from xgrad._arrays import public, require_array, to_numpy
 from xgrad.plot._axes import axes_for
 
 # Of more classes the numbers would be too small to read, and they are left out.
@@ -92,6 +92,7 @@ def _write_numbers(ax: Any, matrix: np.ndarray, darkness: np.ndarray) -> None:
 
 def _require_counts(counts: Any) -> np.ndarray:
     """Return the counts on the host; raise unless they are a confusion matrix."""
+    require_array("counts", counts)
     matrix = np.asarray(to_numpy(counts))
     if matrix.dtype.kind not in "iuf":
         raise TypeError(f"`counts` must hold numbers, but its dtype is {matrix.dtype}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cases.derivatives.base import Case, Function, cases, real_and_imaginary
+from xgrad._tracing import matrix_function, triangular_factors
 
 _rng = np.random.default_rng(0)
 SQUARE, STACK = _rng.normal(size=(4, 4)), _rng.normal(size=(2, 3, 3))
@@ -373,4 +374,88 @@ PRODUCTS = (
     ),
     *cases("power", {"trace": (lambda xp, x: xp.trace(x**2, 1), SQUARE)}),
 )
-MATRIX_CASES: tuple[Case, ...] = (*INVERSES, *DECOMPOSITIONS, *NORMS, *PRODUCTS)
+
+
+def _normal_eigenvectors(xp: Any, x: Any) -> Any:
+    """Both parts of eigenvectors, whose phases LAPACK has chosen."""
+    return real_and_imaginary(xp.linalg.eig(x)[1])
+
+
+def _function(name: str, scale: float = 1.0) -> Function:
+    return lambda xp, x: matrix_function(name, x * scale)
+
+
+# One pair of its eigenvalues is complex, and one of its real ones negative.
+TURNED = np.array(
+    [[0.3, 1.2, 0.1, 0], [-1, 0.5, 0, 0.2], [0.3, 0, 2, 0.4], [0, 1, 0, -1]]
+)
+GENERAL = (
+    *cases(
+        "eig",
+        {
+            "values": (lambda xp, x: real_and_imaginary(xp.linalg.eig(x)[0]), TURNED),
+            "vectors": (_normal_eigenvectors, TURNED),
+            "real vectors": (lambda xp, x: xp.linalg.eig(x @ x.T + x)[1], DEFINITE),
+            "stack": (lambda xp, x: real_and_imaginary(xp.linalg.eig(x)[0]), STACK),
+            "complex": (
+                of_parts(lambda xp, z: xp.linalg.eig(z)[0] * xp.linalg.eig(z)[1][0]),
+                PARTS,
+            ),
+        },
+        is_portable=False,
+        noise=100,
+    ),
+    *cases(
+        "eigvals",
+        {
+            "real": (lambda xp, x: xp.linalg.eigvals(x), DEFINITE),
+            "complex": (
+                lambda xp, x: real_and_imaginary(xp.linalg.eigvals(x)),
+                TURNED,
+            ),
+        },
+        is_portable=False,
+        noise=100,
+    ),
+    *(
+        case
+        for name in ("cosm", "coshm", "expm", "sinm", "sinhm", "tanm", "tanhm")
+        for case in cases(
+            name,
+            {"small": (_function(name, 0.2), SQUARE)},
+            is_portable=False,
+            noise=100,
+        )
+    ),
+    *cases(
+        "sqrtm",
+        {"definite": (_function("sqrtm"), DEFINITE)},
+        is_portable=False,
+        noise=1000,
+    ),
+    *cases(
+        "expm",
+        {
+            "stack": (_function("expm", 0.5), STACK),
+            "complex": (of_parts(lambda xp, z: matrix_function("expm", z)), PARTS),
+        },
+        is_portable=False,
+        noise=100,
+    ),
+    *cases(
+        "lu_factor",
+        {
+            "exchanged": (lambda xp, x: triangular_factors(x)[0], SQUARE),
+            "complex": (of_parts(lambda xp, z: triangular_factors(z)[0]), PARTS),
+        },
+        is_portable=False,
+        noise=100,
+    ),
+)
+MATRIX_CASES: tuple[Case, ...] = (
+    *INVERSES,
+    *DECOMPOSITIONS,
+    *GENERAL,
+    *NORMS,
+    *PRODUCTS,
+)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from cases.tape import weights_of
-from xgrad._autodiff import Tape, Taped, pull_back
+from cases.tape import pull_back, weights_of
+from xgrad._autodiff import Tape, Taped
 from xgrad._tracing import namespace_of
 
 NUMPY = array_api_compat.array_namespace(np.empty(0))
@@ -41,7 +41,7 @@ def trace_of(f: Callable[[Any], Any], x: Any) -> Trace:
     gradient: Any = None
     if isinstance(y, Taped) and y.at >= 0:
         weights = weights_of(value).astype(value.dtype)
-        (gradient,) = pull_back(tape, y.at, weights, [0])
+        gradient = pull_back(tape, y.at, weights)
     gradient = np.zeros_like(x) if gradient is None else gradient
     return Trace(value, gradient, pulls, list(tape.rules.values()))
 
@@ -55,10 +55,10 @@ def second_on_tape(f: Callable[[Any], Any], x: Any, direction: Any) -> Any:
     if not isinstance(y, Taped) or y.at < 0:
         return np.zeros_like(x)
     y.ensure_current()
-    (gradient,) = pull_back(inner, y.at, Taped(outer, weights_of(y)), [0])
+    gradient = pull_back(inner, y.at, Taped(outer, weights_of(y)))
     if not isinstance(gradient, Taped) or gradient.ensure_current().at < 0:
         return np.zeros_like(x)
-    (second,) = pull_back(outer, gradient.at, direction, [0])
+    second = pull_back(outer, gradient.at, direction)
     return np.zeros_like(x) if second is None else second
 
 

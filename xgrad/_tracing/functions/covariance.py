@@ -32,6 +32,9 @@ def cov(
 
     ``fweights`` are counts of observations, and ``aweights`` their importance.
     """
+    if first_standin((m, y)) is None:
+        idiom = "cov of plain arrays with weights computed from x"
+        raise tracer_of(fweights, aweights).refuse(idiom)
     x = _variables(m, y, rowvar)
     # In float64 at least, as NumPy has it.
     x = cast(x, np.result_type(x.dtype, np.float64) if dtype is None else dtype)
@@ -63,20 +66,25 @@ def _variables(m: Any, y: Any, rowvar: bool) -> Any:
 
 def _weights_and_freedom(
     count: int, bias: bool, ddof: int | None, fweights: Any, aweights: Any
-) -> tuple[Any, float]:
+) -> tuple[Any, Any]:
     """Return the weight of each observation, None for 1, and what to divide by."""
     lost = (0 if bias else 1) if ddof is None else ddof
-    if first_standin((fweights, aweights)) is not None:
-        raise tracer_of(fweights, aweights).refuse("cov with weights computed from x")
     if fweights is None and aweights is None:
         return None, max(count - lost, 0)
-    counts = np.ones(count) if fweights is None else np.asarray(fweights, float)
-    shares = np.ones(count) if aweights is None else np.asarray(aweights, float)
+    counts = np.ones(count) if fweights is None else _floats(fweights)
+    shares = np.ones(count) if aweights is None else _floats(aweights)
     weights = counts * shares
-    total = float(weights.sum())
+    total = weights.sum()
     # One degree of freedom weighs as much as an observation does, on the average.
-    each = 1.0 if aweights is None else float((weights * shares).sum()) / total
-    return weights, max(total - lost * each, 0)
+    each = 1.0 if aweights is None else (weights * shares).sum() / total
+    return weights, np.maximum(total - lost * each, 0)
+
+
+def _floats(weights: Any) -> Any:
+    """Return weights as an array of floats, or as a stand-in for one."""
+    if first_standin((weights,)) is None:
+        return np.asarray(weights, float)
+    return array_like(weights, (weights,))
 
 
 @handles("corrcoef")

@@ -15,7 +15,7 @@ from xgrad._tracing.arguments import (
     require_own_device,
     tracer_of,
 )
-from xgrad._tracing.creating import CONVERTERS
+from xgrad._tracing.creating import CONVERTERS, creating_like
 from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.shapes import broadcast_to, reshape_any
@@ -52,33 +52,62 @@ def asarray(
 def _make_like(
     name: str,
     x: StandIn,
-    *values: Any,
     dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
     shape: Any = None,
+    *,
     device: Any = None,
 ) -> StandIn:
     """Return a constant array of the shape of ``x``, or of another one."""
-    xp = x.tracer.xp
     require_own_device(x, device)
-    require(len(values) == (name == "full_like"), x, f"these arguments of {name}")
+    return _fill_like(name, x, (), dtype, shape)
+
+
+@handles("full_like")
+def full_like(
+    x: StandIn,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> StandIn:
+    """Return an array of the shape of ``x``, or of another one, of one value."""
+    require_own_device(x, device)
     # Filled with an entry of x, it differs from point to point as that does.
-    if values and isinstance(values[0], StandIn):
+    if isinstance(fill_value, StandIn):
         size = x.shape if shape is None else shape
-        return x.tracer.copy(cast(broadcast_to(values[0], size), dtype or x.dtype))
+        return x.tracer.copy(cast(broadcast_to(fill_value, size), dtype or x.dtype))
+    return _fill_like("full_like", x, (fill_value,), dtype, shape)
+
+
+def _fill_like(
+    name: str, x: StandIn, values: tuple[Any, ...], dtype: Any, shape: Any
+) -> StandIn:
+    xp = x.tracer.xp
     if shape is not None:
         make = functools.partial(
             getattr(xp, name.removesuffix("_like")), shape, *values
         )
-        return x.tracer.constant(name, x, lambda: make(dtype=dtype or x.dtype))
+        return _constant(name, x, lambda: make(dtype=dtype or x.dtype))
     options = {} if dtype is None else {"dtype": dtype}
     base = x.base
     while isinstance(base, StandIn):  # one tracer within another
         base = base.base
     make = functools.partial(getattr(xp, name), xp.asarray(base), *values, **options)
-    return x.tracer.constant(name, x, make)
+    return _constant(name, x, make)
 
 
-for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+def _constant(name: str, like: StandIn, make: Callable[[], Any]) -> StandIn:
+    """Return what is made as a constant, of which no other stand-in is made before."""
+    with creating_like(None):
+        return like.tracer.constant(name, like, make)
+
+
+for _name in ("zeros_like", "ones_like", "empty_like"):
     handles(_name)(functools.partial(_make_like, _name))
 
 
@@ -94,7 +123,7 @@ def _create(
         kwargs["device"] = like.device
     elif isinstance(like.base, StandIn):  # of another call around this one
         kwargs["like"] = like.base
-    return like.tracer.constant(name, like, lambda: function(*args, **kwargs))
+    return _constant(name, like, lambda: function(*args, **kwargs))
 
 
 def _create_of_entries(name: str, like: StandIn, *args: Any, **options: Any) -> Any:
@@ -125,7 +154,7 @@ def _array_of_entries(
     dtype: Any = None,
     order: str | None = None,
     *,
-    copy: bool | None = None,
+    copy: Any = None,
     ndmin: int = 0,
     subok: bool = False,
     device: Any = None,
@@ -133,12 +162,19 @@ def _array_of_entries(
     require_own_device(like, device)
     require(dtype is not object, like, f"np.{name} of objects")
     array = cast(array_like(entries, (entries, like)), dtype)
+    if not array.ndim:
+        array = array[...]  # a number becomes an array without axes
     if array.ndim < ndmin:
         array = reshape_any(array, (1,) * (ndmin - array.ndim) + tuple(array.shape))
+    copy = getattr(copy, "value", copy)  # also one of NumPy's own modes
+    if copy == IF_NEEDED:
+        copy = False
     is_copy = copy if copy is not None else name == "array"
     return copy_to_array(array) if is_copy and array is entries else array
 
 
+# The value of NumPy's mode of copies that are made only where there is no other way.
+IF_NEEDED = 2
 for _name in CONVERTERS | set("arange empty eye full identity ones tri zeros".split()):
     _function = getattr(np, _name)
     FUNCTIONS[f"like {_name}"] = functools.partial(_create, _function)

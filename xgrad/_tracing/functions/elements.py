@@ -130,8 +130,17 @@ def round_(x: StandIn, decimals: int = 0) -> StandIn:
 
 
 @handles("astype")
-def astype(x: StandIn, dtype: Any, *, copy: bool = True, device: Any = None) -> StandIn:
-    """Cast entries to another dtype."""
+def astype(
+    x: StandIn,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+    *,
+    device: Any = None,
+) -> StandIn:
+    """Cast entries to another dtype, where the plain call has found it allowed."""
     require_own_device(x, device)
     # `float` and "float64" name dtypes for NumPy alone.
     if isinstance(dtype, (type, str)) and x.tracer.is_numpy:

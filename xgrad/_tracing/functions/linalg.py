@@ -25,6 +25,8 @@ from xgrad._tracing.functions.shapes import matrix_transpose
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
+# Those of NumPy return more, or real numbers where all are real.
+OF_NUMPY = ("lstsq", "eig", "eigvals")
 NUMBERS = (int, float, str, type(None), np.number)
 
 
@@ -35,9 +37,9 @@ def _stacked(name: str, x: StandIn, *args: Any, **options: Any) -> Any:
     require(plain, x, f"these arguments of {name}")
     if x.ndim < 2:
         raise ValueError(f"{name} needs matrices")
-    # NumPy has options that the standard has not.
-    with_options = answers_numpy(x.tracer.xp) and (options or name == "lstsq")
-    module = np.linalg if with_options else x.tracer.xp.linalg
+    # NumPy has options and results that the standard has not.
+    is_own = answers_numpy(x.tracer.xp) and (options or name in OF_NUMPY)
+    module = np.linalg if is_own else x.tracer.xp.linalg
     apply = functools.partial(_with_arguments, getattr(module, name), args, options)
     operation = (name, args, tuple(options.items()))
     return x.tracer.everywhere(operation, apply, apply, x)
@@ -49,6 +51,41 @@ def _with_arguments(function: Any, args: Any, options: Any, x: Array) -> Any:
 
 for _name in "det inv slogdet svdvals matrix_power matrix_rank".split():
     handles(f"linalg.{_name}")(functools.partial(_stacked, _name))
+
+
+def _general(name: str, x: StandIn) -> Any:
+    """Decompose matrices whose eigenvalues may be complex at one point alone."""
+    require(x.tracer.knows_values, x, f"{name} at many points")
+    return _stacked(name, x)
+
+
+for _name in ("eig", "eigvals"):
+    handles(f"linalg.{_name}")(functools.partial(_general, _name))
+
+
+# The functions of matrices, each the same power series as its function of numbers.
+MATRIX_FUNCTIONS = "cosm coshm expm sinm sinhm sqrtm tanm tanhm".split()
+
+
+def matrix_function(name: str, x: Any) -> Any:
+    """Return a function of matrices, by SciPy."""
+    if isinstance(x, StandIn):
+        function = functools.partial(matrix_function, name)
+        return x.tracer.everywhere((name, (), ()), function, function, x)
+    import scipy.linalg
+
+    return getattr(scipy.linalg, name)(x)
+
+
+def triangular_factors(x: Any) -> Any:
+    """Return both triangular factors of a matrix in one, and the exchanges of rows."""
+    if isinstance(x, StandIn):
+        require(x.ndim == 2, x, "lu_factor of stacks of matrices")
+        function = triangular_factors
+        return x.tracer.everywhere(("lu_factor", (), ()), function, function, x)
+    import scipy.linalg
+
+    return scipy.linalg.lu_factor(x)
 
 
 def _hermitian(name: str, x: StandIn, UPLO: str = "L") -> Any:  # noqa: N803 (NumPy's)

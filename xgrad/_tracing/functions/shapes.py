@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from xgrad._tracing.arguments import axes_of, axis_of, require, tracer_of
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
+from xgrad._tracing.tracer import Tracer
 
 
 @handles("reshape")
@@ -33,8 +34,8 @@ def reshape(
     sizes: Any = lengths if keyword is None else (keyword,)
     if len(sizes) == 2 and isinstance(sizes[1], str):
         sizes, order = sizes[:1], sizes[1]
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list, np.ndarray)):
+        sizes = sizes[0] if np.ndim(sizes[0]) else (sizes[0],)
     if order == "A":
         # Fortran's order for an array that lies in memory that way; NumPy alone has it.
         require(x.tracer.is_numpy, x, "reshape(order='A')", "reshape in C order")
@@ -179,12 +180,20 @@ def broadcast_any(x: Any, shape: tuple[int, ...]) -> Any:
 @handles("broadcast_arrays")
 def broadcast_arrays(*arrays: Any) -> Any:
     """Repeat arrays to a common shape."""
-    xp = tracer_of(*arrays).xp
+    tracer = tracer_of(*arrays)
+    arrays = tuple(_as_array(tracer, a) for a in arrays)
     shape = np.broadcast_shapes(*(tuple(a.shape) for a in arrays))
     return tuple(
-        broadcast_to(a, shape) if isinstance(a, StandIn) else xp.broadcast_to(a, shape)
+        broadcast_to(a, shape)
+        if isinstance(a, StandIn)
+        else tracer.xp.broadcast_to(a, shape)
         for a in arrays
     )
+
+
+def _as_array(tracer: Tracer, x: Any) -> Any:
+    """Return an array or a stand-in as it is, a number or a list as an array."""
+    return x if hasattr(x, "shape") else tracer.xp.asarray(x)
 
 
 @handles("meshgrid")
@@ -198,10 +207,12 @@ def meshgrid(
     order = list(range(count))
     if indexing == "xy" and count > 1:
         order[0], order[1] = 1, 0
-    shaped = [
-        reshape_any(a, tuple(a.shape[0] if order[i] == j else 1 for j in range(count)))
-        for i, a in enumerate(arrays)
-    ]
+    tracer, shaped = tracer_of(*arrays), []
+    for i, array in enumerate(arrays):
+        vector = _as_array(tracer, array)
+        size = math.prod(vector.shape)
+        shape = tuple(size if order[i] == j else 1 for j in range(count))
+        shaped.append(reshape_any(vector, shape))
     results = shaped if sparse else broadcast_arrays(*shaped)
     # (Views of constants stay what NumPy makes of them.)
     owned = [r.tracer.copy(r) if isinstance(r, StandIn) else r for r in results]

@@ -1,0 +1,231 @@
+"""Functions of installed packages, as users call them inside their own functions.
+
+Each table has functions of a vector, which use SciPy or the Python code of NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Function = Callable[[np.ndarray], Any]
+
+_rng = np.random.default_rng(11)
+ROOT = _rng.normal(size=(4, 4))
+GENERAL = (ROOT + 3 * np.eye(4)).ravel()
+DEFINITE = (ROOT @ ROOT.T + 4 * np.eye(4)).ravel()
+SIDE, SIDES = _rng.normal(size=4), _rng.normal(size=(4, 2))
+DATA = _rng.normal(size=20)
+POSITIVE, SHARES = np.abs(DATA) + 0.1, _rng.uniform(0.1, 0.9, 20)
+COUNTS = _rng.poisson(4, 20)
+_WEIGHTS = _rng.normal(size=400)
+
+
+def weighed(values: Any) -> Any:
+    """Return one number of many, in which each has its own weight."""
+    values = np.real(values)
+    weights = _WEIGHTS[: np.size(values)]
+    return np.sum(values * weights.reshape(np.shape(values)))
+
+
+def square(x: Any) -> Any:
+    """Return the matrix of a vector of 16 entries."""
+    return x.reshape(4, 4)
+
+
+def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
+    """Functions of `scipy.linalg`."""
+    import scipy.linalg as la
+
+    def by_factor(x, lower):
+        return la.cho_solve(la.cho_factor(square(x), lower=lower), SIDE)
+
+    def by_triangles(x, trans):
+        return la.lu_solve(la.lu_factor(square(x)), SIDES, trans=trans)
+
+    def recomposed(x):
+        values, vectors = la.eigh(square(x))
+        return (vectors * np.log(values)) @ vectors.T
+
+    general = {
+        "solve": lambda x: la.solve(square(x), SIDE),
+        "solve transposed": lambda x: la.solve(square(x), SIDES, transposed=True),
+        "solve upper": lambda x: la.solve(
+            square(x), SIDES, assume_a="upper triangular"
+        ),
+        "solve lower": lambda x: la.solve(
+            square(x), SIDES, assume_a="lower triangular"
+        ),
+        "solve diagonal": lambda x: la.solve(square(x), SIDES, assume_a="diagonal"),
+        "solve_triangular": lambda x: la.solve_triangular(square(x), SIDE),
+        "solve_triangular T": lambda x: la.solve_triangular(
+            square(x), SIDES, trans="T", lower=True
+        ),
+        "solve_triangular unit": lambda x: la.solve_triangular(
+            square(x), SIDES, lower=True, unit_diagonal=True, check_finite=False
+        ),
+        "inv": lambda x: la.inv(square(x)),
+        "det": lambda x: la.det(square(x)),
+        "norm": lambda x: (
+            la.norm(x, 3) + la.norm(square(x)) + la.norm(square(x), "nuc")
+        ),
+        "lstsq": lambda x: la.lstsq(x.reshape(8, 2), np.arange(8.0))[0],
+        "lu_solve": lambda x: by_triangles(x, 0),
+        "lu_solve transposed": lambda x: by_triangles(x, 1),
+        "eigvals": lambda x: np.abs(la.eigvals(square(x))),
+        "svd": lambda x: la.svd(x.reshape(8, 2), full_matrices=False)[1],
+        "svdvals": lambda x: la.svdvals(square(x)),
+        "pinv": lambda x: la.pinv(x.reshape(8, 2)),
+        "qr": lambda x: la.qr(x.reshape(8, 2), mode="economic")[1],
+        "qr alone": lambda x: la.qr(x.reshape(8, 2), mode="r")[0],
+        "expm": lambda x: la.expm(square(x) / 5),
+        "toeplitz": lambda x: la.toeplitz(x[:4], x[3:9]),
+        "toeplitz symmetric": lambda x: la.toeplitz(x),
+        "hankel": lambda x: la.hankel(x[:4], x[3:9]) + la.hankel(x[:6])[:4],
+        "circulant": lambda x: la.circulant(x),
+        "block_diag": lambda x: la.block_diag(square(x), x[:2]),
+    }
+    definite = {
+        "solve pos": lambda x: la.solve(square(x), SIDES, assume_a="pos"),
+        "solve sym": lambda x: la.solve(square(x), SIDES, assume_a="sym", lower=True),
+        "cholesky": lambda x: la.cholesky(square(x)),
+        "cholesky lower": lambda x: la.cholesky(square(x), lower=True),
+        "cho_solve": lambda x: by_factor(x, lower=False),
+        "cho_solve lower": lambda x: by_factor(x, lower=True),
+        "eigh": recomposed,
+        "eigh values": lambda x: la.eigh(square(x), eigvals_only=True),
+        "eigvalsh": lambda x: la.eigvalsh(square(x), lower=False),
+        "sqrtm": lambda x: la.sqrtm(square(x)),
+    }
+    return {name: (f, GENERAL) for name, f in general.items()} | {
+        name: (f, DEFINITE) for name, f in definite.items()
+    }
+
+
+def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
+    """Functions of `scipy.fft`, `scipy.signal` and `scipy.spatial.distance`."""
+    import scipy.fft
+    import scipy.signal
+    import scipy.spatial.distance as distance
+
+    functions = {
+        "fft": lambda x: scipy.fft.fft(x),
+        "rfft": lambda x: np.abs(scipy.fft.rfft(x, n=20)) ** 2,
+        "irfft": lambda x: scipy.fft.irfft(scipy.fft.rfft(x) ** 2),
+        "fft2": lambda x: np.abs(scipy.fft.fft2(square(x), norm="ortho")) ** 2,
+        "fftconvolve": lambda x: scipy.signal.fftconvolve(x, x),
+        "convolve": lambda x: scipy.signal.convolve(x, x[:3], mode="same"),
+        "correlate": lambda x: scipy.signal.correlate(x, x[:3]),
+        "detrend": lambda x: scipy.signal.detrend(x),
+        "hilbert": lambda x: np.abs(scipy.signal.hilbert(x)),
+        "cdist": lambda x: distance.cdist(square(x), x[:8].reshape(2, 4) + 1),
+        "cdist squared": lambda x: np.exp(
+            -distance.cdist(square(x), square(x), "sqeuclidean")
+        ),
+        "pdist": lambda x: distance.squareform(distance.pdist(square(x), "cityblock")),
+        "squareform back": lambda x: distance.squareform(
+            distance.cdist(square(x), square(x)), checks=False
+        ),
+        "euclidean": lambda x: distance.euclidean(x[:8], x[8:]),
+    }
+    return {name: (f, GENERAL) for name, f in functions.items()}
+
+
+def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
+    """Densities, quantiles and statistics of `scipy.stats`."""
+    import scipy.stats as stats
+
+    parameters = {
+        "norm": (DATA, (0.3, 1.2)),
+        "t": (DATA, (5.0, 0.3, 1.2)),
+        "laplace": (DATA, (0.3, 1.2)),
+        "logistic": (DATA, (0.3, 1.2)),
+        "cauchy": (DATA, (0.3, 1.2)),
+        "skewnorm": (DATA, (1.0, 0.1, 1.2)),
+        "truncnorm": (DATA, (-9.0, 9.0, 0.1, 1.2)),
+        "gamma": (POSITIVE, (2.3, 0.0, 1.2)),
+        "lognorm": (POSITIVE, (0.7, 0.0, 1.2)),
+        "weibull_min": (POSITIVE, (1.7, 0.0, 1.2)),
+        "expon": (POSITIVE, (0.0, 1.2)),
+        "genpareto": (POSITIVE, (0.1, 0.0, 1.1)),
+        "beta": (SHARES, (2.0, 3.0)),
+        "poisson": (COUNTS, (4.0,)),
+        "nbinom": (COUNTS, (5.0, 0.4)),
+    }
+
+    def density(name, data):
+        law = getattr(stats, name)
+        logarithm = law.logpmf if name in ("poisson", "nbinom") else law.logpdf
+        return lambda p: logarithm(data, *p)
+
+    table: dict[str, tuple[Function, np.ndarray]] = {
+        f"density of {name}": (density(name, data), np.array(p))
+        for name, (data, p) in parameters.items()
+    }
+    place = np.array([0.3, 1.2])
+    return table | {
+        "cdf": (lambda p: stats.norm.cdf(DATA, p[0], p[1]), place),
+        "ppf": (lambda p: stats.norm.ppf(SHARES, p[0], p[1]), place),
+        "frozen": (lambda p: stats.norm(p[0], p[1]).logpdf(DATA), place),
+        "normal of many": (
+            lambda x: stats.multivariate_normal.logpdf(SIDE, np.zeros(4), square(x)),
+            DEFINITE,
+        ),
+        "zscore": (lambda x: stats.zscore(x), GENERAL),
+        "gmean": (lambda x: stats.gmean(np.abs(x)), GENERAL),
+        "skew": (lambda x: stats.skew(x) + stats.kurtosis(x), GENERAL),
+        "entropy": (lambda x: stats.entropy(np.abs(x)), GENERAL),
+        "linregress": (lambda x: stats.linregress(np.arange(16.0), x).slope, GENERAL),
+        "boxcox": (lambda x: stats.boxcox_llf(x[0], POSITIVE), np.array([0.3])),
+    }
+
+
+def of_analysis() -> dict[str, tuple[Function, np.ndarray]]:
+    """Functions of `scipy.integrate`, `scipy.optimize` and `scipy.interpolate`."""
+    import scipy.integrate as integrate
+    from scipy.interpolate import BarycentricInterpolator, interp1d
+    from scipy.optimize import rosen
+
+    def oscillator(p):
+        def rates(t, y):
+            return np.array([y[1], -p[0] * y[0] - p[1] * y[1]])
+
+        return integrate.solve_ivp(rates, (0, 2), [1.0, 0.0]).y[:, -1]
+
+    functions = {
+        "rosen": rosen,
+        "trapezoid": lambda x: integrate.trapezoid(x**2, dx=0.1),
+        "simpson": lambda x: integrate.simpson(x**2, dx=0.1),
+        "cumulative": lambda x: integrate.cumulative_trapezoid(x**2, dx=0.1),
+        "fixed_quad": lambda x: integrate.fixed_quad(
+            lambda t: np.exp(-x[0] * t) * x[1], 0, 1
+        )[0],
+        "solve_ivp": lambda x: oscillator(np.abs(x[:2])),
+        "interp1d": lambda x: interp1d(np.arange(16.0), x)(np.array([2.3, 4.4])),
+        "barycentric": lambda x: BarycentricInterpolator(np.arange(5.0), x[:5])(2.3),
+    }
+    return {name: (f, GENERAL) for name, f in functions.items()}
+
+
+def of_numpy() -> dict[str, tuple[Function, np.ndarray]]:
+    """Functions of NumPy that are written in Python, without a rule of their own."""
+    polynomial = np.polynomial
+    functions = {
+        "poly": lambda x: np.poly(x[:4]),
+        "roots": lambda x: np.abs(np.roots(x[:5])),
+        "polyadd": lambda x: np.polyadd(x[:4], x[4:9]),
+        "polymul": lambda x: np.polymul(x[:4], x[4:8]),
+        "polyint": lambda x: np.polyint(x),
+        "poly1d": lambda x: np.poly1d(x[:4])(0.3),
+        "Polynomial": lambda x: polynomial.Polynomial(x[:4])(0.3),
+        "Chebyshev": lambda x: polynomial.Chebyshev(x[:4])(0.3),
+        "legval": lambda x: polynomial.legendre.legval(0.3, x),
+        "hermfit": lambda x: polynomial.hermite.hermfit(np.arange(16.0) / 8, x, 3),
+        "tensorinv": lambda x: np.linalg.tensorinv(x.reshape(2, 2, 4)),
+        "union1d": lambda x: np.union1d(x[:3], x[1:4]),
+        "trim_zeros": lambda x: np.trim_zeros(x),
+        "asarray_chkfinite": lambda x: np.asarray_chkfinite(x) ** 2,
+    }
+    return {name: (f, GENERAL) for name, f in functions.items()}

@@ -1,0 +1,227 @@
+"""Functions of installed packages have exact derivatives, if they are in Python."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import warnings
+
+import numpy as np
+import pytest
+from cases import library_functions
+from cases.library_functions import GENERAL, weighed
+
+import xgrad
+
+COLLEAGUE = '''
+    """A package as colleagues write it: nothing in it knows of xgrad."""
+
+    import functools
+
+    import numpy as np
+
+    CALLS = []
+
+
+    def checked(function):
+        @functools.wraps(function)
+        def wrapper(x, *args, **kwargs):
+            x = np.asarray(x, dtype=float)
+            CALLS.append(type(x))
+            return function(x, *args, **kwargs)
+
+        return wrapper
+
+
+    @checked
+    def energy(x, stiffness=2.0):
+        table = np.zeros((len(x), 2))
+        for i in range(len(x)):
+            table[i, 0] = x[i] ** 2
+        table[:, 1] = np.array([np.sin(v) for v in x])
+        return stiffness * np.sum(table)
+
+
+    class Model:
+        __slots__ = ("scale",)
+
+        def __init__(self, scale):
+            self.scale = np.asarray(scale)
+
+        def loss(self, x):
+            return np.sum(np.array([v * self.scale for v in x]) ** 2)
+
+
+    class Law:
+        """Makes its objects in its own way, as many registries do."""
+
+        known = {}
+
+        def __new__(cls, name):
+            return cls.known.setdefault(name, super().__new__(cls))
+
+        def __init__(self, name):
+            self.name = name
+
+        def density(self, x):
+            return energy(x) + len(self.name)
+
+
+    NORMAL = Law("normal")
+'''
+
+
+@pytest.fixture
+def colleague(tmp_path, monkeypatch):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "colleague.py").write_text(textwrap.dedent(COLLEAGUE), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    yield __import__("colleague")
+    del sys.modules["colleague"]
+
+
+X = np.array([0.7, -1.3, 0.4])
+
+
+def test_functions_of_a_package_are_exact(colleague):
+    slopes = 2 * (2 * X + np.cos(X))
+    for f in (
+        colleague.energy,
+        lambda x: colleague.energy(x),
+        colleague.NORMAL.density,
+    ):
+        found = xgrad.gradient(f, X, method="autodiff")
+        np.testing.assert_allclose(found, slopes, rtol=1e-14)
+    bend = xgrad.hessian(colleague.energy, X, method="autodiff")
+    np.testing.assert_allclose(bend, np.diag(2 * (2 - np.sin(X))), rtol=1e-13)
+    slope = xgrad.jvp(colleague.energy, X, X, method="autodiff")
+    np.testing.assert_allclose(slope, slopes @ X, rtol=1e-14)
+
+
+def test_objects_that_are_made_inside_are_exact(colleague):
+    def f(x):
+        return colleague.Model(x[0]).loss(x)
+
+    found = xgrad.gradient(f, X, method="autodiff")
+    first = 4 * X[0] ** 3 + 2 * X[0] * np.sum(X[1:] ** 2)
+    np.testing.assert_allclose(found, [first, *(2 * X[0] ** 2 * X[1:])], rtol=1e-14)
+
+
+def test_packages_are_as_they_were(colleague):
+    before = dict(vars(colleague))
+    xgrad.gradient(colleague.energy, X)
+    assert vars(colleague) == before
+    assert colleague.Law("normal") is colleague.NORMAL
+    colleague.CALLS.clear()
+    assert colleague.energy(X) == pytest.approx(2 * np.sum(X**2 + np.sin(X)))
+    assert colleague.CALLS.count(np.ndarray) == len(colleague.CALLS) == 1
+
+
+def test_a_function_that_is_wrong_inside_is_not_believed(colleague):
+    """The proof is that of all gradients: what leaves the record is found out."""
+
+    def f(x):
+        return colleague.energy(x) * float(str(x[0]))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = xgrad.gradient(f, X)
+    assert any("takes differences" in str(w.message) for w in caught)
+    expected = xgrad.gradient(f, X, method="ladder", vectorized=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_errors_of_recorded_arrays_lead_to_differences():
+    """What a plain call does not raise is no error of the caller's."""
+
+    def f(x):
+        if not isinstance(type(x), type) or type(x) is not np.ndarray:
+            raise TypeError("expected np.ndarray")
+        return np.sum(x**2)
+
+    with pytest.warns(RuntimeWarning, match=r"expected np.ndarray\) at test_inst"):
+        found = xgrad.gradient(f, X)
+    np.testing.assert_allclose(found, 2 * X, rtol=1e-9)
+    with pytest.raises(xgrad.NotDifferentiable, match="expected np"):
+        xgrad.gradient(f, X, method="autodiff")
+
+
+def of(group: str) -> list[str]:
+    pytest.importorskip("scipy")
+    return list(getattr(library_functions, f"of_{group}")())
+
+
+GROUPS = ("linear_algebra", "signals", "statistics", "analysis", "numpy")
+CASES = [(group, name) for group in GROUPS for name in of(group)]
+
+
+@pytest.mark.parametrize(("group", "name"), CASES)
+def test_functions_of_scipy_and_numpy_are_exact(group, name):
+    function, x = getattr(library_functions, f"of_{group}")()[name]
+
+    def f(x):
+        return weighed(function(x))
+
+    found, estimate = xgrad.gradient(f, x, method="autodiff", full_output=True)
+    expected, other = xgrad.gradient(
+        f, x, method="ladder", vectorized=False, full_output=True
+    )
+    trusted = other.status == 0
+    assert np.count_nonzero(trusted) >= x.size / 2
+    size = np.max(np.abs(expected[trusted]))
+    allowed = other.error + estimate.error + 1e-9 * size
+    assert np.all((np.abs(found - expected) <= allowed)[trusted])
+    # The bounds of the ladder are loose where a function is noisy.
+    assert np.median(np.abs(found - expected)[trusted]) <= 1e-6 * size
+
+
+def test_options_that_have_no_substitute_are_left_to_scipy():
+    linalg = pytest.importorskip("scipy.linalg")
+
+    def f(x):
+        return np.sum(linalg.eigh(x.reshape(4, 4), subset_by_index=[0, 1])[0])
+
+    with pytest.raises(xgrad.NotDifferentiable):
+        xgrad.gradient(f, library_functions.DEFINITE, method="autodiff")
+
+
+def test_compiled_functions_lead_to_differences():
+    integrate = pytest.importorskip("scipy.integrate")
+
+    def f(x):
+        return integrate.quad(lambda t: np.exp(-t * x[0]), 0, 1)[0] * x[1]
+
+    with pytest.warns(RuntimeWarning, match="takes differences"):
+        found = xgrad.gradient(f, GENERAL[:2])
+    a, b = GENERAL[:2]
+    slope = b * (np.exp(-a) * (a + 1) - 1) / a**2
+    np.testing.assert_allclose(found, [slope, (1 - np.exp(-a)) / a], rtol=1e-8)
+
+
+@pytest.mark.thorough
+def test_likelihoods_of_statsmodels_are_exact():
+    sm = pytest.importorskip("statsmodels.api")
+    rng = np.random.default_rng(5)
+    x = sm.add_constant(rng.normal(size=(60, 2)))
+    beta = np.array([0.3, -0.5, 0.8])
+    counts = rng.poisson(np.exp(x @ beta))
+    yes = (counts > 1).astype(float)
+    models = {
+        "Logit": (sm.Logit(yes, x), beta),
+        "Probit": (sm.Probit(yes, x), beta),
+        "Poisson": (sm.Poisson(counts, x), beta),
+        "NegativeBinomial": (sm.NegativeBinomial(counts, x), [*beta, 0.5]),
+        "ZeroInflatedPoisson": (sm.ZeroInflatedPoisson(counts, x), [0.1, *beta]),
+        "GLM": (sm.GLM(counts, x, family=sm.families.Poisson()), beta),
+        "OLS": (sm.OLS(x @ beta + rng.normal(size=60), x), beta),
+    }
+    for name, (model, place) in models.items():
+        place = np.asarray(place)
+        found = xgrad.gradient(model.loglike, place, method="autodiff")
+        if hasattr(model, "score"):
+            np.testing.assert_allclose(found, model.score(place), rtol=1e-7, atol=1e-8)
+        expected = xgrad.gradient(
+            model.loglike, place, method="ladder", vectorized=False
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=name)

@@ -1,0 +1,79 @@
+"""The functions of SciPy that have substitutes, which take stand-ins.
+
+SciPy converts its arguments, so that its own functions take none. Those that are
+written in Python need no substitute: see `substitution`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xgrad._autodiff import scipy_distance, scipy_linalg
+from xgrad._autodiff.exponentials import EXPONENTIALS
+from xgrad._tracing import MATRIX_FUNCTIONS, matrix_function
+
+Function = Callable[..., Any]
+# Options that change no result: where memory lies, what is looked at, and by whom.
+OVERWRITING = ("overwrite_a", "overwrite_ab", "overwrite_b", "overwrite_x")
+WITHOUT_EFFECT = (*OVERWRITING, "check_finite", "checks", "plan", "workers")
+# NumPy's transforms have the names and the arguments of SciPy's.
+SIDES = ("", "i", "r", "ir", "h", "ih")
+TRANSFORMS = (
+    *(f"{side}fft" for side in SIDES),
+    *(f"{side}fft{axes}" for side in SIDES[:4] for axes in ("2", "n")),
+    *("fftshift", "ifftshift"),
+)
+
+
+def _functions_of(module: Any) -> dict[str, Function]:
+    """Return the public functions of a module by their names."""
+    members = inspect.getmembers(module, inspect.isfunction)
+    return {
+        name: function
+        for name, function in members
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+# By the module in which users find them.
+SCIPY: dict[str, dict[str, Function]] = {
+    "scipy.special": dict(EXPONENTIALS),
+    "scipy.linalg": {
+        **_functions_of(scipy_linalg),
+        **{name: functools.partial(matrix_function, name) for name in MATRIX_FUNCTIONS},
+    },
+    "scipy.fft": {name: getattr(np.fft, name) for name in TRANSFORMS},
+    "scipy.spatial.distance": _functions_of(scipy_distance),
+}
+
+
+def own_function(function: Any) -> Function | None:
+    """Return the function that takes stand-ins in place of one of SciPy."""
+    home = function.__module__
+    for module, functions in SCIPY.items():
+        if home.startswith(module):
+            name = getattr(function, "__name__", "")
+            theirs = getattr(sys.modules.get(module), name, None)
+            return functions.get(name) if theirs is function else None
+    return None
+
+
+def fitting(ours: Function, args: Any, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the keywords for a function of ours; None if it has not all arguments."""
+    kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
+    try:
+        _signature(ours).bind(*args, **kwargs)
+    except TypeError:
+        return None
+    return kwargs
+
+
+@functools.cache
+def _signature(function: Function) -> inspect.Signature:
+    return inspect.signature(function)
