@@ -151,8 +151,9 @@ def test_code_in_the_guide_for_contributors_stands_in_the_sources():
     sources = (ROOT / "xgrad").rglob("*.py")
     lines = {line.strip() for path in sources for line in _text(path).splitlines()}
     written = {line.strip() for block in blocks for line in block.splitlines()}
-    assert len(written) > 15
-    assert written <= lines
+    code = {line for line in written if not line.startswith('"""')}
+    assert len(code) > 15
+    assert code <= lines
 
 
 def test_every_public_function_has_its_place_in_the_reference():

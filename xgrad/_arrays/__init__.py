@@ -26,6 +26,7 @@ from xgrad._arrays.arguments import drop_none as drop_none
 from xgrad._arrays.arguments import integer as integer
 from xgrad._arrays.arguments import one_of as one_of
 from xgrad._arrays.arguments import python_float as python_float
+from xgrad._arrays.arguments import refuse_nesting as refuse_nesting
 from xgrad._arrays.arguments import require_array as require_array
 from xgrad._arrays.arguments import require_known_shapes as require_known_shapes
 from xgrad._arrays.arguments import require_same_shape as require_same_shape
