@@ -45,6 +45,8 @@ class Positions(Tracer):
         self.dtypes: list[Any] = []
         self.used = False
         self.copies_constants = False
+        # Arrays that plain code has seen, by `id`.
+        self.shown: dict[int, Any] = {}
         self.equalities: list[int] = []
         # Constants that are held, by `id`, and some of their entries.
         self.watched: dict[int, tuple[Any, bytes]] = {}

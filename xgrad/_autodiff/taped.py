@@ -41,6 +41,14 @@ class Taped(StandIn):
         """Layout of the memory, as the arrays of NumPy and CuPy have it."""
         return self.base.flags
 
+    def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
+        """Do nothing: a plain call has found that nothing is written into it."""
+
+    def shown(self, dtype: Any = None) -> Any:
+        """Return a constant as a plain array, which any code may see."""
+        is_constant = self.ensure_current().at < 0
+        return self.tracer.show(self, dtype) if is_constant else None
+
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
         view = self.origin

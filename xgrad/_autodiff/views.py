@@ -113,11 +113,29 @@ class Views(Positions):
             x.at = self.push(x.base, ((owner.at, add_at_chain, (steps,)),))
         x.origin = owner, steps, owner.version
 
+    def show(self, x: Taped, dtype: Any = None) -> Any:
+        """Return a constant as a plain array, whose owner must not change any more."""
+        owner = x if x.origin is None else x.origin[0]
+        self.shown[id(owner)], self.used = owner, True
+        plain = np.array(x.base, dtype)
+        plain.flags.writeable = False
+        return plain
+
+    def require_hidden(self, owner: Taped) -> None:
+        """Refuse to write into an array that plain code has seen."""
+        if id(owner) in self.shown:
+            raise self.refuse(
+                "a write into an array that was converted to NumPy before",
+                "convert it when all is written",
+            )
+
     def replace(self, x: Taped, new: Any) -> None:
         """Replace the whole content of an array, of its dtype and shape."""
         if x.origin is not None:
             self.write(x, Ellipsis, new)
             return
+        if self.shown:
+            self.require_hidden(x)
         # NumPy computes scalars of arrays without axes, which stay arrays.
         scalar = isinstance(new.base, np.generic)
         x.base = np.asarray(new.base) if scalar else new.base
@@ -132,6 +150,8 @@ class Views(Positions):
             value = array_like(value, value)
         x.ensure_current()
         owner, steps = (x, ()) if x.origin is None else x.origin[:2]
+        if self.shown:
+            self.require_hidden(owner)
         key = held_key(key)
         steps = (*steps, (operator.getitem, key))
         number = self.value_of(value)
