@@ -48,6 +48,9 @@ class Positions(Tracer):
         self.equalities: list[int] = []
         # Constants that are held, by `id`, and some of their entries.
         self.watched: dict[int, tuple[Any, bytes]] = {}
+        # Constants in memory of the user, and those that have been handed out, by `id`.
+        self.of_user: set[int] = set()
+        self.exported: dict[int, Any] = {}
 
     def leaf(self, base: Array) -> Taped:
         """Return the stand-in for an argument of the function."""
@@ -148,8 +151,10 @@ class Positions(Tracer):
         # Nobody can write into numbers, nor into lists that `f` has written down.
         if isinstance(value, NUMBERS) or not hasattr(value, "nbytes"):
             return value
-        if type(x) is not Taped or x.tracer is not self:
-            if self.copies_constants or value.nbytes <= SMALL:
+        is_beside = type(x) is not Taped or x.tracer is not self
+        if is_beside or (self.of_user and self.is_of_user(x)):
+            is_written = not is_beside and x.at >= 0
+            if is_written or self.copies_constants or value.nbytes <= SMALL:
                 return value.copy()
             self.watch(value)
             return value
@@ -163,6 +168,10 @@ class Positions(Tracer):
             return value.copy()
         owner.kept = True
         return value
+
+    def is_of_user(self, x: Any) -> bool:
+        """Whether an array lies in memory of the user, who may change it."""
+        return id(x if x.origin is None else x.origin[0]) in self.of_user
 
     def watch(self, constant: Any) -> None:
         """Note some entries of a constant that a rule holds: a change shows in them."""

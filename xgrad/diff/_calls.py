@@ -54,15 +54,18 @@ def _take_result(f: Callable[[Any], Any], aux: Aux, x: Any) -> Any:
     return pair[0]
 
 
-def copy_of(f: Callable[..., Any], libraries: bool) -> Callable[..., Any] | None:
+def copy_of(
+    f: Callable[..., Any], libraries: bool, arrays: bool
+) -> Callable[..., Any] | None:
     """Return a copy of a function that sees substitutes; None if there can be none.
 
-    With ``libraries`` the functions of installed packages see them, too.
+    With ``libraries`` the functions of installed packages see them, too, and with
+    ``arrays`` it sees stand-ins for the arrays that it names.
     """
     if isinstance(f, functools.partial) and f.func in (_call_with, _take_result):
-        inner = copy_of(f.args[0], libraries)
+        inner = copy_of(f.args[0], libraries, arrays)
         return inner and functools.partial(f.func, inner, *f.args[1:])
-    return substituted(f, libraries)[0]
+    return substituted(f, libraries, arrays)[0]
 
 
 def _detached(value: Any, like: Any) -> Any:
