@@ -67,3 +67,30 @@ def test_a_refusal_is_not_inherited_where_an_inner_function_encloses_another():
         xgrad.gradient(calling(_of_text), x)
     found = xgrad.gradient(calling(np.cos), x, method="autodiff")
     np.testing.assert_allclose(found, -np.sin(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("collect", [lambda c: (c,), lambda c: {"c": c}, lambda c: [c]])
+def test_a_proof_is_not_inherited_by_arrays_of_other_shapes(collect):
+    """A function may do another thing for them, which stand-ins do not show."""
+
+    def polynomial(x, coefficients):
+        if isinstance(x, np.ndarray):  # not for a stand-in, in the first attempt
+            coefficients = coefficients.reshape(*coefficients.shape, 1, 1)
+        return sum(c * x**i for i, c in enumerate(coefficients))
+
+    def calling(coefficients):
+        held = collect(coefficients)
+
+        def f(x):
+            (inner,) = held.values() if isinstance(held, dict) else held
+            return np.sum(polynomial(x, inner))
+
+        return f
+
+    x = np.array([[0.5, 1.5], [-0.7, 0.3]])
+    vector, matrix = np.array([1.0, 2.0, 3.0]), np.array([[1.0, 2.0], [3.0, 5.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [xgrad.gradient(calling(c), x) for c in (vector, matrix)]
+    np.testing.assert_allclose(found[0], 2.0 + 6 * x, rtol=1e-12)
+    np.testing.assert_allclose(found[1], np.full((2, 2), 8.0), rtol=1e-12)

@@ -17,7 +17,6 @@ def module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     least = 1 if name == "numba" else sys.maxsize
     for limit in ("LEAST", "LEAST_BESIDE_FEW_STEPS", "LEAST_TO_COMPILE"):
         monkeypatch.setattr(numba_calls, limit, least)
-    monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(0))
     # Or else small arrays of later tests would be computed by what is compiled here.
     monkeypatch.setattr(numba_calls, "_ready", set())
     return name

@@ -31,7 +31,6 @@ def always(monkeypatch):
     """Let compiled kernels alone answer, for arrays of any size; count the answers."""
     for limit in ("LEAST_BESIDE_FEW_STEPS", "LEAST_TO_COMPILE"):
         monkeypatch.setattr(numba_calls, limit, 1)
-    monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(0))
     # Or else small arrays of later tests would be computed by what is compiled here.
     monkeypatch.setattr(numba_calls, "_ready", set())
     spy = Spy(find_in("numba"))
@@ -221,7 +220,7 @@ def test_targets_of_two_classes_may_be_integers_and_are_checked(rng, always):
 @installed
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("classes", [3, 64, 65, 129])
+@pytest.mark.parametrize("classes", [3, 7, 20, 64, 65, 129, 400])
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "cross_entropy"])
 def test_weights_and_one_hot_targets_of_rows(
     rng, always, name, classes, dtype, reduction
@@ -241,6 +240,45 @@ def test_weights_and_one_hot_targets_of_rows(
     soft = np.full_like(one_hot, 1 / classes)
     compare(call, x, soft, reduction=reduction)
     assert always.answered == before + 4
+
+
+@installed
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [5, 64, 65, 500])
+@pytest.mark.parametrize("offset", [0, 400])  # within the limits and beyond
+def test_slopes_of_sure_rows_keep_their_digits(rng, always, classes, dtype, offset):
+    x = rng.normal(size=(300, classes)).astype(dtype)
+    y = rng.integers(0, classes, 300)
+    rows = np.arange(300)
+    x[rows, y] = rng.integers(10, 60, 300)
+    slope = losses.softmax_cross_entropy.grad(x + x.dtype.type(offset), y)
+    of_label = slope[rows, y]
+    slope[rows, y] = 0
+    rounding = 2 * offset * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        of_label, -slope.sum(axis=1, dtype=float), rtol=rounding + 1e-5
+    )
+    assert (of_label < 0).all()
+    assert always.answered == 1
+
+
+@installed
+@pytest.mark.parametrize("name", ["cross_entropy", *ELEMENTS])
+def test_weights_are_multiplied_first(rng, always, name):
+    # A slope divided by the sum of weights alone, or a large one, is infinite.
+    x = np.full(200, 1e15, "f4")
+    target = np.zeros(200, "f4")
+    if name == "cross_entropy":
+        x = np.tile(np.array([1e-15, 1], "f4"), (200, 1))
+        target = np.zeros(200, int)
+    weight = np.full(200, 1e-30, "f4")
+    value, slope = LOSSES[name].value_and_grad(x, target, weight=weight)
+    plain = LOSSES[name].value_and_grad(x, target)
+    np.testing.assert_allclose(
+        (value, *slope.ravel()), (plain[0], *plain[1].ravel()), 1e-5
+    )
+    assert np.isfinite(slope).all()
+    assert always.answered == 2
 
 
 @installed
@@ -330,7 +368,7 @@ def test_softmax_and_its_sum(rng, always, name, shape, dtype):
 
 
 @installed
-@pytest.mark.parametrize("kinds", ["i8 i8", "u1 i8", "i2 u4", "u8 i1"])
+@pytest.mark.parametrize("kinds", ["i8 i8", "u1 i8", "i2 u4", "u8 i1", "i1 u1"])
 def test_counts_of_labels(rng, always, kinds):
     left, right = kinds.split()
     p, t = (rng.integers(0, 9, 30_001).astype(kind) for kind in (left, right))
@@ -339,6 +377,7 @@ def test_counts_of_labels(rng, always, kinds):
             metric(p, t, num_classes=9), formulas(metric, p, t, num_classes=9)
         )
     assert always.answered == 2
+    assert metrics.accuracy(t, t, num_classes=9) == 1
     for bad in (9, -1):
         p = p.astype(np.int64)
         p[20_000] = bad
@@ -412,6 +451,56 @@ def test_threads_of_the_caller_may_meet(rng, always, monkeypatch):
         thread.join()
     assert len({*answers}) == 1
     assert len(answers) == 80
+
+
+@installed
+@pytest.mark.parametrize("starts", [0, 1])
+def test_threads_that_do_not_start_leave_the_work_to_others(
+    rng, always, monkeypatch, starts
+):
+    compiling = numba_calls.loops("compile")
+    monkeypatch.setattr(compiling, "LEAST_TO_SHARE", 2)
+    monkeypatch.setattr(pytest.importorskip("numba"), "get_num_threads", lambda: 3)
+    started = []
+
+    class Pool:
+        def submit(self, work):
+            if len(started) == starts:
+                raise RuntimeError("can't start new thread")
+            started.append(compiling.Future())  # which never runs
+            return started[-1]
+
+    x, y = rng.normal(size=(2000, 10)), rng.integers(0, 10, 2000)
+    expected = losses.softmax_cross_entropy(x, y)
+    monkeypatch.setattr(compiling, "_pool", Pool)
+    assert losses.softmax_cross_entropy(x, y) == expected
+    assert len(started) == starts
+    assert all(future.cancelled() for future in started)
+
+
+@installed
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_starts_threads_of_its_own(tmp_path):
+    code = (
+        "import os, warnings, numpy as np, xgrad, numba\n"
+        # Python warns of forks, for other reasons too.
+        "warnings.simplefilter('ignore', DeprecationWarning)\n"
+        "from xgrad._kernels import numba_calls\n"
+        "compiling = numba_calls.loops('compile')\n"
+        "compiling.LEAST_TO_SHARE = 2\n"
+        "numba.get_num_threads = lambda: 2\n"
+        "x = np.linspace(0, 1, 200_000)\n"
+        "def loss():\n"
+        "    return float(xgrad.losses.mean_squared_error(x, x[::-1]))\n"
+        "expected, pool = loss(), compiling._pool()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    is_right = loss() == expected and compiling._pool() is not pool\n"
+        "    is_right = is_right and compiling._pool().submit(int).result(60) == 0\n"
+        "    os._exit(0 if is_right else 3)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    assert run(code, XGRAD_KERNELS="1", NUMBA_NUM_THREADS="2") == "0"
 
 
 # When they answer
@@ -500,31 +589,6 @@ def test_arrays_are_large_enough_or_a_kernel_is_ready(monkeypatch):
     assert numba_calls.is_worth_it(1, ("k",))
     assert not numba_calls.is_worth_it(100, ("k",), few_steps=True)
     assert not numba_calls.is_worth_it(0, ("k",))
-
-
-@installed
-@pytest.mark.parametrize("fast", [True, False])
-def test_numpy_takes_the_rows_that_it_is_faster_at(rng, always, monkeypatch, fast):
-    monkeypatch.setattr(numba_calls, "SLOW_LENGTHS", range(17, 512))
-    monkeypatch.setattr(numba_calls, "numpy_has_avx512", lambda: fast)
-    x, y = rng.normal(size=(20, 40)), rng.integers(0, 40, 20)
-    p = special.softmax(x)
-    always.answered = 0
-    compare(losses.cross_entropy, p, y)
-    assert always.answered == (0 if fast else 1)
-    compare(losses.cross_entropy, p, y, weight=rng.random(20))
-    compare(losses.softmax_cross_entropy, x, y)
-    assert always.answered == (2 if fast else 3)
-
-
-@pytest.mark.parametrize(
-    ("features", "fast"),
-    [(["X86_V3", "X86_V4"], True), (["AVX512_SKX"], True), (["X86_V3"], False)],
-)
-def test_numpy_tells_whether_it_has_avx512(monkeypatch, features, fast):
-    config = {"SIMD Extensions": {"found": features}}
-    monkeypatch.setattr(np, "show_config", lambda mode: config)
-    assert numba_calls.numpy_has_avx512.__wrapped__() is fast
 
 
 @installed

@@ -6,6 +6,7 @@ loop, is known again by its code and by the kinds of values that it encloses.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import weakref
@@ -156,9 +157,8 @@ def _kind_of(f: Any, exact: bool) -> Any:
 
 def _describe(value: Any, exact: bool) -> Any:
     kind = type(value)
-    # The type is asked, since an object may do anything when it is.
-    if hasattr(kind, "dtype") and hasattr(kind, "shape"):
-        return kind, tuple(value.shape), str(value.dtype)
+    if _is_array(kind):
+        return _layout_of(value)
     if isinstance(value, FunctionType):
         return _functions_of(value)
     if isinstance(value, float):
@@ -168,34 +168,50 @@ def _describe(value: Any, exact: bool) -> Any:
     if callable(value):
         return kind, id(value)  # another object may be another function
     if isinstance(value, (tuple, list, dict)):
-        return kind, len(value), id(value) if exact else _functions_in(value, DEPTH)
+        return kind, len(value), id(value) if exact else _contents_of(value, DEPTH)
     return kind, id(value) if exact else 0
 
 
+def _is_array(kind: type) -> bool:
+    # The type is asked, since an object may do anything when it is.
+    return hasattr(kind, "dtype") and hasattr(kind, "shape")
+
+
+def _layout_of(array: Any) -> Any:
+    return type(array), tuple(array.shape), str(array.dtype)
+
+
 def _functions_of(f: Any, depth: int = DEPTH) -> Any:
-    """Describe a function by its code, and those that it encloses."""
-    if not depth or not f.__closure__:
+    """Describe a function by its code, and what it encloses and has as defaults."""
+    values = list(f.__defaults__ or ())
+    for cell in f.__closure__ or ():
+        # (A variable may have no value so far.)
+        with contextlib.suppress(ValueError):
+            values.append(cell.cell_contents)
+    if not depth or not values:
         return f.__code__
-    inner: list[Any] = []
-    for cell in f.__closure__:
-        try:
-            value = cell.cell_contents
-        except ValueError:  # a variable without a value so far
-            continue
-        if isinstance(value, FunctionType):
-            inner.append(_functions_of(value, depth - 1))
-        elif isinstance(value, (tuple, list, dict)):
-            inner.append(_functions_in(value, depth - 1))
-        elif callable(value):
-            inner.append((type(value), id(value)))
-    return (f.__code__, *inner)
+    return f.__code__, _contents_of(values, depth - 1)
 
 
-def _functions_in(values: Any, depth: int) -> tuple[Any, ...]:
-    """Describe the functions that a collection holds, among its first items."""
+def _contents_of(values: Any, depth: int) -> tuple[Any, ...]:
+    """Describe the functions and arrays that a collection holds, of its first items.
+
+    Arrays count once, so that a history of them is the same however long it is.
+    """
     values = values.values() if isinstance(values, dict) else values
-    first = itertools.islice(values, MOST_ITEMS)
-    return tuple(_functions_of(v, depth) for v in first if type(v) is FunctionType)
+    functions: list[Any] = []
+    layouts: dict[Any, None] = {}
+    for value in itertools.islice(values, MOST_ITEMS):
+        kind = type(value)
+        if kind is FunctionType:
+            functions.append(_functions_of(value, depth))
+        elif _is_array(kind):
+            layouts[_layout_of(value)] = None
+        elif isinstance(value, (tuple, list, dict)):
+            functions.append(_contents_of(value, depth - 1) if depth else ())
+        elif callable(value) and not isinstance(value, type):
+            functions.append((kind, id(value)))
+    return (*functions, *layouts)
 
 
 def proof_key(near: Neighborhood, switch: str | None) -> Any:

@@ -85,15 +85,6 @@ def _loss_of_rows(
     if not calls.is_worth_it(values.size, key):
         return None
     shape, classes = values.shape[:-1], values.shape[-1]
-    if (
-        name == "cross_entropies_of_probabilities"
-        and classes in calls.SLOW_LENGTHS
-        # There is another kernel, and it is faster.
-        and not is_weighted
-        and target.shape == shape
-        and calls.numpy_has_avx512()
-    ):
-        return None
     rows = values.reshape(-1, classes)
     labels = _labels(rows, target, shape)
     if labels is None:
@@ -236,10 +227,13 @@ def matches(rows: Array, columns: Array, num_classes: int) -> int | None:
     if arguments is None or not calls.is_worth_it(rows.size, key, few_steps=True):
         return None
     of_labels = loops("labels")
-    counts = np.empty(-(-rows.size // of_labels.BLOCK), np.int64)
+    # As wide as the labels, or less, so that registers hold as many: set by trial.
+    width = max(rows.dtype.itemsize, columns.dtype.itemsize)
+    blocks = -(-rows.size // of_labels.BLOCK)
+    counts = np.empty(blocks, np.int16 if width <= 4 else np.int64)
     loop = partial(of_labels.matches, *arguments, counts)
-    is_valid = calls.run(len(counts), rows.size, loop)
-    return int(counts.sum()) if is_valid else None
+    is_valid = calls.run(blocks, rows.size, loop)
+    return int(counts.sum(dtype=np.int64)) if is_valid else None
 
 
 def confusion_counts(rows: Array, columns: Array, num_classes: int) -> Array | None:

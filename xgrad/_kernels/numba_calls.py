@@ -26,13 +26,8 @@ LEAST_TO_COMPILE = 2**17
 # Entries from which a compiled loop is faster: than formulas always, and than a few
 # steps of NumPy once they take longer than the call. Set by trial.
 LEAST, LEAST_BESIDE_FEW_STEPS = 1, 2**12
-# Lengths of rows of probabilities that NumPy computes faster where it has AVX-512: too
-# long for columns that stay in the cache, too short for a loop over one row. Set by
-# trial.
-SLOW_LENGTHS = range(17, 512)
 if os.environ.get("XGRAD_KERNELS") == "numba":
     LEAST_TO_COMPILE = LEAST_BESIDE_FEW_STEPS = 1
-    SLOW_LENGTHS = range(0)
 # Loops that have been called, by name, dtype and what else they are compiled for.
 _ready: set[tuple[Any, ...]] = set()
 
@@ -54,14 +49,6 @@ def is_worth_it(size: int, key: tuple[Any, ...], *, few_steps: bool = False) -> 
         return False
     _ready.add(key)
     return True
-
-
-@functools.cache
-def numpy_has_avx512() -> bool:
-    """Return whether NumPy computes exponentials by AVX-512 on this processor."""
-    features: Any = np.show_config(mode="dicts")
-    usable = features.get("SIMD Extensions", {}).get("found", [])
-    return not {"X86_V4", "AVX512_SKX"}.isdisjoint(usable)
 
 
 def run(blocks: int, size: int, loop: Callable[[int, int], bool]) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import functools
+import os
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,9 @@ SOURCES = zlib.crc32(
         path.read_bytes() for path in sorted(Path(__file__).parent.glob("numba_*.py"))
     )
 )
-# Entries from which a second thread gains more than it takes to start, some 70 us: so
-# long takes a loss of differences of these, and cross entropies take longer.
-LEAST_TO_SHARE = 2**20
+# Entries from which a second thread gains more than it takes to wake it up, some 20 us:
+# a loss of differences takes three times that for these, and cross entropies more.
+LEAST_TO_SHARE = 2**19
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -58,16 +61,44 @@ def run(blocks: int, size: int, loop: Callable[[int, int], bool]) -> bool:
     if size < LEAST_TO_SHARE:
         return loop(0, blocks)
     count = min(numba.get_num_threads(), blocks, size // (LEAST_TO_SHARE // 2))
-    ends = [blocks * i // count for i in range(count + 1)]
-    answers = [False] * count
+    left = [*pairwise(blocks * i // count for i in range(count + 1))]
+    answers: list[bool] = []
 
-    def take(i: int) -> None:
-        answers[i] = loop(ends[i], ends[i + 1])
+    def take() -> None:
+        while True:
+            try:
+                begin, end = left.pop()
+            except IndexError:
+                return
+            answers.append(loop(begin, end))
 
-    threads = [threading.Thread(target=take, args=(i,)) for i in range(1, count)]
-    for thread in threads:
-        thread.start()
-    take(0)
-    for thread in threads:
-        thread.join()
+    helpers = _start(count - 1, take)
+    take()
+    for helper in helpers:
+        # One that has not begun has nothing left to do.
+        if not helper.cancel():
+            helper.result()
     return all(answers)
+
+
+def _start(count: int, work: Callable[[], None]) -> list[Future[None]]:
+    """Let so many other threads do some work; fewer if the system has no more."""
+    helpers: list[Future[None]] = []
+    try:
+        while len(helpers) < count:
+            helpers.append(_pool().submit(work))
+    except RuntimeError:  # of a process that ends, or cannot start a thread
+        pass
+    return helpers
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """Return threads that wait for work: to start one takes longer than to wake it."""
+    count = max(1, numba.config.NUMBA_NUM_THREADS - 1)
+    return ThreadPoolExecutor(count, thread_name_prefix="xgrad")
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork has no threads but the one that called it.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -69,10 +69,13 @@ def _loop(
             total = 0.0
             for i in range(p.size):
                 loss, step = loss_of(p[i], t[i], option)
-                step *= scale
+                by = scale
                 if w is not None:
                     loss = w[i] * loss if w[i] != 0 else w[i]
-                    step = w[i] * step if w[i] != 0 else w[i]
+                    # The weight first: without it the slope may be too large a number.
+                    by *= w[i]
+                    step = step if w[i] != 0 else w[i]
+                step *= by
                 if each is not None:
                     each[i] = loss
                 if steps is not None:

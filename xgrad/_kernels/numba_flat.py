@@ -53,7 +53,7 @@ def losses_of_tile(
         at = np.uintp(r * classes) + np.uintp(labels[first + r])
         of_label[r] = weights[at]
         weights[at] = 0
-    _sum_rows(weights, rows, classes, others)
+    sum_rows(weights, rows, classes, others)
     is_precise = True
     for r in range(rows):
         total = others[r] + of_label[r]
@@ -70,14 +70,12 @@ def losses_of_tile(
 
 
 @inlined
-def _sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
-    """Compute the sum of each row, in as many accumulators as fit into a row.
-
-    Both arrays have room for a multiple of 4 rows.
-    """
-    if classes < SHORTEST:
+def sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
+    """Compute the sum of each row, in as many accumulators as fit into a row."""
+    whole = rows - rows % 4 if classes < SHORTEST else 0
+    if whole > 0:
         width = np.uintp(classes)
-        for r in range(0, rows, 4):
+        for r in range(0, whole, 4):
             a = b = c = d = values.dtype.type(0)
             at = np.uintp(r) * width
             for i in range(at, at + width):
@@ -86,9 +84,8 @@ def _sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
                 c += values[i + width + width]
                 d += values[i + width + width + width]
             sums[r], sums[r + 1], sums[r + 2], sums[r + 3] = a, b, c, d
-        return
     if classes <= SHORT:
-        for r in range(rows):
+        for r in range(whole, rows):
             total = values.dtype.type(0)
             for c in range(classes):
                 total += values[np.uintp(r * classes) + np.uintp(c)]

@@ -30,17 +30,20 @@ def matches(
     begin: int,
     end: int,
 ) -> bool:
-    """Count equal labels of blocks; return whether none is above the last class."""
+    """Count equal labels of blocks; return whether none is above the last class.
+
+    A block has room in counts of 16 bits, of which a register holds more.
+    """
     is_valid = True
     for block in range(begin, end):
         # Of a slice that is counted from 0 the compiler knows that no index is
         # negative, which would count from the end.
         row = rows[block * BLOCK : (block + 1) * BLOCK]
         column = columns[block * BLOCK : (block + 1) * BLOCK]
-        count = 0
+        count = counts.dtype.type(0)
         for i in range(row.size):
             is_valid &= (row[i] <= last_row) & (column[i] <= last_column)
-            count += row[i] == column[i]
+            count = counts.dtype.type(count + (row[i] == column[i]))
         counts[block] = count
     return is_valid
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from xgrad._arrays import CLOSE_TO_ONE
 from xgrad._kernels.numba_compile import compiled, inlined
-from xgrad._kernels.numba_flat import losses_of_tile, slopes_of_tile
+from xgrad._kernels.numba_flat import losses_of_tile, slopes_of_tile, sum_rows
 from xgrad._kernels.numba_math import (
     add,
     exp,
@@ -101,9 +101,13 @@ def cross_entropies_of_logits(
             _log_sums(x, first, rows, turned, top, total, others, loss)
             for r in range(rows):
                 label = labels[first + r]
-                loss[r] -= x[first + r, label] - top[r]
+                below_top = x[first + r, label] - top[r]
+                loss[r] -= below_top
                 if slope is not None:
                     slope[first + r, label] -= factor[r]
+                    if below_top == 0 and total[r] < CLOSE_TO_ONE:
+                        # The probability less 1 has few digits, those of others all.
+                        slope[first + r, label] = -(factor[r] * others[r] / total[r])
                     if factor[r] == 0:  # of a row that may have nan
                         slope[first + r] = 0
         tile_sum = 0.0
@@ -164,7 +168,7 @@ def cross_entropies_of_probabilities(
     for tile in range(begin, end):
         first = tile * TILE
         rows = min(TILE, len(p) - first)
-        is_valid = _sum_probabilities(p[first : first + rows], total)
+        is_valid = _sum_probabilities(p, first, rows, total)
         for r in range(rows):
             is_valid &= abs(total[r] - 1) <= tolerance
         if not (is_valid and _are_in_range(labels, first, rows, classes)):
@@ -182,7 +186,9 @@ def cross_entropies_of_probabilities(
             step = scale / of_label[r]
             if weight is not None:
                 loss = _times(weight[first + r], loss)
-                step = _times(weight[first + r], step)
+                # The weight first: without it the slope may be too large a number.
+                by = scale * weight[first + r]
+                step = by / of_label[r] if by != 0 else by
             if losses is not None:
                 losses[first + r] = loss
             if slope is not None:
@@ -410,25 +416,24 @@ def _sum_of_exponentials(x: Any, r: int, top: Any, out: Any) -> float:
 
 
 @inlined
-def _sum_probabilities(rows: Any, total: Any) -> bool:
+def _sum_probabilities(p: Any, first: int, count: int, total: Any) -> bool:
     """Write the sum of each row; return whether all entries are in [0, 1]."""
-    count, classes = rows.shape
+    classes = p.shape[1]
     is_valid = True
-    total[:count] = 0
-    if classes <= FEW:
-        for c in range(classes):
-            for r in range(count):
-                p = rows[r, c]
-                is_valid &= (p >= 0) & (p <= 1)
-                total[r] += p
+    if classes <= FLAT:
+        values = p.reshape(-1)[first * classes : (first + count) * classes]
+        for i in range(values.size):
+            is_valid &= (values[i] >= 0) & (values[i] <= 1)
+        sum_rows(values, count, classes, total)
         return is_valid
     for r in range(count):
-        row = rows[r]
+        row = p[first + r]
+        total[r] = 0
         for start in range(0, classes, GROUP):
             part = row.dtype.type(0)
             for c in range(min(GROUP, classes - start)):
-                p = row[np.uintp(start) + np.uintp(c)]
-                is_valid &= (p >= 0) & (p <= 1)
-                part = add(part, p)
+                value = row[np.uintp(start) + np.uintp(c)]
+                is_valid &= (value >= 0) & (value <= 1)
+                part = add(part, value)
             total[r] += part
     return is_valid

@@ -47,6 +47,7 @@ from xgrad._tracing.functions.statistics import variance as variance
 from xgrad._tracing.functions.writing import scatter_add as scatter_add
 from xgrad._tracing.linearity import Linear as Linear
 from xgrad._tracing.namespace import namespace_of as namespace_of
+from xgrad._tracing.refusals import IN as IN
 from xgrad._tracing.refusals import PACKAGE as PACKAGE
 from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
 from xgrad._tracing.refusals import caller_line as caller_line

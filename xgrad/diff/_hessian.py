@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, public, quiet, require_sparse, result_dtype
+from xgrad._arrays import (
+    Array,
+    public,
+    quiet,
+    refuse_nesting,
+    require_sparse,
+    result_dtype,
+)
 from xgrad._differences import (
     ComponentName,
     Method,
@@ -139,8 +146,7 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
+    refuse_nesting(x, "`hessian`")
     f = with_arguments(f, args)
     grad = None if grad is None else with_arguments(grad, args)
     execution = execution_for(
