@@ -154,3 +154,30 @@ def test_products_with_cotangents_notice_that_named_data_has_changed():
     data *= 3
     with pytest.raises(TypeError, match="has changed after its use"):
         pull(np.ones(100))
+
+
+FIRST = BUFFER[:2]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_two_names_of_one_memory_are_not_parted(is_first):
+    def f(x):
+        start = FIRST.dot(x[:2]) if is_first else 0
+        BUFFER[:] = x**2
+        return np.sum(FIRST) * x[2] + 0 * start
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = gradient(f, X)
+    right = [2 * X[0] * X[2], 2 * X[1] * X[2], X[0] ** 2 + X[1] ** 2]
+    np.testing.assert_allclose(found, right, rtol=1e-7)
+
+
+def test_two_parts_of_one_array_that_nobody_writes_into():
+    first, last = DATA[:, :2], DATA[:, 1:]
+    found = gradient(
+        lambda x: np.sum(first.dot(x[:2]) * last.dot(x[1:])), X, method="autodiff"
+    )
+    a, b = DATA[:, :2] @ X[:2], DATA[:, 1:] @ X[1:]
+    right = np.r_[b @ first, 0] + np.r_[0, a @ last]
+    assert_close(found, right, rtol=1e-13)

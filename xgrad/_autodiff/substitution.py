@@ -373,7 +373,7 @@ def constant_of(array: Any, like: Any) -> Any:
     constant = as_constant(array, like)
     layer = constant
     while is_standin(layer):  # of one call around another, too
-        layer.tracer.of_user.add(id(layer))
+        layer.tracer.add_of_user(layer)
         layer = layer.base
     return constant
 

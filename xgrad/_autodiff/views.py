@@ -141,6 +141,8 @@ class Views(Positions):
                 "an assignment into an array that a library has seen before",
                 "make a new array",
             )
+        if len(self.of_user) > 1 and id(owner) in self.of_user:
+            self.require_own_memory(owner, self.of_user.values())
         # The second half of `x[key] += other`: Python assigns the view to its place.
         view = value.origin if type(value) is Taped else None
         if view is not None and view[0] is owner and is_same_chain(view[1], steps):
