@@ -113,29 +113,12 @@ class Views(Positions):
             x.at = self.push(x.base, ((owner.at, add_at_chain, (steps,)),))
         x.origin = owner, steps, owner.version
 
-    def show(self, x: Taped, dtype: Any = None) -> Any:
-        """Return a constant as a plain array, whose owner must not change any more."""
-        owner = x if x.origin is None else x.origin[0]
-        self.shown[id(owner)], self.used = owner, True
-        plain = np.array(x.base, dtype)
-        plain.flags.writeable = False
-        return plain
-
-    def require_hidden(self, owner: Taped) -> None:
-        """Refuse to write into an array that plain code has seen."""
-        if id(owner) in self.shown:
-            raise self.refuse(
-                "a write into an array that was converted to NumPy before",
-                "convert it when all is written",
-            )
-
     def replace(self, x: Taped, new: Any) -> None:
         """Replace the whole content of an array, of its dtype and shape."""
-        if x.origin is not None:
+        # Memory of the user stays the same, with the new content.
+        if x.origin is not None or id(x) in self.of_user:
             self.write(x, Ellipsis, new)
             return
-        if self.shown:
-            self.require_hidden(x)
         # NumPy computes scalars of arrays without axes, which stay arrays.
         scalar = isinstance(new.base, np.generic)
         x.base = np.asarray(new.base) if scalar else new.base
@@ -150,11 +133,16 @@ class Views(Positions):
             value = array_like(value, value)
         x.ensure_current()
         owner, steps = (x, ()) if x.origin is None else x.origin[:2]
-        if self.shown:
-            self.require_hidden(owner)
         key = held_key(key)
         steps = (*steps, (operator.getitem, key))
         number = self.value_of(value)
+        if self.exported and id(owner) in self.exported and self.depends(value):
+            raise self.refuse(
+                "an assignment into an array that a library has seen before",
+                "make a new array",
+            )
+        if len(self.of_user) > 1 and id(owner) in self.of_user:
+            self.require_own_memory(owner, self.of_user.values())
         # The second half of `x[key] += other`: Python assigns the view to its place.
         view = value.origin if type(value) is Taped else None
         if view is not None and view[0] is owner and is_same_chain(view[1], steps):
