@@ -3,6 +3,7 @@
 - The parameters that all losses share are described once.
 - Each section of the reference begins with a table of the functions that it describes.
 - Code such as ``check_gradient`` in a page, or in a docstring, links to the reference.
+- Long code in a table can be broken.
 - Public objects link to their source, which stands in a private module.
 """
 
@@ -25,8 +26,11 @@ from xgrad.losses import Loss
 from xgrad.losses._signature import ARRAYS, HEAD, SHARED_PARAMETERS
 
 PACKAGE = Path(xgrad.__file__).parent
-# A call, such as `losses.huber(y, t)`, links like the name of the function.
-CALL = re.compile(r"(?:xgrad\.)?([\w.]+)(?:\(.*\))?", re.S)
+# A call, such as `losses.huber(y, t)`, links like the name of the function. That of a
+# result, `jacobian(f)(x)`, is code of another library.
+CALL = re.compile(r"(?:xgrad\.)?([\w.]+)(?:\((?:(?!\)\().)*\))?", re.S)
+# Before a word of some length, in the middle of code.
+BREAK = re.compile(r"(?<=[._(,=])(?=[\w\"]{4})")
 # Their names need no module before them, unless two of them have the same.
 OPEN_MODULES = ("", "losses.", "metrics.", "special.", "testing.")
 MODULES = (*OPEN_MODULES, "plot.")
@@ -101,7 +105,7 @@ class LinkCode(SphinxPostTransform):
         objects = self.env.get_domain("py").objects
         for literal in list(self.document.findall(nodes.literal)):
             name = self.full_name(literal, objects)
-            if name is None or is_linked(literal):
+            if name is None or is_linked(literal) or is_foreign(literal):
                 continue
             entry = objects[name]
             if entry.docname == self.env.docname and inside(literal, entry.node_id):
@@ -127,6 +131,16 @@ def is_linked(node: nodes.Node) -> bool:
     return any(isinstance(parent, kinds) for parent in parents(node))
 
 
+def is_foreign(node: nodes.Node) -> bool:
+    """Return whether a node is in a column of another library, beside one of xgrad."""
+    entry = next((p for p in parents(node) if isinstance(p, nodes.entry)), None)
+    head = entry and next(iter(entry.parent.parent.parent.findall(nodes.thead)), None)
+    if not head:
+        return False
+    titles = [title.astext() for title in head[0]]
+    return "xgrad" in titles and titles[entry.parent.index(entry)] != "xgrad"
+
+
 def inside(node: nodes.Node, node_id: str) -> bool:
     return any(
         isinstance(parent, sphinx.addnodes.desc) and node_id in parent[0]["ids"]
@@ -138,6 +152,23 @@ def parents(node: nodes.Node) -> Iterator[nodes.Node]:
     while node.parent is not None:
         node = node.parent
         yield node
+
+
+class BreakCode(SphinxPostTransform):
+    """Let code in tables break after punctuation: long names would widen columns."""
+
+    formats = ("html",)
+    default_priority = 900  # after links
+
+    def run(self, **options: Any) -> None:
+        for table in self.document.findall(nodes.table):
+            for literal in table.findall(nodes.literal):
+                pieces = BREAK.split(literal.astext())
+                literal.children = []
+                for i, piece in enumerate(pieces):
+                    if i:
+                        literal += nodes.raw("", "<wbr>", format="html")
+                    literal += nodes.Text(piece)
 
 
 # Sources
@@ -167,4 +198,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-read", add_summaries)
     app.connect("viewcode-follow-imported", lambda app, *name: module_of_source(*name))
     app.add_post_transform(LinkCode)
+    app.add_post_transform(BreakCode)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import itertools
 import math
@@ -73,6 +74,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if counts[function] % marker.args[0]:
                 item.add_marker("thorough")
             counts[function] += 1
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the tests, of which there are thousands.
+
+    Those that count garbage collect it many times, each of which would take half a
+    second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:

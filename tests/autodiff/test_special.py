@@ -48,6 +48,7 @@ ARGUMENTS = {
     "_zeta": (ABOVE + 1.5, OTHER),
     "pseudo_huber": (ABOVE, REAL),
     "owens_t": (REAL, OTHER),
+    "voigt_profile": (REAL, OTHER, ABOVE),
     "stdtr": (ABOVE, REAL),
     "stdtrit": (ABOVE + 1, SHARE),
     **dict.fromkeys("gammaincinv gammainccinv chdtri".split(), (ABOVE, SHARE)),
@@ -211,6 +212,11 @@ EXPREL = [
         (sp.ellipk, [0.0], [np.pi / 8]),
         (sp.ellipkm1, [1.0], [-np.pi / 8]),
         (lambda x: sp.eval_legendre(3, x), [1.0, -1.0], [6.0, 6.0]),
+        (sp.erfcx, [1e6], [-1e-12 / np.sqrt(np.pi) * (1 - 1.5e-12)]),
+        (sp.dawsn, [1e6, -1e6], [-0.5e-12 * (1 + 1.5e-12)] * 2),
+        (lambda x: np.real(sp.wofz(x + 1e7j)), [1.0], [-2e-21 / np.sqrt(np.pi)]),
+        # Far from a line of no width it is Lorentz's.
+        (lambda x: sp.voigt_profile(x, 1e-5, 1.0), [1e3], [-2e-9 / np.pi * (1 - 2e-6)]),
         (np.i0, [0.5, 2.0], [0.2578943053908963, 1.5906368546373291]),
     ],
 )

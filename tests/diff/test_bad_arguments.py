@@ -53,9 +53,9 @@ WRONG_KIND = [
     (lambda: gradient(np.sum, X, dtype=7), "`dtype` must be a real floating"),
     (lambda: gradient(np.sum, X, max_bytes=1e6), "`max_bytes` must be an integer"),
     (lambda: gradient(np.sum, X, step="small"), "`step` must be an array"),
-    (lambda: derivative(np.sin, [X]), "must be one array"),
+    (lambda: derivative(np.sin, [X]), "needs one array"),
     (lambda: derivative(np.sin, "x"), "`x` must be an array"),
-    (lambda: tangent_line(np.sum, {"a": X}), "must be one array"),
+    (lambda: tangent_line(np.sum, {"a": X}), "needs one array"),
 ]
 
 

@@ -356,7 +356,7 @@ WRONG_KIND = [
     (lambda: gradient(np.sum, X, bounds=[(0, 9), (0, 9)]), "not as a pair for each"),
     (lambda: jacobian(np.sin, X, sparsity=np.eye(2)), "must hold booleans"),
     (lambda: jacobian(np.sin, X, sparsity=True), "write sparsity='auto'"),
-    (lambda: sparsity_pattern(lambda t: t[0], [X]), "`x` must be one array"),
+    (lambda: sparsity_pattern(lambda t: t[0], [X]), "needs one array"),
     (lambda: jacobian(np.sin, X, sparsity="banded"), "must be 'auto'"),
     (lambda: jacobian(lambda t: t[0], [X], sparsity=EYE), "needs one array"),
     (lambda: hessian(np.sum, [X]), "needs one array"),

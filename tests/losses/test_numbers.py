@@ -143,6 +143,20 @@ def test_slopes_of_subnormal_probabilities_do_not_overflow(name):
     np.testing.assert_array_equal(slope, [[first, -1.0]])
 
 
+def test_sure_rows_cost_nothing_and_not_minus_nothing():
+    p, t = np.array([[1.0], [1.0]]), np.array([[1], [1]])
+    for loss in (losses.binary_cross_entropy, losses.focal, losses.cross_entropy):
+        each = loss(p, t, reduction="none")
+        assert not np.signbit(each).any()
+        assert (each == 0).all()
+
+
+def test_slopes_of_small_masks_do_not_vanish(xp):
+    p = xp.asarray(np.array([[1e-25, 0.0], [0.0, 0.0]], np.float32))
+    slope = losses.dice.grad(p, p, smooth=0, reduction="sum")
+    assert_close(slope, [[-0.5, 0.5], [0.0, 0.0]], rtol=4 * SINGLE)
+
+
 def test_the_textbook_delta_has_its_own_slope(xp, rng):
     p = rng.dirichlet(np.ones(4), 3)
     t = np.array([0, 1, 3])

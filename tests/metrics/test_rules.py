@@ -117,6 +117,10 @@ def test_wilson_intervals_hold_the_share(xp):
     assert_close(some, 0.1611, rtol=0, atol=5e-5)  # 0 of 20, method 3
     wide = metrics.accuracy_interval(labels[:20] - 1, labels[:20], confidence=0.99)[1]
     assert to_numpy(wide) > to_numpy(some)
+    for n in range(1, 20):
+        right = metrics.accuracy_interval(labels[:n], labels[:n])
+        wrong = metrics.accuracy_interval(labels[:n] - 1, labels[:n])
+        assert (to_numpy(right[1]), to_numpy(wrong[0])) == (1, 0)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -395,7 +395,7 @@ def test_the_axis_on_the_right_can_be_chosen(names, right, expected):
         (
             lambda: plot.step_sweep(np.sum, {"a": np.ones(3)}),
             TypeError,
-            "must be one array",
+            "needs one array",
         ),
         (
             lambda: plot.step_sweep(np.sin, 1.0, exact=np.inf),

@@ -146,6 +146,16 @@ def test_the_citation_is_of_this_version():
     assert f"\nversion: {xgrad.__version__}\n" in _text(ROOT / "CITATION.cff")
 
 
+def test_code_in_the_guide_for_contributors_stands_in_the_sources():
+    blocks = re.findall(r"```python\n(.*?)```", _text(ROOT / "CONTRIBUTING.md"), re.S)
+    sources = (ROOT / "xgrad").rglob("*.py")
+    lines = {line.strip() for path in sources for line in _text(path).splitlines()}
+    written = {line.strip() for block in blocks for line in block.splitlines()}
+    code = {line for line in written if not line.startswith('"""')}
+    assert len(code) > 15
+    assert code <= lines
+
+
 def test_every_public_function_has_its_place_in_the_reference():
     import xgrad
 

@@ -64,7 +64,7 @@ LAUNCHES = {
     "softmax_cross_entropy": (14, 12, 19),
     "kl_divergence": (18, 8, 26),
     "focal": (29, 39, 47),
-    "dice": (16, 20, 36),
+    "dice": (16, 15, 31),
     "cosine_distance": (54, 53, 55),
     "binary_cross_entropy": (14, 14, 28),
     "sigmoid_binary_cross_entropy": (20, 15, 32),

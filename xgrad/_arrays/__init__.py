@@ -26,6 +26,7 @@ from xgrad._arrays.arguments import drop_none as drop_none
 from xgrad._arrays.arguments import integer as integer
 from xgrad._arrays.arguments import one_of as one_of
 from xgrad._arrays.arguments import python_float as python_float
+from xgrad._arrays.arguments import refuse_nesting as refuse_nesting
 from xgrad._arrays.arguments import require_array as require_array
 from xgrad._arrays.arguments import require_known_shapes as require_known_shapes
 from xgrad._arrays.arguments import require_same_shape as require_same_shape
@@ -118,6 +119,7 @@ from xgrad._arrays.trees import leaves as leaves
 from xgrad._arrays.trees import matching_leaves as matching_leaves
 from xgrad._arrays.trees import paths as paths
 from xgrad._arrays.trees import rebuild as rebuild
+from xgrad._arrays.trees import transform as transform
 from xgrad._arrays.types import Array as Array
 from xgrad._arrays.types import ArrayT as ArrayT
 from xgrad._arrays.versions import show_versions as show_versions

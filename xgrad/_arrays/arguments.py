@@ -57,6 +57,15 @@ def require_array(name: str, array: Any, others: Iterable[Any] = ()) -> None:
         )
 
 
+def refuse_nesting(x: Any, needed_by: str) -> None:
+    """Raise for a dict, list or tuple where one array is needed, by what is named."""
+    if isinstance(x, dict | list | tuple):
+        raise TypeError(
+            f"{needed_by} needs one array as `x`, but `x` is {a_type(x)}: "
+            f"{array_advice('x', x, ())}"
+        )
+
+
 def type_name(array: Any) -> str:
     """Return the name of an array's class with its library, ``numpy.ndarray``."""
     if array is None:

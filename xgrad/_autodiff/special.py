@@ -25,6 +25,10 @@ Partials = dict[str, tuple[Partial, ...]]
 PREFIX = "cupyx_scipy_special_"  # of CuPy's kernels
 ROOT_PI = math.sqrt(math.pi)
 ROOT_TWO_PI = math.sqrt(2 * math.pi)
+# From here on slopes of error functions are their asymptotic series, whose coefficients
+# are 1, 3, 15, ...: the first that is left out is below 1e-17 of the sum.
+FAR = 10.0
+COEFFICIENTS = [math.prod(range(1, 2 * k + 2, 2)) for k in range(15)]
 
 
 def special_partials(function: Any) -> tuple[Partial, ...] | None:
@@ -65,16 +69,66 @@ def table_of(sp: Any) -> Partials:
     return {name: entry for group in groups for name, entry in group(sp).items()}
 
 
+def _series_if_far(is_far: Any, a: Any, factor: complex, sign: int, near: Any) -> Any:
+    """Return the slope of an error function, far from 0 by its series (section 7.12).
+
+    There it is ``a**2`` times as small as the terms of which it is the difference.
+    """
+    square = np.where(is_far, a, FAR) ** 2
+    ratio = sign / (2 * square)
+    series: Any = 0.0
+    for coefficient in reversed(COEFFICIENTS):
+        series = coefficient + ratio * series
+    return np.where(is_far, factor * series / square, near)
+
+
+def _faddeeva_slope(a: Any, y: Any) -> Any:
+    """Return the derivative of ``y = wofz(a)``."""
+    near = 2j / ROOT_PI - 2 * a * y
+    # Below the real axis it grows as exp(-a**2) does.
+    is_far = (np.abs(a) > FAR) & (np.imag(a) >= 0)
+    return _series_if_far(is_far, a, -1j / ROOT_PI, 1, near)
+
+
+def _voigt(sp: Any) -> tuple[Partial, ...]:
+    """Return those of the Voigt profile, the real part of ``wofz(z)`` over a constant.
+
+    Here ``z`` is ``(x + i gamma) / (sigma sqrt(2))`` (section 7.19).
+    """
+
+    def slope(a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+        z = (a + 1j * c) / (math.sqrt(2) * b)
+        return z, _faddeeva_slope(z, sp.wofz(z)) / (2 * ROOT_PI * b * b)
+
+    def by_deviation(a: Any, b: Any, c: Any, y: Any) -> Any:
+        z, of_z = slope(a, b, c)
+        return -y / b - math.sqrt(2) * np.real(of_z * z)
+
+    return (
+        Partial("abc", lambda a, b, c: np.real(slope(a, b, c)[1])),
+        Partial("abcy", by_deviation),
+        Partial("abc", lambda a, b, c: -np.imag(slope(a, b, c)[1])),
+    )
+
+
 def error_functions(sp: Any) -> Partials:
     """Return those of error functions, section 7."""
     factor = 2 / ROOT_PI
+
+    def scaled(a: Any, y: Any) -> Any:
+        return _series_if_far(a > FAR, a, -1 / ROOT_PI, -1, 2 * a * y - factor)
+
+    def dawson(a: Any, y: Any) -> Any:
+        return _series_if_far(np.abs(a) > FAR, a, -1 / 2, 1, 1 - 2 * a * y)
+
     return {
         "erf": (Partial("a", lambda a: factor * np.exp(-a * a)),),
         "erfc": (Partial("a", lambda a: -factor * np.exp(-a * a)),),
         "erfi": (Partial("a", lambda a: factor * np.exp(a * a)),),
-        "erfcx": (Partial("ay", lambda a, y: 2 * a * y - factor),),
-        "dawsn": (Partial("ay", lambda a, y: 1 - 2 * a * y),),
-        "wofz": (Partial("ay", lambda a, y: 2j / ROOT_PI - 2 * a * y),),
+        "erfcx": (Partial("ay", scaled),),
+        "dawsn": (Partial("ay", dawson),),
+        "wofz": (Partial("ay", _faddeeva_slope),),
+        "voigt_profile": _voigt(sp),
         "erfinv": (Partial("y", lambda y: np.exp(y * y) / factor),),
         "erfcinv": (Partial("y", lambda y: -np.exp(y * y) / factor),),
     }

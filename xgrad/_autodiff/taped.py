@@ -112,6 +112,14 @@ class Taped(StandIn):
             raise TypeError("unhashable type: 'numpy.ndarray'")
         return hash(self._constant("__hash__")[()])
 
+    def plain_constant(self) -> Any:
+        """Return the array of a constant, for a library; None if it depends on x."""
+        if self.ensure_current().at >= 0:
+            return None
+        owner = self if self.origin is None else self.origin[0]
+        self.tracer.exported[id(owner)] = owner
+        return np.asarray(self.base)
+
     def item(self, *args: Any) -> Any:
         """Return an entry as a number, of an array that does not depend on x."""
         return self._constant("item").item(*args)

@@ -36,7 +36,6 @@ from xgrad._differences.plan import prepare as prepare
 from xgrad._differences.readout import EachOutput as EachOutput
 from xgrad._differences.readout import Readout as Readout
 from xgrad._differences.readout import SumOfTerms as SumOfTerms
-from xgrad._differences.requirements import NESTED as NESTED
 from xgrad._differences.requirements import coloring_for as coloring_for
 from xgrad._differences.requirements import fitting_coloring as fitting_coloring
 from xgrad._differences.requirements import is_auto as is_auto

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad._arrays import Array
+from xgrad._arrays import Array, refuse_nesting
 from xgrad._differences.coloring import Coloring
 from xgrad._differences.pattern import as_coloring
-
-NESTED = "`sparsity` needs one array as `x`, not a nesting of arrays"
 
 
 def fitting_coloring(sparsity: Any, x: Any, base: Array) -> Coloring:
@@ -40,8 +38,7 @@ def is_auto(sparsity: Any) -> bool:
 
 def coloring_for(sparsity: Any, x: Any) -> Coloring:
     """Return the colouring of a pattern; raise unless it has as many columns as x."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError(NESTED)
+    refuse_nesting(x, "`sparsity`")
     coloring = as_coloring(sparsity)
     columns = math.prod(x.shape)
     if coloring.shape[1] != columns:
@@ -64,7 +61,6 @@ def require_scalar(base: Array, otherwise: str = "") -> None:
 
 def require_rows(x: Any) -> None:
     """Raise unless ``x`` is one array with rows."""
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`axis=-1` needs one array as `x`, not a nesting of arrays")
+    refuse_nesting(x, "`axis=-1`")
     if x.ndim == 0:
         raise ValueError("`axis=-1` needs `x` with at least one axis")

@@ -194,19 +194,24 @@ def _functions_of(f: Any, depth: int = DEPTH) -> Any:
 
 
 def _contents_of(values: Any, depth: int) -> tuple[Any, ...]:
-    """Describe the functions and arrays that a collection holds, of its first items."""
+    """Describe the functions and arrays that a collection holds, of its first items.
+
+    Arrays count once, so that a history of them is the same however long it is.
+    """
     values = values.values() if isinstance(values, dict) else values
-    contents: list[Any] = []
+    functions: list[Any] = []
+    layouts: dict[Any, None] = {}
     for value in itertools.islice(values, MOST_ITEMS):
-        if type(value) is FunctionType:
-            contents.append(_functions_of(value, depth))
-        elif _is_array(type(value)):
-            contents.append(_layout_of(value))
+        kind = type(value)
+        if kind is FunctionType:
+            functions.append(_functions_of(value, depth))
+        elif _is_array(kind):
+            layouts[_layout_of(value)] = None
         elif isinstance(value, (tuple, list, dict)):
-            contents.append(_contents_of(value, depth - 1) if depth else len(value))
-        elif callable(value):
-            contents.append((type(value), id(value)))
-    return tuple(contents)
+            functions.append(_contents_of(value, depth - 1) if depth else ())
+        elif callable(value) and not isinstance(value, type):
+            functions.append((kind, id(value)))
+    return (*functions, *layouts)
 
 
 def proof_key(near: Neighborhood, switch: str | None) -> Any:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import public
+from xgrad._arrays import public, refuse_nesting
 from xgrad._differences import require_scalar
 from xgrad._evaluation import Progress, Vectorized, Workers, execution_for
 from xgrad.check._arguments import MatrixArguments
@@ -107,8 +107,7 @@ def check_hessian(
     """
     started = time.perf_counter()
     options = CheckOptions(directions, full, rtol, seed)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`check_hessian` needs one array as `x`, not a nesting")
+    refuse_nesting(x, "`check_hessian`")
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import Array, as_array, public, result_dtype
+from xgrad._arrays import Array, as_array, public, refuse_nesting, result_dtype
 from xgrad._differences import (
     EachOutput,
     Method,
@@ -121,11 +121,7 @@ full_output
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    if isinstance(x, dict | list | tuple):
-        raise TypeError(
-            f"`x` must be one array, but is a {type(x).__name__}: pass for example "
-            "`np.asarray(x)`, or use `gradient`, which takes nested arrays"
-        )
+    refuse_nesting(x, "`derivative`")
     if plan.may_be_exact:
         try:
             _, result, evaluations = exact_slopes(f, x, plan, execution)

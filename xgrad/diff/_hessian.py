@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import Array, public, quiet, require_sparse, result_dtype
+from xgrad._arrays import (
+    Array,
+    public,
+    quiet,
+    refuse_nesting,
+    require_sparse,
+    result_dtype,
+)
 from xgrad._differences import (
     ComponentName,
     Method,
@@ -139,8 +146,7 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`hessian` needs one array as `x`, not a nesting of arrays")
+    refuse_nesting(x, "`hessian`")
     f = with_arguments(f, args)
     grad = None if grad is None else with_arguments(grad, args)
     execution = execution_for(
@@ -186,19 +192,7 @@ def hessian(
         full_output=full_output,
         curvature=True,
     )
-    function, arrays = prepare(f, x, plan, execution)
-    saved = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
-    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
-        problem = Problem(function, ("x",), plan, evaluate)
-        base = problem.at_base()
-        require_scalar(base)
-        result = problem.finish(
-            arrays[0][1], second_differences(problem, base), (*x.shape, *x.shape)
-        )
-        if not full_output:
-            warn_unless_ok("Hessian", [result], _name_of_pair)
-            return result.value
-        return result.value, problem.estimate(x, [result])
+    return _hessian_by_differences(f, x, plan, execution)
 
 
 SPARSE_WITHOUT_GRADIENT = (
@@ -243,6 +237,25 @@ def _exact_hessian(
             name = _name_of_stored(rows, columns, tuple(x.shape))
         warn_unless_ok("Hessian", [result], name)
     return value
+
+
+def _hessian_by_differences(
+    f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
+) -> Any:
+    """Return the Hessian by second differences and, if planned, its estimate."""
+    function, arrays = prepare(f, x, plan, execution)
+    saved = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
+        require_scalar(base)
+        result = problem.finish(
+            arrays[0][1], second_differences(problem, base), (*x.shape, *x.shape)
+        )
+        if not plan.full_output:
+            warn_unless_ok("Hessian", [result], _name_of_pair)
+            return result.value
+        return result.value, problem.estimate(x, [result])
 
 
 def _hessian_of_gradient(

@@ -12,12 +12,12 @@ from xgrad._arrays import (
     Array,
     public,
     rebuild,
+    refuse_nesting,
     require_sparse,
     result_dtype,
     sparse_matrix,
 )
 from xgrad._differences import (
-    NESTED,
     Coloring,
     ComponentName,
     EachOutput,
@@ -190,8 +190,7 @@ def sparse_by_differences(
     function, arrays = prepare(f, x, plan, execution)
     xp, array = function.xp, arrays[0][1]
     require_sparse(xp)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError(NESTED)
+    refuse_nesting(x, "`sparsity`")
     if is_auto(sparsity):
         sparsity = pattern_of(function)
     saved = checkpoint_of(execution, function, ("x",), plan.description("jacobian"))
@@ -216,8 +215,7 @@ def _exact_jacobian(
     xp, derived = function.xp, Derived(function)
     if sparsity is not None:
         require_sparse(xp)
-        if isinstance(x, dict | list | tuple):
-            raise TypeError(NESTED)
+        refuse_nesting(x, "`sparsity`")
         if not is_auto(sparsity):
             sparsity = coloring_for(sparsity, x)
     matrices = [

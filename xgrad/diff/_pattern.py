@@ -15,6 +15,7 @@ from xgrad._arrays import (
     float_info,
     public,
     quiet,
+    refuse_nesting,
     require_sparse,
     to_numpy,
     unwrap,
@@ -71,8 +72,7 @@ def sparsity_pattern(f: Callable[[Any], Any], x: Any, /) -> Any:
     """
     function, _ = bind_function(f, x, None, execution_for())
     require_sparse(function.xp)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array, not a nesting of arrays")
+    refuse_nesting(x, "`sparsity_pattern`")
     try:
         return _as_booleans(sparse_jacobian(Runs(Derived(function), 0, None)))
     except Inexact:

@@ -16,6 +16,7 @@ from xgrad._arrays import (
     public,
     python_float,
     quiet,
+    refuse_nesting,
 )
 from xgrad._differences import (
     Method,
@@ -132,8 +133,7 @@ def tangent_line(
         method=method, accuracy=accuracy, step=step, dtype=dtype, bounds=bounds
     )
     execution = execution_for(vectorized=False)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array: a tangent has one point of contact")
+    refuse_nesting(x, "`tangent_line`")
     if plan.may_be_exact:
         try:
             return _exact_tangent(f, x, plan, execution)

@@ -34,7 +34,7 @@ def binary_cross_entropy(xp: Any, prediction: Array, target: Array, /) -> Array:
     # At p = 0 or 1 one logarithm is infinite: a target of 0 leaves it out.
     positive = stable.product_keeping_zeros(xp, target, xp.log(prediction))
     negative = stable.product_keeping_zeros(xp, 1 - target, xp.log1p(-prediction))
-    return -(positive + negative)
+    return 0 - (positive + negative)  # the loss of a sure row is 0, not -0
 
 
 @binary_cross_entropy.slope

@@ -243,7 +243,7 @@ def _smooth_focal_terms(
 def _focal_loss(
     target: ClassTarget, probability: Array, logarithm: Array, miss: Array, gamma: float
 ) -> Array:
-    return -target.dot(miss**gamma * logarithm)
+    return 0 - target.dot(miss**gamma * logarithm)  # 0 for a sure row, not -0
 
 
 def _focal_slope(
@@ -306,10 +306,12 @@ def dice(xp: Any, prediction: Array, target: Array, /, *, smooth: float = 1.0) -
 @dice.slope
 def _(xp: Any, prediction: Array, target: Array, /, *, smooth: float = 1.0) -> Array:
     size = stable.sum_along(xp, prediction + target) + smooth
-    shared = 2 * stable.sum_along(xp, prediction * target) + smooth
-    return stable.divide_or_zero(
-        xp, stable.divide_or_zero(xp, shared, size) - 2 * target, size
-    )
+    # A size of 0 is that of zeros, whose slope is 0 with every divisor.
+    size = xp.where(size == 0, 1.0, size)
+    # Divided first, since products of small masks vanish.
+    share = target / size
+    shared = 2 * stable.sum_along(xp, prediction * share) + smooth / size
+    return shared / size - 2 * share
 
 
 @partial(Loss, rows=True)

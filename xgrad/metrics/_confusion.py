@@ -278,7 +278,8 @@ def wilson_interval(
     centre = fraction + spread / 2
     half = z * (fraction * (1 - fraction) / total + (z / (2 * total)) ** 2) ** 0.5
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
-    # For a fraction of 0 or 1 rounding may put an end just outside of [0, 1].
+    # For a fraction of 0 or 1 rounding may put an end on either side of it.
+    low, high = xp.minimum(low, fraction), xp.maximum(high, fraction)
     return xp.clip(low, 0.0, 1.0), xp.clip(high, 0.0, 1.0)
 
 

@@ -16,6 +16,7 @@ from xgrad._arrays import (
     from_host,
     integer,
     python_float,
+    refuse_nesting,
     require_array,
     to_numpy,
     without_status_warnings,
@@ -112,8 +113,7 @@ def _choose_entry(
 ) -> _Entry:
     """Return the entry at ``index``, by default the least accurate one."""
     x = as_array(x)
-    if isinstance(x, dict | list | tuple):
-        raise TypeError("`x` must be one array: pass for example `numpy.asarray(x)`")
+    refuse_nesting(x, "`step_sweep`")
     require_array("x", x)
     if index is None and x.ndim:
         index = _least_accurate(f, x, method, accuracy)

@@ -47,6 +47,8 @@ MATRICES = expressions(
         "nansum": lambda x: np.nansum(np.where(GRID_MASK, x, np.nan), axis=0),
         "nanmean": lambda x: np.nanmean(np.where(P < 1, x, np.nan), axis=0),
         "nanmax": lambda x: np.nanmax(x, axis=1),
+        "nanargmax": lambda x: np.nanargmax(np.where(x > 1.5, np.nan, x)) * x,
+        "nanargmin": lambda x: x[0, np.nanargmin(np.where(x < 1, np.nan, x), 1)] ** 2,
         "count_nonzero": lambda x: np.count_nonzero(x > 1, axis=1) * x[:, 0],
         "any and all": lambda x: np.any(x > 1.5, 0) * x + np.all(x > 0.4, 0) * x**2,
         "maximum.reduce": lambda x: np.maximum.reduce(x, axis=1),

@@ -149,5 +149,5 @@ def _position(
     return x.tracer.along(name, reduce, x, (axis_of(x, axis),), bool(keepdims))
 
 
-for _name in ("argmax", "argmin"):
+for _name in ("argmax", "argmin", "nanargmax", "nanargmin"):
     handles(_name, out=2)(functools.partial(_position, _name))
