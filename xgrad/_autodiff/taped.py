@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing import StandIn
+from xgrad._tracing import StandIn, is_creating
 
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
@@ -121,12 +121,27 @@ class Taped(StandIn):
         return np.asarray(self.base)
 
     def item(self, *args: Any) -> Any:
-        """Return an entry as a number, of an array that does not depend on x."""
-        return self._constant("item").item(*args)
+        """Return an entry as a number, which is a stand-in in a copy of a function."""
+        if not self._is_to_stay():
+            return self._constant("item").item(*args)
+        if len(args) == 1 and not isinstance(args[0], tuple):
+            return self.reshape((-1,))[args[0]]
+        if not args and self.size != 1:
+            raise ValueError("only an array of one entry can be converted to a number")
+        key = args[0] if len(args) == 1 else args
+        return self[key].copy() if key else self.reshape((-1,))[0]
 
     def tolist(self) -> Any:
-        """Return the entries in lists, of an array that does not depend on x."""
-        return self._constant("tolist").tolist()
+        """Return the entries in lists, as stand-ins in a copy of a function."""
+        if not self._is_to_stay():
+            return self._constant("tolist").tolist()
+        return [row.tolist() for row in self] if self.ndim else self.copy()
+
+    def _is_to_stay(self) -> bool:
+        """Whether numbers that depend on x are to stay on the tape."""
+        return (
+            self.ensure_current().at >= 0 and not self.tracer.closed and is_creating()
+        )
 
     def _constant(self, name: str) -> Any:
         """Return the value of a constant; refuse one that depends on x."""

@@ -27,6 +27,7 @@ from xgrad._tracing.creating import CREATORS as CREATORS
 from xgrad._tracing.creating import as_constant as as_constant
 from xgrad._tracing.creating import creating_like as creating_like
 from xgrad._tracing.creating import creator as creator
+from xgrad._tracing.creating import is_creating as is_creating
 from xgrad._tracing.functions.einsum import contract as contract
 from xgrad._tracing.functions.einsum import einsum_everywhere as einsum_everywhere
 from xgrad._tracing.functions.filters import convolve_vectors as convolve_vectors
