@@ -163,12 +163,36 @@ def test_errors_of_recorded_arrays_lead_to_differences():
         xgrad.gradient(f, X, method="autodiff")
 
 
+TABLE = np.arange(3.0)
+
+
+def weighs_a_constant(x):
+    weights = np.ones(3)
+    weights[0] += 0 * x[1]
+    constant = np.ones(3)
+    return TABLE.dot(constant) * np.sum(weights * x**2)  # in C, which converts it
+
+
+def weighs_what_changes(x):
+    weights = np.ones(3)
+    before = TABLE.dot(weights)
+    weights[0] = x[0]
+    return before * np.sum(weights * x)
+
+
+def test_compiled_code_may_see_constants():
+    found = xgrad.gradient(weighs_a_constant, X, method="autodiff")
+    np.testing.assert_allclose(found, 6 * X, rtol=1e-14)
+    found = xgrad.gradient(weighs_what_changes, X, method="autodiff")
+    np.testing.assert_allclose(found, [6 * X[0], 3, 3], rtol=1e-14)
+
+
 def of(group: str) -> list[str]:
     pytest.importorskip("scipy")
     return list(getattr(library_functions, f"of_{group}")())
 
 
-GROUPS = ("linear_algebra", "signals", "statistics", "analysis", "numpy")
+GROUPS = ("linear_algebra", "signals", "filters", "statistics", "analysis", "numpy")
 CASES = [(group, name) for group in GROUPS for name in of(group)]
 
 

@@ -255,7 +255,8 @@ class Substitution:
     def _is_to_copy(self, module: ModuleType) -> bool:
         """Whether a module is one whose functions are copied."""
         path = getattr(module, "__file__", None)
-        return path is not None and not self.is_left(path)
+        is_namespace = "array_api_compat." in module.__name__
+        return path is not None and not is_namespace and not self.is_left(path)
 
     def has_changes(self) -> bool:
         """Whether a copy of a list or a dict was changed, which nobody else sees."""

@@ -41,6 +41,9 @@ class Taped(StandIn):
         """Layout of the memory, as the arrays of NumPy and CuPy have it."""
         return self.base.flags
 
+    def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
+        """Do nothing: a plain call has found that nothing is written into it."""
+
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
         view = self.origin
