@@ -227,7 +227,7 @@ TRANSFORMS = {
 @pytest.mark.parametrize("starts_constant", [False, True])
 def test_a_view_is_read_again_after_a_write_whatever_reads_it(name, starts_constant):
     x = np.random.default_rng(0).uniform(0.5, 2.0, (3, 3))
-    weights = np.random.default_rng(1).normal(size=9)
+    weights = np.random.default_rng(1).normal(size=16)
 
     def f(x):
         owner = np.zeros_like(x) if starts_constant else x * 1
