@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import statistics
 import sys
 import time
@@ -48,7 +49,9 @@ class Timer:
     """Median times of calls, in seconds.
 
     Each round runs every call once, so that a machine that slows down slows down all of
-    them; short calls are repeated until they take ``least`` seconds together.
+    them; short calls are repeated until they take ``least`` seconds together. The order
+    is another in each round: a large array costs what the call before left of the
+    memory, whole or in pieces.
     """
 
     rounds: int = 15
@@ -66,8 +69,10 @@ class Timer:
             repeats[name] = max(1, min(10_000, round(self.least / max(once, 1e-7))))
             rounds = max(3, min(rounds, round(self.most / max(once, 1e-7))))
         found: dict[str, list[float]] = {name: [] for name in calls}
+        order, rng = [*calls.items()], random.Random(0)
         for _ in range(rounds):
-            for name, call in calls.items():
+            rng.shuffle(order)
+            for name, call in order:
                 found[name].append(self._time(call, repeats[name]) / repeats[name])
         return {name: statistics.median(times) for name, times in found.items()}
 

@@ -60,16 +60,12 @@ def test_plain_calls_are_those_of_numpy(f):
 # What is refused.
 
 
-def leaves_by_float(x):
-    return np.array([float(x[0]), 1.0])
+def leaves_by_complex(x):
+    return np.array([complex(x[0]).real, 1.0])
 
 
 def leaves_by_int(x):
     return np.zeros(2) + int(x[0])
-
-
-def leaves_by_item(x):
-    return np.zeros(2) + x.item(0)
 
 
 def leaves_into_an_array_of_the_user(x):
@@ -89,9 +85,8 @@ def leaves_into_objects(x):
 
 STORE = np.zeros(2)
 LEAVING = [
-    (leaves_by_float, "float"),
+    (leaves_by_complex, "complex"),
     (leaves_by_int, "int"),
-    (leaves_by_item, "item"),
     (leaves_into_an_array_of_the_user, "float"),
     (leaves_into_integers, "int"),
     (leaves_into_objects, "objects"),

@@ -133,6 +133,32 @@ def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
     return {name: (f, GENERAL) for name, f in functions.items()}
 
 
+def of_filters() -> dict[str, tuple[Function, np.ndarray]]:
+    """Functions of `scipy.ndimage`, and recursive filters of `scipy.signal`."""
+    import scipy.ndimage as images
+    import scipy.signal as signals
+
+    b, a = signals.butter(2, 0.3)
+    kernel = SIDES[:3]
+    functions = {
+        "correlate1d": lambda x: images.correlate1d(square(x), SIDE, axis=0, origin=1),
+        "convolve1d": lambda x: images.convolve1d(x, SIDE, mode="mirror", origin=-1),
+        "correlate": lambda x: images.correlate(square(x), kernel, mode="wrap"),
+        "convolve": lambda x: images.convolve(
+            square(x), kernel, mode="constant", cval=1.0
+        ),
+        "uniform_filter": lambda x: images.uniform_filter(square(x), 3),
+        "gaussian_filter": lambda x: images.gaussian_filter(square(x), 0.7),
+        "laplace": lambda x: images.laplace(square(x), mode="nearest"),
+        "sobel": lambda x: images.sobel(square(x)),
+        "lfilter": lambda x: signals.lfilter(b, a, x),
+        "lfilter of x": lambda x: signals.lfilter(x[:3], x[3:5], square(x), axis=0),
+        "filtfilt": lambda x: signals.filtfilt(b, a, x),
+        "savgol_filter": lambda x: signals.savgol_filter(x, 5, 2),
+    }
+    return {name: (f, GENERAL) for name, f in functions.items()}
+
+
 def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
     """Densities, quantiles and statistics of `scipy.stats`."""
     import scipy.stats as stats

@@ -156,6 +156,19 @@ def test_half_precision_is_checked_in_its_own_precision(rng):
     assert check_vjp(matmul, wrong, inputs).verdict == "fail"
 
 
+def test_no_check_passes_with_a_difference_above_its_tolerance(rng):
+    inputs = [rng.normal(size=s).astype(np.float16) for s in ((3, 5), (5, 3))]
+    wrong = lambda a, b, u: (u @ b.T * np.float16(1.5), a.T @ u)  # noqa: E731
+    verdicts = set()
+    for seed in range(12):
+        report = check_vjp(matmul, wrong, inputs, seed=seed)
+        verdicts.add(report.verdict)
+        compared = (*report.directions, *report.entries)
+        above = [abs(c.given - c.measured) > c.allowed for c in compared]
+        assert any(above) <= (report.verdict != "pass")
+    assert "inconclusive" in verdicts
+
+
 def test_sums_of_many_single_precision_outputs_are_exact_enough(rng):
     x = rng.normal(size=100_000).astype(np.float32)
     right = lambda x, u: np.cos(x) * u  # noqa: E731

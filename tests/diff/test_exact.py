@@ -272,17 +272,17 @@ def test_threads_do_not_mix():
 
 def test_one_warning_names_the_idiom_the_line_and_the_remedy():
     def f(x):
-        return float(x[0]) * x[1]
+        return complex(x[0]).real * x[1]
 
     slopes, messages = told(lambda: gradient(f, X))
     assert_close(slopes, [1.5, 0.5, 0], rtol=1e-9)
     assert len(messages) == 1
-    assert "float(x)" in messages[0]
+    assert "complex(x)" in messages[0]
     assert "test_exact.py" in messages[0]
-    assert "np.zeros(n, like=x)" in messages[0]
+    assert "use `astype`" in messages[0]
     _, messages = told(lambda: gradient(f, X))
     assert messages == []
-    with pytest.raises(xgrad.NotDifferentiable, match="float") as caught:
+    with pytest.raises(xgrad.NotDifferentiable, match="complex") as caught:
         gradient(f, X, method="autodiff")
     assert isinstance(caught.value, TypeError)
 
@@ -427,10 +427,10 @@ def test_the_method_is_what_was_done():
     """Of "auto" without an exact gradient: central differences, or the ladder, too."""
 
     def by_python(x):
-        return float(x[0]) ** 2 + 3 * float(x[1])
+        return complex(x[0]).real ** 2 + 3 * x[1]
 
     def close_to_a_pole(x):
-        return 1 / float(x[0]) + float(x[1])
+        return 1 / complex(x[0]).real + x[1]
 
     with pytest.warns(RuntimeWarning, match="takes differences"):
         _, smooth = gradient(by_python, np.array([0.5, 2.0]), full_output=True)

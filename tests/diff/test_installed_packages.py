@@ -42,6 +42,10 @@ COLLEAGUE = '''
         return stiffness * np.sum(table)
 
 
+    def compiled(x):
+        return float(memoryview(np.array(x))[0])
+
+
     class Model:
         __slots__ = ("scale",)
 
@@ -118,6 +122,18 @@ def test_packages_are_as_they_were(colleague):
     assert colleague.CALLS.count(np.ndarray) == len(colleague.CALLS) == 1
 
 
+def test_refusals_name_the_function_that_is_called(colleague):
+    """Not that of another package, whose Python code can be recorded."""
+
+    def f(x):
+        return colleague.energy(x) + colleague.compiled(x)
+
+    with pytest.raises(
+        xgrad.NotDifferentiable, match=r"in colleague\.compiled at test_"
+    ):
+        xgrad.gradient(f, X, method="autodiff")
+
+
 def test_a_function_that_is_wrong_inside_is_not_believed(colleague):
     """The proof is that of all gradients: what leaves the record is found out."""
 
@@ -147,12 +163,36 @@ def test_errors_of_recorded_arrays_lead_to_differences():
         xgrad.gradient(f, X, method="autodiff")
 
 
+TABLE = np.arange(3.0)
+
+
+def weighs_a_constant(x):
+    weights = np.ones(3)
+    weights[0] += 0 * x[1]
+    constant = np.ones(3)
+    return TABLE.dot(constant) * np.sum(weights * x**2)  # in C, which converts it
+
+
+def weighs_what_changes(x):
+    weights = np.ones(3)
+    before = TABLE.dot(weights)
+    weights[0] = x[0]
+    return before * np.sum(weights * x)
+
+
+def test_compiled_code_may_see_constants():
+    found = xgrad.gradient(weighs_a_constant, X, method="autodiff")
+    np.testing.assert_allclose(found, 6 * X, rtol=1e-14)
+    found = xgrad.gradient(weighs_what_changes, X, method="autodiff")
+    np.testing.assert_allclose(found, [6 * X[0], 3, 3], rtol=1e-14)
+
+
 def of(group: str) -> list[str]:
     pytest.importorskip("scipy")
     return list(getattr(library_functions, f"of_{group}")())
 
 
-GROUPS = ("linear_algebra", "signals", "statistics", "analysis", "numpy")
+GROUPS = ("linear_algebra", "signals", "filters", "statistics", "analysis", "numpy")
 CASES = [(group, name) for group in GROUPS for name in of(group)]
 
 
@@ -192,7 +232,7 @@ def test_compiled_functions_lead_to_differences():
     def f(x):
         return integrate.quad(lambda t: np.exp(-t * x[0]), 0, 1)[0] * x[1]
 
-    with pytest.warns(RuntimeWarning, match="takes differences"):
+    with pytest.warns(RuntimeWarning, match=r"in scipy\.integrate\.quad at test_inst"):
         found = xgrad.gradient(f, GENERAL[:2])
     a, b = GENERAL[:2]
     slope = b * (np.exp(-a) * (a + 1) - 1) / a**2

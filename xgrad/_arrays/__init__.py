@@ -119,6 +119,7 @@ from xgrad._arrays.trees import leaves as leaves
 from xgrad._arrays.trees import matching_leaves as matching_leaves
 from xgrad._arrays.trees import paths as paths
 from xgrad._arrays.trees import rebuild as rebuild
+from xgrad._arrays.trees import transform as transform
 from xgrad._arrays.types import Array as Array
 from xgrad._arrays.types import ArrayT as ArrayT
 from xgrad._arrays.versions import show_versions as show_versions

@@ -15,8 +15,8 @@ functions that have a shorter way, and `kinks` marks corners. `taped`, `position
 what they have saved as `budget` says, and does them again in `replay`. `custom` is for
 functions with a backward pass of their own. `substitution`, `substitutes`, `twins` and
 `mathematics` run a copy of a function whose names of NumPy make stand-ins;
-`scipy_functions`, `scipy_linalg`, `scipy_distance` and `exponentials` have what stands
-in for SciPy's compiled functions.
+`scipy_functions`, `scipy_linalg`, `scipy_filters`, `scipy_distance` and `exponentials`
+have what stands in for SciPy's compiled functions.
 """
 
 from __future__ import annotations

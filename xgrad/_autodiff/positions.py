@@ -6,6 +6,7 @@ edges of one operation. Positions only grow, so that the way back is a loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ class Positions(Tracer):
         self.equalities: list[int] = []
         # Constants that are held, by `id`, and some of their entries.
         self.watched: dict[int, tuple[Any, bytes]] = {}
+        # Constants in memory of the user, and those that have been handed out, by `id`.
+        self.of_user: dict[int, Taped] = {}
+        self.exported: dict[int, Any] = {}
 
     def leaf(self, base: Array) -> Taped:
         """Return the stand-in for an argument of the function."""
@@ -148,8 +152,10 @@ class Positions(Tracer):
         # Nobody can write into numbers, nor into lists that `f` has written down.
         if isinstance(value, NUMBERS) or not hasattr(value, "nbytes"):
             return value
-        if type(x) is not Taped or x.tracer is not self:
-            if self.copies_constants or value.nbytes <= SMALL:
+        is_beside = type(x) is not Taped or x.tracer is not self
+        if is_beside or (self.of_user and self.is_of_user(x)):
+            is_written = not is_beside and x.at >= 0
+            if is_written or self.copies_constants or value.nbytes <= SMALL:
                 return value.copy()
             self.watch(value)
             return value
@@ -163,6 +169,30 @@ class Positions(Tracer):
             return value.copy()
         owner.kept = True
         return value
+
+    def add_of_user(self, constant: Taped) -> None:
+        """Note a constant in memory of the user."""
+        self.of_user[id(constant)] = constant
+        written = [x for x in self.of_user.values() if x.version]
+        if written:
+            self.require_own_memory(constant, written)
+
+    def require_own_memory(self, x: Taped, others: Iterable[Taped]) -> None:
+        """Raise if an array that is written into shares its memory with another one."""
+        memory = plain_of(x.base)
+        shares = (
+            other is not x and np.may_share_memory(memory, plain_of(other.base))
+            for other in others
+        )
+        if any(shares):
+            raise self.refuse(
+                "an assignment into one of two arrays in the same memory",
+                "write it with one of them",
+            )
+
+    def is_of_user(self, x: Any) -> bool:
+        """Whether an array lies in memory of the user, who may change it."""
+        return id(x if x.origin is None else x.origin[0]) in self.of_user
 
     def watch(self, constant: Any) -> None:
         """Note some entries of a constant that a rule holds: a change shows in them."""

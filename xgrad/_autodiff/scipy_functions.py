@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._autodiff import scipy_distance, scipy_linalg
+from xgrad._autodiff import scipy_distance, scipy_filters, scipy_linalg
 from xgrad._autodiff.exponentials import EXPONENTIALS
 from xgrad._tracing import MATRIX_FUNCTIONS, matrix_function
 
@@ -41,6 +41,7 @@ def _functions_of(module: Any) -> dict[str, Function]:
     }
 
 
+FILTERS = _functions_of(scipy_filters)
 # By the module in which users find them.
 SCIPY: dict[str, dict[str, Function]] = {
     "scipy.special": dict(EXPONENTIALS),
@@ -50,6 +51,8 @@ SCIPY: dict[str, dict[str, Function]] = {
     },
     "scipy.fft": {name: getattr(np.fft, name) for name in TRANSFORMS},
     "scipy.spatial.distance": _functions_of(scipy_distance),
+    "scipy.ndimage": {name: f for name, f in FILTERS.items() if name != "lfilter"},
+    "scipy.signal": {"lfilter": scipy_filters.lfilter},
 }
 
 

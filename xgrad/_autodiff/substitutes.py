@@ -148,7 +148,8 @@ def substitute_of(value: Any) -> Any:
         name = value.__name__
         if name in MODULES:
             return library_of(value)
-        is_theirs = name.startswith("array_api_compat.") or name == "cupy"
+        # Packages may have it below their own name.
+        is_theirs = "array_api_compat." in name or name == "cupy"
         return namespace_of(value) if is_theirs else None
     module = getattr(value, "__module__", None) or type(value).__module__
     if module == "math" or module.partition(".")[0] in ("numpy", "cupy"):

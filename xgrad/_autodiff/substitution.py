@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import is_standin, leaves, unwrap
+from xgrad._autodiff.mathematics import number
 from xgrad._autodiff.substitutes import (
     Library,
     Vectorized,
@@ -28,7 +29,7 @@ from xgrad._autodiff.substitutes import (
     substitute_of,
 )
 from xgrad._autodiff.twins import COPIES, Super, twin_class, twin_of
-from xgrad._tracing import creating_like, is_library, is_sealed
+from xgrad._tracing import as_constant, creating_like, is_library, is_sealed
 
 Function = Callable[..., Any]
 
@@ -45,19 +46,20 @@ PLAIN = frozenset(
 
 
 def substituted(
-    function: Function, libraries: bool = False
+    function: Function, libraries: bool = False, arrays: bool = False
 ) -> tuple[Function | None, str]:
     """Return a function that calls a copy whose code sees substitutes, or None.
 
     The second value says why there is no copy. The copy is made anew for each call: it
     sees the closures as they are then. With ``libraries`` it reaches the functions of
-    installed packages, too.
+    installed packages, too, and with ``arrays`` it sees stand-ins for the arrays that
+    it finds by name, in closures and in objects.
     """
     is_left = is_sealed if libraries else is_library
     reason = reason_against(function, is_left)
     if reason:
         return None, reason
-    return functools.partial(_call, function, is_left), ""
+    return functools.partial(_call, function, is_left, arrays), ""
 
 
 def reason_against(function: Function, is_left: Callable[[str], bool]) -> str:
@@ -96,14 +98,19 @@ def writes_names(code: CodeType) -> bool:
 
 
 def _call(
-    function: Function, is_left: Callable[[str], bool], /, *args: Any, **kwargs: Any
+    function: Function,
+    is_left: Callable[[str], bool],
+    arrays: bool,
+    /,
+    *args: Any,
+    **kwargs: Any,
 ) -> Any:
     """Call a copy of a function, with arrays that are made like the first stand-in."""
     arguments = (unwrap(leaf) for _, leaf in leaves([args, kwargs]))
     like = next(filter(is_standin, arguments), None)
     if like is None:
         return function(*args, **kwargs)
-    substitution = Substitution(is_left)
+    substitution = Substitution(is_left, like if arrays else None)
     token = COPIES.set(substitution)
     try:
         with creating_like(like):
@@ -152,15 +159,18 @@ class Names(dict[str, Any]):
 class Substitution:
     """The copies that were made for one call: one of each original.
 
-    ``is_left`` tells of the name of a file whether its code is left as it is.
+    ``is_left`` tells of the name of a file whether its code is left as it is. Arrays
+    are replaced by constants ``like`` a stand-in, if there is one.
     """
 
-    def __init__(self, is_left: Callable[[str], bool]) -> None:
+    def __init__(self, is_left: Callable[[str], bool], like: Any = None) -> None:
         self.is_left = is_left
+        self.like = like
         self.builtins = {
             **vars(builtins),
             "__import__": self._import,
             "isinstance": is_instance,
+            "float": Float,
             "super": Super,
         }
         # By `id`; originals are held, so that no other object gets the same one.
@@ -194,7 +204,7 @@ class Substitution:
         """Return what stands in for a value; most values are returned themselves."""
         kind = type(value)
         if kind in PLAIN:
-            return value
+            return self._array(value) if kind is np.ndarray else value
         source = source_of(value)
         if source is not None and not self.is_left(source.__code__.co_filename):
             return self.copy_of(source)
@@ -220,6 +230,16 @@ class Substitution:
             return twin or value
         return self._remember(value, lambda: twin_of(value, self.is_left))
 
+    def _array(self, array: Any) -> Any:
+        """Return the constant that stands for an array; itself where none is wanted."""
+        if self.like is None or array.dtype.kind not in "fc":
+            return array
+        return self._remember(array, lambda: constant_of(array, self.like))
+
+    def _is_plain(self, kind: type) -> bool:
+        """Whether values of a kind have no substitutes."""
+        return kind in PLAIN and (kind is not np.ndarray or self.like is None)
+
     def _function(self, function: FunctionType) -> Any:
         """Return the substitute of a function, or its copy, or the function itself."""
         is_of_library = is_library(function.__code__.co_filename)
@@ -235,7 +255,8 @@ class Substitution:
     def _is_to_copy(self, module: ModuleType) -> bool:
         """Whether a module is one whose functions are copied."""
         path = getattr(module, "__file__", None)
-        return path is not None and not self.is_left(path)
+        is_namespace = "array_api_compat." in module.__name__
+        return path is not None and not is_namespace and not self.is_left(path)
 
     def has_changes(self) -> bool:
         """Whether a copy of a list or a dict was changed, which nobody else sees."""
@@ -288,8 +309,8 @@ class Substitution:
         if kind in (functools.partial, MethodType):
             return True
         if kind in CONTAINERS:
-            return any(type(item) not in PLAIN for item in _items_of(value)[:MANY])
-        return kind not in PLAIN and self.replace(value) is not value
+            return not all(self._is_plain(type(i)) for i in _items_of(value)[:MANY])
+        return not self._is_plain(kind) and self.replace(value) is not value
 
     def _replace_all(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         return None if values is None else tuple(map(self.replace, values))
@@ -308,7 +329,7 @@ class Substitution:
     def _container(self, value: Any) -> Any:
         """Return a list or a dict with substitutes; itself if none of it has any."""
         items = _items_of(value)
-        if all(type(item) in PLAIN for item in items):
+        if all(self._is_plain(type(item)) for item in items):
             return value
         _, last, content = self.containers.get(id(value), (None, None, []))
         items, originals = list(map(self.replace, items)), items
@@ -348,6 +369,39 @@ def _is_simple(vectorized: Any) -> bool:
     """Whether an object of `numpy.vectorize` has no options."""
     options = ("signature", "otypes", "excluded", "cache")
     return not any(getattr(vectorized, name, None) for name in options)
+
+
+def constant_of(array: Any, like: Any) -> Any:
+    """Return a constant that shares the memory of an array of the user."""
+    constant = as_constant(array, like)
+    layer = constant
+    while is_standin(layer):  # of one call around another, too
+        layer.tracer.add_of_user(layer)
+        layer = layer.base
+    return constant
+
+
+class FloatType(type):
+    """The type of `Float`, whose instances are those of Python's own `float`."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return is_instance(instance, float)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, float)
+
+
+class Float(float, metaclass=FloatType):
+    """Stand in for `float`: a number that depends on x stays what it is."""
+
+    # By this NumPy takes the class for a dtype.
+    dtype = np.dtype(float)
+
+    def __new__(cls, value: Any = 0.0, /) -> Any:
+        """Return a stand-in for one number as it is, and anything else as a float."""
+        if not is_standin(value) or value.dtype.kind != "f":
+            return float(value)
+        return number(value).copy()
 
 
 def is_instance(value: Any, kinds: Any) -> bool:

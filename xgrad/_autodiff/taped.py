@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing import StandIn
+from xgrad._tracing import StandIn, is_creating
 
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
@@ -40,6 +40,9 @@ class Taped(StandIn):
     def flags(self) -> Any:
         """Layout of the memory, as the arrays of NumPy and CuPy have it."""
         return self.base.flags
+
+    def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
+        """Do nothing: a plain call has found that nothing is written into it."""
 
     def ensure_current(self) -> Self:
         """Return itself, with the present content of the array that it is a view of."""
@@ -112,13 +115,36 @@ class Taped(StandIn):
             raise TypeError("unhashable type: 'numpy.ndarray'")
         return hash(self._constant("__hash__")[()])
 
+    def plain_constant(self) -> Any:
+        """Return the array of a constant, for a library; None if it depends on x."""
+        if self.ensure_current().at >= 0:
+            return None
+        owner = self if self.origin is None else self.origin[0]
+        self.tracer.exported[id(owner)] = owner
+        return np.asarray(self.base)
+
     def item(self, *args: Any) -> Any:
-        """Return an entry as a number, of an array that does not depend on x."""
-        return self._constant("item").item(*args)
+        """Return an entry as a number, which is a stand-in in a copy of a function."""
+        if not self._is_to_stay():
+            return self._constant("item").item(*args)
+        if len(args) == 1 and not isinstance(args[0], tuple):
+            return self.reshape((-1,))[args[0]]
+        if not args and self.size != 1:
+            raise ValueError("only an array of one entry can be converted to a number")
+        key = args[0] if len(args) == 1 else args
+        return self[key].copy() if key else self.reshape((-1,))[0]
 
     def tolist(self) -> Any:
-        """Return the entries in lists, of an array that does not depend on x."""
-        return self._constant("tolist").tolist()
+        """Return the entries in lists, as stand-ins in a copy of a function."""
+        if not self._is_to_stay():
+            return self._constant("tolist").tolist()
+        return [row.tolist() for row in self] if self.ndim else self.copy()
+
+    def _is_to_stay(self) -> bool:
+        """Whether numbers that depend on x are to stay on the tape."""
+        return (
+            self.ensure_current().at >= 0 and not self.tracer.closed and is_creating()
+        )
 
     def _constant(self, name: str) -> Any:
         """Return the value of a constant; refuse one that depends on x."""

@@ -71,7 +71,7 @@ class AbstractTwinType(TwinType, abc.ABCMeta):
 
 
 # A bounded number: classes that are made anew for each call would not be freed.
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def twin_class(kind: Any, is_left: Callable[[str], bool]) -> Any:
     """Return the class of the twins of a class; None if it can have none.
 

@@ -115,7 +115,8 @@ class Views(Positions):
 
     def replace(self, x: Taped, new: Any) -> None:
         """Replace the whole content of an array, of its dtype and shape."""
-        if x.origin is not None:
+        # Memory of the user stays the same, with the new content.
+        if x.origin is not None or id(x) in self.of_user:
             self.write(x, Ellipsis, new)
             return
         # NumPy computes scalars of arrays without axes, which stay arrays.
@@ -135,6 +136,13 @@ class Views(Positions):
         key = held_key(key)
         steps = (*steps, (operator.getitem, key))
         number = self.value_of(value)
+        if self.exported and id(owner) in self.exported and self.depends(value):
+            raise self.refuse(
+                "an assignment into an array that a library has seen before",
+                "make a new array",
+            )
+        if len(self.of_user) > 1 and id(owner) in self.of_user:
+            self.require_own_memory(owner, self.of_user.values())
         # The second half of `x[key] += other`: Python assigns the view to its place.
         view = value.origin if type(value) is Taped else None
         if view is not None and view[0] is owner and is_same_chain(view[1], steps):

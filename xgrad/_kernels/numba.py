@@ -20,9 +20,10 @@ from xgrad._kernels.numpy_rows import FLOATS, LEAST_PROBABILITY, LEAST_SUM, Resu
 
 # Entries of a table of pairs, of which each thread has four: 64 KiB in int64.
 LARGEST_TABLE = 2**11
-# Half of the digits, as in the formulas: rows may have been rounded by a softmax.
-# `numba_math` computes exp up to these, which leave room for sums and their inverse.
+# `numba_math` computes exp up to 71 and 672. That leaves room for sums, and for factors
+# of 2**-29 (1 / count) divided by them.
 LARGEST_LOGIT = dict(zip(FLOATS, (44.0, 354.0), strict=True))
+# Half of the digits, as in the formulas: rows may have been rounded by a softmax.
 _TOLERANCE = {dtype: float(np.finfo(dtype).eps) ** 0.5 for dtype in FLOATS}
 
 

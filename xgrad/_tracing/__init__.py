@@ -24,8 +24,10 @@ from xgrad._tracing.arguments import tracer_of as tracer_of
 from xgrad._tracing.closed import is_closed as is_closed
 from xgrad._tracing.closed import released as released
 from xgrad._tracing.creating import CREATORS as CREATORS
+from xgrad._tracing.creating import as_constant as as_constant
 from xgrad._tracing.creating import creating_like as creating_like
 from xgrad._tracing.creating import creator as creator
+from xgrad._tracing.creating import is_creating as is_creating
 from xgrad._tracing.functions.einsum import contract as contract
 from xgrad._tracing.functions.einsum import einsum_everywhere as einsum_everywhere
 from xgrad._tracing.functions.filters import convolve_vectors as convolve_vectors
@@ -46,6 +48,7 @@ from xgrad._tracing.functions.statistics import variance as variance
 from xgrad._tracing.functions.writing import scatter_add as scatter_add
 from xgrad._tracing.linearity import Linear as Linear
 from xgrad._tracing.namespace import namespace_of as namespace_of
+from xgrad._tracing.refusals import IN as IN
 from xgrad._tracing.refusals import PACKAGE as PACKAGE
 from xgrad._tracing.refusals import NotTraceableError as NotTraceableError
 from xgrad._tracing.refusals import caller_line as caller_line

@@ -44,6 +44,11 @@ def creating_like(standin: Any) -> Iterator[None]:
         _LIKE.reset(token)
 
 
+def is_creating() -> bool:
+    """Whether functions that make arrays or numbers return stand-ins."""
+    return _LIKE.get() is not None
+
+
 def creator(name: str, plain: Function, otherwise: Function) -> Function:
     """Return a function that makes arrays, of plain values or of stand-ins.
 

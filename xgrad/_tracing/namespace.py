@@ -58,13 +58,15 @@ def _dispatch(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
         # A function of the caller may use one namespace for constants, too.
         if standin is None:
             return plain(*args, **kwargs)
-        if name not in FUNCTIONS:
+        # Those that NumPy has beside the standard, in a namespace made of it.
+        key = name if name in FUNCTIONS else f"numpy.{name}"
+        if key not in FUNCTIONS:
             raise standin.tracer.refuse(
                 f"`{name}`", "write it with other functions of the standard"
             )
 
         def traced(*args: Any, **kwargs: Any) -> Any:
-            return call(standin.tracer, name, FUNCTIONS[name], args, kwargs)
+            return call(standin.tracer, name, FUNCTIONS[key], args, kwargs)
 
         return call_unwrapped(traced, args, kwargs)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
+# How places begin that name a function of a package.
+IN = " in "
 STANDARD_LIBRARY = f"{Path(linecache.__file__).parent}{os.sep}"
 
 
@@ -16,7 +18,7 @@ class NotTraceableError(TypeError):
     """The function does something that a stand-in for an array cannot do.
 
     ``idiom`` is what it does, ``remedy`` what it could do instead, and ``place`` the
-    line of the caller that does it.
+    line of the caller that does it, with the function of a package that it calls.
     """
 
     def __init__(self, idiom: str, remedy: str = "", place: str = "") -> None:
@@ -31,22 +33,36 @@ def caller_line() -> str:
     # Not by `traceback`, which reads the source of every frame: functions that catch
     # errors may be refused many times.
     frame: Any = sys._getframe(1)
+    called: Any = None
     while frame is not None:
         if not is_library(frame.f_code.co_filename):
-            return describe_line(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
+            return _place_of(frame, frame.f_lineno, called)
+        frame, called = frame.f_back, frame
     return ""
 
 
 def line_of_caller(error: Exception) -> str:
     """Describe the innermost line outside of libraries that an error has left."""
-    frame, line = error.__traceback__, ""
-    while frame is not None:
-        name = frame.tb_frame.f_code.co_filename
-        if not is_library(name):
-            line = describe_line(name, frame.tb_lineno)
-        frame = frame.tb_next
-    return line
+    entry, place = error.__traceback__, ""
+    while entry is not None:
+        inner = entry.tb_next
+        if not is_library(entry.tb_frame.f_code.co_filename):
+            called = None if inner is None else inner.tb_frame
+            place = _place_of(entry.tb_frame, entry.tb_lineno, called)
+        entry = inner
+    return place
+
+
+def _place_of(frame: Any, number: int, called: Any) -> str:
+    """Describe a line of the caller, and the function of a package that it calls."""
+    line = describe_line(frame.f_code.co_filename, number)
+    if called is None or is_sealed(called.f_code.co_filename):
+        return line
+    name = called.f_globals.get("__name__", "")
+    if name.partition(".")[0] == "numpy":  # the idiom names its functions
+        return line
+    public = (part for part in name.split(".") if not part.startswith("_"))
+    return f"{IN}{'.'.join(public)}.{called.f_code.co_qualname}{line}"
 
 
 def is_library(filename: str) -> bool:

@@ -176,12 +176,19 @@ class StandIn:
             holder = np.empty((), dtype=object)
             holder[()] = self
             return holder
+        constant = None if args or kwargs else self.plain_constant()
+        if constant is not None:
+            return constant
         raise self.tracer.refuse(
             "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
             "or a library that converts x to NumPy",
             "use `stack` or `concat`, `zeros_like(x)`, `a @ x` for a.dot(x), and array "
             "functions",
         )
+
+    def plain_constant(self) -> Any:
+        """Return the array of a constant; None if its values may differ by points."""
+        return None
 
     def __copy__(self) -> Any:
         if self.tracer.closed:

@@ -37,6 +37,13 @@ class JudgedSlopes:
         return np.where(difference == 0, 0.0, np.nan_to_num(excess, nan=math.inf))
 
     @property
+    def has_excess(self) -> bool:
+        """Whether a difference, if it is a number, is larger than the allowed one."""
+        with np.errstate(all="ignore"):
+            difference = np.abs(self.slopes.analytic - self.slopes.measured)
+            return bool(np.any(difference > self.verdicts.allowed))
+
+    @property
     def largest_excess(self) -> float:
         """The largest of the excesses."""
         return float(np.max(self.excess))
@@ -61,6 +68,9 @@ def conclude(
         verdict = _conclude_from_directions(along, by_entries)
     # Ten times 0 is 0: a wrong gradient agrees as well.
     if verdict == "pass" and are_zero([*along, *by_entries]):
+        return "inconclusive"
+    # A direction that exceeds its bound may be unlucky, but it does not agree.
+    if verdict == "pass" and any(group.has_excess for group in along):
         return "inconclusive"
     return verdict
 

@@ -59,15 +59,16 @@ class Attempt:
     copies_constants: bool = False
     substitutes: bool = False
     libraries: bool = False
+    arrays: bool = False
     # Of PyTorch and JAX no branch is known from another, so that a proof holds for
     # functions that enclose the same values alone.
     is_native: bool = False
     name = "autodiff"
 
     @property
-    def reach(self) -> tuple[bool, bool]:
-        """Whether functions of the user are copied, and those of libraries."""
-        return self.substitutes, self.libraries
+    def reach(self) -> tuple[bool, bool, bool]:
+        """Whether functions of the user are copied, of libraries, and arrays named."""
+        return self.substitutes, self.libraries, self.arrays
 
     @property
     def is_inherited(self) -> bool:
@@ -109,7 +110,7 @@ class Attempt:
         """Return the caller's function, or the copy of it that is to be run."""
         if not self.substitutes:
             return function.call
-        copy = copy_of(function.call, self.libraries)
+        copy = copy_of(function.call, self.libraries, self.arrays)
         if copy is None:
             raise NotTraceableError("a function that cannot be copied")
         return copy
@@ -176,6 +177,8 @@ ATTEMPTS = (
     Attempt(substitutes=True, copies_constants=True),
     Attempt(substitutes=True, libraries=True),
     Attempt(substitutes=True, libraries=True, copies_constants=True),
+    Attempt(substitutes=True, libraries=True, arrays=True),
+    Attempt(substitutes=True, libraries=True, arrays=True, copies_constants=True),
 )
 
 

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import has_standin, perturbed, unwrap, wrap_like
+from xgrad._arrays import has_standin, perturbed, transform, unwrap, wrap_like
 from xgrad._autodiff import substituted
 
 
@@ -39,7 +39,11 @@ class Aux:
 
     def detached(self, like: Any) -> Any:
         """Return the last value, with arrays in place of those that were recorded."""
-        return _detached(self.value, like)
+
+        def detach(_: str, value: Any) -> Any:
+            return wrap_like(unwrap(value).base, like) if has_standin(value) else value
+
+        return transform(detach, self.value, "aux")
 
 
 def _take_result(f: Callable[[Any], Any], aux: Aux, x: Any) -> Any:
@@ -54,25 +58,15 @@ def _take_result(f: Callable[[Any], Any], aux: Aux, x: Any) -> Any:
     return pair[0]
 
 
-def copy_of(f: Callable[..., Any], libraries: bool) -> Callable[..., Any] | None:
+def copy_of(
+    f: Callable[..., Any], libraries: bool, arrays: bool
+) -> Callable[..., Any] | None:
     """Return a copy of a function that sees substitutes; None if there can be none.
 
-    With ``libraries`` the functions of installed packages see them, too.
+    With ``libraries`` the functions of installed packages see them, too, and with
+    ``arrays`` it sees stand-ins for the arrays that it names.
     """
     if isinstance(f, functools.partial) and f.func in (_call_with, _take_result):
-        inner = copy_of(f.args[0], libraries)
+        inner = copy_of(f.args[0], libraries, arrays)
         return inner and functools.partial(f.func, inner, *f.args[1:])
-    return substituted(f, libraries)[0]
-
-
-def _detached(value: Any, like: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _detached(item, like) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [_detached(item, like) for item in value]
-        if hasattr(value, "_fields"):
-            return type(value)(*items)
-        return items if isinstance(value, list) else tuple(items)
-    if has_standin(value):
-        return wrap_like(unwrap(value).base, like)
-    return value
+    return substituted(f, libraries, arrays)[0]

@@ -30,7 +30,7 @@ from xgrad._evaluation import (
     keep_released_memory,
     ways_of_function,
 )
-from xgrad._tracing import NotTraceableError
+from xgrad._tracing import IN, NotTraceableError
 from xgrad.diff._attempts import (
     ATTEMPTS,
     NATIVE,
@@ -162,7 +162,8 @@ def first_right(
         try:
             result = run(attempt)
         except NotTraceableError as error:
-            refused = refused or Refused(_reason_of(error))
+            if refused is None or _tells_more(error, attempt, refused):
+                refused = Refused(_reason_of(error))
             without.add(attempt.reach)
             continue
         evaluations += 1
@@ -192,6 +193,14 @@ def first_right(
     if not is_here_alone:
         memory.remember(key, refused)
     raise Inexact(refused.reason, refused.disagrees)
+
+
+def _tells_more(error: NotTraceableError, attempt: Attempt, before: Refused) -> bool:
+    """Whether a refusal names what stands in the way of all attempts.
+
+    Where the Python code of packages is copied, that is their compiled code.
+    """
+    return attempt.libraries and error.place.startswith(IN) and not before.disagrees
 
 
 def _needs_proof(result: Any) -> bool:

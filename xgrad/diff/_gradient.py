@@ -379,7 +379,6 @@ def _solve(
     if slopes is not None:
         require_use(function, [slopes])
         return first, slopes, None
-    xp = function.xp
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("gradient"))
     with open_evaluator(
@@ -389,24 +388,7 @@ def _solve(
         if plan.axis is not None:
             require_rows(x)
         base = problem.at_base() if first is None else problem.take_value(first)
-        if plan.terms:
-            if sparsity is not None and is_auto(sparsity):
-                sparsity = pattern_of(function)
-            coloring = _coloring(sparsity, x, base)
-            results = [
-                _differentiate_terms(problem, i, base, coloring)
-                for i in range(len(arrays))
-            ]
-            with quiet():
-                value = cast(xp, wide_sum(xp, base), base.dtype)
-        elif plan.axis is None:
-            results = [
-                differentiate_scalar(problem, i, base) for i in range(len(arrays))
-            ]
-            value = reshaped(xp, base, ())
-        else:
-            require_one_number_a_row(function, base)
-            results, value = [_differentiate_rows(problem, base)], base
+        value, results = _differentiate(problem, base, x, sparsity)
         results = [
             problem.finish(leaf, result, tuple(leaf.shape))
             for (_, leaf), result in zip(arrays, results, strict=True)
@@ -417,6 +399,25 @@ def _solve(
         if estimate is None:
             warn_unless_ok("gradient", results, entries_of(names))
         return value, slopes, estimate
+
+
+def _differentiate(
+    problem: Problem, base: Array, x: Any, sparsity: Any
+) -> tuple[Array, list[Result]]:
+    """Return the value that was differentiated, and a result for each leaf."""
+    xp, plan, leaves = problem.xp, problem.plan, range(len(problem.names))
+    if plan.terms:
+        if sparsity is not None and is_auto(sparsity):
+            sparsity = pattern_of(problem.function)
+        coloring = _coloring(sparsity, x, base)
+        results = [_differentiate_terms(problem, i, base, coloring) for i in leaves]
+        with quiet():
+            return cast(xp, wide_sum(xp, base), base.dtype), results
+    if plan.axis is None:
+        results = [differentiate_scalar(problem, i, base) for i in leaves]
+        return reshaped(xp, base, ()), results
+    require_one_number_a_row(problem.function, base)
+    return base, [_differentiate_rows(problem, base)]
 
 
 def differentiate_scalar(problem: Problem, leaf: int, base: Array) -> Result:

@@ -192,19 +192,7 @@ def hessian(
         full_output=full_output,
         curvature=True,
     )
-    function, arrays = prepare(f, x, plan, execution)
-    saved = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
-    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
-        problem = Problem(function, ("x",), plan, evaluate)
-        base = problem.at_base()
-        require_scalar(base)
-        result = problem.finish(
-            arrays[0][1], second_differences(problem, base), (*x.shape, *x.shape)
-        )
-        if not full_output:
-            warn_unless_ok("Hessian", [result], _name_of_pair)
-            return result.value
-        return result.value, problem.estimate(x, [result])
+    return _hessian_by_differences(f, x, plan, execution)
 
 
 SPARSE_WITHOUT_GRADIENT = (
@@ -249,6 +237,25 @@ def _exact_hessian(
             name = _name_of_stored(rows, columns, tuple(x.shape))
         warn_unless_ok("Hessian", [result], name)
     return value
+
+
+def _hessian_by_differences(
+    f: Callable[[Any], Any], x: Any, plan: Plan, execution: Execution
+) -> Any:
+    """Return the Hessian by second differences and, if planned, its estimate."""
+    function, arrays = prepare(f, x, plan, execution)
+    saved = checkpoint_of(execution, function, ("x",), plan.description("hessian"))
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
+        problem = Problem(function, ("x",), plan, evaluate)
+        base = problem.at_base()
+        require_scalar(base)
+        result = problem.finish(
+            arrays[0][1], second_differences(problem, base), (*x.shape, *x.shape)
+        )
+        if not plan.full_output:
+            warn_unless_ok("Hessian", [result], _name_of_pair)
+            return result.value
+        return result.value, problem.estimate(x, [result])
 
 
 def _hessian_of_gradient(

@@ -13,9 +13,9 @@ class KinkMarks:
     """Marks between rows, the entries of f(x), and columns, those of a leaf.
 
     A row is marked at a column by the ``table``; or, everywhere, by its mark among
-    ``rows`` or that of the column. With
-    ``is_diagonal`` rows and columns are the same entries, each of which has to do with
-    itself alone. No array here is larger than the table.
+    ``rows`` or that of the column. With ``is_diagonal`` rows and columns are the same
+    entries, each of which has to do with itself alone. No array here is larger than the
+    table.
     """
 
     columns: np.ndarray

@@ -18,7 +18,7 @@ from xgrad._tracing.arguments import (
 from xgrad._tracing.creating import CONVERTERS, creating_like
 from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.joining import array_like
-from xgrad._tracing.functions.shapes import broadcast_to, reshape_any
+from xgrad._tracing.functions.shapes import broadcast_to, plain_base, reshape_any
 from xgrad._tracing.registry import CREATION, FUNCTIONS, NUMPY_NAMES, handles
 from xgrad._tracing.standin import StandIn
 
@@ -193,6 +193,14 @@ def result_type(*operands: Any) -> Any:
 def size(x: StandIn, axis: int | None = None) -> int:
     """Return the number of entries, or the length of an axis."""
     return x.size if axis is None else x.shape[axis]
+
+
+@handles("may_share_memory", "shares_memory")
+def may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
+    """Return whether two arrays may lie in the same memory."""
+    tracer = tracer_of(a, b)
+    require(tracer.knows_values, tracer, "np.may_share_memory")
+    return np.may_share_memory(plain_base(a), plain_base(b), max_work)
 
 
 handles("shape")(lambda x: x.shape)

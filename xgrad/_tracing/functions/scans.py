@@ -38,6 +38,7 @@ def running_sum(x: StandIn, axis: int) -> StandIn:
 
 
 def running_product(x: StandIn, axis: int) -> StandIn:
+    """Return cumulative products along an axis that is counted from the front."""
     run = _runner(x.tracer.xp, "cumulative_prod")
     return x.tracer.along("cumulative_prod", run, x, (axis,), None)
 

@@ -39,7 +39,7 @@ def reshape(
     if order == "A":
         # Fortran's order for an array that lies in memory that way; NumPy alone has it.
         require(x.tracer.is_numpy, x, "reshape(order='A')", "reshape in C order")
-        order = "F" if np.isfortran(_plain_base(x)) else "C"
+        order = "F" if np.isfortran(plain_base(x)) else "C"
     if order == "F":
         # In Fortran's order everything is as in C order with all axes reversed.
         new = reshape(_reverse(x), *reversed(sizes), copy=True)
@@ -56,7 +56,7 @@ def reshape(
     return x.tracer.copy(new) if copy else new.as_view_of(x)
 
 
-def _plain_base(x: Any) -> Any:
+def plain_base(x: Any) -> Any:
     """Return the plain array that a stand-in stands for, by its memory."""
     while isinstance(x, StandIn):
         x = x.base
@@ -65,7 +65,7 @@ def _plain_base(x: Any) -> Any:
 
 def _is_contiguous(x: StandIn) -> bool:
     """Whether entries lie in memory one behind the other, as far as that is known."""
-    flags = getattr(_plain_base(x), "flags", None)
+    flags = getattr(plain_base(x), "flags", None)
     return flags is None or bool(flags.c_contiguous)
 
 
