@@ -25,8 +25,8 @@ SOURCES = zlib.crc32(
         path.read_bytes() for path in sorted(Path(__file__).parent.glob("numba_*.py"))
     )
 )
-# Entries from which a second thread gains more than it takes to wake it up, some 20 us:
-# a loss of differences takes three times that for these, and cross entropies more.
+# Entries from which a second thread gains more than it takes to wake it up, some 30 us:
+# a loss of differences takes twice that for these, and cross entropies more.
 LEAST_TO_SHARE = 2**19
 
 
