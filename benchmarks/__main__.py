@@ -23,6 +23,7 @@ TOPICS = {
     "check_detection": "whether wrong gradients are found",
     "autodiff": "exact gradients beside autograd, MyGrad, PyTorch and JAX",
     "diff_structure": "what structure saves",
+    "packages": "exact gradients through other packages",
     "optimizers": "SciPy's optimizers with exact derivatives",
     "evaluation_workers": "what processes gain, and what a checkpoint costs",
     "diff_batched": "plain functions at many points at once (five minutes)",

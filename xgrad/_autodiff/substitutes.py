@@ -32,7 +32,8 @@ Function = Callable[..., Any]
 NUMPY_MODULES = ("numpy", "numpy.linalg", "numpy.fft")
 # The class of the functions that NumPy hands over to stand-ins.
 DISPATCHER = type(np.sum)
-MODULES = (*NUMPY_MODULES, "math", "scipy", *SCIPY, "scipy.spatial")
+SCIPY_MODULES = tuple(SCIPY)
+MODULES = (*NUMPY_MODULES, "math", "scipy", *SCIPY_MODULES, "scipy.spatial")
 # Functions whose first argument is a list of arrays, not an array.
 OF_LISTS = (
     *("block", "choose", "column_stack", "concat", "concatenate", "dstack", "hstack"),
@@ -154,7 +155,8 @@ def substitute_of(value: Any) -> Any:
     module = getattr(value, "__module__", None) or type(value).__module__
     if module == "math" or module.partition(".")[0] in ("numpy", "cupy"):
         return _substitute_of_function(value, module)
-    if module.startswith(tuple(SCIPY)) and not isinstance(value, type):
+    is_function = hasattr(value, "__name__") and not isinstance(value, type)
+    if is_function and module.startswith(SCIPY_MODULES):
         return _scipy_function(value)
     return None
 
