@@ -29,6 +29,8 @@ PACKAGE = Path(xgrad.__file__).parent
 # A call, such as `losses.huber(y, t)`, links like the name of the function. That of a
 # result, `jacobian(f)(x)`, is code of another library.
 CALL = re.compile(r"(?:xgrad\.)?([\w.]+)(?:\((?:(?!\)\().)*\))?", re.S)
+# Its lists hold names of NumPy and SciPy, such as `gradient`.
+LISTS = "reference/functions"
 # Before a word of some length, in the middle of code.
 BREAK = re.compile(r"(?<=[._(,=])(?=[\w\"]{4})")
 # Their names need no module before them, unless two of them have the same.
@@ -102,6 +104,8 @@ class LinkCode(SphinxPostTransform):
     default_priority = 5  # before references are resolved
 
     def run(self, **options: Any) -> None:
+        if self.env.docname == LISTS:
+            return
         objects = self.env.get_domain("py").objects
         for literal in list(self.document.findall(nodes.literal)):
             name = self.full_name(literal, objects)

@@ -20,6 +20,7 @@ from cases.written_programs import (
 )
 from hypothesis import given, settings
 
+import xgrad
 from xgrad._autodiff.substitution import substituted
 
 # The same programs on every run, so that a failure is that of a change.
@@ -202,3 +203,43 @@ def test_threads_differentiate_at_once():
         for gradients in pool.map(differentiate, range(8)):
             for ours, alone in zip(gradients, expected, strict=True):
                 np.testing.assert_array_equal(ours, alone)
+
+
+TRANSFORMS = {
+    "fft": lambda v: np.real(np.fft.fft(v) * (1 + 0.5j)),
+    "rfft": lambda v: np.imag(np.fft.rfft(v)),
+    "irfft": lambda v: np.fft.irfft(v, 4),
+    "sort": lambda v: np.sort(v, axis=0),
+    "solve": lambda v: np.linalg.solve(np.eye(3) * 9 + v, v[0]),
+    "inv": lambda v: np.linalg.inv(np.eye(3) * 9 + v),
+    "det": lambda v: np.linalg.det(v),
+    "norm": lambda v: np.linalg.norm(v, axis=0),
+    "einsum": lambda v: np.einsum("ij,jk->ki", v, v),
+    "convolve": lambda v: np.convolve(v[0], v[1]),
+    "roll": lambda v: np.roll(v, 1, 1),
+    "median": lambda v: np.median(v, axis=1),
+    "cumsum": lambda v: np.cumsum(v, axis=0),
+    "take": lambda v: np.take(v, [2, 0, 2], axis=0),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("starts_constant", [False, True])
+def test_a_view_is_read_again_after_a_write_whatever_reads_it(name, starts_constant):
+    x = np.random.default_rng(0).uniform(0.5, 2.0, (3, 3))
+    weights = np.random.default_rng(1).normal(size=16)
+
+    def f(x):
+        owner = np.zeros_like(x) if starts_constant else x * 1
+        view = owner.T
+        owner += np.sin(x) * x
+        view **= 2
+        result = TRANSFORMS[name](view)
+        return np.sum(np.reshape(result, (-1,)) * weights[: result.size])
+
+    found = xgrad.gradient(f, x, method="autodiff")
+    right, estimate = xgrad.gradient(
+        f, x, method="ladder", vectorized=False, full_output=True
+    )
+    allowed = 10 * estimate.error + 1e-9 * np.max(np.abs(right))
+    assert (np.abs(found - right) <= allowed).all()

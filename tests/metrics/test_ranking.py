@@ -142,6 +142,9 @@ HARD_SCORES = {
     "infinite": [np.inf, -np.inf, 1.0, np.inf, -1.0],
     "smallest": [-1.7976931348623157e308, 0.0, 1.0, -1.0, 2.0],
     "integers": [3, -4, 3, 0, -4],
+    "small integers": [*np.array([100, 127, -128, 0, 5], dtype="i1")],
+    "a range of 299": [-100, 199, 0, 3, 7],
+    "a range of 300": [-100, 200, 0, 3, 7],
     "large integers": [2**53, 2**53 + 1, -(2**53), -(2**53) - 1, 2**62],
 }
 
@@ -151,15 +154,15 @@ HARD_SCORES = {
 @pytest.mark.parametrize("case", HARD_SCORES)
 def test_hard_scores_are_in_order(monkeypatch, rng, case, name, is_weighted):
     values = np.array(HARD_SCORES[case])
-    scores = values[rng.integers(0, 5, 200)]
-    t = rng.integers(0, 2, 200)
-    options = {"weight": rng.random(200)} if is_weighted else {}
+    scores = values[rng.integers(0, 5, 300)]
+    t = rng.integers(0, 2, 300)
+    options = {"weight": rng.random(300)} if is_weighted else {}
     fast = getattr(metrics, name)(scores, t, **options)
     # In place of the scores their ranks, which are easy.
     order = np.unique(scores, return_inverse=True)[1]
     monkeypatch.setattr(_ranking, "find_kernel", lambda *arguments: None)
     slow = getattr(metrics, name)(order.astype(float), t, **options)
-    # Sums of 200 weights may be rounded in another order.
+    # Sums of 300 weights may be rounded in another order.
     rtol = 1e-13 if is_weighted else 1e-15
     if name in AREAS:
         assert_close(fast, slow, rtol=rtol)

@@ -109,8 +109,11 @@ class Positions(Tracer):
 
     def depends(self, x: Any) -> bool:
         """Whether an operand depends on the argument of the function."""
-        is_recorded = type(x) is Taped and x.tracer is self and x.at >= 0
-        return is_recorded and not self.closed
+        if type(x) is not Taped or x.tracer is not self or self.closed:
+            return False
+        if x.origin is not None:  # a view may lag behind an assignment to its owner
+            x.ensure_current()
+        return x.at >= 0
 
     def value_of(self, x: Any) -> Any:
         """Return the present value of an operand, for a function of plain arrays."""
