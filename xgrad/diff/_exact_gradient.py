@@ -16,6 +16,7 @@ from xgrad._arrays import (
     is_lazy,
     quiet,
     rebuild,
+    reshaped,
     result_dtype,
     to_numpy,
     wide_sum,
@@ -71,6 +72,8 @@ def exact_gradient(
 
     def cotangent_of(value: Array) -> Array:
         _require_shape(function, value, plan, sparsity, x)
+        if type(value) is np.ndarray:  # in a fifth of the time
+            return np.ones(value.shape, value.dtype)
         return function.xp.ones_like(value)
 
     exact = record_exactly(function, cotangent_of, execution.max_bytes)
@@ -99,7 +102,7 @@ def exact_gradient(
         if plan.terms:
             value = cast(function.xp, wide_sum(function.xp, value), value.dtype)
         elif plan.axis is None:
-            value = function.xp.reshape(value, ())
+            value = reshaped(function.xp, value, ())
     gradient = rebuild(x, slopes)
     if not plan.full_output:
         if not is_finite:

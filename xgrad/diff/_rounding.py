@@ -14,6 +14,7 @@ from xgrad._arrays import (
     cast,
     float_info,
     from_host,
+    is_everywhere,
     is_numpy,
     quiet,
     rebuild,
@@ -87,9 +88,8 @@ def add_status(xp: Any, result: Result) -> Result:
 
 def are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
     """Whether all slopes are finite: the host waits once for each array."""
-    if is_numpy(xp):
-        return all(bool(np.isfinite(g).all()) for g in slopes)
-    return all(bool(xp.all(xp.isfinite(g))) for g in slopes)
+    isfinite = np.isfinite if is_numpy(xp) else xp.isfinite
+    return all(is_everywhere(xp, isfinite(g)) for g in slopes)
 
 
 def in_dtype(xp: Any, result: Result, dtype: Any) -> Result:
