@@ -123,10 +123,21 @@ def test_values_that_stay_equal_are_not_proved_again(f, rng):
     calls.clear()
     found, estimate = gradient(counted, x, full_output=True)
     assert estimate.method == "autodiff"
-    # That at x, and two for the bounds.
-    assert len(calls) == 3
+    # That at x, two to see that they stay equal, and two for the bounds.
+    assert len(calls) == 5
     right = gradient(f, x, method="ladder")
     np.testing.assert_allclose(found, right, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("step", [np.sign, lambda x: np.heaviside(x, 0.0)])
+def test_the_value_of_a_step_at_zero_is_that_of_x_alone(step):
+    def f(x):
+        return np.sum(x * step(x * x)) + np.sum(x**2)
+
+    gradient(f, AT_ZERO + 1)
+    found, messages = told(lambda: gradient(f, AT_ZERO))
+    np.testing.assert_allclose(found, 1 + 2 * AT_ZERO, rtol=1e-6)
+    assert "whether values are equal" in messages[0]
 
 
 # Another branch

@@ -32,7 +32,7 @@ from xgrad._autodiff.structural import (
 )
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
-from xgrad._tracing import StandIn, concat_arrays, tracer_of
+from xgrad._tracing import concat_arrays, tracer_of
 
 
 class Place(int):
@@ -67,7 +67,6 @@ class Forward(Tape):
         self.neighbours: set[tuple[Any, Any]] = set()
         self.last: Any = None
         self.makes_view = False
-        self.meets_equality = False
         if outer is None:
             self.adds_in_place = self._add_into
 
@@ -119,20 +118,6 @@ class Forward(Tape):
             total = new if total is None else total + new
         self.last = last
         return _place(total, lent)
-
-    def note_equality(self, equal: Any, a: Any, b: Any) -> None:
-        """Note whether two operands that are equal move apart."""
-        if isinstance(equal, (np.ndarray, np.bool_)) and equal.any():
-            s, t = (o.at.tangent if self.depends(o) else None for o in (a, b))
-            if s is None and t is None:
-                return
-            apart: Any = (0 if s is None else s) - (0 if t is None else t)
-            # Of many directions, one will move them apart.
-            self.meets_equality = (
-                self.meets_equality
-                or isinstance(apart, StandIn)
-                or bool(np.any(np.where(equal, apart != 0, False)))
-            )
 
     def note_rule(self, pull: Any) -> None:
         """Note that a rule was used, by its pull."""
@@ -272,16 +257,16 @@ class Pushed(NamedTuple):
     """The result of a run with tangents, and the tangent of it: None stands for zeros.
 
     ``path`` describes which rules followed which, and ``uses_argument`` whether the
-    function has asked for a value of its argument. It ``meets_equality`` if values are
-    equal at x alone, by which the function may choose, and ``mixes`` entries unless all
-    rules are those of functions of each entry.
+    function has asked for a value of its argument. ``equalities`` say where values
+    were found equal, by which it may choose, and it ``mixes`` entries unless all rules
+    are those of functions of each entry.
     """
 
     result: Any
     tangent: Any
     path: int
     uses_argument: bool
-    meets_equality: bool = False
+    equalities: Any = ()
     mixes: bool = True
 
     @property
@@ -314,6 +299,6 @@ def push_forward(
                 tangent = wrap_like(tangent, leaves[0])
             result = wrap_like(content.base, leaves[0])
         mixes = any(pull not in ENTRYWISE for _, pull in tape.neighbours)
-        return Pushed(result, tangent, tape.path, tape.used, tape.meets_equality, mixes)
+        return Pushed(result, tangent, tape.path, tape.used, tape.equalities, mixes)
 
     return run_on(Forward, start, finish, call, xp, leaves)

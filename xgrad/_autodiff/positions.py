@@ -127,20 +127,14 @@ class Positions(Tracer):
             return x.ensure_current().base
         return x
 
-    def note_equality(self, equal: Any, a: Any, b: Any) -> None:
+    def note_equality(self, equal: Any) -> None:
         """Note where two operands are equal, of which one at least is recorded.
 
-        What a function does there may tell nothing of the points around: only if they
-        stay equal. Put their difference on the tape, from which that can be found.
+        What a function does there may tell nothing of the points around.
         """
         # (On a device, to ask whether there is any would be to wait for it.)
-        if not isinstance(equal, (np.ndarray, np.bool_)) or not equal.any():
-            return
-        signed = ((a, choose_marked), (b, choose_marked_reversed))
-        edges = [self.edge(o, pull, equal) for o, pull in signed]
-        present = tuple(e for e in edges if e is not None)
-        if present:
-            self.equalities.append(self.push(np.where(equal, 0.0, 1.0), present))
+        if isinstance(equal, (np.ndarray, np.bool_)) and equal.any():
+            self.equalities.append(hash(equal.tobytes()))
 
     def known_values(self, x: Any, idiom: str, remedy: str) -> Any:
         """Return the values of an operand, by which a function may choose entries."""
@@ -250,16 +244,6 @@ class ChangedConstantError(NotTraceableError):
         )
 
 
-def choose_marked(g: Any, marks: Any) -> Any:
-    """Return the cotangent of entries that are marked, and 0 for others."""
-    return np.where(marks, g, 0)
-
-
-def choose_marked_reversed(g: Any, marks: Any) -> Any:
-    """Return the same with the other sign."""
-    return np.where(marks, -g, 0)
-
-
 class Closed:
     """A recording that has ended, for the way back."""
 
@@ -287,17 +271,3 @@ class Closed:
     def has_changed_constants(self) -> bool:
         """Whether an array beside x has changed since it was used."""
         return any(sample_of(c) != content for c, content in self.watched.values())
-
-    def meets_equality(self, leaves: int) -> bool:
-        """Whether values were found equal that do not stay so when x moves.
-
-        The first positions are those of ``leaves``.
-        """
-        way = self.cotangents(self.equalities[-1], None, True)
-        # Random, so that no two of them cancel further down.
-        random = np.random.default_rng(0)
-        for at in self.equalities:
-            way.arrays[at] = random.uniform(1, 2, self.shapes[at])
-        way.propagate()
-        slopes = way.arrays[:leaves]
-        return any(g is not None and bool(np.any(g != 0)) for g in slopes)

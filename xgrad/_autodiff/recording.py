@@ -60,12 +60,9 @@ class Recording:
         return self.tape.has_changed_constants()
 
     @property
-    def meets_equality(self) -> bool:
-        """Whether values are equal at x alone, by which the function may choose."""
-        if not self.tape.equalities:
-            return False
-        with np.errstate(all="ignore"):
-            return self.tape.meets_equality(len(self.leaves))
+    def equalities(self) -> list[int]:
+        """Numbers for where values were found equal, by which it may choose."""
+        return self.tape.equalities
 
     @property
     def has_custom_pulls(self) -> bool:

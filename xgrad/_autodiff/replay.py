@@ -47,10 +47,6 @@ class Stretches(Closed):
         """A number for the rules in use and their neighbours, whatever the repeats."""
         return self._path
 
-    def meets_equality(self, leaves: int) -> bool:
-        """Whether values were found equal, which may stay so or not."""
-        return bool(self.equalities)
-
     def cotangents(self, at: int, cotangent: Any, ignores_zeros: bool) -> Cotangents:
         """Return the cotangents of a way back, which begins at a position."""
         return CotangentsOfStretches(Loaded(self), at, cotangent, ignores_zeros)

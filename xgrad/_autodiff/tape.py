@@ -36,6 +36,8 @@ EQUALITIES: dict[Any, bool] = {
     operator.ne: False,
     np.not_equal: False,
 }
+# Steps whose value at 0 is one that they have nowhere else.
+ISOLATED = frozenset((np.sign, np.heaviside))
 
 
 class Tape(Views):
@@ -77,10 +79,12 @@ class Tape(Views):
             if kind not in "biu":
                 raise self.refuse_function(function)
             if is_recorded and function in EQUALITIES and not self.closed:
-                self.note_equality(base == EQUALITIES[function], *operands)
+                self.note_equality(base == EQUALITIES[function])
             return base
         if not is_recorded or self.closed:
             return Taped(self, base)
+        if function in ISOLATED:
+            self.note_equality(values[0] == 0)
         rule = self.rules.get(function, MISSING)
         if rule is MISSING:
             rule = self.rules[function] = find_rule(function, self.xp)

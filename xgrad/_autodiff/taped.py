@@ -94,7 +94,7 @@ class Taped(StandIn):
         self.tracer.used = True
         is_other = bool(self.ensure_current().base)
         if not is_other and self.at >= 0 and not self.tracer.closed:
-            self.tracer.note_equality(np.True_, self, 0)
+            self.tracer.note_equality(np.True_)
         return is_other
 
     def __float__(self) -> float:

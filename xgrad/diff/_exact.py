@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -170,7 +171,7 @@ def first_right(
         value = _value_of(function, result)
         branch = (*key, result.path)
         known = memory.find(branch) == attempt and not proves_always
-        if known and not _needs_proof(result):
+        if known and not _needs_proof(result, attempt, function):
             return Exact(result, value, evaluations, attempt)
         try:
             difference, count = compare(attempt, result, value)
@@ -184,7 +185,7 @@ def first_right(
             memory.remember(key, attempt)
             memory.remember(branch, attempt)
             return Exact(result, value, evaluations, attempt)
-        is_here_alone = _meets_equality(result)
+        is_here_alone = _meets_equality(result, attempt, function)
         reason = _explain(difference, is_here_alone)
         refused = refused or Refused(reason, disagrees=True)
         if is_here_alone and attempt == before:
@@ -203,14 +204,32 @@ def _tells_more(error: NotTraceableError, attempt: Attempt, before: Refused) -> 
     return attempt.libraries and error.place.startswith(IN) and not before.disagrees
 
 
-def _needs_proof(result: Any) -> bool:
+def _needs_proof(result: Any, attempt: Attempt, function: Function) -> bool:
     """Whether what was proved for the rules in use may not hold here."""
-    return getattr(result, "has_changed", False) or _meets_equality(result)
+    if getattr(result, "has_changed", False):
+        return True
+    return _meets_equality(result, attempt, function)
 
 
-def _meets_equality(result: Any) -> bool:
-    """Whether a function may choose by an equality that holds at x alone."""
-    return bool(getattr(result, "meets_equality", False))
+def _meets_equality(result: Any, attempt: Attempt, function: Function) -> bool:
+    """Whether a function may choose by an equality that holds at x alone.
+
+    Others hold beside x as well, as that of an entry and itself.
+    """
+    if not getattr(result, "equalities", ()):
+        return False
+    random = np.random.default_rng(0)
+    moved = []
+    for x in function.leaves:
+        step = math.sqrt(np.finfo(x.dtype).eps) * random.uniform(0.5, 1.0, x.shape)
+        moved.append((x + step * np.maximum(np.abs(x), 1.0)).astype(x.dtype))
+    try:
+        with at_perturbed_points(), quiet():
+            here = attempt.record(function).equalities
+            beside = attempt.record(function.at_leaves(moved)).equalities
+    except Exception:
+        return True
+    return bool(here != beside)
 
 
 def disagreement_of(
@@ -228,7 +247,7 @@ def disagreement_of(
     result = run(attempt)
     branch = (*key, result.path)
     known = memory.find(branch) == attempt and os.environ.get(PROVE) != "1"
-    if known and not _needs_proof(result):
+    if known and not _needs_proof(result, attempt, function):
         return None
     difference, _ = compare(attempt, result, _value_of(function, result))
     if difference is None:
