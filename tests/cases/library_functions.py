@@ -148,6 +148,7 @@ def of_filters() -> dict[str, tuple[Function, np.ndarray]]:
             square(x), kernel, mode="constant", cval=1.0
         ),
         "uniform_filter": lambda x: images.uniform_filter(square(x), 3),
+        "uniform_filter1d": lambda x: images.uniform_filter1d(x, 4, origin=1),
         "gaussian_filter": lambda x: images.gaussian_filter(square(x), 0.7),
         "laplace": lambda x: images.laplace(square(x), mode="nearest"),
         "sobel": lambda x: images.sobel(square(x)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import textwrap
 import warnings
@@ -12,6 +13,7 @@ from cases import library_functions
 from cases.library_functions import GENERAL, weighed
 
 import xgrad
+from xgrad._autodiff.scipy_functions import SCIPY
 
 COLLEAGUE = '''
     """A package as colleagues write it: nothing in it knows of xgrad."""
@@ -214,6 +216,19 @@ def test_functions_of_scipy_and_numpy_are_exact(group, name):
     assert np.all((np.abs(found - expected) <= allowed)[trusted])
     # The bounds of the ladder are loose where a function is noisy.
     assert np.median(np.abs(found - expected)[trusted]) <= 1e-6 * size
+
+
+def test_every_substitute_has_a_case():
+    """But those that NumPy or the tables of rules have, with tests of their own."""
+    text = inspect.getsource(library_functions)
+    ours = {
+        name
+        for functions in SCIPY.values()
+        for name, function in functions.items()
+        if getattr(function, "__module__", "").startswith("xgrad._autodiff.scipy")
+    }
+    assert len(ours) > 25
+    assert {name for name in ours if f".{name}(" not in text} == set()
 
 
 def test_options_that_have_no_substitute_are_left_to_scipy():
