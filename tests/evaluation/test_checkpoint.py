@@ -166,7 +166,7 @@ X = np.linspace(0.1, 2.0, 40)
 # A shell may have started this with interrupts ignored, which processes inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def f(x):
-    time.sleep(0.002)
+    time.sleep(0.01)  # far longer than it takes to see that the file has grown
     return np.sum(np.sin(x) ** 2) * x[0]
 found = xgrad.gradient(f, X, method="central", vectorized=False, checkpoint=sys.argv[1])
 np.save(sys.argv[2], found)

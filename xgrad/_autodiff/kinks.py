@@ -44,6 +44,8 @@ def marks_of(pull: Any, g: Any, saved: tuple[Any, ...], are_hidden: bool) -> Any
 
 def _equal_in_order(g: Any, are_hidden: bool, ranks: Any, axis: int, y: Any) -> Any:
     """Mark entries that are equal to others in order, but count otherwise."""
+    if not g.size:
+        return np.zeros_like(g, dtype=bool)
     x, weights = (np.take_along_axis(array, ranks, axis) for array in (y, g))
     x, weights = (np.moveaxis(array, axis, -1) for array in (x, weights))
     marks = _unequal_weights(x, weights, SAME * np.max(np.abs(g)), are_hidden)
