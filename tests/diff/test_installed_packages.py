@@ -19,6 +19,7 @@ COLLEAGUE = '''
     """A package as colleagues write it: nothing in it knows of xgrad."""
 
     import functools
+    import warnings
 
     import numpy as np
 
@@ -42,6 +43,11 @@ COLLEAGUE = '''
             table[i, 0] = x[i] ** 2
         table[:, 1] = np.array([np.sin(v) for v in x])
         return stiffness * np.sum(table)
+
+
+    def outdated(x):
+        warnings.warn("outdated", UserWarning)
+        return np.sum(np.asarray(x) ** 2)
 
 
     def compiled(x):
@@ -122,6 +128,15 @@ def test_packages_are_as_they_were(colleague):
     colleague.CALLS.clear()
     assert colleague.energy(X) == pytest.approx(2 * np.sum(X**2 + np.sin(X)))
     assert colleague.CALLS.count(np.ndarray) == len(colleague.CALLS) == 1
+
+
+def test_copies_warn_where_the_package_does_but_once(colleague):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(4):
+            found = xgrad.gradient(lambda x: colleague.outdated(x), X)
+    np.testing.assert_allclose(found, 2 * X, rtol=1e-14)
+    assert [str(w.message) for w in caught].count("outdated") < 3
 
 
 def test_refusals_name_the_function_that_is_called(colleague):

@@ -36,6 +36,8 @@ Function = Callable[..., Any]
 WRITES_NAMES = {opcode.opmap["STORE_GLOBAL"], opcode.opmap["DELETE_GLOBAL"]}
 # Names that Python itself reads in the globals of a function, without a look-up.
 OF_MODULE = ("__name__", "__package__", "__spec__", "__loader__", "__file__")
+# Where Python notes which warnings were shown, once there was one.
+SHOWN_WARNINGS = "__warningregistry__"
 CONTAINERS = frozenset((list, tuple, dict, OrderedDict))
 # Longer lists are data: nobody writes down so many functions.
 MANY = 256
@@ -134,7 +136,8 @@ class Names(dict[str, Any]):
     """
 
     def __init__(self, names: dict[str, Any], substitution: Substitution) -> None:
-        super().__init__({n: names[n] for n in OF_MODULE if n in names})
+        known = (*OF_MODULE, SHOWN_WARNINGS)
+        super().__init__({n: names[n] for n in known if n in names})
         self["__builtins__"] = substitution.builtins
         self.names = names
         self.substitution = substitution
