@@ -15,10 +15,13 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
+    float_info,
+    from_host,
     has_standin,
     is_lazy,
     is_numpy,
     quiet,
+    to_numpy,
 )
 from xgrad._autodiff import (
     ChangedConstantError,
@@ -218,11 +221,13 @@ def _meets_equality(result: Any, attempt: Attempt, function: Function) -> bool:
     """
     if not getattr(result, "equalities", ()):
         return False
-    random = np.random.default_rng(0)
+    xp, random = function.xp, np.random.default_rng(0)
     moved = []
     for x in function.leaves:
-        step = math.sqrt(np.finfo(x.dtype).eps) * random.uniform(0.5, 1.0, x.shape)
-        moved.append((x + step * np.maximum(np.abs(x), 1.0)).astype(x.dtype))
+        size = np.maximum(np.abs(to_numpy(x)), 1.0)
+        step = math.sqrt(float_info(xp, x.dtype).eps) * size
+        step = step * random.uniform(0.5, 1.0, size.shape)
+        moved.append(x + from_host(xp, step, like=x, dtype=x.dtype))
     try:
         with at_perturbed_points(), quiet():
             here = attempt.record(function).equalities
