@@ -160,6 +160,7 @@ def _loss_of_elements(
         shapes=(shape, shape),
         wanted=wanted,
         reduction=reduction,
+        has_exponentials=name == "sigmoid",
     )
 
 

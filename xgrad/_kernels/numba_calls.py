@@ -51,9 +51,12 @@ def is_worth_it(size: int, key: tuple[Any, ...], *, few_steps: bool = False) -> 
     return True
 
 
-def run(blocks: int, size: int, loop: Callable[[int, int], bool]) -> bool:
-    """Call a loop for all blocks; return whether all values keep their rules."""
-    return bool(loops("compile").run(blocks, size, loop))
+def run(blocks: int, work: int, loop: Callable[[int, int], bool]) -> bool:
+    """Call a loop for all blocks; return whether all values keep their rules.
+
+    Threads share what is more ``work`` than it takes to wake them up: see there.
+    """
+    return bool(loops("compile").run(blocks, work, loop))
 
 
 def plain(array: Array) -> Array:
@@ -117,12 +120,14 @@ def computed(
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
     wanted: str,
     reduction: str,
+    has_exponentials: bool = True,
 ) -> Result:
     """Return the value and the slope that a loop over blocks computes.
 
     ``shapes`` are those of the losses and of the slope; a mean divides by ``divisor``.
     """
     size = math.prod(shapes[1])
+    work = size if has_exponentials else size // 2
     columns = (size // math.prod(shapes[0]),) if shapes[0] != shapes[1] else ()
     losses = slope = sums = None
     if wanted != "slope" and reduction == "none":
@@ -138,7 +143,7 @@ def computed(
         def share(begin: int, end: int) -> bool:
             return loop(weight, losses, slope, sums, scale, *numbers, begin, end)
 
-        if not run(blocks, size, share):
+        if not run(blocks, work, share):
             return None
         if losses is not None:
             value = losses.reshape(shapes[0])[()]

@@ -25,8 +25,8 @@ SOURCES = zlib.crc32(
         path.read_bytes() for path in sorted(Path(__file__).parent.glob("numba_*.py"))
     )
 )
-# Entries from which a second thread gains more than it takes to wake it up, some 30 us:
-# a loss of differences takes twice that for these, and cross entropies more.
+# Entries with an exponential each from which a second thread gains more than it takes
+# to wake it up, some 30 us; those without count half. Set by trial.
 LEAST_TO_SHARE = 2**19
 
 
@@ -48,19 +48,20 @@ def inlined(function: Callable[..., Any]) -> Any:
     return register_jitable(**OPTIONS)(function)
 
 
-def run(blocks: int, size: int, loop: Callable[[int, int], bool]) -> bool:
+def run(blocks: int, work: int, loop: Callable[[int, int], bool]) -> bool:
     """Call ``loop(begin, end)`` for ranges of blocks; return whether all say true.
 
-    Each thread takes one range, if there are enough entries for more than one. Blocks
-    are the same for any number of threads, and so are results that are made of blocks.
+    Each thread takes one range, if there is enough ``work`` for more than one: entries,
+    of which those without an exponential count half. Blocks are the same for any number
+    of threads, and so are results that are made of blocks.
 
     These are threads of Python, which compiled functions let run. Those of
     ``numba.prange`` end the process if it was forked (OpenMP), or if two threads of the
     caller meet in them (workqueue).
     """
-    if size < LEAST_TO_SHARE:
+    if work < LEAST_TO_SHARE:
         return loop(0, blocks)
-    count = min(numba.get_num_threads(), blocks, size // (LEAST_TO_SHARE // 2))
+    count = min(numba.get_num_threads(), blocks, work // (LEAST_TO_SHARE // 2))
     left = [*pairwise(blocks * i // count for i in range(count + 1))]
     answers: list[bool] = []
 
