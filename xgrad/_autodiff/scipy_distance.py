@@ -37,6 +37,10 @@ def _length(x: Any, metric: str) -> Any:
     """Return the lengths of vectors along the last axis."""
     if metric == "sqeuclidean":
         return np.sum(x**2, axis=-1)
+    if metric not in ORDERS:
+        raise ValueError(
+            f"the metric {metric!r} has no substitute in NumPy's functions"
+        )
     return np.linalg.norm(x, ORDERS[metric], axis=-1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from xgrad._tracing import MATRIX_FUNCTIONS, matrix_function
 Function = Callable[..., Any]
 # Options that change no result: where memory lies, what is looked at, and by whom.
 OVERWRITING = ("overwrite_a", "overwrite_ab", "overwrite_b", "overwrite_x")
-WITHOUT_EFFECT = (*OVERWRITING, "check_finite", "checks", "plan", "workers")
+WITHOUT_EFFECT = (*OVERWRITING, "check_finite", "checks", "lwork", "plan", "workers")
 # NumPy's transforms have the names and the arguments of SciPy's.
 SIDES = ("", "i", "r", "ir", "h", "ih")
 TRANSFORMS = (
@@ -67,16 +68,24 @@ def own_function(function: Any) -> Function | None:
     return None
 
 
-def fitting(ours: Function, args: Any, kwargs: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the keywords for a function of ours; None if it has not all arguments."""
+def fitting(
+    theirs: Any, ours: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]] | None:
+    """Return a call of a function of SciPy as one of ours takes it.
+
+    Options without effect are left out. None if ours has not all other arguments.
+    """
+    names = [*_signature(theirs).parameters][: len(args)]
+    pairs = itertools.zip_longest(args, names)
+    args_of_ours = [a for a, name in pairs if name not in WITHOUT_EFFECT]
     kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
     try:
-        _signature(ours).bind(*args, **kwargs)
+        _signature(ours).bind(*args_of_ours, **kwargs)
     except TypeError:
         return None
-    return kwargs
+    return args_of_ours, kwargs
 
 
 @functools.cache
-def _signature(function: Function) -> inspect.Signature:
+def _signature(function: Any) -> inspect.Signature:
     return inspect.signature(function)

@@ -116,14 +116,14 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0) -> Any:
     return x[np.argsort(order)]
 
 
-def eigh(a: Any, lower: bool = True, eigvals_only: bool = False) -> Any:
+def eigh(a: Any, *, lower: bool = True, eigvals_only: bool = False) -> Any:
     """Return the eigenvalues of a Hermitian matrix, and its eigenvectors."""
     if eigvals_only:
-        return eigvalsh(a, lower)
+        return eigvalsh(a, lower=lower)
     return np.linalg.eigh(a, "L" if lower else "U")
 
 
-def eigvalsh(a: Any, lower: bool = True) -> Any:
+def eigvalsh(a: Any, *, lower: bool = True) -> Any:
     """Return the eigenvalues of a Hermitian matrix."""
     return np.linalg.eigvalsh(a, "L" if lower else "U")
 

@@ -224,15 +224,16 @@ def _scipy_function(function: Any) -> Any:
 
     @functools.wraps(function)
     def choose(*args: Any, **kwargs: Any) -> Any:
-        options = None
+        fits = None
         if first_standin((*args, *kwargs.values())) is not None:
-            options = fitting(ours, args, kwargs)
-        if options is None:
+            fits = fitting(function, ours, args, kwargs)
+        if fits is None:
             # Ours has not all of these arguments.
             copies = COPIES.get()
             other = function if copies is None else copies.copied(function)
             return other(*args, **kwargs)
-        lists = (joined(a) if isinstance(a, list) else a for a in args)
+        positional, options = fits
+        lists = (joined(a) if isinstance(a, list) else a for a in positional)
         return ours(*lists, **options)
 
     return choose
