@@ -30,7 +30,7 @@ from xgrad._batched import (
     unit_directions,
 )
 from xgrad._evaluation import ways_of_function
-from xgrad.diff._attempts import Attempt
+from xgrad.diff._attempts import PLAIN, Attempt
 from xgrad.diff._exact import (
     pull_exactly,
     record_exactly,
@@ -83,7 +83,7 @@ class Runs:
         self.xp = common_namespace(x=self.x)
         self.count = math.prod(self.x.shape)
         self.max_bytes = max_bytes
-        self.attempt = Attempt()
+        self.attempt = PLAIN
         self.value: Any = None
         self.evaluations = 0
 
