@@ -337,10 +337,12 @@ def gradients_of(
     return slopes
 
 
-def pull_exactly(recording: Any, cotangent: Array) -> list[Array]:
+def pull_exactly(
+    recording: Any, cotangent: Array, ignores_zeros: bool = False
+) -> list[Array]:
     """Go back over a recording; raise `Inexact` where no derivative exists."""
     try:
-        slopes: list[Array] = recording.pull(cotangent)
+        slopes: list[Array] = recording.pull(cotangent, ignores_zeros=ignores_zeros)
     except NotTraceableError as error:
         if is_inside():
             raise

@@ -89,10 +89,7 @@ def add_status(xp: Any, result: Result) -> Result:
 def are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
     """Whether all slopes are finite: the host waits once for each array."""
     isfinite = np.isfinite if is_numpy(xp) else xp.isfinite
-    for g in slopes:
-        if not is_everywhere(xp, isfinite(g)):
-            return False
-    return True
+    return all(is_everywhere(xp, isfinite(g)) for g in slopes)
 
 
 def in_dtype(xp: Any, result: Result, dtype: Any) -> Result:

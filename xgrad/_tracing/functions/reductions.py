@@ -21,7 +21,7 @@ from xgrad._tracing.standin import StandIn
 
 
 def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
-    return lambda array, axes, keepdims: ufunc.reduce(array, axes, None, None, keepdims)
+    return lambda array, axes, keepdims: ufunc.reduce(array, axes, keepdims=keepdims)
 
 
 UFUNCS = {"sum": _reduction(np.add), "prod": _reduction(np.multiply)}
