@@ -175,7 +175,7 @@ def hvp(
         differentiated.
     grad : callable, optional
         Gradient of ``f``, nested and shaped like ``x``, whose derivative along ``v`` is
-        taken. By differences the product then costs 4 calls of it, and one at ``x``.
+        taken. By differences the product then costs 6 calls of it, and one at ``x``.
     method : "auto", "autodiff" or "central"
         As in `gradient`.
     dtype, vectorized, max_bytes, workers, progress
@@ -199,7 +199,9 @@ def hvp(
     An exact product is the derivative of the exact gradient along ``v`` (forward over
     reverse mode: Griewank and Walther, Evaluating Derivatives, 2008, section 5.4), at
     the cost of about two gradients. By differences, without ``grad``, both are of
-    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients.
+    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients, and 12
+    evaluations along ``v`` that look for corners near ``x``, at which a warning tells
+    of a product that is not `OK`.
 
     Examples
     --------
@@ -221,16 +223,18 @@ def hvp(
             return _exact_product(f, x, v, grad, plan, execution)
         except Inexact as error:
             differences_instead(error, plan, x)
-    plan = plan_for(dtype=dtype)
     if grad is not None:
+        plan = plan_for(dtype=dtype, full_output=True)  # for its statuses
         return _product_of_gradient(grad, x, v, plan, execution)
+    plan = plan_for(dtype=dtype)
     function, arrays = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in arrays)
     with open_evaluator(execution, function.leaves[0]) as evaluator:
         problem = Problem(function, names, plan, evaluator)
         # f(x) itself, as the caller would: the checks of losses happen here.
-        require_scalar(problem.at_base())
-        results = slopes_along(problem, v)
+        base = problem.at_base()
+        require_scalar(base)
+        results = slopes_along(problem, base, v)
         products = [
             problem.finish(leaf, result, tuple(leaf.shape))
             for (_, leaf), result in zip(arrays, results, strict=True)
