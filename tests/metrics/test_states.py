@@ -211,6 +211,7 @@ def test_reports_print_as_tables_and_are_mappings(xp):
     assert dict(metrics.classification_report(p, t, num_classes=3)) == dict(
         state.report()
     )
+    assert all(line == line.rstrip() for line in str(data).splitlines())
     html = state.report(names=["<a>", "b", "c"])._repr_html_()
     assert "<th>&lt;a&gt;</th><td>1.0000</td><td>0.5000</td>" in html
     assert html.count("<tr>") == 7
