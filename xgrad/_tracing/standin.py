@@ -411,8 +411,8 @@ def _as_operand(x: Any) -> Any:
     """Return lists as arrays, since NumPy's operators take both."""
     if isinstance(x, (list, tuple)):
         return np.asarray(x)
-    # Anything else, such as a tensor of another kind, gets its own operator's chance. So
-    # does a Series of pandas, which is no array and answers NumPy's functions itself.
+    # Anything else, such as a tensor of another kind, gets its own operator's chance. A
+    # Series of pandas is no array, too, and answers NumPy's functions itself.
     is_own = hasattr(x, "__array_ufunc__") and not is_array_api_obj(x)
     return x if hasattr(x, "dtype") and not is_own else NotImplemented
 
