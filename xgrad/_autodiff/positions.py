@@ -279,4 +279,6 @@ class Closed:
 
     def has_changed_constants(self) -> bool:
         """Whether an array beside x has changed since it was used."""
+        if not self.watched:
+            return False
         return any(sample_of(c) != content for c, content in self.watched.values())
