@@ -253,6 +253,19 @@ def test_numbers_of_metrics_can_be_written_as_json():
         assert json.loads(json.dumps(value)) == value
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: xgrad.gradient(np.sum),
+        lambda: xgrad.gradient(X),  # as an optimizer calls `jac=xgrad.gradient`
+        lambda: xgrad.gradient(X, X, X),
+    ],
+)
+def test_a_function_of_x_alone_is_advised_where_f_or_x_is_missing(call):
+    with pytest.raises(TypeError, match=r"partial\(xgrad.gradient, f\)`$"):
+        call()
+
+
 def test_derivatives_name_their_own_options():
     with pytest.raises(TypeError, match="`h` is called `step` by xgrad"):
         xgrad.gradient(np.sum, X, h=1e-3)

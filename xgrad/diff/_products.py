@@ -210,7 +210,7 @@ def hvp(
     array([8., 2.])
     """
     f = with_arguments(f, args)
-    grad = None if grad is None else with_arguments(grad, args)
+    grad = None if grad is None else with_arguments(grad, args, "grad")
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
