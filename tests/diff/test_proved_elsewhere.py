@@ -197,6 +197,39 @@ def test_a_buffer_that_is_used_again_only_later():
     assert_close(found, 1 + 12 * x, rtol=1e-14)
 
 
+def one_entry(data):
+    data.reshape(-1)[data.size // 3 + 1] = 1 - data.reshape(-1)[data.size // 3 + 1]
+
+
+def two_rows(data):
+    data[[5, 70]] = data[[70, 5]]
+
+
+def last_entry(data):
+    data[-1, -1] = not data[-1, -1]
+
+
+@pytest.mark.parametrize("change", [one_entry, two_rows, last_entry])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex64, bool])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_small_change_of_a_large_array_after_its_use(change, dtype, order, rng):
+    original = np.asarray(rng.normal(size=(101, 211)) > 0, dtype, order)
+    data, state = original.copy(order), {"writes": False}
+
+    def f(x):
+        data[...] = original
+        total = np.sum((data * x).real ** 2)
+        if state["writes"]:
+            change(data)
+        return total
+
+    x = np.linspace(1, 2, 211)
+    expected = 2 * x * np.sum(np.abs(original), axis=0)
+    assert_close(gradient(f, x), expected, rtol=1e-6)
+    state["writes"] = True
+    assert_close(gradient(f, x, method="autodiff"), expected, rtol=1e-6)
+
+
 def test_a_number_without_axes_that_changes():
     def f(x):
         factor = np.array(2.0)
