@@ -167,6 +167,8 @@ def test_states_are_frozen_and_arguments_stay(rng):
     before = state.counts.copy()
     state.update(p, t)
     _ = state + state
+    counted = state.confusion_matrix()
+    counted += 1
     np.testing.assert_array_equal(state.counts, before)
     with pytest.raises(AttributeError, match="counts"):
         state.counts = before
