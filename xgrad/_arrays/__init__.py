@@ -95,6 +95,7 @@ from xgrad._arrays.namespaces import is_lazy as is_lazy
 from xgrad._arrays.namespaces import is_numpy as is_numpy
 from xgrad._arrays.namespaces import is_torch as is_torch
 from xgrad._arrays.namespaces import numpy_or_cupy_namespace as numpy_or_cupy_namespace
+from xgrad._arrays.namespaces import owned as owned
 from xgrad._arrays.namespaces import reshaped as reshaped
 from xgrad._arrays.portable import Portable as Portable
 from xgrad._arrays.probes import Backend as Backend

@@ -45,6 +45,11 @@ from xgrad._evaluation import (
     single_column,
 )
 
+# Where the second derivative along a line is open, so are entries of the product that
+# changed with the accuracy by at least this part of the largest change: at a corner all
+# change by a seventh of their error, and beside it by nothing.
+CHANGED = 1e-2
+
 
 @dataclass(frozen=True, eq=False)
 class Line(Portable):
@@ -270,12 +275,19 @@ def _with_doubts(
         )
         product = Result(value, error, None, xp.zeros_like(value, dtype=xp.int8))
         status = doubted(xp, product, along.map(lambda a: a[0, ...])).status
-    if not int(status):
-        return products
-    return [
-        replace(product, status=xp.maximum(product.with_status().status, status))
-        for product in products
-    ]
+        if not int(status):
+            return products
+        least = CHANGED * max(float(xp.max(e)) for e in errors if math.prod(e.shape))
+        return [
+            replace(
+                product,
+                status=xp.maximum(
+                    product.with_status().status,
+                    xp.astype(error >= least, xp.int8) * status,
+                ),
+            )
+            for product, error in zip(products, errors, strict=True)
+        ]
 
 
 def _gradient_at(

@@ -20,8 +20,8 @@ QUIET_RUNGS = 3
 # Where values are multiples of `q`, both sides move alike from 2 q / slope on; where
 # `f` is flat at x and only one side leaves the flat part, they differ by all of it.
 ALIKE = 0.5
-# Where no rung shows the noise, `f` is expected to add up so many roundings inside, as in
-# the bounds of stencils.
+# Where no rung shows the noise, `f` is expected to add up so many roundings inside, as
+# in the bounds of stencils.
 UNMEASURED = 3
 # More multiples than this in `f(x)` itself are met by chance: numbers of 24 bits (those
 # of float32) that are whole multiples of another are that in one of 16 cases.

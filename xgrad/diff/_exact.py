@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -15,22 +14,18 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
-    float_info,
-    from_host,
     has_standin,
     is_lazy,
     is_numpy,
     quiet,
-    to_numpy,
 )
-from xgrad._autodiff import (
-    ChangedConstantError,
-)
+from xgrad._autodiff import ChangedConstantError, Recording
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
     Function,
     caller_level,
+    describe_fault,
     keep_released_memory,
     ways_of_function,
 )
@@ -48,6 +43,7 @@ from xgrad.diff._attempts import (
 )
 from xgrad.diff._native import gradients_natively
 from xgrad.diff._proof import Disagreement, Proof
+from xgrad.diff._ties import has_ties, ties_at
 
 # Environment variable: "1" proves every call, not the first one alone.
 PROVE = "XGRAD_PROVE"
@@ -218,12 +214,12 @@ class Search:
         value = _value_of(self.function, result)
         branch = (*self.key, result.path)
         known = self.memory.find(branch) is attempt and not self.proves_always
-        if known and not _needs_proof(result, attempt, self.function):
+        if known and not _needs_proof(result, attempt, self.function, branch):
             return Exact(result, value, self.evaluations, attempt)
         if not self._proves(attempt, result, value):
             return None
         self.memory.remember(self.key, attempt)
-        self.memory.remember(branch, attempt)
+        _remember(self.memory, branch, attempt, ties_at(result, attempt, self.function))
         return Exact(result, value, self.evaluations, attempt)
 
     def _proves(self, attempt: Attempt, result: Any, value: Array) -> bool:
@@ -238,7 +234,7 @@ class Search:
         self.evaluations += count
         if difference is None:
             return True
-        self.is_here_alone = _meets_equality(result, attempt, self.function)
+        self.is_here_alone = has_ties(result, attempt, self.function)
         reason = _explain(difference, self.is_here_alone)
         self.refused = self.refused or Refused(reason, disagrees=True)
         return False
@@ -259,34 +255,23 @@ def _tells_more(error: NotTraceableError, attempt: Attempt, before: Refused) -> 
     return attempt.libraries and error.place.startswith(IN) and not before.disagrees
 
 
-def _needs_proof(result: Any, attempt: Attempt, function: Function) -> bool:
+def _remember(memory: Any, branch: Any, attempt: Attempt, ties: Any) -> None:
+    """Remember that a branch was proved, and at which ties."""
+    memory.remember(branch, attempt)
+    if ties is not None:
+        memory.remember((*branch, "ties"), ties)
+
+
+def _needs_proof(
+    result: Any, attempt: Attempt, function: Function, branch: Any
+) -> bool:
     """Whether what was proved for the rules in use may not hold here."""
     if getattr(result, "has_changed", False):
         return True
-    return _meets_equality(result, attempt, function)
-
-
-def _meets_equality(result: Any, attempt: Attempt, function: Function) -> bool:
-    """Whether a function may choose by an equality that holds at x alone.
-
-    Others hold beside x as well, as that of an entry and itself.
-    """
-    if not getattr(result, "equalities", ()):
+    ties = ties_at(result, attempt, function)
+    if ties is None or not ties.are_here_alone:
         return False
-    xp, random = function.xp, np.random.default_rng(0)
-    moved = []
-    for x in function.leaves:
-        size = np.maximum(np.abs(to_numpy(x)), 1.0)
-        step = math.sqrt(float_info(xp, x.dtype).eps) * size
-        step = step * random.uniform(0.5, 1.0, size.shape)
-        moved.append(x + from_host(xp, step, like=x, dtype=x.dtype))
-    try:
-        with at_perturbed_points(), quiet():
-            here = attempt.record(function).equalities
-            beside = attempt.record(function.at_leaves(moved)).equalities
-    except Exception:
-        return True
-    return bool(here != beside)
+    return bool(ways_of_function(function.call).find((*branch, "ties")) != ties)
 
 
 def disagreement_of(
@@ -304,11 +289,12 @@ def disagreement_of(
     result = run(attempt)
     branch = (*key, result.path)
     known = memory.find(branch) is attempt and os.environ.get(PROVE) != "1"
-    if known and not _needs_proof(result, attempt, function):
+    if known and not _needs_proof(result, attempt, function, branch):
         return None
     difference, _ = compare(attempt, result, _value_of(function, result))
     if difference is None:
-        memory.remember(branch, attempt)
+        ties = ties_at(result, attempt, function)
+        _remember(memory, branch, attempt, ties)
     return difference
 
 
@@ -342,11 +328,26 @@ def pull_exactly(
 ) -> list[Array]:
     """Go back over a recording; raise `Inexact` where no derivative exists."""
     try:
-        slopes: list[Array] = recording.pull(cotangent, ignores_zeros=ignores_zeros)
+        return _go_back(recording, cotangent, ignores_zeros)
     except NotTraceableError as error:
         if is_inside():
             raise
         raise Inexact(_reason_of(error)) from None
+
+
+def _go_back(
+    recording: Any, cotangent: Array, ignores_zeros: bool = False
+) -> list[Array]:
+    """Return the slopes of a recording; take an error of a rule for a refusal."""
+    try:
+        slopes: list[Array] = recording.pull(cotangent, ignores_zeros=ignores_zeros)
+    except (NotTraceableError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        # The user's own backward passes, and other libraries, fail as they do.
+        if not isinstance(recording, Recording) or recording.has_custom_pulls:
+            raise
+        raise NotTraceableError(describe_fault(error)) from error
     return slopes
 
 
@@ -412,7 +413,7 @@ def _disagreement(
     """Return how a recording differs from plain calls; None if it agrees."""
     # (The way back may come to a function without a derivative there, and refuse it.)
     with quiet():
-        slopes = recording.pull(cotangent)
+        slopes = _go_back(recording, cotangent)
         difference = proof.compare_slopes(slopes, lambda: recording.kinks(cotangent))
     # Last, so that what `f` stores besides is that of x, as after a plain call.
     return proof.compare_value(value) or difference

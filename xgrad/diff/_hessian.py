@@ -136,8 +136,8 @@ def hessian(
     2, and 12 ``n`` more that look for corners. A ladder takes 13 ``n * (n + 1)`` (11 in
     float32) and 31. Where the slopes or the curvatures of both sides differ, no second
     derivative exists: the status of the entry, and of the pairs that it is part of, is
-    ``KINK``, or ``UNRESOLVED`` where that is so beside ``x``. Mixed differences move both entries of a pair the same way (Abramowitz and
-    Stegun, 25.3.27).
+    ``KINK``, or ``UNRESOLVED`` where that is so beside ``x``. Mixed differences move
+    both entries of a pair the same way (Abramowitz and Stegun, 25.3.27).
 
     Examples
     --------

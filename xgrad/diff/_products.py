@@ -223,10 +223,9 @@ def hvp(
             return _exact_product(f, x, v, grad, plan, execution)
         except Inexact as error:
             differences_instead(error, plan, x)
-    if grad is not None:
-        plan = plan_for(dtype=dtype, full_output=True)  # for its statuses
-        return _product_of_gradient(grad, x, v, plan, execution)
     plan = plan_for(dtype=dtype)
+    if grad is not None:
+        return _product_of_gradient(grad, x, v, plan, execution)
     function, arrays = prepare(f, x, plan, execution)
     names = tuple(name for name, _ in arrays)
     with open_evaluator(execution, function.leaves[0]) as evaluator:
@@ -280,6 +279,8 @@ def _product_of_gradient(
     xp = function.xp
     shapes = [tuple(leaf.shape) for _, leaf in arrays]
     vector = _vector_of(function, arrays, grad)
+    # Corners are looked for, but not on a device, where that would be a wait.
+    plan = replace(plan, full_output=not function.batched)
     function = replace(function, call=vector)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
     result, *_ = directional_derivative(function, v, plan, execution, widest)
