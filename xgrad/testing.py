@@ -12,6 +12,7 @@ import numpy as np
 
 from xgrad._arrays import (
     Array,
+    backend_name,
     common_namespace,
     device_of,
     float_info,
@@ -211,15 +212,11 @@ def _library_properties(
     """Return library, device and dtype of both arrays, which must be equal."""
     other = common_namespace(desired=desired)
     if other is not xp:  # whose devices and dtypes cannot be compared
-        return [("library", _library_name(xp), _library_name(other))]
+        return [("library", backend_name(xp), backend_name(other))]
     return [
         ("device", device_of(actual), device_of(desired)),
         ("dtype", actual.dtype, desired.dtype),
     ]
-
-
-def _library_name(xp: Any) -> str:
-    return str(xp.__name__).removeprefix("array_api_compat.")
 
 
 def _eps(xp: Any, x: Array) -> float:

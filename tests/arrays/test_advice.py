@@ -65,6 +65,23 @@ def test_labels_of_another_dtype_are_converted(name):
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("factor", [True, 1j])
+def test_booleans_and_complex_numbers_become_real_ones(name, factor):
+    xp = LIBRARIES[name]()
+    x = xp.asarray(np.ones(3, bool) * factor)
+    code = advised(lambda: xgrad.special.sigmoid(x))
+    used = {"xp": xp, "np": np, "torch": xp, "jnp": xp, "da": xp, "cupy": xp}
+    xgrad.special.sigmoid(follow(code, x=x, **used))
+
+
+def test_scores_of_one_class_become_labels():
+    prediction, target = np.array([0.2, 0.9]), np.array([0, 1])
+    with pytest.raises(TypeError, match=r"a threshold, `prediction > 0\.5`"):
+        metrics.accuracy(prediction, target)
+    assert metrics.accuracy(prediction > 0.5, target) == 1
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
 def test_lists_become_arrays_of_the_library_of_the_others(name):
     xp = LIBRARIES[name]()
     logits = xp.asarray(Z)

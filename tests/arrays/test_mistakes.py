@@ -14,6 +14,10 @@ ONE_ARGUMENT = "xgrad calls a function with one argument"
 PICKLE = "other processes get the function by pickle"
 
 
+def of_none():
+    return 1.0
+
+
 def of_two(weights, bias):
     return np.sum(weights) + np.sum(bias)
 
@@ -34,6 +38,7 @@ def test_a_function_of_several_arguments_is_explained(method, x):
 @pytest.mark.parametrize(
     "call",
     [
+        lambda: xgrad.gradient(of_none, X),
         lambda: xgrad.check_gradient(of_two, X, X),
         lambda: xgrad.check_gradient(np.sum, of_two, X),
         lambda: xgrad.jacobian(of_two, X),

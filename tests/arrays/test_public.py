@@ -160,6 +160,19 @@ def test_words_of_other_libraries_are_answered_with_own_names(word):
 
 
 @pytest.mark.parametrize(
+    ("state", "word", "own"),
+    [
+        (metrics.Regression(), "rmse", "root_mean_squared_error"),
+        (metrics.Classification(3), "f1_score", "f1"),
+        (metrics.Probabilities(), "ece", "expected_calibration_error"),
+    ],
+)
+def test_states_answer_words_of_other_libraries_with_their_own(state, word, own):
+    with pytest.raises(AttributeError, match=f"no attribute '{word}': use `{own}`$"):
+        getattr(state, word)
+
+
+@pytest.mark.parametrize(
     ("word", "own"),
     [
         ("MSELoss", "losses.mean_squared_error"),
@@ -251,6 +264,19 @@ def test_numbers_of_metrics_can_be_written_as_json():
     state = metrics.Classification(2).update(P, T)
     for value in (metrics.matthews(T, T), state.f1(), metrics.roc_auc(P[:, 1], T)):
         assert json.loads(json.dumps(value)) == value
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: xgrad.gradient(np.sum),
+        lambda: xgrad.gradient(X),  # as an optimizer calls `jac=xgrad.gradient`
+        lambda: xgrad.gradient(X, X, X),
+    ],
+)
+def test_a_function_of_x_alone_is_advised_where_f_or_x_is_missing(call):
+    with pytest.raises(TypeError, match=r"partial\(xgrad.gradient, f\)`$"):
+        call()
 
 
 def test_derivatives_name_their_own_options():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases.differences import derivative, tangent_line
 
-from xgrad import gradient
+from xgrad import gradient, hessian, hvp
 
 X = np.array([1.0, 2.0])
 
@@ -38,6 +38,9 @@ BAD = [
 ]
 WRONG_KIND = [
     (lambda: gradient(3, X), "`f` must be callable"),
+    (lambda: gradient(X, np.sum, args=(1,)), "`f` must be callable, but is a numpy"),
+    (lambda: hessian(np.sum, X, grad=2), "`grad` must be callable, but is an int"),
+    (lambda: hvp(np.sum, X, X, grad=X), "`grad` must be callable, but is a numpy"),
     (lambda: gradient(np.sum, 1.0), "`x` must be an array"),
     (lambda: gradient(np.sum, [1.0, 2.0]), r"`x\[0\]` must be an array"),
     (lambda: gradient(np.sum, {"a": [X, "b"]}), r"`x\['a'\]\[1\]` must be an array"),

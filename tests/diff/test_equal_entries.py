@@ -41,6 +41,64 @@ def test_equal_entries_that_count_differently_are_a_corner(f, x, expected):
     assert statuses(f, x) == expected
 
 
+def halves(x):
+    return x[0] ** 2 if x[0] < x[1] else 3 * x[1]
+
+
+def doubles(x):
+    low = np.floor(x).astype(int)
+    table = np.array([0.0, 1.0, 4.0, 9.0, 16.0])
+    return np.sum(table[low] + (x - low) * (table[low + 1] - table[low]))
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (lambda x: x[np.argmax(x)], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
+        (lambda x: x[x.argmin()] * 2, [1.0, 0.0, 0.0], [OK, KINK, KINK]),
+        (lambda x: x[np.argsort(x)] @ WEIGHTS[:3], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
+        (lambda x: max(x), [1.0, 1.0, 0.0], [KINK, KINK, OK]),
+        (lambda x: sorted(x)[1], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
+        (lambda x: np.sum(np.unique(x)), [1.0, 1.0, 0.0], [OK, KINK, OK]),
+        (halves, [1.0, 1.0], [KINK, KINK]),
+        (lambda x: np.sum(np.where(x > 0, x, 0)), [0.0, 1.0, -0.0], [KINK, OK, KINK]),
+        (lambda x: np.sum(x * (x >= 1)), [0.0, 1.0, 2.0], [OK, KINK, OK]),
+        (lambda x: np.sum(x % 1 * np.floor(x)), [0.5, 1.0, 1.5], [OK, KINK, OK]),
+        (doubles, [0.5, 1.0, 2.5], [OK, KINK, OK]),
+    ],
+)
+def test_a_choice_between_equal_values_is_a_corner_where_it_counts(f, x, expected):
+    assert statuses(f, x) == expected
+    _, rows = jacobian(f, np.asarray(x), full_output=True)
+    assert rows.status.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(x[np.argsort(x)] ** 2),
+        lambda x: x[np.argsort(x)] @ x[[2, 1, 0]],
+        lambda x: np.sum(np.where(x <= x, x**2, 3 * x)),
+        lambda x: np.sum(np.where(x < x[::-1][::-1], x**2, 3 * x)),
+        lambda x: np.sum(x**2) if x[0] < x[1] else np.dot(x, x),
+        lambda x: np.sum(np.clip(x**3, -9, np.minimum(9, 9))),
+        lambda x: np.sum(np.where(x > 1, x**2, 2 * x**2 - 2 * x + 1)),
+    ],
+)
+def test_a_choice_between_equal_values_is_none_where_it_does_not_count(f):
+    assert statuses(f, [1.0, 1.0, 0.5]) == [OK] * 3
+    _, slopes = jacobian(f, np.array([1.0, 1.0, 0.5]), full_output=True)
+    assert (slopes.status == OK).all()
+
+
+def test_second_derivatives_know_choices_between_equal_values():
+    def f(x):
+        return np.sum(np.where(x > 1, x**2, 2 * x**2 - 2 * x + 1))
+
+    _, estimate = hessian(f, np.array([1.0, 0.5]), full_output=True)
+    assert estimate.status.tolist() == [[KINK, OK], [OK, OK]]
+
+
 def test_equal_entries_of_different_rows_are_none():
     x = np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 1.0]])
     expected = [[OK] * 3, [OK, KINK, KINK]]

@@ -5,7 +5,8 @@ import pytest
 from cases.compare import assert_close
 from cases.statuses import warns_of
 
-from xgrad import gradient, losses, to_numpy
+import xgrad
+from xgrad import custom_vjp, gradient, jvp, losses, to_numpy, vjp
 
 
 def test_the_argument_of_f_is_never_the_callers(xp):
@@ -112,3 +113,58 @@ def test_checks_of_a_prediction_are_off_beside_x_but_on_at_x(xp, rng):
         gradient(lambda q: losses.cross_entropy(q, y), p / 2)
     with pytest.raises(ValueError, match=r"target\[0\] is 3"):
         gradient(lambda q: losses.cross_entropy(q, y + 3), p)
+
+
+MOVES = {
+    "itself": lambda xp, x: x,
+    "a sum and a constant": lambda xp, x: x + xp.ones_like(x),
+    "a view": lambda xp, x: xp.reshape(x, (-1,)),
+    "other axes": lambda xp, x: xp.permute_dims(x, (1, 0)),
+    "a part": lambda xp, x: x[1:, :],
+    "a sum over an axis": lambda xp, x: xp.sum(x, axis=0),
+    "a mean": lambda xp, x: xp.mean(x, axis=1),
+    "repeated": lambda xp, x: xp.broadcast_to(x, (2, *x.shape)),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_results_are_the_callers_to_write_into(xp, move):
+    x = xp.reshape(xp.arange(120, dtype=xp.float64), (3, 40))
+    if type(x).__module__.startswith("jax"):
+        pytest.skip("arrays of JAX cannot be written into")
+    v = x / 7
+
+    def f(x):
+        return MOVES[move](xp, x)
+
+    _, pull = vjp(f, x)
+    cotangent = xp.ones_like(f(x))
+    slopes = pull(cotangent), pull(cotangent), gradient(lambda x: xp.sum(f(x)), x)
+    pair = gradient(lambda p: xp.sum(f(p[0]) + f(p[1])), (x, v))
+    products = jvp(f, x, v), xgrad.jacobian(f, x)
+    results = [*slopes, *pair, *products]
+    givens = [(array, to_numpy(array).copy()) for array in (x, v, cotangent)]
+    before = [to_numpy(result).copy() for result in results]
+    for i, result in enumerate(results):
+        result += 1
+        before[i] = before[i] + 1
+        for other, expected in zip(results, before, strict=True):
+            np.testing.assert_array_equal(to_numpy(other), expected)
+    for array, expected in givens:
+        np.testing.assert_array_equal(to_numpy(array), expected)
+
+
+def test_what_a_custom_pull_keeps_is_not_given_away():
+    kept = np.full(40, 2.0)
+    twice = custom_vjp(lambda x: 2 * x, lambda x, cotangent: kept)
+    slopes = gradient(lambda x: np.sum(twice(x)), np.ones(40))
+    slopes += 1
+    assert (kept == 2).all()
+
+
+@pytest.mark.parametrize("size", [10, 5_000])
+def test_slopes_of_a_sum_are_an_array_of_their_own(size):
+    slopes = gradient(np.sum, np.zeros(size))
+    assert slopes.flags.writeable
+    assert slopes.flags.owndata
+    assert slopes.strides == (8,)

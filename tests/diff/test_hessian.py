@@ -203,7 +203,39 @@ def test_products_with_the_hessian(rng):
         assert np.abs(found - exact).max() <= 1e-8 * np.abs(exact).max()
     found = hvp(rosenbrock, x, v, grad=slope)
     assert np.abs(found - exact).max() <= 1e-10 * np.abs(exact).max()
-    assert calls == 5
+    assert calls == 7
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-8, 1e-6, 1e-4])
+@pytest.mark.parametrize("has_gradient", [True, False])
+def test_products_by_differences_tell_of_a_corner(distance, has_gradient):
+    def f(x):
+        return np.sum(np.abs(x) ** 3) + np.abs(x[0])
+
+    def slope(x):
+        return 3 * x * np.abs(x) + np.sign(x) * [1, 0]
+
+    x, v = np.array([distance, 1.0]), np.ones(2)
+    grad = slope if has_gradient else None
+    with pytest.warns(RuntimeWarning, match=r"1 of 2 .* at x\[0\]"):
+        found = hvp(f, x, v, grad=grad, method="central")
+    assert_close(found[1], 6.0, rtol=1e-6)
+    found = hvp(f, x + 0.1, v, grad=grad, method="central")
+    assert_close(found, 6 * (x + 0.1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_products_of_smooth_functions_tell_nothing(dtype, rng):
+    functions = [
+        lambda x: np.sum(x) * 1e3 + x[0] ** 2,
+        lambda x: np.sum(np.exp(x)) - 1e4,
+        lambda x: np.prod(np.sin(x)),
+        lambda x: 0 * x[0] + 7,
+    ]
+    for f in functions:
+        x, v = (rng.normal(size=4).astype(dtype) for _ in range(2))
+        found = hvp(f, x, v, method="central")
+        assert np.isfinite(found).all()
 
 
 def test_products_with_the_hessian_on_every_backend(xp):

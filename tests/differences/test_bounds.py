@@ -37,8 +37,9 @@ def test_no_point_leaves_the_bounds(method, width, rng):
         fine = (estimate.status == 0) & np.isfinite(estimate.error)
         assert (error[fine] <= estimate.error[fine]).mean() >= 0.75 if fine.any() else 1
         if width >= 1:
-            # At 1e6 the step of "central" is longer than the wave, and it says so.
-            assert fine[: 3 if method == "central" and width > 1 else 4].all()
+            # At 1e6 a single step is longer than the wave, and its result says so.
+            is_single = method in ("central", "forward", "backward")
+            assert fine[: 3 if is_single and width > 1 else 4].all()
             # Steps in proportion to x = 1e-12 drown in the rounding of the sum.
             assert method == "ladder" or error[:3].max() <= 1e-4
 

@@ -117,6 +117,31 @@ def test_auto_climbs_the_ladder_for_the_bad_components_alone():
     assert_close(value[1], 1e6 + math.exp(1e-6), rtol=1e-9)
 
 
+JUMPS_AND_CORNERS = {
+    "jump": (np.sign, 0),
+    "corner": (np.abs, -1),
+    "hinge": (lambda t: np.maximum(t, 0), 0),
+}
+
+
+@pytest.mark.parametrize("accuracy", [2, 4, 6, 8])
+@pytest.mark.parametrize("name", JUMPS_AND_CORNERS)
+def test_bounds_cover_a_small_jump_or_corner_between_the_points(name, accuracy):
+    f, slope = JUMPS_AND_CORNERS[name]
+    step, size = 2.0**-6, 1e-9  # so small that values close to x do not tell
+    covered = []
+    for distance in np.linspace(0.01, max(2, accuracy / 2), 80):
+        value, estimate = derivative(
+            lambda x, d=distance: x + size * f((x - 1) / step - d),
+            1.0,
+            step=step,
+            accuracy=accuracy,
+            full_output=True,
+        )
+        covered.append(abs(value - 1 - size * slope / step) <= estimate.error)
+    assert np.mean(covered) >= (1 if name == "jump" else 0.93)
+
+
 # Noise
 
 

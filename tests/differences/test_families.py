@@ -50,9 +50,13 @@ def answers(dtype, method, limited):
         ("float64", "ladder", 0.02),
         ("float64", "auto", 0.02),
         ("float64", "central", 0.02),
+        ("float64", "forward", 0.03),
+        ("float64", "backward", 0.03),
         ("float32", "ladder", 0.03),
         ("float32", "auto", 0.03),
         ("float32", "central", 0.04),
+        ("float32", "forward", 0.06),
+        ("float32", "backward", 0.06),
     ],
 )
 def test_few_errors_are_silent(dtype, method, most):
@@ -218,6 +222,39 @@ def test_central_compares_with_two_values_close_to_x():
     status = np.where(wrong, Status.UNRESOLVED, Status.OK)
     assert estimate.status.tolist() == status.tolist()
     assert (np.abs(value - slope) <= estimate.error).all()
+
+
+@pytest.mark.parametrize(("method", "side"), [("forward", 1), ("backward", -1)])
+def test_one_sided_differences_compare_with_values_on_their_side(method, side):
+    x = np.linspace(1, 2, 6)
+
+    def f(v):
+        beyond = side * (v - x)
+        assert (beyond >= 0).all()
+        return (
+            np.sum(np.sin(v)) + np.minimum(beyond[3], 1e-7) + np.minimum(beyond[4], 0)
+        )
+
+    value, estimate = gradient(f, x, method=method, vectorized=False, full_output=True)
+    slope = np.cos(x)
+    slope[3] += side
+    assert (np.abs(value - slope) <= estimate.error).all()
+    is_open = np.arange(6) == 3
+    status = np.where(is_open, Status.UNRESOLVED, Status.OK)
+    assert estimate.status.tolist() == status.tolist()
+
+
+@pytest.mark.parametrize("x", [0.0, 1.0])
+def test_one_sided_differences_at_a_bound_compare_with_values_inside(x):
+    def f(v):
+        assert 0 <= v <= 1
+        return np.sin(v) + np.minimum(np.minimum(v, 1 - v), 1e-7)
+
+    value, estimate = derivative(
+        f, x, method="forward", bounds=(0, 1), full_output=True, vectorized=False
+    )
+    assert estimate.status == Status.UNRESOLVED
+    assert abs(value - np.cos(x) - 1 + 2 * x) <= estimate.error
 
 
 def test_it_costs_two_evaluations_where_they_agree():

@@ -120,3 +120,31 @@ def test_steps_whose_squares_overflow_are_not_ok(x, method):
 def test_the_complex_step_has_no_higher_orders():
     with pytest.raises(ValueError, match="complex step takes no derivatives of order"):
         derivative(np.sin, 1.0, order=2, method="complex")
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize(("method", "side"), [("forward", 1), ("backward", -1)])
+def test_estimates_of_one_side_need_no_other(method, side, order, x):
+    def f(t):
+        assert side * (t - x) >= 0
+        return np.sin(t)
+
+    options = {"method": method, "order": order, "vectorized": False}
+    value, estimate = derivative(f, x, full_output=True, **options)
+    right = [math.cos, math.sin][order % 2 == 0](x) * (1 if order in (1, 4) else -1)
+    if x < 1e3:  # where the step is longer than the wave
+        assert abs(value - right) <= 2 * estimate.error
+        assert estimate.status == Status.OK
+
+
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_one_sided_second_derivatives_compare_with_a_smaller_step(method):
+    def bump(width):
+        return lambda t: 30 + t + np.exp(-(((t - 1) / width + 0.3) ** 2)) * width**2 / 2
+
+    right = (4 * 0.3**2 - 2) * math.exp(-(0.3**2)) / 2
+    for width in (1e-3, 1e-4):
+        value, bound, status = answer(bump(width), 1.0, 2, method)
+        assert abs(value - right) <= bound
+        assert status == (Status.OK if width == 1e-3 else Status.UNRESOLVED)

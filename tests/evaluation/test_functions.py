@@ -200,7 +200,7 @@ WRONG_KIND = [
     (lambda: gradient(cubes, X, accuracy=4.0), "`accuracy` must be an integer"),
     (lambda: gradient(lambda v: None, X), "is a `return` missing"),
     (lambda: gradient(lambda v: [v[0]], X), "return one array of"),
-    (lambda: gradient(np.ma.array, np.array(1.0)), "returned a MaskedArray"),
+    (lambda: gradient(np.ma.array, np.array(1.0)), r"`f\(x\)` is a numpy.MaskedArray"),
     (lambda: hvp(lambda v: None, X, X), "must return an array or a number"),
     (lambda: jvp(cubes, X, None), "`v` must be an array"),
 ]

@@ -19,6 +19,7 @@ Modules in reading order:
   with the names of other libraries, and with functions that fail
 """
 
+from xgrad._arrays.advice import conversion_code as conversion_code
 from xgrad._arrays.advice import integer_code as integer_code
 from xgrad._arrays.advice import prefix_of as prefix_of
 from xgrad._arrays.arguments import a_type as a_type
@@ -28,6 +29,7 @@ from xgrad._arrays.arguments import one_of as one_of
 from xgrad._arrays.arguments import python_float as python_float
 from xgrad._arrays.arguments import refuse_nesting as refuse_nesting
 from xgrad._arrays.arguments import require_array as require_array
+from xgrad._arrays.arguments import require_callable as require_callable
 from xgrad._arrays.arguments import require_known_shapes as require_known_shapes
 from xgrad._arrays.arguments import require_same_shape as require_same_shape
 from xgrad._arrays.backends import BACKEND_VARIABLE as BACKEND_VARIABLE
@@ -93,6 +95,7 @@ from xgrad._arrays.namespaces import is_lazy as is_lazy
 from xgrad._arrays.namespaces import is_numpy as is_numpy
 from xgrad._arrays.namespaces import is_torch as is_torch
 from xgrad._arrays.namespaces import numpy_or_cupy_namespace as numpy_or_cupy_namespace
+from xgrad._arrays.namespaces import owned as owned
 from xgrad._arrays.namespaces import reshaped as reshaped
 from xgrad._arrays.portable import Portable as Portable
 from xgrad._arrays.probes import Backend as Backend

@@ -72,9 +72,14 @@ def integer_code(name: str, labels: Any) -> str:
             both = "prediction, target"
             return f"`names, ({both}) = np.unique([{both}], return_inverse=True)`"
         return f"`names, {name} = np.unique({name}, return_inverse=True)`"
-    prefix = prefix_of([labels])
+    return conversion_code(name, labels, "int64")
+
+
+def conversion_code(name: str, x: Any, dtype: str) -> str:
+    """Return the code that converts an array to a dtype, in its library's words."""
+    prefix = prefix_of([x])
     if prefix == "torch":
-        return f"`{name}.to(torch.int64)`"
+        return f"`{name}.to(torch.{dtype})`"
     if prefix == "xp":
-        return f"`xp.astype({name}, xp.int64)`"
-    return f"`{name}.astype({prefix}.int64)`"
+        return f"`xp.astype({name}, xp.{dtype})`"
+    return f"`{name}.astype({prefix}.{dtype})`"

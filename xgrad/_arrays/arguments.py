@@ -40,12 +40,13 @@ def require_array(name: str, array: Any, others: Iterable[Any] = ()) -> None:
     if not array_api_compat.is_array_api_obj(array):
         # A list of numbers is a container of leaves, each of which is no array. A dict,
         # whose entries are named as in `x['b']`, cannot be meant to be one array.
+        container = name.rpartition("[")[0]
         if (
             name.endswith("]")
             and name[-2] not in "'\""
+            and container != "arrays"  # arguments of one call, which are no container
             and isinstance(array, (bool, int, float))
         ):
-            container = name.rpartition("[")[0]
             raise TypeError(
                 f"`{name}` must be an array, but is the Python number {array!r}: if "
                 f"`{container}` is meant to be one array, pass "
@@ -54,6 +55,15 @@ def require_array(name: str, array: Any, others: Iterable[Any] = ()) -> None:
         raise TypeError(
             f"`{name}` must be an array (NumPy, CuPy, PyTorch, JAX, ...), "
             f"but is {a_type(array)}: {array_advice(name, array, others)}"
+        )
+
+
+def require_callable(name: str, function: Any) -> None:
+    """Raise unless an argument is a function."""
+    if not callable(function):
+        raise TypeError(
+            f"`{name}` must be callable, but is {a_type(function)}: pass the function "
+            "itself, not its value"
         )
 
 

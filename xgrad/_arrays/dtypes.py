@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xgrad._arrays.advice import conversion_code, prefix_of
 from xgrad._arrays.arguments import python_float
 from xgrad._arrays.namespaces import (
     device_of,
@@ -104,9 +105,9 @@ def as_float(xp: Any, name: str, x: Array) -> Array:
     if is_integral(xp, x):
         return xp.astype(x, default_dtype(xp, "real floating", x))
     remedy = (
-        "pass `xp.real` of it if you mean its real part"
+        f"pass `{prefix_of([x])}.real({name})` if you mean its real part"
         if is_complex(xp, x)
-        else "convert it with `xp.astype`, for example to float64"
+        else f"convert it, for example with {conversion_code(name, x, 'float64')}"
     )
     raise TypeError(
         f"`{name}` must hold real numbers, but its dtype is {x.dtype}: {remedy}"

@@ -89,13 +89,23 @@ CHOICES: dict[str | None, Any] = {
     "complex-step": "complex",
     "centered": "central",
     "richardson": "ladder",
+    "numerical": "central",
+    "numeric": "central",
     "exact": "autodiff",
     "reverse": "autodiff",
+    "autograd": "autodiff",
+    "backprop": "autodiff",
     # reductions of Keras and of the standard
     "average": "mean",
     "sum_over_batch_size": "mean",
     "batchmean": "mean",
     None: "none",
+    # array libraries
+    "gpu": "cupy",
+    "cuda": "cupy",
+    "cpu": "numpy",
+    "np": "numpy",
+    "pytorch": "torch",
     # averages of scikit-learn's regression
     "uniform_average": "uniform",
     "raw_values": None,
@@ -245,6 +255,10 @@ def explain_missing_method(
         if name in words.split():
             # Without an object to compare names with Python suggests none.
             return AttributeError(f"{message}: {instead}", name=name, obj=None)
+    # Tools ask for names with underscores.
+    own = "" if name.startswith("_") else (own_name(name) or "").rpartition(".")[2]
+    if own and hasattr(type(owner), own):
+        return AttributeError(f"{message}: use `{own}`", name=name, obj=None)
     return AttributeError(message, name=name, obj=owner)
 
 
@@ -290,6 +304,13 @@ def explain_arguments(
     if unknown:
         advice = "; ".join(_advise(word, named, list(parameters)) for word in unknown)
         return TypeError(f"{name}() got an unexpected keyword argument: {advice}")
+    is_first = bool(args) and not callable(args[0])
+    if list(parameters)[:2] == ["f", "x"] and ("argument: 'x'" in text or is_first):
+        text += (
+            ": it returns the result at `x`; as a function of `x` alone write "
+            f"`functools.partial(xgrad.{own_name(name)}, f)`"
+        )
+        return TypeError(text)
     if "missing" in text:
         return TypeError(text)
     positional = [n for n, p in parameters.items() if p.kind != p.KEYWORD_ONLY]

@@ -55,8 +55,7 @@ def _note_on_arguments(
         return ""
     if "inputs" in arguments:
         return OF_VJP
-    is_missing = "required" in str(error) and not arguments.get("args")
-    return ONE_ARGUMENT if is_missing else ""
+    return "" if arguments.get("args") else ONE_ARGUMENT
 
 
 def _note_on_library(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -105,6 +106,18 @@ def copied(xp: Any, array: Array) -> Array:
     if is_torch(xp):
         return array.clone()  # with its history, if it has one
     return xp.asarray(array, copy=True)
+
+
+def owned(x: Any, others: Iterable[Any] = ()) -> Any:
+    """Return an array of NumPy or CuPy in memory of its own, which is none of others.
+
+    It is a copy of a view, and of one of the others. Anything else is returned as it
+    is.
+    """
+    if is_standin(x) or not hasattr(x, "base"):
+        return x
+    is_own = x.base is None and not any(x is other for other in others)
+    return x if is_own else x.copy()
 
 
 def reshaped(xp: Any, x: Array, shape: tuple[int, ...]) -> Array:

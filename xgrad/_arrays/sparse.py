@@ -10,6 +10,7 @@ from typing import Any
 
 import array_api_compat
 
+from xgrad._arrays.backends import backend_name
 from xgrad._arrays.namespaces import from_host, is_numpy
 from xgrad._arrays.types import Array
 
@@ -30,9 +31,9 @@ def require_sparse(xp: Any) -> None:
             "that is differentiated itself: leave `sparsity` out"
         )
     raise TypeError(
-        f"a sparse Jacobian needs NumPy or CuPy arrays, and `x` is of {xp.__name__}: "
-        "convert it, or leave `sparsity` out (`gradient(..., terms=True)` takes it for "
-        "every library)"
+        "a sparse Jacobian needs NumPy or CuPy arrays, and `x` is one of "
+        f"{backend_name(xp)}: convert it, or leave `sparsity` out (`gradient(..., "
+        "terms=True)` takes it for every library)"
     )
 
 

@@ -8,7 +8,8 @@ and `Taped` is the stand-in that the function sees. In reading order:
 `structural` has the pulls of moves, views and assignments, `products`, `fibres`,
 `norms`, `inverses`, `decompositions`, `general_matrices`, `fourier`, `contractions` and
 `convolutions` those of other functions, which `functions` collects; `overrides` are
-functions that have a shorter way, and `kinks` marks corners. `taped`, `positions`,
+functions that have a shorter way, `kinks` marks corners, and `borders` says where
+comparisons change. `taped`, `positions`,
 `views` and `tape` record; `backward` goes back; `recording` puts both together.
 `forward` is a tape that keeps nothing: tangents go along with the values, by `pushes`.
 `sparing` is a tape in little memory, which notes its operations in `stretches`, drops

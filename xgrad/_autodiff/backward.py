@@ -26,6 +26,8 @@ PLAIN = (np.ndarray, np.generic)
 # On arrays that are recorded themselves, a part of them that is not smaller than this
 # is put into zeros of its own: sums of arrays cost less there than assignments.
 MUCH = 16
+# So few entries are filled with a number; of more, it stands for all of them.
+FEW = 1_024
 
 
 class Cotangents:
@@ -161,8 +163,8 @@ def writable(tape: Any, g: Any) -> Any:
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a cotangent to a shape that was broadcast, or repeat it to that shape."""
     extra = len(g.shape) - len(shape)
-    if not g.shape and isinstance(g, PLAIN):
-        return np.full(shape, g)  # for few entries in half the time of a broadcast
+    if not g.shape and isinstance(g, PLAIN) and prod(shape) < FEW:
+        return np.full(shape, g)  # in half the time of a broadcast
     # A value may have more axes of length 1 than the place that it was assigned to.
     if extra < 0 and all(n == 1 for n in shape[:-extra]):
         return sum_to(g, shape[-extra:]).reshape(shape)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import unwrap, wrap_like
+from xgrad._arrays import require_callable, unwrap, wrap_like
 from xgrad._autodiff.structural import add_at_key, reshape_back
 from xgrad._autodiff.taped import Taped
 
@@ -57,11 +57,8 @@ class custom_vjp:  # noqa: N801 (used like a function)
     """
 
     def __init__(self, f: Callable[..., Any], vjp: Callable[..., Any], /) -> None:
-        for name, function in (("f", f), ("vjp", vjp)):
-            if not callable(function):
-                raise TypeError(
-                    f"`{name}` must be callable; got {type(function).__name__}"
-                )
+        require_callable("f", f)
+        require_callable("vjp", vjp)
         self.f = f
         self.vjp = vjp
         self.pull = CustomPull(f, vjp)

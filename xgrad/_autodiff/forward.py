@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from xgrad._arrays import Array, unwrap, wrap_like
+from xgrad._arrays import Array, owned, unwrap, wrap_like
 from xgrad._autodiff.backward import PLAIN, Cotangents, cast_to
 from xgrad._autodiff.overrides import OVERRIDES, concat_with_edges
 from xgrad._autodiff.positions import Edge, Positions
@@ -296,6 +296,8 @@ def push_forward(
             at: Any = content.at
             tangent = at.tangent if content.at >= 0 else None
             if tangent is not None and not is_at_points(tangent):
+                # The result of a function of views may be a tangent of the caller's.
+                tangent = owned(tangent, map(unwrap, tangents))
                 tangent = wrap_like(tangent, leaves[0])
             result = wrap_like(content.base, leaves[0])
         mixes = any(pull not in ENTRYWISE for _, pull in tape.neighbours)

@@ -17,9 +17,13 @@ from xgrad._autodiff.positions import ChangedConstantError
 from xgrad._autodiff.sparing import SparingTape
 from xgrad._autodiff.tape import Tape
 from xgrad._autodiff.taped import Taped
+from xgrad._tracing import StandIn
 
 TapeT = TypeVar("TapeT", bound=Tape)
 ResultT = TypeVar("ResultT")
+# References to an array in a list that nobody else has: of the list, and of the call
+# that counts them.
+ALONE = 2
 # The tape of the function that is running, which is nested in the tapes before it.
 _running: ContextVar[Tape | None] = ContextVar("xgrad_tape", default=None)
 
@@ -112,11 +116,14 @@ class Recording:
         """Return the arrays at the positions of the leaves, with zeros for None."""
         tape, slopes = self.tape, []
         for i, x in enumerate(self.leaves):
+            is_own = i <= self.at and _is_own(way.arrays, i)
             g = way.arrays[i] if i <= self.at else None
             if g is None:
                 g = tape.blank(tape.shapes[i], tape.dtypes[i])
             elif isinstance(g, np.generic):
                 g = np.asarray(g)
+            elif not is_own:
+                g = g.copy()
             slopes.append(wrap_like(g, x))
         return slopes
 
@@ -188,11 +195,27 @@ def run_on(
     return finished
 
 
+def _is_own(arrays: Any, i: int) -> bool:
+    """Whether nobody else has the memory of an array, so that it can be given away.
+
+    Else it is that of the caller's cotangent, of another leaf, or of the tape.
+    """
+    # (No name may refer to the array or its base here: it would count.)
+    if arrays[i] is None or isinstance(arrays[i], StandIn):
+        return True
+    if sys.getrefcount(arrays[i]) > ALONE:
+        return False
+    if arrays[i].base is None:
+        return True
+    is_whole = arrays[i].size == getattr(arrays[i].base, "size", -1)
+    return is_whole and sys.getrefcount(arrays[i].base) <= ALONE
+
+
 def _part_from(leaves: list[Taped]) -> None:
     """Give arrays that the function has kept memory of their own, not the caller's."""
     for i in range(len(leaves)):
-        # Referred to by more than the list and the call itself. Views refer to it, too.
-        if sys.getrefcount(leaves[i]) > 2:
+        # Views refer to it, too.
+        if sys.getrefcount(leaves[i]) > ALONE:
             leaves[i].base = leaves[i].base.copy()
             leaves[i].version += 1
 

@@ -40,6 +40,12 @@ OPERATORS: dict[Any, str] = {
     operator.neg: "negative",
     operator.pos: "positive",
     operator.abs: "absolute",
+    operator.lt: "less",
+    operator.le: "less_equal",
+    operator.gt: "greater",
+    operator.ge: "greater_equal",
+    operator.eq: "equal",
+    operator.ne: "not_equal",
 }
 LETTERS = {"a": 0, "b": 1, "c": 2, "d": 3, "y": -1}
 

@@ -8,13 +8,14 @@ or write.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from xgrad._arrays import Array
+from xgrad._autodiff.backward import PLAIN
+from xgrad._autodiff.borders import border_of_fibres, find_border
 from xgrad._autodiff.fibres import FIBRES
 from xgrad._autodiff.functions import EVERYWHERE
 from xgrad._autodiff.lookup import find_rule
@@ -22,22 +23,15 @@ from xgrad._autodiff.overrides import OVERRIDES
 from xgrad._autodiff.positions import Positions
 from xgrad._autodiff.products import pull_left, pull_right
 from xgrad._autodiff.rules import Rule, complex_rule
-from xgrad._autodiff.structural import as_before, pick, spread
+from xgrad._autodiff.structural import as_before, pick, plain_of, spread
 from xgrad._autodiff.taped import Taped
 from xgrad._autodiff.views import Views
 
 # Rules that were looked up before, for each namespace.
 _RULES: dict[Any, dict[Any, Rule | None]] = {}
 MISSING: Any = object()
-# Comparisons that hold, or fail, at single points alone, and their value there.
-EQUALITIES: dict[Any, bool] = {
-    operator.eq: True,
-    np.equal: True,
-    operator.ne: False,
-    np.not_equal: False,
-}
-# Steps whose value at 0 is one that they have nowhere else.
-ISOLATED = frozenset((np.sign, np.heaviside))
+# What marks the borders of functions, as far as these were looked up.
+_BORDERS: dict[Any, dict[Any, Any]] = {}
 
 
 class Tape(Views):
@@ -48,6 +42,7 @@ class Tape(Views):
     def __init__(self, xp: Any, anchor: Array, outer: Positions | None = None) -> None:
         super().__init__(xp, anchor, outer)
         self.rules = _RULES.setdefault(xp, {})
+        self.borders = _BORDERS.setdefault(xp, {})
 
     def elementwise(self, function: Callable[..., Any], *operands: Any) -> Any:
         """Apply a function of entries at the same place, with broadcasting."""
@@ -78,13 +73,12 @@ class Tape(Views):
             # Integers and booleans are constants; objects and texts may hold entries.
             if kind not in "biu":
                 raise self.refuse_function(function)
-            if is_recorded and function in EQUALITIES and not self.closed:
-                self.note_equality(base == EQUALITIES[function])
+            if is_recorded and not self.closed:
+                self.note_border(function, base, values)
             return base
         if not is_recorded or self.closed:
             return Taped(self, base)
-        if function in ISOLATED:
-            self.note_equality(values[0] == 0)
+        self.note_border(function, base, values)
         rule = self.rules.get(function, MISSING)
         if rule is MISSING:
             rule = self.rules[function] = find_rule(function, self.xp)
@@ -118,6 +112,17 @@ class Tape(Views):
         new.kept = keeps_result
         return new
 
+    def note_border(self, function: Any, base: Any, values: Any) -> None:
+        """Note where a comparison or a whole number changes beside its operands."""
+        marks = self.borders.get(function, MISSING)
+        if marks is MISSING:
+            marks = self.borders[function] = find_border(function, self.xp)
+        if marks is None or not isinstance(plain_of(base), PLAIN):
+            return
+        if self.outer is not None:
+            base, *values = map(plain_of, (base, *values))
+        self.note_equality(marks(base, *values, *getattr(function, "args", ())))
+
     def summed(
         self,
         operation: Any,
@@ -144,7 +149,11 @@ class Tape(Views):
         """Apply a function of whole fibres."""
         value = self.value_of(x)
         base = function(value, axes, keepdims)
-        if base.dtype.kind not in "fc" or not self.depends(x):
+        if not self.depends(x):
+            return self.result(base)
+        if base.dtype.kind not in "fc":
+            if isinstance(plain := plain_of(value), PLAIN):
+                self.note_equality(border_of_fibres(operation, plain, axes))
             return self.result(base)
         name = operation[0] if isinstance(operation, tuple) else operation
         if name not in FIBRES:

@@ -2,11 +2,14 @@
 
 One step says nothing of what is narrower than it. Two values close to x do: their slope
 is less exact, but it holds for all that is wider than their distance, and a slope over
-larger steps has to agree with it.
+larger steps has to agree with it. They lie on both sides of x or, of one-sided methods,
+on one side, at one distance and its double.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +17,7 @@ from xgrad._arrays import Array
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result
 from xgrad._differences.samples import DEVIATIONS, Samples
-from xgrad._differences.stencil import SINGLE_EPS
+from xgrad._differences.stencil import SINGLE_EPS, Stencil, stencil
 from xgrad._evaluation import Points
 
 # Of float64 the distance is 2e-9 of a component: rounding leaves 7 digits of a slope of
@@ -29,6 +32,10 @@ ROUNDINGS = 3
 CONTRADICTION = 2
 
 
+# The least accurate stencils whose truncation is nothing so close to x.
+ACROSS, ASIDE = stencil("central", 2), stencil("forward", 2)
+
+
 def close_distance(eps: float) -> float:
     """Return the distance of two values that are close to x, relative to a size."""
     return CLOSE["float64" if eps < SINGLE_EPS else "float32"]
@@ -36,20 +43,23 @@ def close_distance(eps: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CloseLine:
-    """Values of ``f`` on both sides of x, along a line.
+    """Values of ``f`` close to x, along a line.
 
-    ``line`` has the points, ``values``, ``(offsets, *f(x).shape)``, belong to them, and
-    ``reaches`` are the positive offsets that count, from the smallest up, which is the
-    ``distance`` relative to the size of a component.
+    ``line`` has the points, ``base`` is ``f(x)``, ``values``, ``(offsets,
+    *f(x).shape)``, belong to the points, and ``reaches`` are the positive offsets that
+    count, from the smallest up, which is the ``distance`` relative to the size of a
+    component. ``stencil`` takes the slopes, each reach being its step.
     """
 
     xp: Any
     readout: Readout
     line: Points
+    base: Array
     values: Array
     reaches: tuple[int, ...]
     distance: float
     eps: float
+    stencil: Stencil = ACROSS
 
     def contradicts(self, points: Points, result: Result) -> Array:
         """Return a mask of slopes along the line that differ from those of a result.
@@ -72,9 +82,11 @@ class CloseLine:
         return mask
 
     def _slope(self, reach: int) -> Array:
-        """Return half the change of ``f`` over a reach, as if over the smallest."""
-        change = self._at(reach) - self._at(-reach)
-        return self.readout.sum_outputs(self.xp, change) * (self.reaches[0] / reach / 2)
+        """Return the slope over a reach, times the smallest."""
+        weighted = zip(self.stencil.offsets, self.stencil.weights, strict=True)
+        terms = [float(w) * self._at(o * reach) for o, w in weighted]
+        change = functools.reduce(operator.add, terms)
+        return self.readout.sum_outputs(self.xp, change) * (self.reaches[0] / reach)
 
     def _rounding(self, reach: int) -> Array:
         xp, noise = self.xp, self.readout.noise
@@ -82,7 +94,7 @@ class CloseLine:
         if noise is not None:
             size = xp.maximum(size, DEVIATIONS * noise)
         size = self.readout.sum_outputs(xp, size)
-        return ROUNDINGS * self.reaches[0] / reach * size
+        return self.stencil.gain * ROUNDINGS * self.reaches[0] / reach * size
 
     def _truncation(self, slopes: list[Array], i: int) -> Array:
         """Return the truncation of a slope, from the change to the next larger reach.
@@ -97,23 +109,27 @@ class CloseLine:
         return xp.abs(slopes[i] - slopes[i + 1]) / (ratio**2 - 1)
 
     def _at(self, offset: int) -> Array:
+        if not offset:
+            return self.base
         return self.values[self.line.offsets.index(offset), ...]
 
 
 @dataclass(frozen=True)
 class CloseDifference:
-    """A scheme of one central difference close to x; its error is that of rounding."""
+    """A scheme of one difference close to x; its error is that of rounding."""
+
+    stencil: Stencil
 
     def offsets(self, estimate: bool) -> tuple[int, ...]:
         """Return the offsets, besides 0, at which the function is needed."""
-        return (1, -1)
+        return self.stencil.moved_offsets
 
     def combine(self, samples: Samples, estimate: bool) -> Result:
         """Return the derivative of each column, ``(columns, *outputs)``."""
         xp = samples.xp
-        spacing = samples.spacing(1, -1)
-        value = samples.difference(1, -1) / spacing
-        step = xp.abs(xp.broadcast_to(spacing / 2, value.shape))
+        value = self.stencil.slope(samples.quotient)
+        step = xp.abs(xp.broadcast_to(samples.spacing(1), value.shape))
         lost = samples.eps / close_distance(samples.eps) * xp.abs(value)
-        error = ROUNDINGS * (samples.uncertainty((1, -1)) / step + lost)
+        noise = self.stencil.gain * samples.uncertainty(self.stencil.offsets)
+        error = ROUNDINGS * (noise / step + lost)
         return Result(value, error, step, xp.zeros_like(value, dtype=xp.int8))

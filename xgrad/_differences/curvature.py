@@ -118,8 +118,8 @@ class CurvatureSamples(Samples):
         """
         corners = find_corners(self if self.entries is None else self.entries)
         if corners is None or self.entries is None:
-            return None if corners is None else corners[0]
-        first, second = self._of_both(corners[0])
+            return corners
+        first, second = self._of_both(corners)
         return first | second
 
     def _of_both(self, values: Array) -> list[Array]:

@@ -29,6 +29,7 @@ from xgrad._differences.readout import Readout
 from xgrad._differences.refinement import Refinement
 from xgrad._differences.result import Result
 from xgrad._differences.scheme import StencilScheme
+from xgrad._differences.stencil import ACCURACIES
 from xgrad._evaluation import Columns, Neighborhood
 
 
@@ -68,7 +69,7 @@ class Problem(Passes):
                 result = refinement.refine(result)
             if not self.plan.full_output:
                 return Result(result.value, status=result.status)
-            if method == "central":
+            if method in ACCURACIES:
                 doubt = Doubt(self, leaf, base, eps, read, columns)
                 return doubt.judge(points, result)
         return result

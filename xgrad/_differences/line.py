@@ -21,6 +21,7 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_complex,
+    is_on_host,
     leaves,
     matching_leaves,
     quiet,
@@ -32,7 +33,7 @@ from xgrad._differences.direct import direct_slopes
 from xgrad._differences.engine import Problem
 from xgrad._differences.plan import Plan
 from xgrad._differences.readout import EachOutput
-from xgrad._differences.result import Result
+from xgrad._differences.result import Result, Status
 from xgrad._differences.sizes import floored_size, own_size
 from xgrad._differences.stencil import stencil
 from xgrad._evaluation import (
@@ -42,6 +43,10 @@ from xgrad._evaluation import (
     open_evaluator,
     single_column,
 )
+
+# Roundings of f(x) in a second difference, which is made of 16 values by weights up to
+# 4/3; the rest allows for what `f` adds of its own.
+ROUNDINGS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,19 +194,42 @@ def slopes_along(problem: Problem, v: Any) -> list[Result]:
             moves = [offset * relative * vector for vector in vectors]
             leaves = map(operator.add, function.leaves, moves)
         gradients[offset] = _gradient_at(problem, tuple(leaves), sizes)
-    results = []
+    results, base = [], xp.abs(problem.at_base())
     with quiet():
-        distance = relative * length
-        for i, x in enumerate(function.leaves):
-            slopes = {offset: results[i] for offset, results in gradients.items()}
-            change = sum(
-                weight * (slopes[offset].value - slopes[-offset].value)
-                for offset, weight in outer.rounded_weights
-                if offset > 0
+        for i, (x, size) in enumerate(zip(function.leaves, sizes, strict=True)):
+            slopes = [gradients[offset][i] for offset in outer.offsets]
+            distance = cast(xp, relative * length, x.dtype)
+            near, far = (
+                (gradients[n][i].value - gradients[-n][i].value) / (2 * n * distance)
+                for n in (1, 2)
             )
-            value = change / cast(xp, distance, x.dtype)
-            results.append(Result(value, status=_worst(xp, list(slopes.values()))))
+            value = near + (near - far) / 3
+            status = _worst(xp, slopes)
+            if status is None and is_on_host(xp, value):
+                steps = xp.reshape(size, value.shape)
+                values = cast(xp, base, x.dtype) + xp.abs(slopes[0].value) * steps
+                noise = ROUNDINGS * float_info(xp, x.dtype).eps * values
+                status = _contradictions(xp, near, far, noise / (steps * distance))
+            results.append(Result(value, status=status))
     return results
+
+
+def _contradictions(xp: Any, near: Array, far: Array, noise: Array) -> Array | None:
+    """Return the status of second differences at a step and at its double.
+
+    At a corner of the slope that at half the step is larger, often twice as large. In
+    single precision the other one may be larger by truncation alone, as steps are long.
+    Those that are small beside others may be made of rounding.
+    """
+    near, far, gap = xp.abs(near), xp.abs(far), xp.abs(near - far)
+    if not bool(xp.any(gap > noise)):
+        return None
+    is_corner = far < 0.75 * near
+    size = xp.maximum(near, far)
+    is_open = is_corner if float_info(xp, near.dtype).size < 8 else size > 0
+    is_open = is_open & (gap > noise) & (gap > size / 4) & (gap > xp.max(size) / 100)
+    status = xp.where(is_corner, int(Status.KINK), int(Status.UNRESOLVED))
+    return xp.astype(xp.where(is_open, status, 0), xp.int8)
 
 
 def _gradient_at(

@@ -125,17 +125,29 @@ class Placement:
         smallest, _ = noise_spacings(eps)
         return self._line(smallest, noise_offsets(eps))
 
-    def close_line(self, eps: float) -> Points:
-        """Return two points close to x, along a random direction."""
-        return self._line(close_distance(eps), (1, -1))
+    def close_line(
+        self, eps: float, offsets: tuple[int, ...], sides: Array | None
+    ) -> Points:
+        """Return points close to x, along a random direction.
 
-    def close_points(self, eps: float, columns: Columns) -> Points:
-        """Return the points at two offsets close to x."""
+        ``sides``, 1 or -1, are those to which the entries move; None for both.
+        """
+        return self._line(close_distance(eps), offsets, sides)
+
+    def close_points(
+        self,
+        eps: float,
+        columns: Columns,
+        offsets: tuple[int, ...],
+        sides: Array | None,
+    ) -> Points:
+        """Return the points at some offsets close to x, as in `close_line`."""
         xp, x = self.xp, self.x
         bounds = None if self.plan.bounds is None else self.bounds
         with quiet():
             step = own_size(xp, x) * (close_distance(eps) * APERIODIC)
-        return Points(xp, x, step, (1, -1), *columns, box=bounds, name=self.name)
+            step = step if sides is None else step * sides
+        return Points(xp, x, step, offsets, *columns, box=bounds, name=self.name)
 
     def own_points(self, scheme: Scheme, eps: float, columns: Columns) -> Points | None:
         """Return the points of a stencil by the own size of components, if it is less.
@@ -154,15 +166,20 @@ class Placement:
         offsets = scheme.offsets(True)
         return Points(xp, x, step, offsets, *columns, name=self.name)
 
-    def _line(self, smallest: float, offsets: tuple[int, ...]) -> Points:
+    def _line(
+        self, smallest: float, offsets: tuple[int, ...], sides: Array | None = None
+    ) -> Points:
         xp, x = self.xp, self.x
         with quiet():
             step = own_size(xp, x) * smallest
             if self.bounds is not None:
                 low, high = self.bounds
-                room = xp.minimum(high - x, x - low) * ROOM
-                step = xp.minimum(step, room / max(offsets))
-            step = step * random_direction(xp, x)
+                room = xp.minimum(high - x, x - low)
+                if sides is not None:
+                    room = xp.where(sides > 0, high - x, x - low)
+                step = xp.minimum(step, room * ROOM / max(offsets))
+            direction = random_direction(xp, x)
+            step = step * (direction if sides is None else xp.abs(direction) * sides)
         return Points(xp, x, step, offsets, name=self.name)
 
     def check_direction(self) -> tuple[Array, Any]:

@@ -128,6 +128,7 @@ class Refinement:
             self.passes.xp,
             self.readout,
             self.line,
+            self.base,
             self.line_values,
             reaches,
             smallest * reaches[0],

@@ -7,7 +7,9 @@ status.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,10 +142,16 @@ class StencilScheme:
             right, left = samples.difference(1), samples.difference(-1)
             hole = ~(xp.isfinite(right) | xp.isfinite(left))
             nonfinite = nonfinite | (hole & is_central)
-            corners = find_corners(samples)
-            if corners is not None:
-                kink, spread = corners[0] & is_central, corners[1]
-                error = xp.where(kink, xp.maximum(error, spread), error)
+            corner = xp.abs(_corner_size(self.stencil, samples))
+            corner = xp.where(is_central & xp.isfinite(corner), corner, 0.0)
+            # A corner or jump beside x misleads both accuracies alike.
+            wider = error + corner
+            kink = find_corners(samples)
+            if kink is not None:
+                kink = kink & is_central
+                # Both slopes have equal rights, and are half of their difference away.
+                wider = xp.where(kink, xp.maximum(error, corner / 2), wider)
+            error = wider
         status = status_codes(xp, nonfinite, kink, result.step == 0)
         return replace(result, error=error, status=status)
 
@@ -187,11 +195,23 @@ CORNER_SHARE = 0.1
 CORNER_ANGLE = 2.0**-12
 
 
-def find_corners(samples: Samples) -> tuple[Array, Array] | None:
-    """Return where the slopes of both sides differ at x itself, and by half of what.
+def _corner_size(stencil: Stencil, samples: Samples) -> Array:
+    """Return by how much the slopes of both sides differ, without all curvature."""
+    terms = [
+        weight
+        * (
+            samples.difference(o) / samples.spacing(o)
+            - samples.difference(-o) / samples.spacing(-o)
+        )
+        for o, weight in stencil.corner_weights
+    ]
+    return functools.reduce(operator.add, terms)
 
-    That half is the error bound there, as both slopes have equal rights. Return None
-    where the host sees that they differ nowhere.
+
+def find_corners(samples: Samples) -> Array | None:
+    """Return where the slopes of both sides differ at x itself.
+
+    Return None where the host sees that they differ nowhere.
     """
     xp = samples.xp
     slopes = {o: samples.difference(o) / samples.spacing(o) for o in (1, 2, -1, -2)}
@@ -207,12 +227,11 @@ def find_corners(samples: Samples) -> tuple[Array, Array] | None:
     drift = xp.abs(slopes[1] + slopes[-1] - slopes[2] - slopes[-2]) / 2
     steepest = xp.maximum(xp.abs(slopes[1]), xp.abs(slopes[-1]))
     noise = samples.uncertainty((1, -1)) / xp.abs(samples.spacing(1))
-    kink = plain & (
+    return plain & (
         (corner > ROUNDINGS * CORNER_GAIN * noise)
         & (drift <= CORNER_DRIFT * corner)
         & (corner > CORNER_ANGLE * steepest)
     )
-    return kink, corner / 2
 
 
 # Relative errors of the complex step stay below one eps in 95 of 100 cases; a few

@@ -108,6 +108,22 @@ class Stencil:
         return float(sum(map(abs, self.weights)))
 
     @cached_property
+    def corner_weights(self) -> tuple[tuple[int, float], ...]:
+        """Weights of the differences of both one-sided slopes, by positive offset.
+
+        Of smooth functions these begin with the curvature times the offset, and have
+        odd powers of it alone. The weights sum to 1 and cancel as many of these powers
+        as they can: what is left is a corner.
+        """
+        offsets = range(1, max(self.compared_offsets) + 1)
+        weights = {
+            o: Fraction(1, o * math.prod(o**2 - p**2 for p in offsets if p != o))
+            for o in offsets
+        }
+        total = sum(weights.values())
+        return tuple((o, float(weight / total)) for o, weight in weights.items())
+
+    @cached_property
     def inward(self) -> Stencil:
         """The stencil with as many points as this symmetric one, all on one side."""
         return stencil_on(tuple(range(2 * max(self.offsets) + 1)), self.order)

@@ -11,6 +11,7 @@ import numpy as np
 from xgrad._arrays import (
     Array,
     Portable,
+    a_type,
     as_complex,
     as_float,
     at_perturbed_points,
@@ -151,20 +152,19 @@ class Function(Portable):
 
     def _require_own_library(self, result: Any) -> None:
         """Raise unless a result is an array of the library of ``x``."""
-        kind = type(result).__name__
         try:
             xp = common_namespace(**{"f(x)": result})
-        except TypeError as error:
+        except TypeError:
             # A masked array or a matrix: the error says why these are refused.
             if isinstance(result, np.ndarray):
-                raise TypeError(f"`f` returned a {kind}: {error}") from None
+                raise
             raise TypeError(
                 f"`f` must return an array or a number, but returned {_advise(result)}"
             ) from None
         if xp is not self.xp:
             library = backend_name(self.xp)
             raise TypeError(
-                f"`f` was given arrays of {library} but returned a {kind}: "
+                f"`f` was given arrays of {library} but returned {a_type(result)}: "
                 "compute the result with the functions of the array's own library"
             )
 

@@ -19,6 +19,7 @@ from xgrad._arrays import (
     quiet,
     rebuild,
     recorded_natively,
+    require_callable,
 )
 from xgrad._evaluation.checkpoint import Checkpoint, open_checkpoint
 from xgrad._evaluation.checkpoint_key import call_key
@@ -35,8 +36,7 @@ def bind_function(
 
     Return the function, and the leaves as they are in ``x``, with their names.
     """
-    if not callable(f):
-        raise TypeError(f"`f` must be callable; got {type(f).__name__}")
+    require_callable("f", f)
     if type(x) is np.ndarray and x.dtype in FLOATS and dtype is None:
         # The usual case, for which this is all that has to be done.
         xp = common_namespace(x=x)

@@ -146,6 +146,9 @@ class Tracer(Primitives):
             raise self.refuse(idiom, remedy)
         return x
 
+    def note_equality(self, equal: Any) -> None:
+        """Note where values lie at a border, for a tracer that knows one point."""
+
     def note(self, error: Exception) -> None:
         """Note an error that leaves a function, in case the caller's one catches it.
 

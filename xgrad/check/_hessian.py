@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import public, refuse_nesting
+from xgrad._arrays import public, refuse_nesting, require_callable
 from xgrad._differences import require_scalar
 from xgrad._evaluation import Progress, Vectorized, Workers, execution_for
 from xgrad.check._arguments import MatrixArguments
@@ -111,8 +111,8 @@ def check_hessian(
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    if grad is not None and not callable(grad):
-        raise TypeError(f"`grad` must be callable or None; got {type(grad).__name__}")
+    if grad is not None:
+        require_callable("grad", grad)
     differentiated = f if grad is None else grad
     with open_problem(differentiated, x, dtype, execution) as (problem, arrays):
         base, shape = problem.at_base(), tuple(x.shape)

@@ -11,6 +11,7 @@ from typing import Any
 from xgrad._arrays import (
     Array,
     as_float,
+    backend_name,
     cast,
     common_namespace,
     is_cupy,
@@ -139,5 +140,5 @@ def _require_own_sparse(xp: Any, name: str, matrix: Any) -> None:
         return
     raise TypeError(
         f"`{name}` is a sparse matrix of {root}, which does not go with arrays of "
-        f"{xp.__name__}: pass a dense array"
+        f"{backend_name(xp)}: pass a dense array"
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from xgrad._arrays import (
     at_perturbed_points,
+    backend_name,
     from_host,
     quiet,
     require_same_shape,
@@ -126,7 +127,7 @@ def _report(
     started: float,
 ) -> GradientReport:
     entries = _entry_comparisons(by_entries, arguments)
-    library = function.xp.__name__.removeprefix("array_api_compat.")
+    library = backend_name(function.xp)
     return GradientReport(
         verdict=verdict,
         worst=max(entries, key=lambda entry: entry.excess, default=None),

@@ -170,7 +170,7 @@ class GradientReport:
 
     def _meaning_of_rate(self) -> str:
         if math.isnan(self.taylor_rate):
-            return "the remainder is smaller than rounding errors"
+            return "the remainder is not finite, or smaller than rounding errors"
         return f"a correct {self.kind} gives 2, a wrong one 1"
 
 

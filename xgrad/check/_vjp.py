@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import float_info, public
+from xgrad._arrays import float_info, public, require_callable
 from xgrad._differences import Problem
 from xgrad._evaluation import (
     Progress,
@@ -94,9 +94,8 @@ def check_vjp(
     execution = execution_for(
         vectorized=False, max_bytes=max_bytes, workers=workers, progress=progress
     )
-    for name, function in (("f", f), ("vjp", vjp)):
-        if not callable(function):
-            raise TypeError(f"`{name}` must be callable; got {type(function).__name__}")
+    require_callable("f", f)
+    require_callable("vjp", vjp)
     refuse_without_values("inputs", inputs)
     op = Operation.evaluate(f, inputs, options.seed)
     with open_evaluator(execution, op.function.leaves[0], silent=True) as evaluator:

@@ -170,8 +170,10 @@ class Refused:
 
 
 NATIVE = (Attempt(is_native=True),)
+# Without copies: the attempt that nearly all functions need.
+PLAIN = Attempt()
 ATTEMPTS = (
-    Attempt(),
+    PLAIN,
     Attempt(copies_constants=True),
     Attempt(substitutes=True),
     Attempt(substitutes=True, copies_constants=True),

@@ -9,12 +9,22 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import has_standin, perturbed, transform, unwrap, wrap_like
+from xgrad._arrays import (
+    has_standin,
+    perturbed,
+    require_callable,
+    transform,
+    unwrap,
+    wrap_like,
+)
 from xgrad._autodiff import substituted
 
 
-def with_arguments(f: Callable[..., Any], args: Any) -> Callable[[Any], Any]:
+def with_arguments(
+    f: Callable[..., Any], args: Any, name: str = "f"
+) -> Callable[[Any], Any]:
     """Return a function of ``x`` alone, ``f(x, *args)``."""
+    require_callable(name, f)
     if not isinstance(args, tuple):
         raise TypeError(
             f"`args` must be a tuple of further arguments of `f`; got "

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,22 +14,18 @@ from xgrad._arrays import (
     Array,
     at_perturbed_points,
     common_namespace,
-    float_info,
-    from_host,
     has_standin,
     is_lazy,
     is_numpy,
     quiet,
-    to_numpy,
 )
-from xgrad._autodiff import (
-    ChangedConstantError,
-)
+from xgrad._autodiff import ChangedConstantError, Recording
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
     Function,
     caller_level,
+    describe_fault,
     keep_released_memory,
     ways_of_function,
 )
@@ -38,6 +33,7 @@ from xgrad._tracing import IN, NotTraceableError
 from xgrad.diff._attempts import (
     ATTEMPTS,
     NATIVE,
+    PLAIN,
     Attempt,
     Inexact,
     RecordingErrors,
@@ -47,6 +43,7 @@ from xgrad.diff._attempts import (
 )
 from xgrad.diff._native import gradients_natively
 from xgrad.diff._proof import Disagreement, Proof
+from xgrad.diff._ties import has_ties, ties_at
 
 # Environment variable: "1" proves every call, not the first one alone.
 PROVE = "XGRAD_PROVE"
@@ -139,64 +136,115 @@ def first_right(
     the attempt, its result and f(x): it says what is wrong, and by how many evaluations
     it knows. What is remembered is that of a ``kind`` of derivative.
     """
-    if is_inside() or any(map(has_standin, function.leaves)):
-        # The derivative of the outer function is proved, and this one with it.
-        result = run(Attempt())
-        return Exact(result, _value_of(function, result), 1, Attempt())
-    if is_lazy(function.xp, function.leaves[0]):
-        # Without values there is nothing to compare.
-        result = run(Attempt())
-        return Exact(result, _value_of(function, result), 1, Attempt())
+    if not _can_be_proved(function):
+        result = run(PLAIN)
+        return Exact(result, _value_of(function, result), 1, PLAIN)
     if any(x.nbytes > SMALL_BYTES for x in function.leaves if hasattr(x, "nbytes")):
         keep_released_memory()
-    memory, key = ways_of_function(function.call), _key(kind, function)
-    before = memory.find(key)
-    proves_always = os.environ.get(PROVE) == "1"
-    if isinstance(before, Refused) and not proves_always:
+    search = Search(function, _key(kind, function), run, compare)
+    before = search.memory.find(search.key)
+    if type(before) is Refused and not search.proves_always:
         raise Inexact(before.reason, before.disagrees, was_told=True)
-    attempts: tuple[Attempt, ...] = ATTEMPTS if has_rules(function) else NATIVE
-    if isinstance(before, Attempt):
-        # First, but another branch may need another one.
-        attempts = (before, *(a for a in attempts if a != before))
-    refused: Refused | None = None
-    evaluations, without, is_here_alone = 0, set(), False
-    for attempt in attempts:
-        if attempt.reach in without:
-            continue
+    for attempt in _attempts_after(before, function):
+        exact = search.make(attempt)
+        if exact is not None:
+            return exact
+        if search.is_here_alone and attempt is before:
+            break
+    raise search.failure()
+
+
+def _can_be_proved(function: Function) -> bool:
+    """Whether there are values to compare, and nobody else to compare them.
+
+    Where a function is being recorded its derivative is proved, and this one with it.
+    """
+    if is_inside() or any(map(has_standin, function.leaves)):
+        return False
+    return not is_lazy(function.xp, function.leaves[0])
+
+
+def _attempts_after(before: Any, function: Function) -> Iterator[Attempt]:
+    """Iterate over the attempts, with the one that proved right before as the first.
+
+    Another branch may need another one.
+    """
+    if type(before) is Attempt:
+        yield before
+    for attempt in ATTEMPTS if has_rules(function) else NATIVE:
+        if attempt is not before:
+            yield attempt
+
+
+class Search:
+    """The search for a way to record a function that proves right.
+
+    ``refused`` is the reason why there is none so far, and ``is_here_alone`` tells that
+    it holds at this point only. Arguments are those of `first_right`.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        key: Any,
+        run: Callable[[Attempt], Any],
+        compare: Callable[[Attempt, Any, Array], Comparison],
+    ) -> None:
+        self.function, self.key, self.run, self.compare = function, key, run, compare
+        self.memory = ways_of_function(function.call)
+        self.proves_always = os.environ.get(PROVE) == "1"
+        self.refused: Refused | None = None
+        self.evaluations = 0
+        self.is_here_alone = False
+        # The reaches of attempts that were refused, which copies do not change.
+        self.without: set[Any] = set()
+
+    def make(self, attempt: Attempt) -> Exact | None:
+        """Make an attempt; return None if it is refused or does not prove right."""
+        if self.without and attempt.reach in self.without:
+            return None
         try:
-            result = run(attempt)
+            result = self.run(attempt)
         except NotTraceableError as error:
-            if refused is None or _tells_more(error, attempt, refused):
-                refused = Refused(_reason_of(error))
-            without.add(attempt.reach)
-            continue
-        evaluations += 1
-        value = _value_of(function, result)
-        branch = (*key, result.path)
-        known = memory.find(branch) == attempt and not proves_always
-        if known and not _needs_proof(result, attempt, function):
-            return Exact(result, value, evaluations, attempt)
+            if self.refused is None or _tells_more(error, attempt, self.refused):
+                self.refused = Refused(_reason_of(error))
+            self.without.add(attempt.reach)
+            return None
+        self.evaluations += 1
+        value = _value_of(self.function, result)
+        branch = (*self.key, result.path)
+        known = self.memory.find(branch) is attempt and not self.proves_always
+        if known and not _needs_proof(result, attempt, self.function, branch):
+            return Exact(result, value, self.evaluations, attempt)
+        if not self._proves(attempt, result, value):
+            return None
+        self.memory.remember(self.key, attempt)
+        _remember(self.memory, branch, attempt, ties_at(result, attempt, self.function))
+        return Exact(result, value, self.evaluations, attempt)
+
+    def _proves(self, attempt: Attempt, result: Any, value: Array) -> bool:
+        """Compare the result of an attempt with plain calls."""
         try:
-            difference, count = compare(attempt, result, value)
+            difference, count = self.compare(attempt, result, value)
         except ChangedConstantError as error:
-            refused = refused or Refused(_reason_of(error))
-            continue
+            self.refused = self.refused or Refused(_reason_of(error))
+            return False
         except NotTraceableError as error:
             raise Inexact(_reason_of(error)) from None
-        evaluations += count
+        self.evaluations += count
         if difference is None:
-            memory.remember(key, attempt)
-            memory.remember(branch, attempt)
-            return Exact(result, value, evaluations, attempt)
-        is_here_alone = _meets_equality(result, attempt, function)
-        reason = _explain(difference, is_here_alone)
-        refused = refused or Refused(reason, disagrees=True)
-        if is_here_alone and attempt == before:
-            break
-    assert refused is not None
-    if not is_here_alone:
-        memory.remember(key, refused)
-    raise Inexact(refused.reason, refused.disagrees)
+            return True
+        self.is_here_alone = has_ties(result, attempt, self.function)
+        reason = _explain(difference, self.is_here_alone)
+        self.refused = self.refused or Refused(reason, disagrees=True)
+        return False
+
+    def failure(self) -> Inexact:
+        """Return the reason why no attempt proved right, which is remembered."""
+        assert self.refused is not None
+        if not self.is_here_alone:
+            self.memory.remember(self.key, self.refused)
+        return Inexact(self.refused.reason, self.refused.disagrees)
 
 
 def _tells_more(error: NotTraceableError, attempt: Attempt, before: Refused) -> bool:
@@ -207,34 +255,23 @@ def _tells_more(error: NotTraceableError, attempt: Attempt, before: Refused) -> 
     return attempt.libraries and error.place.startswith(IN) and not before.disagrees
 
 
-def _needs_proof(result: Any, attempt: Attempt, function: Function) -> bool:
+def _remember(memory: Any, branch: Any, attempt: Attempt, ties: Any) -> None:
+    """Remember that a branch was proved, and at which ties."""
+    memory.remember(branch, attempt)
+    if ties is not None:
+        memory.remember((*branch, "ties"), ties)
+
+
+def _needs_proof(
+    result: Any, attempt: Attempt, function: Function, branch: Any
+) -> bool:
     """Whether what was proved for the rules in use may not hold here."""
     if getattr(result, "has_changed", False):
         return True
-    return _meets_equality(result, attempt, function)
-
-
-def _meets_equality(result: Any, attempt: Attempt, function: Function) -> bool:
-    """Whether a function may choose by an equality that holds at x alone.
-
-    Others hold beside x as well, as that of an entry and itself.
-    """
-    if not getattr(result, "equalities", ()):
+    ties = ties_at(result, attempt, function)
+    if ties is None or not ties.are_here_alone:
         return False
-    xp, random = function.xp, np.random.default_rng(0)
-    moved = []
-    for x in function.leaves:
-        size = np.maximum(np.abs(to_numpy(x)), 1.0)
-        step = math.sqrt(float_info(xp, x.dtype).eps) * size
-        step = step * random.uniform(0.5, 1.0, size.shape)
-        moved.append(x + from_host(xp, step, like=x, dtype=x.dtype))
-    try:
-        with at_perturbed_points(), quiet():
-            here = attempt.record(function).equalities
-            beside = attempt.record(function.at_leaves(moved)).equalities
-    except Exception:
-        return True
-    return bool(here != beside)
+    return bool(ways_of_function(function.call).find((*branch, "ties")) != ties)
 
 
 def disagreement_of(
@@ -251,12 +288,13 @@ def disagreement_of(
     memory, key = ways_of_function(function.call), _key(kind, function)
     result = run(attempt)
     branch = (*key, result.path)
-    known = memory.find(branch) == attempt and os.environ.get(PROVE) != "1"
-    if known and not _needs_proof(result, attempt, function):
+    known = memory.find(branch) is attempt and os.environ.get(PROVE) != "1"
+    if known and not _needs_proof(result, attempt, function, branch):
         return None
     difference, _ = compare(attempt, result, _value_of(function, result))
     if difference is None:
-        memory.remember(branch, attempt)
+        ties = ties_at(result, attempt, function)
+        _remember(memory, branch, attempt, ties)
     return difference
 
 
@@ -285,14 +323,31 @@ def gradients_of(
     return slopes
 
 
-def pull_exactly(recording: Any, cotangent: Array) -> list[Array]:
+def pull_exactly(
+    recording: Any, cotangent: Array, ignores_zeros: bool = False
+) -> list[Array]:
     """Go back over a recording; raise `Inexact` where no derivative exists."""
     try:
-        slopes: list[Array] = recording.pull(cotangent)
+        return _go_back(recording, cotangent, ignores_zeros)
     except NotTraceableError as error:
         if is_inside():
             raise
         raise Inexact(_reason_of(error)) from None
+
+
+def _go_back(
+    recording: Any, cotangent: Array, ignores_zeros: bool = False
+) -> list[Array]:
+    """Return the slopes of a recording; take an error of a rule for a refusal."""
+    try:
+        slopes: list[Array] = recording.pull(cotangent, ignores_zeros=ignores_zeros)
+    except (NotTraceableError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        # The user's own backward passes, and other libraries, fail as they do.
+        if not isinstance(recording, Recording) or recording.has_custom_pulls:
+            raise
+        raise NotTraceableError(describe_fault(error)) from error
     return slopes
 
 
@@ -320,7 +375,7 @@ def require_use(function: Function, slopes: Any) -> None:
         return
     try:
         with at_perturbed_points():
-            recording = Attempt().record(function)
+            recording = PLAIN.record(function)
     except Exception:
         return  # it has done something with it that has no rule
     if recording.is_constant and not recording.uses_argument:
@@ -358,7 +413,7 @@ def _disagreement(
     """Return how a recording differs from plain calls; None if it agrees."""
     # (The way back may come to a function without a derivative there, and refuse it.)
     with quiet():
-        slopes = recording.pull(cotangent)
+        slopes = _go_back(recording, cotangent)
         difference = proof.compare_slopes(slopes, lambda: recording.kinks(cotangent))
     # Last, so that what `f` stores besides is that of x, as after a plain call.
     return proof.compare_value(value) or difference

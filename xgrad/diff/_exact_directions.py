@@ -36,6 +36,7 @@ from xgrad.diff._forward import (
 from xgrad.diff._kink_marks import KinkMarks
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
+from xgrad.diff._ties import has_ties
 
 MIXED = (
     "`f` mixes entries of x, and `derivative` takes functions of each entry alone: use "
@@ -147,7 +148,10 @@ def _along(
                 return [there.slope(attempt, vectors)]
 
             kinks = kinks_along(derived, attempt, exact.value, vectors)
-            (result,) = add_bounds(xp, derived.function, [result], slopes_at, [kinks])
+            ties = has_ties(exact.recording, exact.attempt, derived.function)
+            (result,) = add_bounds(
+                xp, derived.function, [result], slopes_at, [kinks], ties
+            )
             evaluations += len(SIGNS)
         if dtype is not None:
             result = in_dtype(xp, result, dtype)

@@ -49,6 +49,7 @@ from xgrad.diff._rounding import (
     estimate_of,
 )
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
+from xgrad.diff._ties import has_ties
 
 SUMS_AND_ROWS = (
     "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
@@ -217,4 +218,5 @@ def _with_estimates(
         return slopes
 
     kinks = exact.recording.kinks(cotangent)
-    return add_bounds(function.xp, function, results, slopes_at, kinks)
+    ties = has_ties(exact.recording, exact.attempt, function)
+    return add_bounds(function.xp, function, results, slopes_at, kinks, ties)

@@ -30,6 +30,7 @@ from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
 from xgrad.diff._runs import Runs, dense_jacobian, sparse_jacobian
+from xgrad.diff._ties import has_ties
 
 
 class Matrix(NamedTuple):
@@ -98,7 +99,11 @@ def exact_matrix(
                 return [other] if other.shape == data.shape else []
 
             kinks = _kinks(runs, matrix, sparsity, symmetric)
-            (result,) = add_bounds(xp, derived.function, [result], slopes_at, [kinks])
+            recording = derived.record(runs.attempt)
+            ties = has_ties(recording, runs.attempt, derived.function)
+            (result,) = add_bounds(
+                xp, derived.function, [result], slopes_at, [kinks], ties
+            )
             evaluations += len(SIGNS) * runs.evaluations
     if runs.takes_many:
         result = result.map(lambda a: wrap_like(a, derived.function.leaves[leaf]))

@@ -21,7 +21,7 @@ from xgrad._arrays import (
 from xgrad._autodiff import Pushed
 from xgrad._differences import require_scalar
 from xgrad._evaluation import Function
-from xgrad.diff._attempts import Attempt
+from xgrad.diff._attempts import PLAIN, Attempt
 from xgrad.diff._exact import (
     Comparison,
     Exact,
@@ -83,7 +83,7 @@ class Derived:
 
     def _attempt_around(self, attempt: Attempt) -> Attempt:
         # The function of an attempt has made of the caller's what there is to be made.
-        return attempt if self.attempt_of is None else Attempt()
+        return attempt if self.attempt_of is None else PLAIN
 
 
 def gradient_of(function: Function) -> Derived:

@@ -148,7 +148,7 @@ def hessian(
     """
     refuse_nesting(x, "`hessian`")
     f = with_arguments(f, args)
-    grad = None if grad is None else with_arguments(grad, args)
+    grad = None if grad is None else with_arguments(grad, args, "grad")
     execution = execution_for(
         vectorized=vectorized,
         max_bytes=max_bytes,

@@ -93,11 +93,27 @@ def _record_by_torch(
         return NativeRecording(result, leaves, None)
 
     def pull_all(cotangent: Any) -> Any:
-        return torch.autograd.grad(
+        slopes = torch.autograd.grad(
             result, tensors, cotangent, retain_graph=True, allow_unused=True
         )
+        return _apart(slopes, [cotangent])
 
     return NativeRecording(result.detach(), leaves, pull_all)
+
+
+def _apart(tensors: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Return tensors of PyTorch in memory of their own: none is that of another one."""
+    taken = {other.untyped_storage().data_ptr() for other in others}
+    apart = []
+    for x in tensors:
+        if x is not None:
+            storage = x.untyped_storage()
+            is_whole = x.numel() * x.element_size() == storage.nbytes()
+            is_own = is_whole and storage.data_ptr() not in taken
+            x = x if is_own else x.clone()
+            taken.add(x.untyped_storage().data_ptr())
+        apart.append(x)
+    return apart
 
 
 def _record_inside_torch(
@@ -129,6 +145,7 @@ def push_natively(
     tangents = [
         x * 0 if t is None else t for x, t in zip(leaves, tangents, strict=True)
     ]
+    is_inner = recorded_natively.get()
     if is_torch(xp):
         import torch
 
@@ -144,6 +161,8 @@ def push_natively(
         result, tangent = push(
             lambda *arrays: call(list(arrays)), tuple(leaves), tuple(tangents)
         )
+    if is_torch(xp) and not is_inner:
+        (tangent,) = _apart([tangent], tangents)
     return Pushed(result, tangent, 0, True)
 
 

@@ -175,7 +175,7 @@ def hvp(
         differentiated.
     grad : callable, optional
         Gradient of ``f``, nested and shaped like ``x``, whose derivative along ``v`` is
-        taken. By differences the product then costs 4 calls of it, and one at ``x``.
+        taken. By differences the product then costs 6 calls of it, and one at ``x``.
     method : "auto", "autodiff" or "central"
         As in `gradient`.
     dtype, vectorized, max_bytes, workers, progress
@@ -210,7 +210,7 @@ def hvp(
     array([8., 2.])
     """
     f = with_arguments(f, args)
-    grad = None if grad is None else with_arguments(grad, args)
+    grad = None if grad is None else with_arguments(grad, args, "grad")
     execution = execution_for(
         vectorized=vectorized, max_bytes=max_bytes, workers=workers, progress=progress
     )
@@ -276,6 +276,8 @@ def _product_of_gradient(
     xp = function.xp
     shapes = [tuple(leaf.shape) for _, leaf in arrays]
     vector = _vector_of(function, arrays, grad)
+    # Corners are looked for, but not on a device, where that would be a wait.
+    plan = replace(plan, full_output=not function.batched)
     function = replace(function, call=vector)
     widest = max(function.leaves, key=lambda leaf: float_info(xp, leaf.dtype).size)
     result, *_ = directional_derivative(function, v, plan, execution, widest)

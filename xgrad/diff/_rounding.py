@@ -21,6 +21,7 @@ from xgrad._arrays import (
 )
 from xgrad._differences import Estimate, Result, Status
 from xgrad._evaluation import Function
+from xgrad.diff._ties import jumps_beside
 
 # Roundings of a gradient that are no part of its condition: a few by each rule on the
 # way to an entry.
@@ -47,11 +48,13 @@ def add_bounds(
     results: Sequence[Result],
     derivative_at: Callable[[list[Array]], Sequence[Array]],
     kinks: Sequence[Any] | None = None,
+    has_ties: bool = False,
 ) -> list[Result]:
     """Return results with bounds of the rounding errors, steps of 0, and statuses.
 
     ``derivative_at`` computes the same from other leaves, and ``kinks`` marks the
-    entries that lie at a corner.
+    entries that lie at a corner. At a point that ``has_ties`` the function may choose
+    by what is equal there, so that other corners are looked for, too.
     """
     moves = [xp.zeros_like(result.value) for result in results]
     for leaves in rounded_leaves(function):
@@ -64,6 +67,10 @@ def add_bounds(
             for move, g, result in zip(moves, others, results, strict=True)
         ]
     marks = [None] * len(results) if kinks is None else kinks
+    if has_ties:
+        values = [result.value for result in results]
+        jumps = jumps_beside(xp, function, values, derivative_at)
+        marks = [j if k is None else k | j for j, k in zip(jumps, marks, strict=True)]
     new = []
     for result, kink, move in zip(results, marks, moves, strict=True):
         g, eps = result.value, float_info(xp, result.value.dtype).eps

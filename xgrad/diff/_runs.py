@@ -30,7 +30,7 @@ from xgrad._batched import (
     unit_directions,
 )
 from xgrad._evaluation import ways_of_function
-from xgrad.diff._attempts import Attempt
+from xgrad.diff._attempts import PLAIN
 from xgrad.diff._exact import (
     pull_exactly,
     record_exactly,
@@ -42,30 +42,40 @@ from xgrad.diff._forward import Derived, push_exactly, random_cotangent
 # Chosen by hand; only speed and memory depend on it.
 RUN_BYTES = 64 * 2**20
 ALIVE = 4
-# So few directions are taken at once without a look at what they cost; of more, first
-# a few that lie apart show it.
+# So few directions fit into one run, whatever they cost.
 FEW = 128
+# A few directions, which lie apart, show what one costs.
 PROBED = 16
 # A rule on the way back takes as long as so many entries of an array: five microseconds
-# of Python, at half a nanosecond an entry. Measured by hand; speed alone depends on it.
+# of Python, at half a nanosecond an entry. An operation on arrays at many points takes
+# eight times as long. Measured by hand; speed alone depends on them.
 ENTRIES_A_RULE = 10_000
+ENTRIES_AN_OPERATION = 80_000
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one direction, and of one entry of the result on the way back.
+    """The work of a function on the way forward, and on the way back.
 
-    ``width`` is the number of entries at each direction of the largest array,
-    ``forward`` those of all arrays, and ``reverse`` the entries that take as long as
-    one way back, of which there are as many as ``rows``.
+    ``width`` is the number of entries at each direction of the largest array, and
+    ``work`` those of all arrays; ``base_work`` are the entries of all arrays of a plain
+    call, and ``rows`` those of its result.
     """
 
     width: int
-    forward: int
-    reverse: int
+    work: int
+    base_work: int
+    operations: int
     rows: int
     name = "cost"
-    is_inherited = True
+    # Functions of one code may use global arrays of other shapes.
+    is_inherited = False
+
+    def is_less_in_reverse(self, count: int) -> bool:
+        """Whether a way back for each row takes less than so many directions."""
+        row = self.base_work + ENTRIES_A_RULE * self.operations
+        forward = count * self.work + ENTRIES_AN_OPERATION * self.operations
+        return self.rows * row < forward
 
 
 class Runs:
@@ -83,7 +93,7 @@ class Runs:
         self.xp = common_namespace(x=self.x)
         self.count = math.prod(self.x.shape)
         self.max_bytes = max_bytes
-        self.attempt = Attempt()
+        self.attempt = PLAIN
         self.value: Any = None
         self.evaluations = 0
 
@@ -120,8 +130,9 @@ class Runs:
         is_zero = self.takes_many and not isinstance(pushed_tangent, Batched)
         return None if is_zero else pushed_tangent
 
-    def push_units(self, width: int) -> Iterator[tuple[int, int, Any]]:
+    def push_units(self) -> Iterator[tuple[int, int, Any]]:
         """Yield ranges of entries of the leaf, and the tangents of the result."""
+        width = self.count if self.count <= FEW else self.cost().width
         for start, stop in self._chunks(width):
             tangent = None
             if start < stop:
@@ -142,21 +153,20 @@ class Runs:
 
     def cost(self) -> Cost:
         """Return what a direction costs, which a few of them show at first use."""
-        if self.count <= FEW:
-            return Cost(self.count, 0, 1, 1)
         memory = ways_of_function(self.function.call)
         key = (self.derived.kind, "cost", self.x.shape, self.leaf)
         cost: Cost | None = memory.find(key)
         if cost is None:
-            apart = range(0, self.count, math.ceil(self.count / PROBED))
+            apart = range(0, self.count, max(1, math.ceil(self.count / PROBED)))
             xp, like = self.xp, self.x
             numbers = xp.asarray(list(apart), device=device_of(like))
             units = unit_directions(xp, like, numbers)
             self.push(units)
             trace = units.tracer
-            reverse = trace.base_work + ENTRIES_A_RULE * trace.operations
             rows = math.prod(self.value.shape)
-            cost = Cost(trace.width, trace.work, reverse, rows)
+            cost = Cost(
+                trace.width, trace.work, trace.base_work, trace.operations, rows
+            )
             memory.remember(key, cost)
         return cost
 
@@ -166,11 +176,10 @@ def dense_jacobian(runs: Runs, may_reverse: bool = True) -> Array:
     xp = runs.xp
     if not runs.takes_many:
         return _one_by_one(runs, may_reverse)
-    cost = runs.cost()
-    if may_reverse and cost.rows * cost.reverse < runs.count * cost.forward:
+    if may_reverse and runs.cost().is_less_in_reverse(runs.count):
         return _by_rows(runs)
     columns = []
-    for start, stop, tangent in runs.push_units(cost.width):
+    for start, stop, tangent in runs.push_units():
         shape = (stop - start, *runs.value.shape)
         if tangent is None:
             zero = xp.zeros((), dtype=runs.value.dtype, device=device_of(runs.x))
@@ -216,12 +225,12 @@ def _by_rows(runs: Runs) -> Array:
     runs.value, runs.attempt = value, exact.attempt
     runs.evaluations += exact.evaluations
     size = math.prod(value.shape)
-    rows = []
+    rows, ignores_zeros = [], runs.derived.ignores_zeros
     with quiet():
         numbers = xp.arange(size, device=device_of(value))
         for i in range(size):
             unit = xp.reshape(xp.astype(numbers == i, value.dtype), value.shape)
-            slope = pull_exactly(exact.recording, unit)[runs.leaf]
+            slope = pull_exactly(exact.recording, unit, ignores_zeros)[runs.leaf]
             rows.append(unwrap(slope) if runs.takes_many else slope)
     stacked = (
         xp.stack(rows) if rows else xp.zeros((0, *runs.x.shape), dtype=runs.x.dtype)
@@ -236,7 +245,7 @@ def sparse_jacobian(runs: Runs) -> Any:
     """
     xp = runs.xp
     rows, columns, values = [], [], []
-    for start, _, tangent in runs.push_units(runs.cost().width):
+    for start, _, tangent in runs.push_units():
         if tangent is None:
             continue
         entries = entries_at_points(tangent)

@@ -105,8 +105,7 @@ def _require_predicted_labels(xp: Any, prediction: Array) -> None:
         raise TypeError(
             "`prediction` must hold integer class labels, or scores (N, C), but has "
             f"shape {tuple(prediction.shape)} and dtype {prediction.dtype}: compare "
-            "the scores of two classes with a threshold, "
-            "`xp.astype(prediction > 0.5, xp.int64)`"
+            "the scores of two classes with a threshold, `prediction > 0.5`"
         )
     require_labels(xp, "prediction", prediction)
 

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import as_array, common_namespace, from_host, to_numpy
+from xgrad._arrays import (
+    as_array,
+    common_namespace,
+    from_host,
+    require_callable,
+    to_numpy,
+)
 
 Function = Callable[[Any], Any]
 
@@ -28,8 +34,7 @@ def limits(name: str, pair: Any) -> tuple[float, float]:
 
 def number(f: Function, x: Any) -> float:
     """Return the value of ``f`` at one point."""
-    if not callable(f):
-        raise TypeError(f"`f` must be callable; got {type(f).__name__}")
+    require_callable("f", f)
     value = f(x)
     # Functions of the `math` module return Python numbers.
     on_host = np.asarray(value if isinstance(value, int | float) else to_numpy(value))

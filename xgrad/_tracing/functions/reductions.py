@@ -8,7 +8,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from xgrad._arrays import Array, device_of
+import numpy as np
+
+from xgrad._arrays import Array, device_of, is_numpy
 from xgrad._tracing.arguments import axes_of, axis_of, named, require, tracer_of
 from xgrad._tracing.functions import elements
 from xgrad._tracing.functions.elements import cast, zero_of
@@ -18,10 +20,20 @@ from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
 
+def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
+    return lambda array, axes, keepdims: ufunc.reduce(array, axes, keepdims=keepdims)
+
+
+UFUNCS = {"sum": _reduction(np.add), "prod": _reduction(np.multiply)}
+
+
 @functools.cache
 def _reducer(xp: Any, name: str) -> Callable[..., Any]:
     """Return a function of a namespace as one of array, axes and keepdims."""
     function = getattr(xp, name)
+    if is_numpy(xp) and name in UFUNCS:
+        # What NumPy's function comes to, in half the time for few entries.
+        return UFUNCS[name]
 
     def reduce(array: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         return function(array, axis=axes, keepdims=keepdims)

@@ -95,12 +95,18 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
         return tracer.elementwise(search, v)
     idiom = "searchsorted in an array computed from x"
     known = [tracer.known_values(o, idiom, BY_VALUES) for o in (a, v, sorter)]
+    tracer.note_equality(np.isin(known[1], known[0]))
     return _positions(known[1], tracer.xp, known[0], side, known[2])
 
 
 def _positions(v: Any, xp: Any, a: Any, side: str, sorter: Any) -> Any:
     v = v if isinstance(v, (int, float)) else xp.asarray(v)
     return xp.searchsorted(xp.asarray(a), v, side=side, sorter=sorter)
+
+
+# By this a tracer knows what these are, which have other arguments in NumPy.
+_is_among.operation = "isin"  # type: ignore[attr-defined]
+_positions.operation = "searchsorted"  # type: ignore[attr-defined]
 
 
 @handles("digitize")

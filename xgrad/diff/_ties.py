@@ -1,0 +1,143 @@
+"""Ties: values that are equal at x, by which a function may choose what it does there.
+
+On two sides of x it may do something else. Then it has a corner, which no rule of
+differentiation knows of, and which derivatives at points around x show.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xgrad._arrays import (
+    Array,
+    at_perturbed_points,
+    float_info,
+    from_host,
+    quiet,
+    to_numpy,
+)
+from xgrad._evaluation import Function, ways_of_function
+from xgrad.diff._attempts import Attempt
+
+SIGNS = (1.0, -1.0)
+# Distances at which derivatives are compared, as powers of eps, along so many random
+# directions.
+DISTANCES = (1 / 3, 1 / 2)
+SIDES = 3
+# Roundings of the largest slope, below which a difference of another one is none.
+ROUNDINGS = 64
+
+
+@dataclass(frozen=True)
+class Ties:
+    """Values of a function at x that lie at borders of what it may do.
+
+    Its ``pattern`` tells which, and they ``are_here_alone`` if they do so at no point
+    around, unlike an entry that equals itself.
+    """
+
+    pattern: int
+    are_here_alone: bool
+    name = "ties"
+    is_inherited = False
+
+
+def has_ties(recording: Any, attempt: Attempt, function: Function) -> bool:
+    """Whether a function may choose by what is equal at x, and not around."""
+    ties = ties_at(recording, attempt, function)
+    return ties is not None and ties.are_here_alone
+
+
+def ties_at(result: Any, attempt: Attempt, function: Function) -> Ties | None:
+    """Return the ties of a recording; None without any."""
+    if not getattr(result, "equalities", ()):
+        return None
+    memory, key = ways_of_function(function.call), ("ties", result.path)
+    pattern, before = hash(tuple(result.equalities)), memory.find(key)
+    if isinstance(before, Ties) and before.pattern == pattern:
+        return before
+    ties = Ties(pattern, _are_here_alone(attempt, function))
+    # The last ones of a branch alone, as each point may have others.
+    memory.remember(key, ties)
+    return ties
+
+
+def _are_here_alone(attempt: Attempt, function: Function) -> bool:
+    """Whether values lie at other borders around x than they do there."""
+    xp, random = function.xp, np.random.default_rng(0)
+    moved = []
+    for x in function.leaves:
+        size = np.maximum(np.abs(to_numpy(x)), 1.0)
+        # Far enough for values that are equal within a tolerance.
+        step = float_info(xp, x.dtype).eps ** 0.25 * size
+        step = step * random.uniform(0.5, 1.0, size.shape)
+        moved.append(x + from_host(xp, step, like=x, dtype=x.dtype))
+    try:
+        with at_perturbed_points(), quiet():
+            here = attempt.record(function).equalities
+            beside = attempt.record(function.at_leaves(moved)).equalities
+    except Exception:
+        return True
+    return bool(here != beside)
+
+
+def jumps_beside(
+    xp: Any,
+    function: Function,
+    values: Sequence[Array],
+    derivative_at: Callable[[list[Array]], Sequence[Array]],
+) -> list[Array]:
+    """Mark the derivatives that differ on two sides of x, however close.
+
+    What is smooth differs in proportion to the distance, which is taken twice.
+    """
+    eps = max(float_info(xp, x.dtype).eps for x in function.leaves)
+    marks = [xp.zeros_like(value, dtype=xp.bool) for value in values]
+    for seed in range(SIDES):
+        far, near = (
+            _differences_at(xp, function, values, derivative_at, eps**power, seed)
+            for power in DISTANCES
+        )
+        for i, value in enumerate(values if far and near else ()):
+            size, noise = xp.abs(value), ROUNDINGS * eps * xp.max(xp.abs(value))
+            jumps = (near[i] > far[i] / 2) & (near[i] > eps**0.5 * size + noise)
+            marks[i] = marks[i] | jumps
+    return marks
+
+
+def _differences_at(
+    xp: Any,
+    function: Function,
+    values: Sequence[Array],
+    derivative_at: Callable[[list[Array]], Sequence[Array]],
+    distance: float,
+    seed: int,
+) -> list[Array]:
+    """Return the largest differences of derivatives on two sides and at x."""
+    random, sides = np.random.default_rng(seed), [list(values)]
+    moves = [random.uniform(0.5, 1.0, x.shape) for x in function.leaves]
+    moves = [m * random.choice([-1.0, 1.0], m.shape) for m in moves]
+    for sign in SIGNS:
+        leaves = []
+        for x, m in zip(function.leaves, moves, strict=True):
+            size = xp.where(x == 0, 1.0, xp.abs(x)) * (sign * distance)
+            leaves.append(x + from_host(xp, m, like=x, dtype=x.dtype) * size)
+        try:
+            sides.append(list(derivative_at(leaves)))
+        except Exception:
+            continue  # beside x the function may have no value
+    if any(len(side) != len(values) for side in sides):
+        return []
+    differences = []
+    for several in zip(*sides, strict=True):
+        largest = xp.zeros_like(several[0])
+        for a, b in itertools.combinations(several, 2):
+            size = xp.abs(a - b)
+            largest = xp.maximum(largest, xp.where(xp.isfinite(size), size, 0.0))
+        differences.append(largest)
+    return differences
