@@ -121,6 +121,8 @@ class Taped(StandIn):
             return None
         owner = self if self.origin is None else self.origin[0]
         self.tracer.exported[id(owner)] = owner
+        # Such as an argument without entries.
+        self.tracer.used = True
         return np.asarray(self.base)
 
     def item(self, *args: Any) -> Any:
