@@ -74,6 +74,8 @@ def matrix_function(name: str, x: Any) -> Any:
         return x.tracer.everywhere((name, (), ()), function, function, x)
     import scipy.linalg
 
+    if x.ndim > 2:  # which SciPy takes from version 1.16 on
+        return np.array([matrix_function(name, a) for a in x]).reshape(x.shape)
     return getattr(scipy.linalg, name)(x)
 
 
