@@ -156,7 +156,7 @@ class TypingError(Exception):
 def test_errors_of_compiled_code_are_told_in_a_line(monkeypatch, module, message):
     monkeypatch.setattr(TypingError, "__module__", module)
 
-    def f(x):
+    def f(x, module=module):  # by which verdicts are told apart
         if type(x) is not np.ndarray:
             raise TypingError("no types\nDuring: typing of an argument")
         return np.sum(x**2)
