@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -169,23 +168,7 @@ def dense_hessians(n: int = 100) -> None:
     print(table(["library", "time", "error"], rows), flush=True)
 
 
-def sparse_matrices() -> None:
-    rows = []
-    for n in (1_000, 10_000, 100_000):
-        x = np.random.default_rng(1).normal(size=n)
-        right = scipy.sparse.diags_array(rosenbrock_bands(x), offsets=BANDS).tocsr()
-        call = _hessian_at(x)
-        found = call()
-        assert found.nnz == 3 * n - 2
-        error = abs(found - right).max() / abs(right).max()
-        seconds = ProcessorTimer(rounds=7, most=5.0).medians({"": call})[""]
-        rows.append(
-            [f"{n:,}", duration(seconds), f"{error:.0e}", f"{peak(call) / n:.0f}"]
-        )
-    print("\n**Hessian of Rosenbrock's function, sparse, no pattern given**\n")
-    header = ["n", "time", "error", "bytes of memory for a variable"]
-    print(table(header, rows), flush=True)
-
+def sparse_jacobians() -> None:
     x = np.random.default_rng(1).normal(size=100_000)
     ones = np.ones(len(x))
     pattern = scipy.sparse.diags_array([ones[1:], ones, ones[1:]], offsets=BANDS)
@@ -205,19 +188,6 @@ def sparse_matrices() -> None:
     ]
     print("\n**Jacobian of Broyden's tridiagonal function, n = 100,000, sparse**\n")
     print(table(["given", "time", "of that with the colouring"], rows), flush=True)
-
-
-def _hessian_at(x: Any) -> Call:
-    return lambda: xgrad.hessian(rosenbrock, x, sparsity="auto")
-
-
-def peak(call: Call) -> int:
-    """The memory that a call takes at most, beside what was there."""
-    tracemalloc.start()
-    call()
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return most
 
 
 def dense_jacobians() -> None:
@@ -333,7 +303,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     products()
     orders()
-    sparse_matrices()
+    sparse_jacobians()
     dense_jacobians()
     dense_hessians()
 

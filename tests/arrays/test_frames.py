@@ -80,6 +80,17 @@ def test_derivatives_take_series_and_frames():
     assert xgrad.check_gradient(lambda x: np.sum(x**2), lambda x: 2 * x, series)
 
 
+@pytest.mark.filterwarnings("ignore:xgrad takes differences")
+@pytest.mark.parametrize("product", [lambda w, a: w[0] * a, lambda w, a: a * w[0]])
+def test_functions_compute_with_series(product):
+    series = pd.Series([1.0, 2.0, 4.0], index=[3, 1, 2])
+
+    def f(w):
+        return np.dot(product(w, series), series) * w[1]
+
+    np.testing.assert_allclose(xgrad.gradient(f, np.ones(2)), 21.0, rtol=1e-9)
+
+
 def test_plots_take_series_and_frames():
     pytest.importorskip("matplotlib").use("Agg")
     ax = xgrad.plot.history(pd.DataFrame({"loss": [2.3, 0.9], "error": [0.8, 0.3]}))

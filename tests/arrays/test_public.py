@@ -160,6 +160,19 @@ def test_words_of_other_libraries_are_answered_with_own_names(word):
 
 
 @pytest.mark.parametrize(
+    ("state", "word", "own"),
+    [
+        (metrics.Regression(), "rmse", "root_mean_squared_error"),
+        (metrics.Classification(3), "f1_score", "f1"),
+        (metrics.Probabilities(), "ece", "expected_calibration_error"),
+    ],
+)
+def test_states_answer_words_of_other_libraries_with_their_own(state, word, own):
+    with pytest.raises(AttributeError, match=f"no attribute '{word}': use `{own}`$"):
+        getattr(state, word)
+
+
+@pytest.mark.parametrize(
     ("word", "own"),
     [
         ("MSELoss", "losses.mean_squared_error"),

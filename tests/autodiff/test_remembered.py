@@ -69,6 +69,21 @@ def test_a_refusal_is_not_inherited_where_an_inner_function_encloses_another():
     np.testing.assert_allclose(found, -np.sin(x), rtol=1e-12)
 
 
+def test_a_refusal_is_not_inherited_where_an_inner_function_has_another_default():
+    def calling(name):
+        def inner(x, name=name):
+            return len(str(x)) * x if name == "text" else np.cos(x)
+
+        return lambda x: np.sum(inner(x))
+
+    x = np.array([1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        xgrad.gradient(calling("text"), x)
+    found = xgrad.gradient(calling("cosine"), x, method="autodiff")
+    np.testing.assert_allclose(found, -np.sin(x), rtol=1e-12)
+
+
 @pytest.mark.parametrize("collect", [lambda c: (c,), lambda c: {"c": c}, lambda c: [c]])
 def test_a_proof_is_not_inherited_by_arrays_of_other_shapes(collect):
     """A function may do another thing for them, which stand-ins do not show."""

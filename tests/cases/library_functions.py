@@ -90,6 +90,9 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "circulant": lambda x: la.circulant(x),
         "block_diag": lambda x: la.block_diag(square(x), x[:2]),
     }
+    banded = {
+        "solve_banded": lambda x: la.solve_banded((1, 2), x.reshape(4, 4), SIDES),
+    }
     definite = {
         "solve pos": lambda x: la.solve(square(x), SIDES, assume_a="pos"),
         "solve sym": lambda x: la.solve(square(x), SIDES, assume_a="sym", lower=True),
@@ -102,7 +105,7 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "eigvalsh": lambda x: la.eigvalsh(square(x), lower=False),
         "sqrtm": lambda x: la.sqrtm(square(x)),
     }
-    return {name: (f, GENERAL) for name, f in general.items()} | {
+    return {name: (f, GENERAL) for name, f in (general | banded).items()} | {
         name: (f, DEFINITE) for name, f in definite.items()
     }
 
@@ -110,6 +113,7 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
 def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
     """Functions of `scipy.fft`, `scipy.signal` and `scipy.spatial.distance`."""
     import scipy.fft
+    import scipy.fftpack
     import scipy.signal
     import scipy.spatial.distance as distance
 
@@ -118,6 +122,11 @@ def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
         "rfft": lambda x: np.abs(scipy.fft.rfft(x, n=20)) ** 2,
         "irfft": lambda x: scipy.fft.irfft(scipy.fft.rfft(x) ** 2),
         "fft2": lambda x: np.abs(scipy.fft.fft2(square(x), norm="ortho")) ** 2,
+        "dctn": lambda x: scipy.fft.dctn(square(x), s=(3, 5)),
+        "idctn": lambda x: scipy.fft.idctn(square(x), 3, axes=[0], norm="ortho"),
+        "dstn": lambda x: scipy.fft.dstn(square(x), norm="forward"),
+        "idstn": lambda x: scipy.fft.idstn(square(x)),
+        "fftpack": lambda x: scipy.fftpack.dct(x) + np.abs(scipy.fftpack.fft(x)),
         "fftconvolve": lambda x: scipy.signal.fftconvolve(x, x),
         "convolve": lambda x: scipy.signal.convolve(x, x[:3], mode="same"),
         "correlate": lambda x: scipy.signal.correlate(x, x[:3]),
@@ -133,7 +142,78 @@ def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
         ),
         "euclidean": lambda x: distance.euclidean(x[:8], x[8:]),
     }
+
+    def cosines(name, type, norm):
+        return lambda x: getattr(scipy.fft, name)(x, type, norm=norm)
+
+    for name, norm in (
+        *(("dct", None), ("idct", "ortho"), ("dst", "ortho"), ("idst", "forward")),
+    ):
+        for kind in (1, 2, 3, 4):
+            functions[f"{name} of type {kind}"] = cosines(name, kind, norm)
     return {name: (f, GENERAL) for name, f in functions.items()}
+
+
+def of_splines() -> dict[str, tuple[Function, np.ndarray]]:
+    """Interpolators of `scipy.interpolate`, by their values and by places."""
+    import scipy.interpolate as splines
+
+    t, places = np.arange(16.0), np.array([0.3, 1.7, 4.45, 8.9, 14.2])
+    knots, grid = np.arange(20.0), (np.arange(4.0), np.arange(4.0))
+    corners = np.array([[0.3, 1.2], [2.2, 2.7]])
+    cubic = splines.CubicSpline(t, GENERAL)
+    linear = splines.interp1d(t, GENERAL, fill_value="extrapolate")
+    of_values = {
+        "CubicSpline": lambda x: splines.CubicSpline(t, x)(places),
+        "clamped": lambda x: splines.CubicSpline(t, x, bc_type="clamped")(places),
+        "in rows": lambda x: splines.CubicSpline(grid[0], square(x), axis=1)(1.3, 1),
+        "CubicSpline over knots": lambda x: splines.CubicSpline(
+            np.cumsum(np.abs(x) + 1), np.sin(t)
+        )(places),
+        "integral": lambda x: splines.CubicSpline(t, x).integrate(0.3, 7.7),
+        "antiderivative": lambda x: splines.PPoly(
+            square(x), np.arange(5.0)
+        ).antiderivative(2)(places / 4),
+        "derivative": lambda x: cubic.derivative()(x),
+        "PchipInterpolator": lambda x: splines.PchipInterpolator(t, x)(places),
+        "Akima1DInterpolator": lambda x: splines.Akima1DInterpolator(t, x)(places),
+        "make_interp_spline": lambda x: splines.make_interp_spline(t, x, 4)(places),
+        "make_interp_spline natural": lambda x: splines.make_interp_spline(
+            t, np.stack([x, x**2], axis=1), bc_type=("natural", [(1, [0.3, 0.1])])
+        )(places, nu=1),
+        "make_interp_spline over knots": lambda x: splines.make_interp_spline(
+            np.cumsum(np.abs(x) + 1), np.sin(t), 5
+        )(places),
+        "BSpline": lambda x: splines.BSpline(knots, x, 3)(places + 2),
+        "BSpline of rows": lambda x: splines.BSpline(
+            knots[:8], square(x), 3, axis=1, extrapolate="periodic"
+        )(places[:2]),
+        "BSpline integral": lambda x: splines.BSpline(knots, x, 3).integrate(3.2, 9.1),
+        "splev": lambda x: splines.splev(places, splines.splrep(t, x), der=1, ext=3),
+        "FITPACK": lambda x: splines.InterpolatedUnivariateSpline(t, x)(places),
+        "interp1d cubic": lambda x: splines.interp1d(t, x, "cubic")(places),
+        "grid": lambda x: splines.RegularGridInterpolator(grid, square(x))(corners),
+        "interpn": lambda x: splines.interpn(grid, square(x), corners, "nearest"),
+        "RBFInterpolator": lambda x: splines.RBFInterpolator(SIDES, x[:4])(corners),
+    }
+    of_places = {
+        "CubicSpline at x": lambda x: cubic(x),
+        "extrapolated at x": lambda x: cubic(x + 9),
+        "PPoly at x": lambda x: splines.PPoly(square(GENERAL), np.arange(5.0))(x, 1),
+        "BSpline at x": lambda x: splines.BSpline(knots, GENERAL, 3)(x),
+        "UnivariateSpline at x": splines.UnivariateSpline(t, np.sin(t)),
+        "splev at x": lambda x: splines.splev(x, splines.splrep(t, np.sin(t))),
+        "interp1d at x": lambda x: linear(x),
+        "grid at x": lambda x: splines.RegularGridInterpolator(grid, square(GENERAL))(
+            x[:4].reshape(2, 2) / 4
+        ),
+        "RBFInterpolator at x": lambda x: splines.RBFInterpolator(SIDES, SIDE)(
+            x[:4].reshape(2, 2) / 4
+        ),
+    }
+    return {name: (f, GENERAL) for name, f in of_values.items()} | {
+        name: (f, places) for name, f in of_places.items()
+    }
 
 
 def of_filters() -> dict[str, tuple[Function, np.ndarray]]:

@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
+import pytest
 from cases.compare import assert_close
 from cases.differences import derivative, tangent_line
+
+import xgrad
 
 
 def test_tangents_touch_the_curve_of_the_lesson(xp):
@@ -21,6 +24,14 @@ def test_a_tangent_plane(xp):
     assert_close(tangent.slope, [6.0, 8.0], rtol=1e-10)
     t = np.array([[3.0, 4.0], [0.0, 0.0], [4.0, 4.0]])
     assert_close(tangent(xp.asarray(t)), [25.0, -25.0, 31.0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["auto", "central"])
+def test_a_tangent_stays_when_its_point_of_contact_changes(method):
+    x = np.array([3.0, 4.0])
+    tangent = xgrad.tangent_line(lambda v: v**2, x, method=method)
+    x += 1
+    assert_close(tangent(np.array([3.0, 5.0])), [9.0, 24.0], rtol=1e-10)
 
 
 def test_python_numbers_are_points_too():

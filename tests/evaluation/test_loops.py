@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from cases.differences import AUTO, gradient, hessian, jacobian
 
+import xgrad
+from xgrad._autodiff import tape
 from xgrad._evaluation import loop_warning
 from xgrad._evaluation.loop_warning import Reason, is_fault
 from xgrad._tracing import FUNCTIONS, PACKAGE
@@ -259,3 +261,34 @@ def test_a_question_for_an_attribute_is_no_use_of_it():
 def test_the_advice_fits(f, advice):
     (message,) = told_of(f, np.linspace(0.5, 1.5, 12))
     assert advice in message
+
+
+def broken_rule(monkeypatch):
+    """Let the way back through sums fail."""
+
+    def fail(*_):
+        raise ZeroDivisionError("on the way back")
+
+    monkeypatch.setattr(tape, "spread", fail)
+
+
+def test_an_error_of_a_rule_is_told_and_differences_are_taken(monkeypatch, in_use):
+    broken_rule(monkeypatch)
+    with pytest.warns(RuntimeWarning, match="an error inside of xgrad .*way back"):
+        found = xgrad.gradient(lambda x: np.sum(x**3), X[:3])
+    np.testing.assert_allclose(found, 3 * X[:3] ** 2, rtol=1e-8)
+
+
+def test_an_error_of_a_rule_is_raised_in_tests(monkeypatch):
+    broken_rule(monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        xgrad.gradient(lambda x: np.sum(x**3), X[:3])
+
+
+def test_an_error_of_a_custom_pull_is_the_users():
+    def pull(x, cotangent):
+        raise ZeroDivisionError("mine")
+
+    cubed = xgrad.custom_vjp(lambda x: x**3, pull)
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        xgrad.gradient(lambda x: np.sum(cubed(x)), X[:3])

@@ -167,6 +167,8 @@ def test_states_are_frozen_and_arguments_stay(rng):
     before = state.counts.copy()
     state.update(p, t)
     _ = state + state
+    counted = state.confusion_matrix()
+    counted += 1
     np.testing.assert_array_equal(state.counts, before)
     with pytest.raises(AttributeError, match="counts"):
         state.counts = before
@@ -211,6 +213,7 @@ def test_reports_print_as_tables_and_are_mappings(xp):
     assert dict(metrics.classification_report(p, t, num_classes=3)) == dict(
         state.report()
     )
+    assert all(line == line.rstrip() for line in str(data).splitlines())
     html = state.report(names=["<a>", "b", "c"])._repr_html_()
     assert "<th>&lt;a&gt;</th><td>1.0000</td><td>0.5000</td>" in html
     assert html.count("<tr>") == 7

@@ -62,10 +62,13 @@ def written() -> str:
 def elsewhere() -> list[str]:
     """Return the names of the substitutes in other modules of SciPy."""
     modules = SCIPY.keys() - {"scipy.linalg", "scipy.fft"}
+    # A method that makes an object, or calls it, goes by its class.
     return sorted(
-        f"{module.removeprefix('scipy.')}.{name}"
-        for module in modules
-        for name in SCIPY[module]
+        {
+            f"{module.removeprefix('scipy.')}.{name.partition('.__')[0]}"
+            for module in modules
+            for name in SCIPY[module]
+        }
     )
 
 

@@ -255,6 +255,10 @@ def explain_missing_method(
         if name in words.split():
             # Without an object to compare names with Python suggests none.
             return AttributeError(f"{message}: {instead}", name=name, obj=None)
+    # Tools ask for names with underscores.
+    own = "" if name.startswith("_") else (own_name(name) or "").rpartition(".")[2]
+    if own and hasattr(type(owner), own):
+        return AttributeError(f"{message}: use `{own}`", name=name, obj=None)
     return AttributeError(message, name=name, obj=owner)
 
 

@@ -16,8 +16,9 @@ comparisons change. `taped`, `positions`,
 what they have saved as `budget` says, and does them again in `replay`. `custom` is for
 functions with a backward pass of their own. `substitution`, `substitutes`, `twins` and
 `mathematics` run a copy of a function whose names of NumPy make stand-ins;
-`scipy_functions`, `scipy_linalg`, `scipy_filters`, `scipy_distance` and `exponentials`
-have what stands in for SciPy's compiled functions.
+`scipy_functions` collects what stands in for SciPy's compiled functions, from
+`scipy_linalg`, `scipy_banded`, `scipy_cosines`, `scipy_filters`, `scipy_distance`,
+`scipy_interpolate`, `scipy_grids` and `exponentials`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._autodiff import scipy_distance, scipy_filters, scipy_linalg
+from xgrad._autodiff import (
+    scipy_banded,
+    scipy_distance,
+    scipy_filters,
+    scipy_grids,
+    scipy_interpolate,
+    scipy_linalg,
+)
 from xgrad._autodiff.exponentials import EXPONENTIALS
+from xgrad._autodiff.scipy_cosines import COSINES
 from xgrad._tracing import MATRIX_FUNCTIONS, matrix_function
 
 Function = Callable[..., Any]
@@ -30,6 +38,7 @@ TRANSFORMS = (
     *(f"{side}fft{axes}" for side in SIDES[:4] for axes in ("2", "n")),
     *("fftshift", "ifftshift"),
 )
+OF_FFTPACK = ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn")
 
 
 def _functions_of(module: Any) -> dict[str, Function]:
@@ -43,29 +52,64 @@ def _functions_of(module: Any) -> dict[str, Function]:
 
 
 FILTERS = _functions_of(scipy_filters)
+SPLINES, METHODS = _functions_of(scipy_interpolate), scipy_interpolate.METHODS
 # By the module in which users find them.
 SCIPY: dict[str, dict[str, Function]] = {
     "scipy.special": dict(EXPONENTIALS),
     "scipy.linalg": {
         **_functions_of(scipy_linalg),
+        **_functions_of(scipy_banded),
         **{name: functools.partial(matrix_function, name) for name in MATRIX_FUNCTIONS},
     },
-    "scipy.fft": {name: getattr(np.fft, name) for name in TRANSFORMS},
+    "scipy.fft": {name: getattr(np.fft, name) for name in TRANSFORMS} | COSINES,
+    "scipy.fftpack": {
+        **{name: getattr(np.fft, name) for name in OF_FFTPACK},
+        **{name: COSINES[name] for name in ("dct", "dst", "dctn", "dstn")},
+    },
+    "scipy.interpolate": {
+        **{n: f for n, f in SPLINES.items() if f not in METHODS.values()},
+        **METHODS,
+    },
     "scipy.spatial.distance": _functions_of(scipy_distance),
     "scipy.ndimage": {name: f for name, f in FILTERS.items() if name != "lfilter"},
     "scipy.signal": {"lfilter": scipy_filters.lfilter},
 }
 
 
+# Compiled functions below Python code of SciPy. Where a version of SciPy has others,
+# nothing is found here, and differences are taken.
+PRIVATE: dict[str, dict[str, Function]] = {
+    "scipy.interpolate._interpnd": {
+        "_ndim_coords_from_arrays": scipy_grids.as_coordinates,
+    },
+    "scipy.interpolate._rgi_cython": {
+        "find_indices": scipy_grids.find_indices,
+        "evaluate_linear_2d": scipy_grids.evaluate_linear_2d,
+    },
+    "scipy.interpolate._rbfinterp_np": {
+        name: functools.partial(scipy_grids.in_generic_code, name)
+        for name in ("_build_and_solve_system", "compute_interpolation")
+    },
+}
+
+
 def own_function(function: Any) -> Function | None:
     """Return the function that takes stand-ins in place of one of SciPy."""
     home = function.__module__
-    for module, functions in SCIPY.items():
+    for module, functions in (*PRIVATE.items(), *SCIPY.items()):
         if home.startswith(module):
-            name = getattr(function, "__name__", "")
-            theirs = getattr(sys.modules.get(module), name, None)
-            return functions.get(name) if theirs is function else None
+            theirs = sys.modules.get(module)
+            for name, ours in functions.items():
+                if _member(theirs, name) is function:
+                    return ours
     return None
+
+
+def _member(module: Any, name: str) -> Any:
+    """Return a function of a module, or a method of one of its classes; else None."""
+    for part in name.split("."):
+        module = getattr(module, part, None)
+    return module
 
 
 def fitting(

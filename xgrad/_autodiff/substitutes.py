@@ -7,6 +7,8 @@ make an array or to read a list; `math` never does.
 from __future__ import annotations
 
 import functools
+import importlib.machinery
+import sys
 from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
@@ -25,6 +27,7 @@ from xgrad._tracing import (
     array_like,
     creator,
     first_standin,
+    is_library,
     namespace_of,
 )
 
@@ -35,6 +38,8 @@ NUMPY_MODULES = ("numpy", "numpy.linalg", "numpy.fft")
 DISPATCHER = type(np.sum)
 SCIPY_MODULES = tuple(SCIPY)
 MODULES = (*NUMPY_MODULES, "math", "scipy", *SCIPY_MODULES, "scipy.spatial")
+# The ends of the names of compiled modules.
+SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 # Functions whose first argument is a list of arrays, not an array.
 OF_LISTS = (
     *("block", "choose", "column_stack", "concat", "concatenate", "dstack", "hstack"),
@@ -136,6 +141,41 @@ class Joining:
         return np.column_stack(arrays) if self._is_columns else np.hstack(arrays)
 
 
+class Compiled:
+    """A compiled function of a package, which gets the arrays of constants as they are.
+
+    Some do not look at what they get, and end the process where it is no array.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args = tuple(map(_plain_if_constant, args))
+        kwargs = {name: _plain_if_constant(value) for name, value in kwargs.items()}
+        return self._function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+
+def _plain_if_constant(x: Any) -> Any:
+    """Return the array of a constant, and anything else as it is."""
+    if not is_standin(x) or x.tracer.closed:
+        return x
+    constant = x.plain_constant()
+    return x if constant is None else constant
+
+
+@functools.cache
+def is_compiled_module(name: str) -> bool:
+    """Whether a module is an installed one that is compiled, of SciPy or others."""
+    path = getattr(sys.modules.get(name), "__file__", None) or ""
+    is_own = name.partition(".")[0] in ("numpy", "cupy", "xgrad")
+    return path.endswith(SUFFIXES) and is_library(path) and not is_own
+
+
 def is_scalar(x: Any) -> bool:
     """Whether ``x`` is a number for NumPy."""
     return bool(np.isscalar(plain_of(x)))
@@ -158,8 +198,13 @@ def substitute_of(value: Any) -> Any:
         return _substitute_of_function(value, module)
     is_function = hasattr(value, "__name__") and not isinstance(value, type)
     if is_function and module.startswith(SCIPY_MODULES):
-        return _scipy_function(value)
-    return None
+        ours = _scipy_function(value)
+        if ours is not None:
+            return ours
+    is_python = isinstance(value, FunctionType) or not is_function
+    if is_python or not is_compiled_module(module):
+        return None
+    return _compiled_function(value)
 
 
 def source_of(value: Any) -> FunctionType | None:
@@ -226,7 +271,8 @@ def _scipy_function(function: Any) -> Any:
     @functools.wraps(function)
     def choose(*args: Any, **kwargs: Any) -> Any:
         fits = None
-        if first_standin((*args, *kwargs.values())) is not None:
+        is_of_twin = bool(args) and isinstance(type(args[0]), TwinType)
+        if is_of_twin or first_standin((*args, *kwargs.values())) is not None:
             fits = fitting(function, ours, args, kwargs)
         if fits is None:
             # Ours has not all of these arguments.
@@ -238,6 +284,11 @@ def _scipy_function(function: Any) -> Any:
         return ours(*lists, **options)
 
     return choose
+
+
+@functools.cache
+def _compiled_function(function: Any) -> Compiled:
+    return Compiled(function)
 
 
 @functools.cache

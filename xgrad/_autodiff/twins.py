@@ -7,11 +7,12 @@ and looks up the copies of its methods in the substitution of the present call.
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import FunctionType, MethodType
+from types import FunctionType, MemberDescriptorType, MethodType
 from typing import Any, Generic, Protocol
 
 
@@ -121,13 +122,21 @@ def twin_of(value: Any, is_left: Callable[[str], bool]) -> Any:
     """Return the twin of an object; the object itself if it can have none."""
     own_class: Any = type(value)
     kind = twin_class(own_class, is_left)
-    # What is in slots is not shared.
-    has_slots = any(vars(base).get("__slots__") for base in own_class.__mro__)
-    if kind is None or has_slots or not hasattr(value, "__dict__"):
+    if kind is None or not hasattr(value, "__dict__"):
         return value
     twin: Any = object.__new__(kind)
     object.__setattr__(twin, "__dict__", value.__dict__)
+    for slot in slots_of(own_class):
+        # The twin has slots of its own, with the same values.
+        with contextlib.suppress(AttributeError):
+            slot.__set__(twin, slot.__get__(value))
     return twin
+
+
+def slots_of(kind: type) -> list[Any]:
+    """Return the descriptors of the slots of a class."""
+    members = (m for base in kind.__mro__ for m in vars(base).values())
+    return [m for m in members if isinstance(m, MemberDescriptorType)]
 
 
 def _forward(function: Any) -> Any:

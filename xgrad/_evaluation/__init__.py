@@ -32,6 +32,7 @@ from xgrad._evaluation.execution import execution_for as execution_for
 from xgrad._evaluation.function import Function as Function
 from xgrad._evaluation.function import only_point as only_point
 from xgrad._evaluation.loop_warning import caller_level as caller_level
+from xgrad._evaluation.loop_warning import describe_fault as describe_fault
 from xgrad._evaluation.memory import SMALL_BYTES as SMALL_BYTES
 from xgrad._evaluation.memory import keep_released_memory as keep_released_memory
 from xgrad._evaluation.neighborhood import Neighborhood as Neighborhood

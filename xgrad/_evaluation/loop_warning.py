@@ -110,13 +110,20 @@ def is_fault(error: BaseException) -> bool:
 
 def reason_of_fault(error: BaseException) -> Reason:
     """Return the reason for a loop that an error inside of xgrad leads to."""
-    *_, last = _entries(error)
-    place = describe_line(last.tb_frame.f_code.co_filename, last.tb_lineno)
+    frames = [(e.tb_frame.f_code.co_filename, e.tb_lineno) for e in _entries(error)]
+    # A function of NumPy that xgrad has called says less than the call.
+    *_, last = [f for f in frames if f[0].startswith(PACKAGE)] or frames
+    place = describe_line(*last)
     return Reason(
         f"an error inside of xgrad ({_first_line(error)}){place}: please report it "
         "together with `f`",
         is_fault=True,
     )
+
+
+def describe_fault(error: BaseException) -> str:
+    """Describe an error inside of xgrad, with its place and what to do about it."""
+    return reason_of_fault(error).text
 
 
 def _first_line(error: BaseException) -> str:

@@ -160,7 +160,7 @@ def _describe(value: Any, exact: bool) -> Any:
     if _is_array(kind):
         return _layout_of(value)
     if isinstance(value, FunctionType):
-        return _functions_of(value)
+        return _functions_of(value, exact)
     if isinstance(value, float):
         return kind
     if isinstance(value, SCALARS):
@@ -168,7 +168,11 @@ def _describe(value: Any, exact: bool) -> Any:
     if callable(value):
         return kind, id(value)  # another object may be another function
     if isinstance(value, (tuple, list, dict)):
-        return kind, len(value), id(value) if exact else _contents_of(value, DEPTH)
+        return (
+            kind,
+            len(value),
+            id(value) if exact else _contents_of(value, exact, DEPTH),
+        )
     return kind, id(value) if exact else 0
 
 
@@ -181,7 +185,7 @@ def _layout_of(array: Any) -> Any:
     return type(array), tuple(array.shape), str(array.dtype)
 
 
-def _functions_of(f: Any, depth: int = DEPTH) -> Any:
+def _functions_of(f: Any, exact: bool, depth: int = DEPTH) -> Any:
     """Describe a function by its code, and what it encloses and has as defaults."""
     values = list(f.__defaults__ or ())
     for cell in f.__closure__ or ():
@@ -190,13 +194,14 @@ def _functions_of(f: Any, depth: int = DEPTH) -> Any:
             values.append(cell.cell_contents)
     if not depth or not values:
         return f.__code__
-    return f.__code__, _contents_of(values, depth - 1)
+    return f.__code__, _contents_of(values, exact, depth - 1)
 
 
-def _contents_of(values: Any, depth: int) -> tuple[Any, ...]:
+def _contents_of(values: Any, exact: bool, depth: int) -> tuple[Any, ...]:
     """Describe the functions and arrays that a collection holds, of its first items.
 
-    Arrays count once, so that a history of them is the same however long it is.
+    Arrays count once, so that a history of them is the same however long it is. With
+    ``exact`` integers, text and the like count by their values.
     """
     values = values.values() if isinstance(values, dict) else values
     functions: list[Any] = []
@@ -204,11 +209,14 @@ def _contents_of(values: Any, depth: int) -> tuple[Any, ...]:
     for value in itertools.islice(values, MOST_ITEMS):
         kind = type(value)
         if kind is FunctionType:
-            functions.append(_functions_of(value, depth))
+            functions.append(_functions_of(value, exact, depth))
         elif _is_array(kind):
             layouts[_layout_of(value)] = None
         elif isinstance(value, (tuple, list, dict)):
-            functions.append(_contents_of(value, depth - 1) if depth else ())
+            inner = _contents_of(value, exact, depth - 1) if depth else ()
+            functions.append(inner)
+        elif exact and isinstance(value, SCALARS):
+            functions.append((kind, value))
         elif callable(value) and not isinstance(value, type):
             functions.append((kind, id(value)))
     return (*functions, *layouts)

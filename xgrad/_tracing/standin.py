@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
+from array_api_compat import is_array_api_obj
 
 from xgrad._arrays import Array, copied, device_of
 from xgrad._tracing.closed import any_closed, released
@@ -417,8 +418,10 @@ def _as_operand(x: Any) -> Any:
     """Return lists as arrays, since NumPy's operators take both."""
     if isinstance(x, (list, tuple)):
         return np.asarray(x)
-    # Anything else, such as a tensor of another kind, gets its own operator's chance.
-    return x if hasattr(x, "dtype") else NotImplemented
+    # Anything else, such as a tensor of another kind, gets its own operator's chance. A
+    # Series of pandas is no array, too, and answers NumPy's functions itself.
+    is_own = hasattr(x, "__array_ufunc__") and not is_array_api_obj(x)
+    return x if hasattr(x, "dtype") and not is_own else NotImplemented
 
 
 def _add_operators() -> None:

@@ -19,14 +19,13 @@ from xgrad._arrays import (
     is_numpy,
     quiet,
 )
-from xgrad._autodiff import (
-    ChangedConstantError,
-)
+from xgrad._autodiff import ChangedConstantError, Recording
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
     Function,
     caller_level,
+    describe_fault,
     keep_released_memory,
     ways_of_function,
 )
@@ -329,11 +328,26 @@ def pull_exactly(
 ) -> list[Array]:
     """Go back over a recording; raise `Inexact` where no derivative exists."""
     try:
-        slopes: list[Array] = recording.pull(cotangent, ignores_zeros=ignores_zeros)
+        return _go_back(recording, cotangent, ignores_zeros)
     except NotTraceableError as error:
         if is_inside():
             raise
         raise Inexact(_reason_of(error)) from None
+
+
+def _go_back(
+    recording: Any, cotangent: Array, ignores_zeros: bool = False
+) -> list[Array]:
+    """Return the slopes of a recording; take an error of a rule for a refusal."""
+    try:
+        slopes: list[Array] = recording.pull(cotangent, ignores_zeros=ignores_zeros)
+    except (NotTraceableError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        # The user's own backward passes, and other libraries, fail as they do.
+        if not isinstance(recording, Recording) or recording.has_custom_pulls:
+            raise
+        raise NotTraceableError(describe_fault(error)) from error
     return slopes
 
 
@@ -399,7 +413,7 @@ def _disagreement(
     """Return how a recording differs from plain calls; None if it agrees."""
     # (The way back may come to a function without a derivative there, and refuse it.)
     with quiet():
-        slopes = recording.pull(cotangent)
+        slopes = _go_back(recording, cotangent)
         difference = proof.compare_slopes(slopes, lambda: recording.kinks(cotangent))
     # Last, so that what `f` stores besides is that of x, as after a plain call.
     return proof.compare_value(value) or difference

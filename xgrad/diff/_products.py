@@ -199,7 +199,9 @@ def hvp(
     An exact product is the derivative of the exact gradient along ``v`` (forward over
     reverse mode: Griewank and Walther, Evaluating Derivatives, 2008, section 5.4), at
     the cost of about two gradients. By differences, without ``grad``, both are of
-    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients.
+    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients, and 12
+    evaluations along ``v`` that look for corners near ``x``, at which a warning tells
+    of a product that is not `OK`.
 
     Examples
     --------
@@ -229,8 +231,9 @@ def hvp(
     with open_evaluator(execution, function.leaves[0]) as evaluator:
         problem = Problem(function, names, plan, evaluator)
         # f(x) itself, as the caller would: the checks of losses happen here.
-        require_scalar(problem.at_base())
-        results = slopes_along(problem, v)
+        base = problem.at_base()
+        require_scalar(base)
+        results = slopes_along(problem, base, v)
         products = [
             problem.finish(leaf, result, tuple(leaf.shape))
             for (_, leaf), result in zip(arrays, results, strict=True)

@@ -12,6 +12,7 @@ from xgrad._arrays import (
     as_float,
     cast,
     common_namespace,
+    copied,
     from_host,
     public,
     python_float,
@@ -176,5 +177,6 @@ def _tangent(
     details = f"`{kind}` with full_output=True returns all statuses"
     warn_unless_ok("slope", [result], entries_of(["x"]), details)
     xp, slope = function.xp, result.value
-    point = cast(xp, function.leaves[0], slope.dtype)
+    # A copy, because the caller may change x before the last call of the tangent.
+    point = cast(xp, copied(xp, function.leaves[0]), slope.dtype)
     return Tangent(point, cast(xp, value, slope.dtype), slope, elementwise)

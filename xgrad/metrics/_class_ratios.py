@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xgrad._arrays import ArrayT, cast, one_of, public
-from xgrad.metrics._classification_state import state_of_rows
+from xgrad.metrics._classification_state import Classification, state_of_rows
 from xgrad.metrics._confusion import AVERAGES, Average
-from xgrad.metrics._labelled_rows import LabelledRows, as_labelled_rows
+from xgrad.metrics._labelled_rows import as_labelled_rows
 
 
 @public
@@ -35,16 +35,9 @@ def precision(
     >>> precision(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([1. , 0.5])
     """
-    rows = _rows_to_average(
-        prediction, target, weight, num_classes, ignore_index, average
-    )
-    value = state_of_rows(rows).precision(
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-        labels=labels,
-    )
-    return cast(rows.xp, value, rows.dtype)
+    rows = prediction, target, weight, num_classes, ignore_index
+    options = average, positive, zero_division, labels
+    return _of_classes(Classification.precision, rows, *options)
 
 
 @public
@@ -70,16 +63,9 @@ def recall(
     >>> recall(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([0.5, 1. ])
     """
-    rows = _rows_to_average(
-        prediction, target, weight, num_classes, ignore_index, average
-    )
-    value = state_of_rows(rows).recall(
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-        labels=labels,
-    )
-    return cast(rows.xp, value, rows.dtype)
+    rows = prediction, target, weight, num_classes, ignore_index
+    options = average, positive, zero_division, labels
+    return _of_classes(Classification.recall, rows, *options)
 
 
 @public
@@ -105,16 +91,9 @@ def specificity(
     >>> specificity(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([1. , 0.5])
     """
-    rows = _rows_to_average(
-        prediction, target, weight, num_classes, ignore_index, average
-    )
-    value = state_of_rows(rows).specificity(
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-        labels=labels,
-    )
-    return cast(rows.xp, value, rows.dtype)
+    rows = prediction, target, weight, num_classes, ignore_index
+    options = average, positive, zero_division, labels
+    return _of_classes(Classification.specificity, rows, *options)
 
 
 @public
@@ -142,16 +121,9 @@ def jaccard(
     >>> jaccard(np.array([0, 1, 1]), np.array([0, 0, 1]), average=None)
     array([0.5, 0.5])
     """
-    rows = _rows_to_average(
-        prediction, target, weight, num_classes, ignore_index, average
-    )
-    value = state_of_rows(rows).jaccard(
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-        labels=labels,
-    )
-    return cast(rows.xp, value, rows.dtype)
+    rows = prediction, target, weight, num_classes, ignore_index
+    options = average, positive, zero_division, labels
+    return _of_classes(Classification.jaccard, rows, *options)
 
 
 @public
@@ -178,16 +150,9 @@ def f1(
     >>> f1(np.array([0, 1, 1]), np.array([0, 0, 1]))
     np.float64(0.667)
     """
-    rows = _rows_to_average(
-        prediction, target, weight, num_classes, ignore_index, average
-    )
-    value = state_of_rows(rows).f1(
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-        labels=labels,
-    )
-    return cast(rows.xp, value, rows.dtype)
+    rows = prediction, target, weight, num_classes, ignore_index
+    options = average, positive, zero_division, labels
+    return _of_classes(Classification.f1, rows, *options)
 
 
 @public
@@ -210,23 +175,17 @@ def f_beta(
     gives the precision, infinity the recall, and 1 `f1` (van Rijsbergen, Information
     Retrieval, 2nd ed., chapter 7).
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
     >>> f_beta(np.array([0, 1, 1]), np.array([0, 0, 1]), beta=2, average=None)
     array([0.556, 0.833])
     """
-    rows = _rows_to_average(
-        prediction, target, weight, num_classes, ignore_index, average
-    )
-    value = state_of_rows(rows).f_beta(
-        beta=beta,
-        average=average,
-        positive=positive,
-        zero_division=zero_division,
-        labels=labels,
-    )
-    return cast(rows.xp, value, rows.dtype)
+    rows = prediction, target, weight, num_classes, ignore_index
+    options = average, positive, zero_division, labels
+    return _of_classes(Classification.f_beta, rows, *options, beta=beta)
 
 
 @public
@@ -245,6 +204,8 @@ def balanced_accuracy(
     A class without rows has no recall: by default it is left out, with
     ``zero_division=0.0`` it counts as a recall of 0.
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
@@ -257,22 +218,25 @@ def balanced_accuracy(
     return cast(rows.xp, value, rows.dtype)
 
 
-def _rows_to_average(
-    prediction: Any,
-    target: Any,
-    weight: Any,
-    num_classes: int | None,
-    ignore_index: int | None,
+def _of_classes(
+    metric: Callable[..., Any],
+    rows: tuple[Any, ...],
     average: Average,
-) -> LabelledRows:
-    """Return the rows of a call; of the binary average there are two classes."""
-    is_binary = one_of("average", average, AVERAGES) == "binary"
+    positive: int,
+    zero_division: float,
+    labels: Sequence[int] | None,
+    **options: Any,
+) -> Any:
+    """Return a metric of the state of rows, in the dtype of the prediction."""
     # The labels of a binary call may all be 0, and there are two classes still.
-    return as_labelled_rows(
-        prediction,
-        target,
-        weight,
-        num_classes,
-        ignore_index,
-        min_classes=2 if is_binary else 1,
+    is_binary = one_of("average", average, AVERAGES) == "binary"
+    labelled = as_labelled_rows(*rows, min_classes=2 if is_binary else 1)
+    value = metric(
+        state_of_rows(labelled),
+        average=average,
+        positive=positive,
+        zero_division=zero_division,
+        labels=labels,
+        **options,
     )
+    return cast(labelled.xp, value, labelled.dtype)

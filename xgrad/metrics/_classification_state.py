@@ -11,6 +11,7 @@ from xgrad._arrays import (
     Array,
     cast,
     common_namespace,
+    copied,
     drop_none,
     integer,
     public_methods,
@@ -114,6 +115,8 @@ class Classification(State):
     def confusion_matrix(self, *, normalize: Normalize = None) -> Any:
         """Return the counts, or with ``normalize`` fractions, as `confusion_matrix`."""
         xp, matrix = self._matrix(wide=normalize is not None)
+        if normalize is None:
+            return copied(xp, matrix)  # the state is not the caller's to change
         with quiet():
             return _confusion.normalize_counts(xp, matrix, normalize)
 

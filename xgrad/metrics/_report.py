@@ -69,8 +69,7 @@ class ClassificationReport(Mapping[str, Any]):
                 ratios = [f"{row[column]:.4f}" for column in COLUMNS[:3]]
                 # Counts have no decimals, weights may.
                 lines.append([name, *ratios, f"{row['support']:.6g}"])
-        accuracy = f"{self.data['accuracy']:.4f}"
-        return [*lines, ["accuracy", accuracy, "", "", ""]]
+        return [*lines, ["accuracy", f"{self.data['accuracy']:.4f}"]]
 
 
 def class_names(names: Any, num_classes: int) -> list[str]:
