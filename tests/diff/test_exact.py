@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import threading
-import warnings
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases.calls import counted, told
 from cases.compare import assert_close
 
 import xgrad
@@ -29,24 +29,6 @@ X = np.array([0.5, 1.5, 2.0])
 
 def rosenbrock(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-
-def counted(f):
-    """Return a function that counts its calls in `calls`."""
-
-    def g(x):
-        g.calls += 1
-        return f(x)
-
-    g.calls = 0
-    return g
-
-
-def told(call):
-    """Return the result of a call and its warnings."""
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always")
-        return call(), [str(message.message) for message in messages]
 
 
 # Values
