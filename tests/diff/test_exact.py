@@ -326,6 +326,29 @@ def test_errors_of_a_stand_in_alone_are_no_errors_of_the_function(f):
     np.testing.assert_allclose(curvature, np.diag([2.0, 0, 0]), atol=1e-5)
 
 
+ALL = {
+    "gradient": lambda f, x: xgrad.gradient(f, x),
+    "value and gradient": lambda f, x: xgrad.value_and_gradient(f, x),
+    "jacobian": lambda f, x: xgrad.jacobian(lambda x: f(x) * x, x),
+    "derivative": lambda f, x: xgrad.derivative(lambda x: f(x) + 0 * x, x),
+    "hessian": lambda f, x: xgrad.hessian(f, x),
+    "jvp": lambda f, x: xgrad.jvp(lambda x: f(x) * x, x, x),
+    "hvp": lambda f, x: xgrad.hvp(f, x, x),
+    "tangent": lambda f, x: xgrad.tangent_line(f, x),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_differences_by_a_loop_are_one_warning(name):
+    def f(x):
+        return np.sum(np.array(json.loads(json.dumps(np.asarray(x).tolist()))) ** 2)
+
+    _, messages = told(lambda: ALL[name](f, np.linspace(1, 2, 5)))
+    # (None where another call has told it of this code.)
+    assert len(messages) <= 1
+    assert all("takes differences of `f`" in message for message in messages)
+
+
 def checked(values):
     """Return values after a library has looked at their types."""
     for value in values:
