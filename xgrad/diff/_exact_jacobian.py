@@ -86,7 +86,8 @@ def exact_matrix(
         data, matrix = compute(runs)
         result = Result(data)
         hidden = is_inside() or is_lazy(xp, data)
-        if not hidden and not are_finite(xp, [data]):
+        is_finite = hidden or are_finite(xp, [data])
+        if not is_finite:
             data, matrix = _without_branches(runs, data, matrix, compute)
             result = add_status(xp, Result(data))
         evaluations = runs.evaluations
@@ -100,7 +101,7 @@ def exact_matrix(
 
             kinks = _kinks(runs, matrix, sparsity, symmetric)
             recording = derived.record(runs.attempt)
-            ties = has_ties(recording, runs.attempt, derived.function)
+            ties = not is_finite or has_ties(recording, runs.attempt, derived.function)
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
