@@ -110,6 +110,33 @@ def test_an_infinite_slope_times_zero_may_be_a_corner(f, x, expected):
     assert int(slopes.status) == max(expected)
 
 
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: np.sum(np.abs(np.abs(x))), [KINK, KINK, OK]),
+        (lambda x: np.hypot(np.hypot(x[0], x[1]), x[2] - 1), [KINK, KINK, KINK]),
+        (lambda x: np.abs(np.std(x[:2])), [KINK, KINK, OK]),
+        (lambda x: np.sort(np.abs(x)) @ [1, 2, 3], [KINK, KINK, OK]),
+        (lambda x: np.sum(np.abs(np.abs(x)) ** 2), [OK, OK, OK]),
+    ],
+)
+def test_a_corner_is_seen_through_another_one(f, expected):
+    assert statuses(f, [0.0, 0.0, 1.0]) == expected
+
+
+def test_a_sparse_matrix_that_has_other_entries_close_by():
+    def f(x):
+        return np.where(x >= 1, x * np.roll(x, 1), x)
+
+    x = np.ones(5)
+    for derive, g in ((jacobian, f), (hessian, lambda x: np.sum(f(x) ** 2))):
+        found, dense = derive(g, x, full_output=True)
+        sparse, estimate = derive(g, x, sparsity="auto", full_output=True)
+        assert_close(sparse.toarray(), found, rtol=1e-14)
+        rows, columns = sparse.tocoo().coords
+        assert (estimate.status == dense.status[rows, columns]).all()
+
+
 def test_second_derivatives_know_choices_between_equal_values():
     def f(x):
         return np.sum(np.where(x > 1, x**2, 2 * x**2 - 2 * x + 1))
