@@ -158,6 +158,13 @@ class StandIn:
         args = condition, self.ensure_current(), axis
         return call(self.tracer, "compress", FUNCTIONS["compress"], args, {})
 
+    def conj(self) -> Any:
+        """Return the conjugate of complex numbers; real ones are the array itself."""
+        is_complex = self.dtype.kind == "c"
+        return self._call("conj") if is_complex else self.ensure_current()
+
+    conjugate = conj
+
     def _assign_result(self, name: str, *args: Any) -> None:
         """Replace its content by the result of a function of itself."""
         if self.tracer.closed:
@@ -216,8 +223,8 @@ class StandIn:
         """Return a method, which calls the function of its name."""
         if self.tracer.closed:
             return getattr(self.base, name)
-        # Only those methods that NumPy's arrays have, whatever is registered.
-        if name in METHODS:
+        # Only those methods that plain arrays have, whatever is registered.
+        if name in METHODS and (name != "ptp" or hasattr(self.base, name)):
             tracer, function = self.tracer, FUNCTIONS[name]
             return lambda *args, **kwargs: call(
                 tracer, name, function, (self.ensure_current(), *args), kwargs
@@ -335,8 +342,8 @@ class Flat:
 
 
 METHODS = frozenset(
-    "all any argmax argmin argpartition argsort astype choose clip conj "
-    "conjugate copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
+    "all any argmax argmin argpartition argsort astype choose clip "
+    "copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
     "ptp put ravel repeat reshape round searchsorted squeeze std sum swapaxes take "
     "trace transpose var view".split()
 )
