@@ -112,9 +112,7 @@ class StandIn:
             return repr(self.base)
         # Noted, not raised, so that debuggers can show it. A function that looks up
         # results by the text of x, or reads numbers from it, needs that of one point.
-        self.tracer.refuse(
-            "the text of an array (str, repr, print)", "write it without"
-        )
+        self.tracer.refuse(*TEXT)
         return f"<{self.shape} {self.dtype} at many points>"
 
     def __format__(self, spec: str) -> str:
@@ -359,6 +357,11 @@ LEAVING = ("_matmul_dispatch", "_mul_dispatch")
 OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
 
+# Libraries ask for the text of what they do not take, to tell it in an error.
+TEXT = (
+    "the text of an array (str, repr, print)",
+    "print it outside of `f`, and write with NumPy what another library does",
+)
 # Python wants one value from each of these, and many points have many. The text of the
 # error tells both what the caller wrote and what to write instead.
 REFUSED = {
