@@ -113,7 +113,9 @@ class Cotangents:
             self.arrays[at] = marks.arrays[at] = None
             for edge in self.tape.edges[at]:
                 parent, pull, saved = edge
-                mask = marks_of(pull, g, saved, are_hidden)
+                # A corner in the way of another one has the slope 0, and counts, too.
+                hidden = are_hidden if mark is None else are_hidden | (mark != 0)
+                mask = marks_of(pull, g, saved, hidden)
                 if mask is not None and bool(np.any(mask)):
                     has_marks = True
                     # Random, so that no two of them cancel further down.
