@@ -4,7 +4,8 @@ A `Tape` implements the primitives of `_tracing` for one call of the caller's fu
 and `Taped` is the stand-in that the function sees. In reading order:
 
 `partials` has the derivatives of functions of entries, `rules` makes pulls of them, and
-`lookup` finds the rule of a function; `special` and `bessel` have those of SciPy.
+`lookup` finds the rule of a function; `special`, `bessel` and `cumulative` have those
+of SciPy.
 `structural` has the pulls of moves, views and assignments, `products`, `fibres`,
 `norms`, `inverses`, `decompositions`, `general_matrices`, `fourier`, `contractions` and
 `convolutions` those of other functions, which `functions` collects; `overrides` are
