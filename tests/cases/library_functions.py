@@ -38,6 +38,10 @@ def square(x: Any) -> Any:
 def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
     """Functions of `scipy.linalg`."""
     import scipy.linalg as la
+    import scipy.sparse as sparse
+    import scipy.sparse.linalg
+
+    matrix = sparse.csc_matrix(square(GENERAL))
 
     def by_factor(x, lower):
         return la.cho_solve(la.cho_factor(square(x), lower=lower), SIDE)
@@ -90,8 +94,41 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "circulant": lambda x: la.circulant(x),
         "block_diag": lambda x: la.block_diag(square(x), x[:2]),
     }
+    upper, lower = np.array([[1.0], [9.0]]), np.array([[9.0], [1.0]])
     banded = {
-        "solve_banded": lambda x: la.solve_banded((1, 2), x.reshape(4, 4), SIDES),
+        "solve_banded": lambda x: la.solve_banded((1, 2), square(x), SIDES),
+        "solveh_banded": lambda x: la.solveh_banded(x.reshape(2, 8) + upper, x[:8]),
+        "solveh_banded lower": lambda x: la.solveh_banded(
+            x.reshape(2, 8) + lower, x[:8], lower=True
+        ),
+        "cholesky_banded": lambda x: la.cholesky_banded(x.reshape(2, 8) + upper),
+        "cho_solve_banded": lambda x: la.cho_solve_banded(
+            (la.cholesky_banded(x.reshape(2, 8) + lower, lower=True), True), x[:8]
+        ),
+        "cho_solve_banded upper": lambda x: la.cho_solve_banded(
+            (x.reshape(2, 8) + upper, False), x[:8]
+        ),
+        "eigvals_banded": lambda x: la.eigvals_banded(x.reshape(2, 8)),
+        "eigvals_banded lower": lambda x: la.eigvals_banded(
+            x[:12].reshape(3, 4), lower=True
+        ),
+        "eigh_tridiagonal": lambda x: np.abs(la.eigh_tridiagonal(x[:5], x[5:9])[1]),
+        "eigvalsh_tridiagonal": lambda x: la.eigvalsh_tridiagonal(x[:5], x[5:9]),
+        "solve_toeplitz": lambda x: la.solve_toeplitz((x[:4] + 9, x[4:8]), SIDES),
+        "spsolve": lambda x: sparse.linalg.spsolve(matrix, x[:4]),
+    }
+    equations = {
+        "solve_sylvester": lambda x: la.solve_sylvester(
+            square(x), square(x[::-1]) + 9 * np.eye(4), np.diag(x[:4])
+        ),
+        "solve_continuous_lyapunov": lambda x: la.solve_continuous_lyapunov(
+            square(x), np.diag(x[:4])
+        ),
+        "eig": lambda x: np.abs(la.eig(square(x))[0]),
+        "lu": lambda x: np.concatenate(la.lu(square(x))),
+        "lu permuted": lambda x: np.concatenate(la.lu(square(x), permute_l=True)),
+        "lu by indices": lambda x: np.stack(la.lu(square(x), p_indices=True)[1:]),
+        "qr pivoting": lambda x: la.qr(square(x), pivoting=True)[1],
     }
     definite = {
         "solve pos": lambda x: la.solve(square(x), SIDES, assume_a="pos"),
@@ -104,8 +141,15 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "eigh values": lambda x: la.eigh(square(x), eigvals_only=True),
         "eigvalsh": lambda x: la.eigvalsh(square(x), lower=False),
         "sqrtm": lambda x: la.sqrtm(square(x)),
+        "logm": lambda x: la.logm(square(x)),
+        "fractional_matrix_power": lambda x: la.fractional_matrix_power(square(x), 0.3),
+        "pinvh": lambda x: la.pinvh(square(x)),
+        "eigh of two": lambda x: np.abs(la.eigh(square(x), square(x[::-1]))[1]),
+        "eigh in part": lambda x: la.eigh(
+            square(x), eigvals_only=True, subset_by_index=[1, 2]
+        ),
     }
-    return {name: (f, GENERAL) for name, f in (general | banded).items()} | {
+    return {name: (f, GENERAL) for name, f in (general | banded | equations).items()} | {
         name: (f, DEFINITE) for name, f in definite.items()
     }
 
@@ -265,6 +309,13 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
         "nbinom": (COUNTS, (5.0, 0.4)),
     }
 
+    def cumulative(name, data):
+        law = getattr(stats, name)
+        return lambda p: law.cdf(data, *p) + 2 * law.sf(data, *p) ** 2
+
+    def quantile(name):
+        return lambda p: getattr(stats, name).ppf(SHARES, *p)
+
     def density(name, data):
         law = getattr(stats, name)
         logarithm = law.logpmf if name in ("poisson", "nbinom") else law.logpdf
@@ -273,6 +324,14 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
     table: dict[str, tuple[Function, np.ndarray]] = {
         f"density of {name}": (density(name, data), np.array(p))
         for name, (data, p) in parameters.items()
+    } | {
+        f"distribution of {name}": (cumulative(name, data), np.array(p))
+        for name, (data, p) in parameters.items()
+    }
+    table |= {
+        f"quantiles of {name}": (quantile(name), np.array(p))
+        for name, (_, p) in parameters.items()
+        if name not in ("poisson", "nbinom")
     }
     place = np.array([0.3, 1.2])
     return table | {
@@ -288,6 +347,25 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
         "skew": (lambda x: stats.skew(x) + stats.kurtosis(x), GENERAL),
         "entropy": (lambda x: stats.entropy(np.abs(x)), GENERAL),
         "linregress": (lambda x: stats.linregress(np.arange(16.0), x).slope, GENERAL),
+        "median": (lambda p: stats.norm.median(p[0], p[1]), place),
+        "interval": (lambda p: np.stack(stats.norm.interval(0.9, p[0], p[1])), place),
+        "moments": (lambda p: stats.gamma.stats(p[1], p[0], moments="mvsk"), place),
+        "entropy of gamma": (lambda p: stats.gamma.entropy(p[1], p[0]), place),
+        "pearsonr": (lambda x: stats.pearsonr(x, np.arange(16.0) ** 2)[0], GENERAL),
+        "its p": (lambda x: stats.pearsonr(x, np.arange(16.0) ** 2)[1], GENERAL),
+        "ttest_ind": (
+            lambda x: stats.ttest_ind(x[:9], x[9:], equal_var=False).pvalue,
+            GENERAL,
+        ),
+        "f_oneway": (lambda x: stats.f_oneway(x[:5], x[5:10], x[10:])[1], GENERAL),
+        "variation": (lambda x: stats.variation(x), GENERAL),
+        "gaussian_kde": (lambda x: stats.gaussian_kde(x)(DATA), GENERAL),
+        "gaussian_kde at x": (lambda x: stats.gaussian_kde(DATA).evaluate(x), GENERAL),
+        "its logarithm": (
+            lambda x: stats.gaussian_kde(x.reshape(2, 8), "silverman").logpdf(SIDES.T),
+            GENERAL,
+        ),
+        "its bandwidth": (lambda p: stats.gaussian_kde(DATA, p[0])(SHARES), place),
         "boxcox": (lambda x: stats.boxcox_llf(x[0], POSITIVE), np.array([0.3])),
     }
 

@@ -22,6 +22,8 @@ from xgrad._autodiff import (
     scipy_grids,
     scipy_interpolate,
     scipy_linalg,
+    scipy_matrices,
+    scipy_statistics,
 )
 from xgrad._autodiff.exponentials import EXPONENTIALS
 from xgrad._autodiff.scipy_cosines import COSINES
@@ -59,8 +61,10 @@ SCIPY: dict[str, dict[str, Function]] = {
     "scipy.linalg": {
         **_functions_of(scipy_linalg),
         **_functions_of(scipy_banded),
+        **{n: f for n, f in _functions_of(scipy_matrices).items() if n != "spsolve"},
         **{name: functools.partial(matrix_function, name) for name in MATRIX_FUNCTIONS},
     },
+    "scipy.sparse.linalg": {"spsolve": scipy_matrices.spsolve},
     "scipy.fft": {name: getattr(np.fft, name) for name in TRANSFORMS} | COSINES,
     "scipy.fftpack": {
         **{name: getattr(np.fft, name) for name in OF_FFTPACK},
@@ -70,6 +74,7 @@ SCIPY: dict[str, dict[str, Function]] = {
         **{n: f for n, f in SPLINES.items() if f not in METHODS.values()},
         **METHODS,
     },
+    "scipy.stats": dict(scipy_statistics.METHODS),
     "scipy.spatial.distance": _functions_of(scipy_distance),
     "scipy.ndimage": {name: f for name, f in FILTERS.items() if name != "lfilter"},
     "scipy.signal": {"lfilter": scipy_filters.lfilter},

@@ -146,7 +146,7 @@ class Compiled:
     Some do not look at what they get, and end the process where it is no array.
     """
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Any) -> None:
         self._function = function
         functools.update_wrapper(self, function, updated=())
 
@@ -154,6 +154,10 @@ class Compiled:
         args = tuple(map(_plain_if_constant, args))
         kwargs = {name: _plain_if_constant(value) for name, value in kwargs.items()}
         return self._function(*args, **kwargs)
+
+    def __getitem__(self, kind: Any) -> Any:
+        # Functions of Cython have one for each kind of numbers.
+        return Compiled(self._function[kind])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._function, name)
