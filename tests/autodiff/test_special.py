@@ -58,9 +58,13 @@ ARGUMENTS = {
     **dict.fromkeys("fdtr fdtrc gdtr gdtrc".split(), (ABOVE, OTHER, OTHER[::-1])),
     "fdtri": (ABOVE + 1, OTHER + 1, SHARE),
     **dict.fromkeys("pdtr pdtrc".split(), (ORDER, OTHER)),
-    **dict.fromkeys("bdtr bdtrc _binom_cdf _binom_sf".split(), (ORDER, ORDER + 3, SHARE)),
+    **dict.fromkeys(
+        "bdtr bdtrc _binom_cdf _binom_sf".split(), (ORDER, ORDER + 3, SHARE)
+    ),
     **dict.fromkeys("nbdtr nbdtrc".split(), (ORDER, ORDER + 1, SHARE)),
-    **dict.fromkeys("_nbinom_cdf _nbinom_sf _nbinom_pmf".split(), (ORDER, ABOVE, SHARE)),
+    **dict.fromkeys(
+        "_nbinom_cdf _nbinom_sf _nbinom_pmf".split(), (ORDER, ABOVE, SHARE)
+    ),
     "_binom_pmf": (ORDER, ORDER + 3, SHARE),
     "_beta_pdf": (SHARE, ABOVE, OTHER),
     "_beta_ppf": (SHARE, ABOVE, OTHER),
@@ -68,9 +72,15 @@ ARGUMENTS = {
     "_invgauss_ppf": (SHARE, ABOVE, OTHER),
     "_skewnorm_cdf": (REAL, INSIDE, ABOVE, OTHER),
     "_skewnorm_ppf": (SHARE, INSIDE, ABOVE, OTHER),
-    **dict.fromkeys("_ncx2_pdf _ncx2_sf chndtr".split(), (ABOVE, OTHER + 1, ABOVE[::-1])),
+    **dict.fromkeys(
+        "_ncx2_pdf _ncx2_sf chndtr".split(), (ABOVE, OTHER + 1, ABOVE[::-1])
+    ),
     "chndtrix": (SHARE, OTHER + 1, ABOVE[::-1]),
     **dict.fromkeys("jn yn kn expn".split(), (ORDER, OTHER)),
+    **dict.fromkeys(
+        "_spherical_jn _spherical_yn _spherical_in _spherical_kn".split(),
+        (ORDER, OTHER),
+    ),
     "radian": (REAL, REAL, REAL),
     **dict.fromkeys("ellipkinc ellipeinc".split(), (INSIDE, SHARE)),
     "hyp1f1": (ABOVE, OTHER, REAL),
@@ -241,9 +251,13 @@ def test_points_at_which_a_naive_formula_fails(f, x, slope):
     np.testing.assert_allclose(tape_slope, slope, rtol=1e-9)
 
 
-# Of gammainc(a, b), of betainc(a, b, c) by a and b, of stdtr(a, b), at their tails, too.
+# By a of gammainc(a, b), betainc(a, b, c) and stdtr(a, b), and by b; at tails, too.
 SHAPES = [
-    *((sp.gammainc, (a, a * r)) for a in (0.02, 1.0, 9.0, 3000.0) for r in (0.5, 1, 1.6)),
+    *(
+        (sp.gammainc, (a, a * r))
+        for a in (0.02, 1.0, 9.0, 3000.0)
+        for r in (0.5, 1, 1.6)
+    ),
     *(
         (sp.betainc, (a, b, float(sp.betaincinv(a, b, q))))
         for a, b in ((0.1, 0.2), (2.0, 3.0), (60.0, 0.5), (700.0, 900.0))
@@ -261,7 +275,9 @@ def test_shapes_of_distributions_have_all_digits(f, arguments):
         return mp.gammainc(a, 0, x, regularized=True)
 
     def below(a, x):
-        share = mp.betainc(mp.mpf(1) / 2, a / 2, 0, x * x / (a + x * x), regularized=True)
+        share = mp.betainc(
+            mp.mpf(1) / 2, a / 2, 0, x * x / (a + x * x), regularized=True
+        )
         return (1 + mp.sign(x) * share) / 2
 
     def inside(a, b, x):

@@ -39,7 +39,7 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
     """Functions of `scipy.linalg`."""
     import scipy.linalg as la
     import scipy.sparse as sparse
-    import scipy.sparse.linalg
+    from scipy.sparse import linalg as sparse_linalg
 
     matrix = sparse.csc_matrix(square(GENERAL))
 
@@ -115,7 +115,7 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "eigh_tridiagonal": lambda x: np.abs(la.eigh_tridiagonal(x[:5], x[5:9])[1]),
         "eigvalsh_tridiagonal": lambda x: la.eigvalsh_tridiagonal(x[:5], x[5:9]),
         "solve_toeplitz": lambda x: la.solve_toeplitz((x[:4] + 9, x[4:8]), SIDES),
-        "spsolve": lambda x: sparse.linalg.spsolve(matrix, x[:4]),
+        "spsolve": lambda x: sparse_linalg.spsolve(matrix, x[:4]),
     }
     equations = {
         "solve_sylvester": lambda x: la.solve_sylvester(
@@ -149,9 +149,9 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
             square(x), eigvals_only=True, subset_by_index=[1, 2]
         ),
     }
-    return {name: (f, GENERAL) for name, f in (general | banded | equations).items()} | {
-        name: (f, DEFINITE) for name, f in definite.items()
-    }
+    return {
+        name: (f, GENERAL) for name, f in (general | banded | equations).items()
+    } | {name: (f, DEFINITE) for name, f in definite.items()}
 
 
 def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
@@ -190,6 +190,16 @@ def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
     def cosines(name, type, norm):
         return lambda x: getattr(scipy.fft, name)(x, type, norm=norm)
 
+    def metric(name, **options):
+        return lambda x: distance.cdist(
+            np.abs(square(x)), SIDES.T.reshape(2, 4) ** 2, name, **options
+        )
+
+    metrics = "cosine correlation canberra braycurtis jensenshannon mahalanobis".split()
+    functions |= {f"cdist {name}": metric(name) for name in metrics}
+    functions["cdist minkowski"] = metric("minkowski", p=3)
+    functions["cdist seuclidean"] = metric("seuclidean", V=SIDE**2)
+    functions["pdist seuclidean"] = lambda x: distance.pdist(square(x), "seuclidean")
     for name, norm in (
         *(("dct", None), ("idct", "ortho"), ("dst", "ortho"), ("idst", "forward")),
     ):
@@ -266,8 +276,22 @@ def of_filters() -> dict[str, tuple[Function, np.ndarray]]:
     import scipy.signal as signals
 
     b, a = signals.butter(2, 0.3)
+    sections = signals.butter(4, 0.3, output="sos")
     kernel = SIDES[:3]
-    functions = {
+    disk = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+
+    def at_places(order, mode):
+        return lambda x: images.map_coordinates(
+            square(x), 1.7 * square(x)[:2], order=order, mode=mode, cval=0.3
+        )
+
+    modes = ["nearest", "wrap", "reflect", "mirror", "constant"]
+    modes += ["grid-wrap", "grid-constant"]
+    at = {
+        f"map_coordinates {order} {mode}": at_places(order, mode)
+        for order, mode in zip([3, 1, 3, 5, 3, 2, 1], modes, strict=True)
+    }
+    functions = at | {
         "correlate1d": lambda x: images.correlate1d(square(x), SIDE, axis=0, origin=1),
         "convolve1d": lambda x: images.convolve1d(x, SIDE, mode="mirror", origin=-1),
         "correlate": lambda x: images.correlate(square(x), kernel, mode="wrap"),
@@ -279,9 +303,51 @@ def of_filters() -> dict[str, tuple[Function, np.ndarray]]:
         "gaussian_filter": lambda x: images.gaussian_filter(square(x), 0.7),
         "laplace": lambda x: images.laplace(square(x), mode="nearest"),
         "sobel": lambda x: images.sobel(square(x)),
+        "derivative of gaussian_filter": lambda x: images.gaussian_filter(
+            square(x), 0.7, order=(1, 0)
+        ),
+        "maximum_filter": lambda x: images.maximum_filter(square(x), 3, mode="mirror"),
+        "minimum_filter": lambda x: images.minimum_filter(
+            square(x), footprint=disk, mode="constant", cval=0.1, origin=(1, 0)
+        ),
+        "grey_dilation": lambda x: images.grey_dilation(
+            square(x), structure=0.1 * disk, mode="wrap"
+        ),
+        "median_filter": lambda x: images.median_filter(square(x), 3),
+        "percentile_filter": lambda x: images.percentile_filter(x, 30, 4),
+        "spline_filter": lambda x: images.spline_filter(square(x), 2),
+        "shift": lambda x: images.shift(square(x), x[:2], mode="reflect"),
+        "zoom": lambda x: images.zoom(square(x), 1.6, grid_mode=True, mode="nearest"),
+        "rotate": lambda x: images.rotate(square(x), 30.0, order=1),
+        "affine_transform": lambda x: images.affine_transform(
+            square(x), x[:4].reshape(2, 2) / 3, x[4:6], mode="grid-wrap"
+        ),
         "lfilter": lambda x: signals.lfilter(b, a, x),
         "lfilter of x": lambda x: signals.lfilter(x[:3], x[3:5], square(x), axis=0),
+        "lfilter with states": lambda x: np.concatenate(
+            signals.lfilter(b, a, square(x), axis=0, zi=x[:8].reshape(2, 4))
+        ),
+        "sosfilt": lambda x: signals.sosfilt(sections, square(x)),
+        "sosfiltfilt": lambda x: signals.sosfiltfilt(sections, x, padlen=5),
         "filtfilt": lambda x: signals.filtfilt(b, a, x),
+        "convolve2d": lambda x: signals.convolve2d(square(x), square(x)[1:, :2]),
+        "convolve2d same": lambda x: signals.convolve2d(
+            square(x), square(x)[1:, :2], "same", "symm"
+        ),
+        "convolve2d valid": lambda x: signals.convolve2d(
+            square(x)[:2, :3], square(x), "valid"
+        ),
+        "correlate2d": lambda x: signals.correlate2d(
+            square(x), square(x)[1:, :2], "same", "wrap"
+        ),
+        "correlate2d valid": lambda x: signals.correlate2d(
+            square(x), square(x)[1:, :2], "valid"
+        ),
+        "upfirdn": lambda x: signals.upfirdn(x[:3], square(x), 3, 2, axis=0),
+        "resample_poly": lambda x: signals.resample_poly(x, 3, 2),
+        "stft": lambda x: np.abs(signals.stft(x, nperseg=8)[2]),
+        "freqz": lambda x: np.abs(signals.freqz(x[:3], x[3:6], 8)[1]),
+        "medfilt": lambda x: signals.medfilt(x),
         "savgol_filter": lambda x: signals.savgol_filter(x, 5, 2),
     }
     return {name: (f, GENERAL) for name, f in functions.items()}

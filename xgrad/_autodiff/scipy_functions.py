@@ -20,9 +20,11 @@ from xgrad._autodiff import (
     scipy_distance,
     scipy_filters,
     scipy_grids,
+    scipy_images,
     scipy_interpolate,
     scipy_linalg,
     scipy_matrices,
+    scipy_signals,
     scipy_statistics,
 )
 from xgrad._autodiff.exponentials import EXPONENTIALS
@@ -54,7 +56,8 @@ def _functions_of(module: Any) -> dict[str, Function]:
 
 
 FILTERS = _functions_of(scipy_filters)
-SPLINES, METHODS = _functions_of(scipy_interpolate), scipy_interpolate.METHODS
+METHODS = scipy_interpolate.METHODS
+SPLINES = {n: f for n, f in _functions_of(scipy_interpolate).items() if n != "basis"}
 # By the module in which users find them.
 SCIPY: dict[str, dict[str, Function]] = {
     "scipy.special": dict(EXPONENTIALS),
@@ -76,8 +79,8 @@ SCIPY: dict[str, dict[str, Function]] = {
     },
     "scipy.stats": dict(scipy_statistics.METHODS),
     "scipy.spatial.distance": _functions_of(scipy_distance),
-    "scipy.ndimage": {name: f for name, f in FILTERS.items() if name != "lfilter"},
-    "scipy.signal": {"lfilter": scipy_filters.lfilter},
+    "scipy.ndimage": {n: f for n, f in FILTERS.items() if not n.startswith("lfilter")},
+    "scipy.signal": _functions_of(scipy_signals),
 }
 
 
@@ -86,6 +89,10 @@ SCIPY: dict[str, dict[str, Function]] = {
 PRIVATE: dict[str, dict[str, Function]] = {
     "scipy.interpolate._interpnd": {
         "_ndim_coords_from_arrays": scipy_grids.as_coordinates,
+    },
+    "scipy.ndimage._nd_image": scipy_images.LEAVES,
+    "scipy.ndimage._rank_filter_1d": {
+        "rank_filter": scipy_images.rank_filter_of_vector
     },
     "scipy.interpolate._rgi_cython": {
         "find_indices": scipy_grids.find_indices,
@@ -124,7 +131,7 @@ def fitting(
 
     Options without effect are left out. None if ours has not all other arguments.
     """
-    names = [*_signature(theirs).parameters][: len(args)]
+    names = _names_of(theirs)[: len(args)]
     pairs = itertools.zip_longest(args, names)
     args_of_ours = [a for a, name in pairs if name not in WITHOUT_EFFECT]
     kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
@@ -133,6 +140,15 @@ def fitting(
     except TypeError:
         return None
     return args_of_ours, kwargs
+
+
+@functools.cache
+def _names_of(function: Any) -> list[str]:
+    """Return the names of the arguments of a function, of which compiled ones tell."""
+    try:
+        return [*_signature(function).parameters]
+    except ValueError:
+        return []
 
 
 @functools.cache

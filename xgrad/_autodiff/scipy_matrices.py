@@ -53,7 +53,7 @@ def eigh(
         a, lower = solve_triangular(factor, adjoint(half), lower=True), True
     first, last = (0, a.shape[-1] - 1) if subset_by_index is None else subset_by_index
     part = slice(first, last + 1)
-    uplo = "L" if lower else "U"
+    uplo: Any = "L" if lower else "U"
     if eigvals_only:
         return np.linalg.eigvalsh(a, uplo)[part]
     values, vectors = np.linalg.eigh(a, uplo)
@@ -86,7 +86,8 @@ def eigvals_banded(a_band: Any, lower: bool = False) -> Any:
     rows = a_band if lower else np.conj(a_band[::-1])
     count = rows.shape[1]
     parts = (
-        np.diag(row[: count - k] if lower else row[k:], -k) for k, row in enumerate(rows)
+        np.diag(row[: count - k] if lower else row[k:], -k)
+        for k, row in enumerate(rows)
     )
     return eigh(sum(parts), eigvals_only=True)
 
@@ -103,7 +104,9 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> Any:
     back = np.argsort(order)
     if p_indices:
         return back, lower, upper
-    return (lower[back], upper) if permute_l else (np.eye(len(back))[back], lower, upper)
+    return (
+        (lower[back], upper) if permute_l else (np.eye(len(back))[back], lower, upper)
+    )
 
 
 def pinvh(a: Any, *, lower: bool = True) -> Any:

@@ -305,9 +305,7 @@ def powers(sp: Any) -> Partials:
         ),
         "inv_boxcox1p": (
             Partial("by", lambda b, y: (1 + y) ** (1 - b)),
-            Partial(
-                "aby", lambda a, b, y: (1 + y) * a * a * relative_logarithm(a * b)
-            ),
+            Partial("aby", lambda a, b, y: (1 + y) * a * a * relative_logarithm(a * b)),
         ),
         "wrightomega": (Partial("y", lambda y: y / (1 + y)),),
         # The branch and the tolerance are no variables.
