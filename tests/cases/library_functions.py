@@ -439,8 +439,20 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
 def of_analysis() -> dict[str, tuple[Function, np.ndarray]]:
     """Functions of `scipy.integrate`, `scipy.optimize` and `scipy.interpolate`."""
     import scipy.integrate as integrate
+    import scipy.optimize as optimize
     from scipy.interpolate import BarycentricInterpolator, interp1d
     from scipy.optimize import rosen
+
+    def cubic(x):
+        return lambda t: t**3 + (1 + x[0] ** 2) * t - x[1]
+
+    def pair(t, x):
+        return [t[0] ** 3 + (9 + x[0]) * t[1] - 1, t[1] - x[1] ** 2 * t[0]]
+
+    def integral(a, b):
+        return lambda x: integrate.quad(
+            lambda t: np.exp(-(x[0] ** 2) * t * t) * np.cos(t) * x[1], a(x), b(x)
+        )[0]
 
     def oscillator(p):
         def rates(t, y):
@@ -456,6 +468,33 @@ def of_analysis() -> dict[str, tuple[Function, np.ndarray]]:
         "fixed_quad": lambda x: integrate.fixed_quad(
             lambda t: np.exp(-x[0] * t) * x[1], 0, 1
         )[0],
+        "quad": integral(lambda x: 0, lambda x: 1),
+        "quad between x": integral(lambda x: x[2], lambda x: x[3]),
+        "quad with a corner": lambda x: integrate.quad(
+            lambda t, p: np.abs(t - p), -4.0, 5.0, args=(x[0],)
+        )[0],
+        "quad above": integral(lambda x: x[2], lambda x: np.inf),
+        "quad below": integral(lambda x: -np.inf, lambda x: 0),
+        "quad everywhere": integral(lambda x: -np.inf, lambda x: np.inf),
+        "dblquad": lambda x: integrate.dblquad(
+            lambda s, t: np.exp(-(x[0] ** 2) * s * t), 0, 1, 0, lambda t: t
+        )[0],
+        "brentq": lambda x: optimize.brentq(cubic(x), -9, 9, xtol=1e-13),
+        "brenth": lambda x: optimize.brenth(cubic(x), -9, 9, xtol=1e-13),
+        "ridder": lambda x: optimize.ridder(cubic(x), -9, 9, xtol=1e-13),
+        "bisect": lambda x: optimize.bisect(
+            lambda t, p: cubic(p)(t), -9, 9, args=(x,), xtol=1e-13
+        ),
+        "root_scalar": lambda x: (
+            optimize.root_scalar(cubic(x), bracket=(-9, 9), xtol=1e-13).root
+        ),
+        "fsolve": lambda x: optimize.fsolve(pair, [1, 1], args=(x,)),
+        "root": lambda x: (
+            optimize.root(lambda t: np.array(pair(t, x)), [1.0, 1.0], tol=1e-12).x
+        ),
+        "linear_sum_assignment": lambda x: square(x)[
+            optimize.linear_sum_assignment(square(x))
+        ],
         "solve_ivp": lambda x: oscillator(np.abs(x[:2])),
         "interp1d": lambda x: interp1d(np.arange(16.0), x)(np.array([2.3, 4.4])),
         "barycentric": lambda x: BarycentricInterpolator(np.arange(5.0), x[:5])(2.3),

@@ -20,7 +20,7 @@ functions with a backward pass of their own. `substitution`, `substitutes`, `twi
 `scipy_functions` collects what stands in for SciPy's compiled functions, from
 `scipy_linalg`, `scipy_banded`, `scipy_matrices`, `scipy_cosines`, `scipy_distance`,
 `scipy_interpolate`, `scipy_grids`, `scipy_filters`, `scipy_images`, `scipy_signals`,
-`scipy_statistics` and `exponentials`.
+`scipy_statistics`, `scipy_solvers` and `exponentials`.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from xgrad._autodiff import (
     scipy_linalg,
     scipy_matrices,
     scipy_signals,
+    scipy_solvers,
     scipy_statistics,
 )
 from xgrad._autodiff.exponentials import EXPONENTIALS
@@ -41,6 +42,10 @@ TRANSFORMS = (
     *(f"{side}fft" for side in SIDES),
     *(f"{side}fft{axes}" for side in SIDES[:4] for axes in ("2", "n")),
     *("fftshift", "ifftshift"),
+)
+SOLVERS = (
+    *("brentq", "brenth", "ridder", "bisect", "fsolve", "root"),
+    "linear_sum_assignment",
 )
 OF_FFTPACK = ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn")
 
@@ -77,6 +82,8 @@ SCIPY: dict[str, dict[str, Function]] = {
         **{n: f for n, f in SPLINES.items() if f not in METHODS.values()},
         **METHODS,
     },
+    "scipy.integrate": {"quad": scipy_solvers.quad},
+    "scipy.optimize": {n: getattr(scipy_solvers, n) for n in SOLVERS},
     "scipy.stats": dict(scipy_statistics.METHODS),
     "scipy.spatial.distance": _functions_of(scipy_distance),
     "scipy.ndimage": {n: f for n, f in FILTERS.items() if not n.startswith("lfilter")},
@@ -103,6 +110,11 @@ PRIVATE: dict[str, dict[str, Function]] = {
         for name in ("_build_and_solve_system", "compute_interpolation")
     },
 }
+
+
+def calls_functions(ours: Function) -> bool:
+    """Whether a substitute calls functions, which may hold stand-ins of their own."""
+    return getattr(ours, "__module__", "") == scipy_solvers.__name__
 
 
 def own_function(function: Any) -> Function | None:

@@ -17,7 +17,12 @@ import numpy as np
 
 from xgrad._arrays import is_standin
 from xgrad._autodiff.mathematics import MATH
-from xgrad._autodiff.scipy_functions import SCIPY, fitting, own_function
+from xgrad._autodiff.scipy_functions import (
+    SCIPY,
+    calls_functions,
+    fitting,
+    own_function,
+)
 from xgrad._autodiff.twins import COPIES, TwinType
 from xgrad._tracing import (
     CREATION,
@@ -275,7 +280,8 @@ def _scipy_function(function: Any) -> Any:
     def choose(*args: Any, **kwargs: Any) -> Any:
         fits = None
         is_of_twin = bool(args) and isinstance(type(args[0]), TwinType)
-        if is_of_twin or first_standin((*args, *kwargs.values())) is not None:
+        is_hidden = is_of_twin or calls_functions(ours)
+        if is_hidden or first_standin((*args, *kwargs.values())) is not None:
             fits = fitting(function, ours, args, kwargs)
         if fits is None:
             # Ours has not all of these arguments.
