@@ -255,7 +255,7 @@ def test_a_pattern_of_numbers_becomes_one_of_booleans():
     [
         ((1.0, X), r"a tuple of 2: .* by `stack`, or, .* the loss alone"),
         ([1.0], "a list of 1: "),
-        ("loss", "a value of type str: return an array or a number"),
+        ("loss", "a str: return an array or a number"),
         (None, "returned None: is a `return` missing"),
     ],
 )

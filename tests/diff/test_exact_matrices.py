@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import math
 import tracemalloc
-import warnings
 
 import numpy as np
 import pytest
+from cases.calls import told
 from cases.compare import assert_close
 
 import xgrad
@@ -25,13 +25,6 @@ from xgrad import (
 )
 
 ZEROS = np.zeros(3)
-
-
-def told(call):
-    """Return the result of a call and its warnings."""
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always")
-        return call(), [str(message.message) for message in messages]
 
 
 # What inner functions with a corner leave behind

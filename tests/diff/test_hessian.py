@@ -1,12 +1,15 @@
 """Hessians, and products of Jacobians and Hessians with vectors."""
 
+import functools
+
 import numpy as np
 import pytest
 from cases.compare import assert_close
-from cases.differences import hessian, hvp, jvp, of_method
+from cases.differences import gradient, hessian, hvp, jvp, of_method
 from cases.functions import rosenbrock, rosenbrock_curvature, rosenbrock_slope
 from cases.statuses import warns_of
 
+import xgrad
 from xgrad import Status, to_numpy
 
 METHODS = ["central", "forward", "backward", "complex", "ladder", "auto"]
@@ -26,7 +29,7 @@ def test_hessians_from_the_function_alone(rng, accuracy, rtol, vectorized):
     np.testing.assert_array_equal(found, found.T)
     assert np.abs(found - exact).max() <= rtol * np.abs(exact).max()
     assert (np.abs(found - exact) <= estimate.error).mean() >= 0.95
-    assert estimate.evaluations == 2 * 10 * 11 + 1
+    assert estimate.evaluations == 2 * 10 * 11 + 1 + 12 * 10
     plain = hessian(rosenbrock, x, accuracy=accuracy, vectorized=vectorized)
     np.testing.assert_array_equal(plain, found)
 
@@ -59,7 +62,7 @@ def test_hessians_by_many_steps(rng, method):
     assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()
     assert (np.abs(found - exact) <= estimate.error).mean() >= 0.95
     assert (estimate.status == Status.OK).all()
-    expected = 26 * 21 + 31 if method == "ladder" else 4 * 21 + 1
+    expected = 26 * 21 + 31 if method == "ladder" else 4 * 21 + 1 + 12 * 6
     assert estimate.evaluations == expected
     plain = hessian(rosenbrock, x, **of_method(method))
     np.testing.assert_array_equal(plain, found)
@@ -108,16 +111,84 @@ def test_there_is_no_second_derivative_at_a_corner(method, accuracy):
             hessian(f, np.array([1.0, 0.0]), **of_method(method))
 
 
-def test_the_ladder_sees_where_curvatures_differ():
+@pytest.mark.parametrize("method", ["central", "ladder", "auto"])
+def test_an_estimate_tells_where_curvatures_differ(method):
     _, estimate = hessian(
         lambda x: x[0] ** 2 + x[1] * np.abs(x[1]),
         np.array([1.0, 0.0]),
-        method="ladder",
         full_output=True,
+        **of_method(method),
     )
     assert estimate.status[0, 0] == Status.OK
     assert estimate.status[1, 1] == Status.KINK
     assert estimate.error[1, 1] >= 2
+
+
+# What `f` has beside x, near it: of the slope, or of the curvature.
+BESIDE = {
+    "corner": lambda t: np.abs(t),
+    "hinge": lambda t: np.maximum(t, 0),
+    "spline": lambda t: 3 * np.maximum(t, 0) ** 2,
+}
+
+
+def with_corner(name, distance):
+    """Return a function with a corner so far from (1, 2), and its Hessian there."""
+
+    def f(x):
+        rest = BESIDE[name](x[0] * x[1] - 2 - distance)
+        return np.sin(x[0]) * x[1] ** 2 + np.exp(x[0]) + rest
+
+    exact = np.array([[-4 * np.sin(1) + np.e, 4 * np.cos(1)], [0, 2 * np.sin(1)]])
+    exact[1, 0] = exact[0, 1]
+    if name == "corner":
+        exact -= np.array([[0, 1], [1, 0]])
+    return f, exact
+
+
+@pytest.mark.parametrize("method", ["central", "ladder", "auto"])
+@pytest.mark.parametrize("distance", [1e-12, 1e-9, 1e-6, 1e-5])
+@pytest.mark.parametrize("name", BESIDE)
+def test_hessians_beside_a_corner_are_bounded_or_not_ok(name, distance, method):
+    f, exact = with_corner(name, distance)
+    found, estimate = hessian(
+        f, np.array([1.0, 2.0]), full_output=True, **of_method(method)
+    )
+    fine = np.abs(found - exact) <= 2 * estimate.error
+    assert (fine | (estimate.status != Status.OK)).all()
+
+
+@pytest.mark.parametrize("has_gradient", [False, True])
+@pytest.mark.parametrize("distance", [1e-12, 1e-9, 1e-6, 1e-5])
+@pytest.mark.parametrize("name", BESIDE)
+def test_products_beside_a_corner_are_told(name, distance, has_gradient):
+    f, _ = with_corner(name, distance)
+    slope = functools.partial(gradient, f, method="autodiff") if has_gradient else None
+    with warns_of("(KINK|UNRESOLVED)"):
+        hvp(f, np.array([1.0, 2.0]), np.array([1.0, -0.3]), grad=slope)
+
+
+def test_entries_with_no_part_in_a_corner_are_not_told():
+    share = np.array([1.0, 0.03, 0.003, 0.0])
+
+    def f(x):
+        return np.sum(x**2) + np.abs(np.sum(share * (x - 1)) - 1e-7)
+
+    with pytest.warns(RuntimeWarning, match="2 of 4 components"):
+        hvp(f, np.ones(4), np.ones(4))
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 1e3])
+def test_products_of_smooth_functions_are_not_doubted(scale, rng):
+    for _ in range(20):
+        x, v = scale * rng.normal(size=4), rng.normal(size=4)
+        for f in (
+            lambda x: np.exp(-np.sum((x / scale) ** 2)),
+            lambda x: np.sum(np.sin(x / scale)) + 100,
+            lambda x: np.prod(x),
+            lambda x: np.sum(x),
+        ):
+            hvp(f, x, v)
 
 
 def test_hessians_on_every_backend(xp):
@@ -204,6 +275,15 @@ def test_products_with_the_hessian(rng):
     found = hvp(rosenbrock, x, v, grad=slope)
     assert np.abs(found - exact).max() <= 1e-10 * np.abs(exact).max()
     assert calls == 7
+
+
+@pytest.mark.parametrize("method", ["central", "autodiff"])
+@pytest.mark.parametrize("has_gradient", [True, False])
+def test_products_by_matrices(rng, method, has_gradient):
+    x, v = rng.normal(size=(2, 3, 4))
+    grad = (lambda x: 4 * x**3) if has_gradient else None
+    found = xgrad.hvp(lambda x: np.sum(x**4), x, v, grad=grad, method=method)
+    assert_close(found, 12 * x**2 * v, rtol=1e-6)
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e-8, 1e-6, 1e-4])

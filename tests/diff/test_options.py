@@ -36,8 +36,9 @@ EXACT = {
     xgrad.tangent_line,
     xgrad.value_and_gradient,
 }
-# The plan of a Hessian or of a sparse gradient follows from the call.
-INTERNAL = {"sparse", "curvature"}
+# The plan of a Hessian or of a sparse gradient follows from the call, and warnings from
+# what it has done.
+INTERNAL = {"sparse", "curvature", "is_told"}
 
 
 def options_of(function):

@@ -6,23 +6,15 @@ changes later may have been the same all the time when the rules were proved.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
+from cases.calls import told
 from cases.compare import assert_close
 
 import xgrad
 from xgrad import derivative, gradient, hessian, hvp, jacobian, jvp, vjp
 
 ONES, AT_ZERO = np.ones(3), np.array([0.0, 1.0, 2.0])
-
-
-def told(call):
-    """Return the result of a call and its warnings."""
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always")
-        return call(), [str(message.message) for message in messages]
 
 
 # Equal at x alone

@@ -117,6 +117,32 @@ def test_steps_whose_squares_overflow_are_not_ok(x, method):
     assert status != Status.OK or abs(value) <= bound
 
 
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("width", [5, 20])
+def test_rounding_that_is_not_measured_makes_no_corner(width, order):
+    # The argument of the exponential function is off by a rounding of its size.
+    _, estimate = derivative(
+        lambda x: np.exp(-width * x * x),
+        np.linspace(0.5, 1.5, 200),
+        order=order,
+        method="central",
+        full_output=True,
+    )
+    assert (estimate.status != Status.KINK).all()
+
+
+def test_a_small_corner_of_the_slope_is_told():
+    x = np.linspace(0.5, 1.5, 200)
+    _, estimate = derivative(
+        lambda t: np.sin(t) + 1e-4 * np.maximum(t - x, 0) ** 2,
+        x,
+        order=2,
+        method="central",
+        full_output=True,
+    )
+    assert np.mean(estimate.status == Status.KINK) >= 0.95
+
+
 def test_the_complex_step_has_no_higher_orders():
     with pytest.raises(ValueError, match="complex step takes no derivatives of order"):
         derivative(np.sin, 1.0, order=2, method="complex")

@@ -2,12 +2,14 @@
 
 import ast
 import functools
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
 import xgrad
+from xgrad import losses, metrics, plot, special, testing
 
 PACKAGE = Path(xgrad.__file__).parent
 # A free relative clause leaves out the subject, which the reader then has to guess.
@@ -40,6 +42,26 @@ def test_no_docstring_begins_with_a_clause(clause):
         if text.startswith(f"{clause} ")
     ]
     assert not wrong
+
+
+FACES = (xgrad, losses, metrics, special, plot, testing)
+# They have no argument that could be wrong.
+WITHOUT_ARGUMENTS = ("backends", "show_versions")
+PUBLIC = {
+    f"{face.__name__}.{name}": getattr(face, name)
+    for face in FACES
+    for name in face.__all__
+    if callable(getattr(face, name)) and not isinstance(getattr(face, name), type)
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_functions_tell_their_errors_and_show_an_example(name):
+    text = inspect.getdoc(PUBLIC[name])
+    assert re.search(r"\b[Rr]aises?\b|\berrors\b", text) or name.endswith(
+        WITHOUT_ARGUMENTS
+    )
+    assert "Examples\n--------" in text
 
 
 PACKAGES = sorted(

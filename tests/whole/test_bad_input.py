@@ -147,7 +147,7 @@ def target(
     own = GOOD | OTHERWISE.get(name, {}) | especially
     for parameter in inspect.signature(call).parameters.values():
         missing = {parameter.name} - ARRAYS - CALLABLES - POOLS.keys()
-        assert not missing, f"`{name}` has {missing}: give it a pool, and a good value"
+        assert not missing, f"`{name}` has {missing}: give it a line in POOLS"
         needed = parameter.default is parameter.empty
         assert not needed or parameter.name in own, f"`{name}`: a good {parameter}?"
         good = own[parameter.name] if needed else parameter.default

@@ -19,7 +19,6 @@ Modules in reading order:
   with the names of other libraries, and with functions that fail
 """
 
-from xgrad._arrays.advice import conversion_code as conversion_code
 from xgrad._arrays.advice import integer_code as integer_code
 from xgrad._arrays.advice import prefix_of as prefix_of
 from xgrad._arrays.arguments import a_type as a_type

@@ -50,9 +50,7 @@ class Doubt:
         ``points`` are those of the result.
         """
         x = self.passes.function.leaves[self.leaf]
-        if is_lazy(self.passes.xp, x) or not is_on_host(self.passes.xp, x):
-            return result
-        if not points.total:
+        if not points.total or not may_doubt(self.passes.xp, x):
             return result
         if self.passes.plan.order == 1:
             others = [self._slopes(points, result)]
@@ -65,7 +63,7 @@ class Doubt:
         with quiet():
             for other in others:
                 if other is not None:
-                    result = self._with_doubts(result, other)
+                    result = doubted(self.passes.xp, result, other)
         return result
 
     def _slopes(self, points: Points, result: Result) -> Result | None:
@@ -133,21 +131,26 @@ class Doubt:
             True,
         )
 
-    def _with_doubts(self, result: Result, other: Result) -> Result:
-        """Mark what differs from other slopes; widen its bound to reach them."""
-        xp = self.passes.xp
-        gap = xp.abs(result.value - other.value)
-        wrong = gap > CONTRADICTION * (result.error + other.error)
-        kink = other.status == int(Status.KINK)
-        is_ok = result.status == int(Status.OK)
-        status = xp.where(wrong & is_ok, int(Status.UNRESOLVED), result.status)
-        status = xp.where(kink & is_ok, int(Status.KINK), status)
-        error = xp.maximum(result.error, gap + other.error)
-        return replace(
-            result,
-            error=xp.where((wrong | kink) & is_ok, error, result.error),
-            status=xp.astype(status, result.status.dtype),
-        )
+
+def may_doubt(xp: Any, x: Array) -> bool:
+    """Whether the host can read values of an array without a wait."""
+    return not is_lazy(xp, x) and is_on_host(xp, x)
+
+
+def doubted(xp: Any, result: Result, other: Result) -> Result:
+    """Mark what differs from another result; widen its bound to reach that."""
+    gap = xp.abs(result.value - other.value)
+    wrong = gap > CONTRADICTION * (result.error + other.error)
+    kink = other.status == int(Status.KINK)
+    is_ok = result.status == int(Status.OK)
+    status = xp.where(wrong & is_ok, int(Status.UNRESOLVED), result.status)
+    status = xp.where(kink & is_ok, int(Status.KINK), status)
+    error = xp.maximum(result.error, gap + other.error)
+    return replace(
+        result,
+        error=xp.where((wrong | kink) & is_ok, error, result.error),
+        status=xp.astype(status, result.status.dtype),
+    )
 
 
 def _sides(points: Points) -> Array | None:

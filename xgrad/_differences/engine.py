@@ -62,7 +62,10 @@ class Problem(Passes):
             if method == "complex":
                 return self._take_complex_step(near, setting.scheme, read)
             result = self.combine_columns(near, setting.scheme, read, setting.estimate)
+            doubt = Doubt(self, leaf, base, eps, read, columns)
             if method == "auto":
+                if self.plan.order > 1:
+                    result = doubt.judge(points, result)
                 refinement = Refinement(
                     self, leaf, base, eps, read, columns, line, values
                 )
@@ -70,7 +73,6 @@ class Problem(Passes):
             if not self.plan.full_output:
                 return Result(result.value, status=result.status)
             if method in ACCURACIES:
-                doubt = Doubt(self, leaf, base, eps, read, columns)
                 return doubt.judge(points, result)
         return result
 

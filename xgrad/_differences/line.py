@@ -21,21 +21,23 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_complex,
-    is_on_host,
     leaves,
     matching_leaves,
     quiet,
     rebuild,
     require_array,
     require_same_shape,
+    reshaped,
 )
 from xgrad._differences.direct import direct_slopes
+from xgrad._differences.doubt import doubted, may_doubt
 from xgrad._differences.engine import Problem
+from xgrad._differences.ladder import Ladder
 from xgrad._differences.plan import Plan
 from xgrad._differences.readout import EachOutput
-from xgrad._differences.result import Result, Status
+from xgrad._differences.result import Result
 from xgrad._differences.sizes import floored_size, own_size
-from xgrad._differences.stencil import stencil
+from xgrad._differences.stencil import Stencil, few_rungs, stencil
 from xgrad._evaluation import (
     Execution,
     Function,
@@ -44,9 +46,10 @@ from xgrad._evaluation import (
     single_column,
 )
 
-# Roundings of f(x) in a second difference, which is made of 16 values by weights up to
-# 4/3; the rest allows for what `f` adds of its own.
-ROUNDINGS = 256
+# Where the second derivative along a line is open, so are entries of the product that
+# changed with the accuracy by at least this part of the largest change: at a corner all
+# change by a seventh of their error, and beside it by nothing.
+CHANGED = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,18 +176,19 @@ def directional_derivative(
     return finished, evaluator.meter.done, problem.method
 
 
-def slopes_along(problem: Problem, v: Any) -> list[Result]:
+def slopes_along(problem: Problem, base: Array, v: Any) -> list[Result]:
     """Differentiate the gradient of a scalar along ``v``, nested as ``x``: ``H v``.
 
     Both differences have accuracy 4, with the steps of a second derivative: the
     gradients are taken at four points of the line, which all have the steps of ``x``.
+    The product is open where the second derivative along ``v`` is another one, or does
+    not exist; ``base`` is ``f(x)``.
     """
     xp, function = problem.xp, problem.function
     line, length = line_along(function, v, own=False)
-    relative = stencil("central", 4, 2).relative_step(
-        float_info(xp, function.leaves[0].dtype).eps
-    )
-    outer = stencil("central", 4)
+    eps = float_info(xp, function.leaves[0].dtype).eps
+    relative = stencil("central", 4, 2).relative_step(eps)
+    outer, lower = stencil("central", 4), stencil("central", 2)
     vectors = [vector for vector in line.direction if vector is not None]
     with quiet():
         sizes = [floored_size(xp, x) * relative for x in function.leaves]
@@ -194,42 +198,98 @@ def slopes_along(problem: Problem, v: Any) -> list[Result]:
             moves = [offset * relative * vector for vector in vectors]
             leaves = map(operator.add, function.leaves, moves)
         gradients[offset] = _gradient_at(problem, tuple(leaves), sizes)
-    results, base = [], xp.abs(problem.at_base())
+    results, errors = [], []
     with quiet():
-        for i, (x, size) in enumerate(zip(function.leaves, sizes, strict=True)):
-            slopes = [gradients[offset][i] for offset in outer.offsets]
-            distance = cast(xp, relative * length, x.dtype)
-            near, far = (
-                (gradients[n][i].value - gradients[-n][i].value) / (2 * n * distance)
-                for n in (1, 2)
+        distance = relative * length
+        for i, x in enumerate(function.leaves):
+            slopes = {offset: results[i] for offset, results in gradients.items()}
+            value, less = (
+                _weighted(weights, slopes) / cast(xp, distance, x.dtype)
+                for weights in (outer, lower)
             )
-            value = near + (near - far) / 3
-            status = _worst(xp, slopes)
-            if status is None and is_on_host(xp, value):
-                steps = xp.reshape(size, value.shape)
-                values = cast(xp, base, x.dtype) + xp.abs(slopes[0].value) * steps
-                noise = ROUNDINGS * float_info(xp, x.dtype).eps * values
-                status = _contradictions(xp, near, far, noise / (steps * distance))
-            results.append(Result(value, status=status))
-    return results
+            results.append(Result(value, status=_worst(xp, list(slopes.values()))))
+            errors.append(xp.abs(value - less))
+    if not may_doubt(xp, function.leaves[0]):
+        return results
+    noise = _rounding_of_x(xp, function.leaves, gradients[1], eps)
+    along = _curvature_along(problem, line, base, eps, noise)
+    vectors = [reshaped(xp, v, (-1,)) * length for v in vectors]
+    return _with_doubts(xp, results, errors, vectors, along)
 
 
-def _contradictions(xp: Any, near: Array, far: Array, noise: Array) -> Array | None:
-    """Return the status of second differences at a step and at its double.
+def _rounding_of_x(
+    xp: Any, leaves: tuple[Array, ...], slopes: list[Result], eps: float
+) -> Array:
+    """Return the error of f(x) if each entry of ``x`` is rounded by itself."""
+    with quiet():
+        squares = [
+            xp.sum((reshaped(xp, x, (-1,)) * slope.value) ** 2)
+            for x, slope in zip(leaves, slopes, strict=True)
+        ]
+        return eps / 2 * xp.sqrt(functools.reduce(operator.add, squares))
 
-    At a corner of the slope that at half the step is larger, often twice as large. In
-    single precision the other one may be larger by truncation alone, as steps are long.
-    Those that are small beside others may be made of rounding.
-    """
-    near, far, gap = xp.abs(near), xp.abs(far), xp.abs(near - far)
-    if not bool(xp.any(gap > noise)):
-        return None
-    is_corner = far < 0.75 * near
-    size = xp.maximum(near, far)
-    is_open = is_corner if float_info(xp, near.dtype).size < 8 else size > 0
-    is_open = is_open & (gap > noise) & (gap > size / 4) & (gap > xp.max(size) / 100)
-    status = xp.where(is_corner, int(Status.KINK), int(Status.UNRESOLVED))
-    return xp.astype(xp.where(is_open, status, 0), xp.int8)
+
+def _curvature_along(
+    problem: Problem, line: Line, base: Array, eps: float, noise: Array
+) -> Result:
+    """Return the second derivative along a line, by a few rungs of a ladder."""
+    xp, like = problem.xp, line.x[0]
+    start = from_host(xp, 0.0, like=like, dtype=like.dtype)
+    path = Function(line, xp, None, (start,), problem.function.vectorized)
+    problem = Problem(path, ("t",), problem.plan, problem.evaluator)
+    ladder = Ladder(few_rungs(eps), 2)
+    with quiet():
+        points = problem.placements[0].points(
+            ladder, eps, True, single_column(xp, start)
+        )
+        readout = EachOutput(base, eps, noise)
+        return problem.one_pass(path, 0, base, ladder, points, readout, True)
+
+
+def _weighted(stencil: Stencil, slopes: dict[int, Result]) -> Array:
+    """Return the derivative of slopes along a line, for a step of 1."""
+    terms = [
+        weight * (slopes[offset].value - slopes[-offset].value)
+        for offset, weight in stencil.rounded_weights
+        if offset > 0
+    ]
+    return functools.reduce(operator.add, terms)
+
+
+def _with_doubts(
+    xp: Any,
+    products: list[Result],
+    errors: list[Array],
+    vectors: list[Array],
+    along: Result,
+) -> list[Result]:
+    """Mark products whose component along their vectors is not that of ``along``."""
+    with quiet():
+        value, error = (
+            functools.reduce(
+                operator.add,
+                [xp.sum(v * g) for v, g in zip(factors, terms, strict=True)],
+            )
+            for factors, terms in (
+                (vectors, [product.value for product in products]),
+                (list(map(xp.abs, vectors)), errors),
+            )
+        )
+        product = Result(value, error, None, xp.zeros_like(value, dtype=xp.int8))
+        status = doubted(xp, product, along.map(lambda a: a[0, ...])).status
+        if not int(status):
+            return products
+        least = CHANGED * max(float(xp.max(e)) for e in errors if math.prod(e.shape))
+        return [
+            replace(
+                product,
+                status=xp.maximum(
+                    product.with_status().status,
+                    xp.astype(error >= least, xp.int8) * status,
+                ),
+            )
+            for product, error in zip(products, errors, strict=True)
+        ]
 
 
 def _gradient_at(

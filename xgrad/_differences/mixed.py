@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+import operator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from xgrad._arrays import (
     quiet,
 )
 from xgrad._differences.curvature import (
+    CurvatureSamples,
     EntryCurvature,
     PairCurvature,
     PairLine,
     join_samples,
 )
+from xgrad._differences.doubt import doubted, may_doubt
 from xgrad._differences.engine import Problem
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.noise import noise_level
@@ -34,7 +37,7 @@ from xgrad._differences.result import (
     concat_results,
     where_results,
 )
-from xgrad._differences.stencil import rungs_for
+from xgrad._differences.stencil import few_rungs, rungs_for
 from xgrad._evaluation import Neighborhood, Points, entry_columns, pair_columns
 
 # The pairs of so few entries are remembered: 400 KB for the largest of 8 sizes.
@@ -51,6 +54,8 @@ def second_differences(problem: Problem, base: Array) -> Result:
     eps = setting.eps
     hessian = _Hessian(problem, base, eps, _pairs(count))
     result = hessian.by(setting.scheme, setting.estimate)
+    if setting.estimate and problem.plan.method != "ladder" and may_doubt(xp, x):
+        result = hessian.doubted(result)
     if problem.plan.method == "auto":
         with quiet():
             bad = _is_bad(xp, result, eps)
@@ -88,41 +93,74 @@ class _Hessian:
 
     def by(self, scheme: Scheme, estimate: bool) -> Result:
         """Return the diagonal and the pairs by second differences or by a ladder."""
-        problem, xp = self.problem, self.problem.xp
-        climbs, noise = isinstance(scheme, Ladder), None
+        xp, climbs = self.problem.xp, isinstance(scheme, Ladder)
+        points, entries, diagonal = self._diagonal(scheme, estimate)
+        x = self.problem.function.leaves[0]
+        pairs = points.divided(pair_columns(xp, x, *self.pairs[:2]))
+        kind = PairLine if climbs else PairCurvature
+        mixed = self.problem.one_pass(
+            self.problem.function,
+            0,
+            self.base,
+            scheme,
+            pairs,
+            kind(self.base, self.eps, entries.noise, entries=entries),
+            estimate,
+        )
         if climbs:
+            with quiet():
+                mixed = self._polarized(mixed, diagonal, points)
+        return self._joined(diagonal, mixed)
+
+    def doubted(self, result: Result) -> Result:
+        """Leave open what a few rungs of a ladder deny.
+
+        Pairs of entries are open where the diagonal is at either of them.
+        """
+        xp, count = self.problem.xp, math.prod(self.problem.function.leaves[0].shape)
+        _, _, other = self._diagonal(Ladder(few_rungs(self.eps), 2), True)
+        with quiet():
+            diagonal, mixed = (
+                result.map(operator.itemgetter(rows))
+                for rows in (slice(count), slice(count, None))
+            )
+            diagonal = doubted(xp, diagonal, other)
+            first, second = self._of_both(diagonal)
+            status = xp.maximum(mixed.status, xp.maximum(first.status, second.status))
+            error = xp.where(status > mixed.status, math.inf, mixed.error)
+            return self._joined(diagonal, replace(mixed, error=error, status=status))
+
+    def _diagonal(
+        self, scheme: Scheme, estimate: bool
+    ) -> tuple[Points, CurvatureSamples, Result]:
+        """Return the derivatives by single entries, with their points and values."""
+        problem, xp, noise = self.problem, self.problem.xp, None
+        if isinstance(scheme, Ladder) and scheme.rungs.to_noise:
             line = problem.placements[0].noise_line(self.eps)
             values = problem.column_values(problem.function, 0, self.base, line)
             with quiet():
                 noise = noise_level(xp, self.base, values, self.eps)
         read = EntryCurvature(self.base, self.eps, noise)
         with at_perturbed_points():
-            x = problem.function.leaves[0]
-            columns = entry_columns(xp, x)
+            columns = entry_columns(xp, problem.function.leaves[0])
             points = problem.placements[0].points(scheme, self.eps, estimate, columns)
             near = Neighborhood(problem.function, 0, points, self.base)
             way = problem.choose_way(near)
             problem.evaluator.meter.expect(points.total)
             groups = problem.read_columns(near, way, read)
             entries = join_samples(list(groups))
-            diagonal = scheme.combine(entries, estimate)
-        pairs = points.divided(pair_columns(xp, x, *self.pairs[:2]))
-        kind = PairLine if climbs else PairCurvature
-        mixed = problem.one_pass(
-            problem.function,
-            0,
-            self.base,
-            scheme,
-            pairs,
-            kind(self.base, self.eps, noise, entries=entries),
-            estimate,
-        )
-        if climbs:
-            with quiet():
-                mixed = self._polarized(mixed, diagonal, points)
+            return points, entries, scheme.combine(entries, estimate)
+
+    def _joined(self, diagonal: Result, mixed: Result) -> Result:
+        xp = self.problem.xp
         return concat_results(
             [diagonal, mixed], lambda arrays: xp.concat(arrays, axis=0)
         )
+
+    def _of_both(self, diagonal: Result) -> list[Result]:
+        """Return the results of both entries of each pair."""
+        index = (from_host(self.problem.xp, i, like=self.base) for i in self.pairs[:2])
+        return [_taken(self.problem.xp, diagonal, positions) for positions in index]
 
     def _polarized(self, along: Result, diagonal: Result, points: Points) -> Result:
         """Return mixed derivatives from those along pairs of steps.
@@ -132,7 +170,7 @@ class _Hessian:
         """
         xp = self.problem.xp
         index = [from_host(xp, i, like=self.base) for i in self.pairs[:2]]
-        first, second = (_taken(xp, diagonal, positions) for positions in index)
+        first, second = self._of_both(diagonal)
         step = xp.reshape(points.step, (-1,))
         ratio = xp.take(step, index[1], axis=0) / xp.take(step, index[0], axis=0)
         ratio = cast(xp, ratio, along.value.dtype)

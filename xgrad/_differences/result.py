@@ -47,9 +47,10 @@ class Status(enum.IntEnum):
 ADVICE = {
     Status.OK: "the value is right to within its error bound",
     Status.UNRESOLVED: (
-        "no step resolves `f`, because it is noisy, oscillates or has a vertical "
-        "tangent, or because steps are lost in the rounding of `x` or `f(x)`; look at "
-        "`plot.step_sweep`, rescale `x`, or evaluate `f` in a wider dtype"
+        "no step resolves `f`, because it is noisy, oscillates, has a vertical tangent "
+        "or a corner beside `x`, or because steps are lost in the rounding of `x` or "
+        "`f(x)`; look at `plot.step_sweep`, rescale `x`, or evaluate `f` in a wider "
+        "dtype"
     ),
     Status.KINK: (
         "the slopes of the two sides differ, as at the corner of abs, max or relu, or "

@@ -20,6 +20,9 @@ QUIET_RUNGS = 3
 # Where values are multiples of `q`, both sides move alike from 2 q / slope on; where
 # `f` is flat at x and only one side leaves the flat part, they differ by all of it.
 ALIKE = 0.5
+# Where no rung shows the noise, `f` is expected to add up so many roundings inside, as
+# in the bounds of stencils.
+UNMEASURED = 3
 # More multiples than this in `f(x)` itself are met by chance: numbers of 24 bits (those
 # of float32) that are whole multiples of another are that in one of 16 cases.
 MOST_MULTIPLES = 2.0**20
@@ -108,7 +111,7 @@ class RungValues:
         """The error of a value on each rung, by all that the values tell of it."""
         noise = self.xp.maximum(*self.noise)
         if not self.rungs.to_noise:
-            return noise
+            return UNMEASURED * noise
         shown = self.xp.maximum(self._noise_at_rest(), self._quantum())
         return self.xp.maximum(noise, shown)
 

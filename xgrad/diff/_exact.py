@@ -23,6 +23,7 @@ from xgrad._autodiff import ChangedConstantError, Recording
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
+    Execution,
     Function,
     caller_level,
     describe_fault,
@@ -351,9 +352,12 @@ def _go_back(
     return slopes
 
 
-def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
-    """Return the plan of the differences that are taken, after a warning.
+def differences_instead(
+    inexact: Inexact, plan: Plan, execution: Execution, x: Any
+) -> tuple[Plan, Execution]:
+    """Return plan and execution of the differences that are taken, after a warning.
 
+    The reason for differences is that for a loop, of which no other warning tells.
     Raise where the caller allows nothing but an exact derivative.
     """
     if plan.method == "autodiff":
@@ -365,7 +369,7 @@ def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
             RuntimeWarning,
             stacklevel=caller_level(),
         )
-    return plan.as_differences(x)
+    return plan.as_differences(x), replace(execution, is_told=True)
 
 
 def require_use(function: Function, slopes: Any) -> None:

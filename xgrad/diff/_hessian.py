@@ -132,12 +132,12 @@ def hessian(
     size. It is proved as a gradient is.
 
     By differences of ``f`` alone the cost is ``accuracy / 2 * n * (n + 1) + 1``
-    evaluations, and twice as many at accuracy 2 with ``full_output=True`` or by "auto";
-    a ladder takes 13 ``n * (n + 1)`` (11 in float32) and 31. Where the slopes of both
-    sides differ, no second derivative exists: the status of the entry, and of the pairs
-    that it is part of, is ``KINK``. Only the ladder sees where curvatures of both sides
-    differ. Mixed differences move both entries of a pair the same way (Abramowitz and
-    Stegun, 25.3.27).
+    evaluations. With ``full_output=True`` or by "auto" it is twice as many at accuracy
+    2, and 12 ``n`` more that look for corners. A ladder takes 13 ``n * (n + 1)`` (11 in
+    float32) and 31. Where the slopes or the curvatures of both sides differ, no second
+    derivative exists: the status of the entry, and of the pairs that it is part of, is
+    ``KINK``, or ``UNRESOLVED`` where that is so beside ``x``. Mixed differences move
+    both entries of a pair the same way (Abramowitz and Stegun, 25.3.27).
 
     Examples
     --------
@@ -169,7 +169,7 @@ def hessian(
             return _exact_hessian(f, x, grad, sparsity, plan, execution)
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     if sparsity is not None:
         if grad is None:
             raise ValueError(SPARSE_WITHOUT_GRADIENT)

@@ -137,7 +137,7 @@ def _along(
             return *exact_jvp(f, x, v, plan, execution), "autodiff"
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     function, arrays = prepare(f, x, plan.as_differences(x), execution)
     return directional_derivative(function, v, plan, execution, arrays[0][1])
 
@@ -199,7 +199,9 @@ def hvp(
     An exact product is the derivative of the exact gradient along ``v`` (forward over
     reverse mode: Griewank and Walther, Evaluating Derivatives, 2008, section 5.4), at
     the cost of about two gradients. By differences, without ``grad``, both are of
-    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients.
+    accuracy 4 with steps near ``eps**(1/6)``; it costs as much as 4 gradients, and 12
+    evaluations along ``v`` that look for corners near ``x``, at which a warning tells
+    of a product that is not `OK`.
 
     Examples
     --------
@@ -220,7 +222,7 @@ def hvp(
         try:
             return _exact_product(f, x, v, grad, plan, execution)
         except Inexact as error:
-            differences_instead(error, plan, x)
+            _, execution = differences_instead(error, plan, execution, x)
     plan = plan_for(dtype=dtype)
     if grad is not None:
         return _product_of_gradient(grad, x, v, plan, execution)
@@ -229,8 +231,9 @@ def hvp(
     with open_evaluator(execution, function.leaves[0]) as evaluator:
         problem = Problem(function, names, plan, evaluator)
         # f(x) itself, as the caller would: the checks of losses happen here.
-        require_scalar(problem.at_base())
-        results = slopes_along(problem, v)
+        base = problem.at_base()
+        require_scalar(base)
+        results = slopes_along(problem, base, v)
         products = [
             problem.finish(leaf, result, tuple(leaf.shape))
             for (_, leaf), result in zip(arrays, results, strict=True)

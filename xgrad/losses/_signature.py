@@ -19,7 +19,22 @@ weight : array, optional
     The weight of each loss, in the shape of the unreduced loss. A mean divides by the
     sum of the weights; entries of weight 0 are ignored, even if they are inf or nan.
 check : bool
-    Whether to check the values of the arguments, which on a GPU makes the host wait."""
+    Whether to check the values of the arguments, which on a GPU makes the host wait.
+
+Returns
+-------
+array
+    The mean or the sum, 0-d, or the loss of each entry or row, in the library, device
+    and float dtype of the prediction (float32 for half precision).
+
+Raises
+------
+TypeError
+    If an argument is no array or of a wrong dtype, or arrays are of different
+    libraries.
+ValueError
+    If shapes do not fit, nothing is there to average, or with ``check`` a value is
+    wrong."""
 
 
 def options_of(formula: Callable[..., Any]) -> list[inspect.Parameter]:

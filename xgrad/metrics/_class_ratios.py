@@ -175,6 +175,8 @@ def f_beta(
     gives the precision, infinity the recall, and 1 `f1` (van Rijsbergen, Information
     Retrieval, 2nd ed., chapter 7).
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
@@ -201,6 +203,8 @@ def balanced_accuracy(
 
     A class without rows has no recall: by default it is left out, with
     ``zero_division=0.0`` it counts as a recall of 0.
+
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------

@@ -51,6 +51,8 @@ def accuracy_interval(
     population with probability ``confidence``, between 0 and 1. It never leaves [0, 1]
     (Wilson, Journal of the American Statistical Association 22, 1927).
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
@@ -84,6 +86,8 @@ def top_k_accuracy(
     The prediction holds scores ``(N, C)``, and ``k`` is at most C. Of equal scores the
     one with the smaller class comes first, as in `accuracy`, which is ``k=1``;
     scikit-learn takes the larger class.
+
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------
@@ -120,7 +124,7 @@ def confusion_matrix(
     Parameters
     ----------
     prediction, target, num_classes, weight, ignore_index
-        As described in `xgrad.metrics`.
+        As described in `xgrad.metrics`, with their errors.
     normalize : {"true", "pred", "all"}, optional
         Divide by the sums of the rows, of the columns, or by the total. A sum of 0
         gives fractions of 0.
@@ -158,6 +162,8 @@ def matthews(
     predictions, or all targets, are of one class (Gorodkin, Computational Biology and
     Chemistry 28, 2004, eq. 8).
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
@@ -188,6 +194,8 @@ def cohen_kappa(
     one: ``"linear"``, or ``"quadratic"``, its square (Cohen, Psychological Bulletin
     70(4), 1968). The weights of rows are ``weight``.
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
@@ -217,9 +225,9 @@ def classification_report(
     Parameters
     ----------
     prediction, target, num_classes, weight, ignore_index
-        As described in `xgrad.metrics`.
+        As described in `xgrad.metrics`, with their errors.
     names : sequence of str, optional
-        Names of the classes; by default their numbers.
+        Different names of the classes, else ``ValueError``; by default their numbers.
 
     Examples
     --------

@@ -61,7 +61,7 @@ def roc_auc(
     It is the probability that a row of the class ``positive`` has a larger score than a
     row of another class, where equal scores count half (Hanley and McNeil, Radiology
     143(1), 1982). For more than two classes it is taken of each class against the rest,
-    and averaged.
+    and averaged. A score of nan and a label out of range raise ``ValueError``.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def roc_curve(
     prediction : array of real numbers, shape (N,) or (N, 2)
         Scores of the class ``positive``, or of both classes.
     target, positive, weight, ignore_index
-        As for two classes in `roc_auc`.
+        As for two classes in `roc_auc`, with its errors.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def precision_recall_curve(
 
     A row is said to be positive if its score is at least the threshold. There is a
     point for each different score, from the smallest one up, and a last one of
-    precision 1 and recall 0, which has no threshold. Parameters are those of
+    precision 1 and recall 0, which has no threshold. Parameters and errors are those of
     `roc_curve`. Without rows of the class the recall is nan.
 
     Returns

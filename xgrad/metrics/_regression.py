@@ -46,6 +46,8 @@ def explained_variance(
     The value is ``1 - var(e) / var(t)``: `r2_score`, but without the constant part of
     the error ``e``.
 
+    Parameters, errors and result are described in `xgrad.metrics`.
+
     Examples
     --------
     >>> import numpy as np
@@ -84,6 +86,8 @@ def mean_absolute_percentage_error(
 @public
 def max_error(prediction: ArrayT, target: Any, *, weight: Any = None) -> ArrayT:
     """Largest absolute error; rows of weight 0 are ignored.
+
+    Parameters, errors and result are described in `xgrad.metrics`.
 
     Examples
     --------

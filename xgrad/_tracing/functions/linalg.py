@@ -197,7 +197,7 @@ def _point_by_point(function: Any, *pairs: tuple[Any, Any]) -> tuple[Array, ...]
         function(*(v[i] if isinstance(operand, StandIn) else v for v, operand in pairs))
         for i in range(points)
     ]
-    return tuple(np.stack(parts) for parts in zip(*results, strict=True))
+    return tuple(np.stack(arrays) for arrays in zip(*results, strict=True))
 
 
 @handles("linalg.multi_dot")
