@@ -17,6 +17,7 @@ from xgrad import (
     Status,
     gradient,
     hessian,
+    jacobian,
     losses,
     special,
     to_numpy,
@@ -447,3 +448,54 @@ def test_the_method_is_what_was_done():
         by_python, np.array([0.5, 2.0]), method="ladder", full_output=True
     )
     assert named.method == "ladder"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda m: m.conj(),
+        lambda m: m.conjugate().T,
+        lambda m: m.reshape(3, 2, order="F"),
+        lambda m: m.T.reshape(6, order="F"),
+        lambda m: m.T.ravel("F"),
+        lambda m: m.T.ravel("A"),
+        lambda m: np.rot90(m),
+        lambda m: np.rot90(m, 2),
+        lambda m: np.rot90(m, -1, (1, 0)),
+        lambda m: np.rot90(m, 4),
+    ],
+)
+def test_what_shares_memory_follows_assignments_on_both_sides(view):
+    weights = np.arange(1.0, 7.0)
+
+    def f(x):
+        m = x.reshape(2, 3) * 1.0
+        v = view(m)
+        v *= v
+        m[0] += 1
+        v[0] = 3 * v[1]
+        return np.sum(m.reshape(6) * weights) + np.sum(v.reshape(-1) * weights)
+
+    x = np.linspace(0.5, 2.0, 6)
+    right = gradient(f, x, method="ladder", vectorized=False)
+    found = gradient(f, x, method="autodiff")
+    assert_close(found, right, rtol=1e-8, atol=1e-8)
+
+
+def test_numbers_of_an_array_are_scalars_for_derivatives_of_second_order_too():
+    def f(x):
+        return np.sum((2 if np.isscalar(x[0]) else 3) * x**2)
+
+    assert_close(hessian(f, X, method="autodiff"), 4 * np.eye(3), rtol=1e-14)
+
+
+def test_an_array_has_the_methods_of_plain_arrays_alone():
+    def f(x):
+        return np.sum(x**2) if hasattr(x, "ptp") == hasattr(X, "ptp") else x[0]
+
+    assert_close(gradient(f, X, method="autodiff"), 2 * X, rtol=1e-14)
+
+
+def test_a_list_of_conditions_chooses_at_many_points():
+    found = jacobian(lambda x: np.where([True, False, True], x**2, 0), X)
+    assert_close(found, np.diag([1.0, 0.0, 4.0]), rtol=1e-14)

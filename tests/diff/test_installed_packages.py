@@ -292,6 +292,31 @@ def test_compiled_functions_lead_to_differences():
     np.testing.assert_allclose(found, [slope, (1 - np.exp(-a)) / a], rtol=1e-8)
 
 
+DECORATED = """
+def decorator(function):
+    def wrapper(*args):
+        return function(*args)
+    return wrapper
+
+@decorator
+def real_part(x):
+    return complex(x).real
+"""
+
+
+def test_a_refusal_names_the_function_below_a_decorator():
+    names = {"__name__": "package"}
+    exec(compile(DECORATED, "site-packages/package.py", "exec"), names)
+
+    def f(x):
+        return names["real_part"](x[0]) ** 2
+
+    with pytest.raises(
+        xgrad.NotDifferentiable, match=r"in package\.real_part at test_"
+    ):
+        xgrad.gradient(f, GENERAL, method="autodiff")
+
+
 @pytest.mark.thorough
 def test_likelihoods_of_statsmodels_are_exact():
     sm = pytest.importorskip("statsmodels.api")

@@ -18,6 +18,7 @@ import numpy as np
 from xgrad._arrays import is_standin
 from xgrad._autodiff.mathematics import MATH
 from xgrad._autodiff.scipy_functions import SCIPY, fitting, own_function
+from xgrad._autodiff.structural import plain_of
 from xgrad._autodiff.twins import COPIES, TwinType
 from xgrad._tracing import (
     CREATION,
@@ -177,7 +178,7 @@ def is_compiled_module(name: str) -> bool:
 
 def is_scalar(x: Any) -> bool:
     """Whether ``x`` is a number for NumPy."""
-    return bool(np.isscalar(x.base if is_standin(x) else x))
+    return bool(np.isscalar(plain_of(x)))
 
 
 def substitute_of(value: Any) -> Any:

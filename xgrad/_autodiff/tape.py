@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._autodiff.backward import PLAIN
 from xgrad._autodiff.borders import border_of_fibres, find_border
 from xgrad._autodiff.fibres import FIBRES
 from xgrad._autodiff.functions import EVERYWHERE
@@ -23,7 +22,7 @@ from xgrad._autodiff.overrides import OVERRIDES
 from xgrad._autodiff.positions import Positions
 from xgrad._autodiff.products import pull_left, pull_right
 from xgrad._autodiff.rules import Rule, complex_rule
-from xgrad._autodiff.structural import as_before, pick, plain_of, spread
+from xgrad._autodiff.structural import PLAIN, as_before, pick, plain_of, spread
 from xgrad._autodiff.taped import Taped
 from xgrad._autodiff.views import Views
 

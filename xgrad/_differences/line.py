@@ -27,6 +27,7 @@ from xgrad._arrays import (
     rebuild,
     require_array,
     require_same_shape,
+    reshaped,
 )
 from xgrad._differences.direct import direct_slopes
 from xgrad._differences.doubt import doubted, may_doubt
@@ -212,7 +213,8 @@ def slopes_along(problem: Problem, base: Array, v: Any) -> list[Result]:
         return results
     noise = _rounding_of_x(xp, function.leaves, gradients[1], eps)
     along = _curvature_along(problem, line, base, eps, noise)
-    return _with_doubts(xp, results, errors, [v * length for v in vectors], along)
+    vectors = [reshaped(xp, v, (-1,)) * length for v in vectors]
+    return _with_doubts(xp, results, errors, vectors, along)
 
 
 def _rounding_of_x(
@@ -221,7 +223,7 @@ def _rounding_of_x(
     """Return the error of f(x) if each entry of ``x`` is rounded by itself."""
     with quiet():
         squares = [
-            xp.sum((x * slope.value) ** 2)
+            xp.sum((reshaped(xp, x, (-1,)) * slope.value) ** 2)
             for x, slope in zip(leaves, slopes, strict=True)
         ]
         return eps / 2 * xp.sqrt(functools.reduce(operator.add, squares))

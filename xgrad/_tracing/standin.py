@@ -112,9 +112,7 @@ class StandIn:
             return repr(self.base)
         # Noted, not raised, so that debuggers can show it. A function that looks up
         # results by the text of x, or reads numbers from it, needs that of one point.
-        self.tracer.refuse(
-            "the text of an array (str, repr, print)", "write it without"
-        )
+        self.tracer.refuse(*TEXT)
         return f"<{self.shape} {self.dtype} at many points>"
 
     def __format__(self, spec: str) -> str:
@@ -157,6 +155,13 @@ class StandIn:
         # The function of this name has the array second.
         args = condition, self.ensure_current(), axis
         return call(self.tracer, "compress", FUNCTIONS["compress"], args, {})
+
+    def conj(self) -> Any:
+        """Return the conjugate of complex numbers; real ones are the array itself."""
+        is_complex = self.dtype.kind == "c"
+        return self._call("conj") if is_complex else self.ensure_current()
+
+    conjugate = conj
 
     def _assign_result(self, name: str, *args: Any) -> None:
         """Replace its content by the result of a function of itself."""
@@ -216,8 +221,8 @@ class StandIn:
         """Return a method, which calls the function of its name."""
         if self.tracer.closed:
             return getattr(self.base, name)
-        # Only those methods that NumPy's arrays have, whatever is registered.
-        if name in METHODS:
+        # Only those methods that plain arrays have, whatever is registered.
+        if name in METHODS and (name != "ptp" or hasattr(self.base, name)):
             tracer, function = self.tracer, FUNCTIONS[name]
             return lambda *args, **kwargs: call(
                 tracer, name, function, (self.ensure_current(), *args), kwargs
@@ -335,8 +340,8 @@ class Flat:
 
 
 METHODS = frozenset(
-    "all any argmax argmin argpartition argsort astype choose clip conj "
-    "conjugate copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
+    "all any argmax argmin argpartition argsort astype choose clip "
+    "copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
     "ptp put ravel repeat reshape round searchsorted squeeze std sum swapaxes take "
     "trace transpose var view".split()
 )
@@ -352,6 +357,11 @@ LEAVING = ("_matmul_dispatch", "_mul_dispatch")
 OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
 
+# Libraries ask for the text of what they do not take, to tell it in an error.
+TEXT = (
+    "the text of an array (str, repr, print)",
+    "print it outside of `f`, and write with NumPy what another library does",
+)
 # Python wants one value from each of these, and many points have many. The text of the
 # error tells both what the caller wrote and what to write instead.
 REFUSED = {

@@ -137,8 +137,8 @@ def _along(
         slope, evaluations = exact.recording.tangent, exact.evaluations
         slope = xp.zeros_like(exact.value) if slope is None else slope
         hidden = is_inside() or is_lazy(xp, slope)
-        result = Result(slope)
-        if not hidden and not are_finite(xp, [slope]):
+        result, is_finite = Result(slope), hidden or are_finite(xp, [slope])
+        if not is_finite:
             slope = _without_branches(derived, attempt, vectors, exact.value, slope)
             result = add_status(xp, Result(slope))
         if plan.full_output:
@@ -148,7 +148,7 @@ def _along(
                 return [there.slope(attempt, vectors)]
 
             kinks = kinks_along(derived, attempt, exact.value, vectors)
-            ties = has_ties(exact.recording, exact.attempt, derived.function)
+            ties = not is_finite or has_ties(exact.recording, attempt, derived.function)
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )

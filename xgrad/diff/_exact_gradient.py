@@ -92,7 +92,9 @@ def exact_gradient(
             results, evaluations = repair(function, exact, cotangent, slopes)
         if plan.full_output:
             budget = execution.max_bytes
-            results = _with_estimates(function, exact, cotangent, results, budget)
+            # What a branch has made nan may be a corner, as that of sqrt(x**2).
+            ties = not is_finite or has_ties(exact.recording, exact.attempt, function)
+            results = _with_estimates(function, exact, cotangent, results, budget, ties)
             evaluations += len(SIGNS)
         elif not is_finite:
             results = [add_status(function.xp, result) for result in results]
@@ -208,6 +210,7 @@ def _with_estimates(
     cotangent: Array,
     results: Sequence[Result],
     max_bytes: int | None,
+    ties: bool,
 ) -> list[Result]:
     """Return results with bounds of the rounding errors, and their statuses."""
 
@@ -218,5 +221,4 @@ def _with_estimates(
         return slopes
 
     kinks = exact.recording.kinks(cotangent)
-    ties = has_ties(exact.recording, exact.attempt, function)
     return add_bounds(function.xp, function, results, slopes_at, kinks, ties)

@@ -86,7 +86,8 @@ def exact_matrix(
         data, matrix = compute(runs)
         result = Result(data)
         hidden = is_inside() or is_lazy(xp, data)
-        if not hidden and not are_finite(xp, [data]):
+        is_finite = hidden or are_finite(xp, [data])
+        if not is_finite:
             data, matrix = _without_branches(runs, data, matrix, compute)
             result = add_status(xp, Result(data))
         evaluations = runs.evaluations
@@ -94,13 +95,12 @@ def exact_matrix(
 
             def slopes_at(leaves: list[Array]) -> list[Array]:
                 there = replace(derived, function=derived.function.at_leaves(leaves))
-                other, _ = compute(runs.of(there))
-                # In another branch there may be other entries.
-                return [other] if other.shape == data.shape else []
+                other, others = compute(runs.of(there))
+                return [_in_pattern(xp, other, others, matrix)]
 
             kinks = _kinks(runs, matrix, sparsity, symmetric)
             recording = derived.record(runs.attempt)
-            ties = has_ties(recording, runs.attempt, derived.function)
+            ties = not is_finite or has_ties(recording, runs.attempt, derived.function)
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
@@ -194,6 +194,26 @@ def _without_branches(
     if proof.confirms_products(product, moves):
         return others
     raise Inexact(UNCONFIRMED)
+
+
+def _in_pattern(xp: Any, data: Array, others: Any, matrix: Any) -> Array:
+    """Return the entries of a sparse matrix that are stored in another one.
+
+    In another branch there may be others.
+    """
+    if matrix is None or isinstance(matrix, Coloring):
+        return data
+    rows, columns = _pattern(matrix)
+    size = matrix.shape[1]
+    places, own = rows * size + columns, _pattern(others)
+    theirs = own[0] * size + own[1]
+    if np.array_equal(places, theirs):
+        return data
+    order, values = np.argsort(theirs), np.zeros(places.shape)
+    are_stored = np.isin(places, theirs)
+    at = np.searchsorted(theirs, places[are_stored], sorter=order)
+    values[are_stored] = to_numpy(data)[order[at]]
+    return from_host(xp, values, like=data, dtype=data.dtype)
 
 
 def _entries(runs: Runs, data: Array, matrix: Any) -> tuple[Any, Any, Any]:

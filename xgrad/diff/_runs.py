@@ -176,7 +176,7 @@ def dense_jacobian(runs: Runs, may_reverse: bool = True) -> Array:
     xp = runs.xp
     if not runs.takes_many:
         return _one_by_one(runs, may_reverse)
-    if may_reverse and runs.cost().is_less_in_reverse(runs.count):
+    if may_reverse and runs.count and runs.cost().is_less_in_reverse(runs.count):
         return _by_rows(runs)
     columns = []
     for start, stop, tangent in runs.push_units():

@@ -7,6 +7,7 @@ differentiation knows of, and which derivatives at points around x show.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +26,10 @@ from xgrad._evaluation import Function, ways_of_function
 from xgrad.diff._attempts import Attempt
 
 SIGNS = (1.0, -1.0)
-# Distances at which derivatives are compared, as powers of eps, along so many random
-# directions.
+# Distances at which derivatives are compared, as powers of eps, along random moves:
+# one for each entry, within limits.
 DISTANCES = (1 / 3, 1 / 2)
-SIDES = 3
+FEWEST, MOST = 3, 16
 # Roundings of the largest slope, below which a difference of another one is none.
 ROUNDINGS = 64
 
@@ -96,18 +97,36 @@ def jumps_beside(
 
     What is smooth differs in proportion to the distance, which is taken twice.
     """
-    eps = max(float_info(xp, x.dtype).eps for x in function.leaves)
     marks = [xp.zeros_like(value, dtype=xp.bool) for value in values]
-    for seed in range(SIDES):
-        far, near = (
-            _differences_at(xp, function, values, derivative_at, eps**power, seed)
-            for power in DISTANCES
-        )
-        for i, value in enumerate(values if far and near else ()):
-            size, noise = xp.abs(value), ROUNDINGS * eps * xp.max(xp.abs(value))
-            jumps = (near[i] > far[i] / 2) & (near[i] > eps**0.5 * size + noise)
-            marks[i] = marks[i] | jumps
+    # Of several entries that are equal, each direction may choose another one.
+    count = sum(math.prod(x.shape) for x in function.leaves)
+    for seed in range(min(max(count, FEWEST), MOST)):
+        jumps = _jumps_along(xp, function, values, derivative_at, seed)
+        marks = [a | b for a, b in zip(marks, jumps, strict=True)]
     return marks
+
+
+def _jumps_along(
+    xp: Any,
+    function: Function,
+    values: Sequence[Array],
+    derivative_at: Callable[[list[Array]], Sequence[Array]],
+    seed: int,
+) -> list[Array]:
+    """Mark the derivatives that differ on two sides along a random direction."""
+    eps = max(float_info(xp, x.dtype).eps for x in function.leaves)
+    far, near = (
+        _differences_at(xp, function, values, derivative_at, eps**power, seed)
+        for power in DISTANCES
+    )
+    if not far or not near:
+        return [xp.zeros_like(value, dtype=xp.bool) for value in values]
+    jumps = []
+    for value, at_far, at_near in zip(values, far, near, strict=True):
+        size = xp.where(xp.isfinite(value), xp.abs(value), 0.0)
+        noise = ROUNDINGS * eps * xp.max(size) if size.size else 0.0
+        jumps.append((at_near > at_far / 2) & (at_near > eps**0.5 * size + noise))
+    return jumps
 
 
 def _differences_at(
@@ -119,9 +138,7 @@ def _differences_at(
     seed: int,
 ) -> list[Array]:
     """Return the largest differences of derivatives on two sides and at x."""
-    random, sides = np.random.default_rng(seed), [list(values)]
-    moves = [random.uniform(0.5, 1.0, x.shape) for x in function.leaves]
-    moves = [m * random.choice([-1.0, 1.0], m.shape) for m in moves]
+    moves, sides = _moves(function, seed), [list(values)]
     for sign in SIGNS:
         leaves = []
         for x, m in zip(function.leaves, moves, strict=True):
@@ -141,3 +158,16 @@ def _differences_at(
             largest = xp.maximum(largest, xp.where(xp.isfinite(size), size, 0.0))
         differences.append(largest)
     return differences
+
+
+def _moves(function: Function, seed: int) -> list[Any]:
+    """Return random moves of both signs, the largest of which is another one's turn."""
+    random, before = np.random.default_rng(seed), 0
+    moves = []
+    for x in function.leaves:
+        move = random.uniform(0.5, 1.0, tuple(x.shape))
+        if before <= seed < before + move.size:
+            move.reshape(-1)[seed - before] = 2.0
+        before += move.size
+        moves.append(move * random.choice([-1.0, 1.0], move.shape))
+    return moves

@@ -77,6 +77,8 @@ def where(condition: Any, a: Any = NONE, b: Any = NONE) -> Any:
         idiom = "where(condition) or nonzero, whose size depends on values"
         mask = tracer.known_values(condition, idiom, "give `where` both branches")
         return tracer.xp.nonzero(mask)
+    if isinstance(condition, (list, tuple)):
+        condition = np.asarray(condition)
     return tracer.elementwise(tracer.xp.where, condition, a, b)
 
 
