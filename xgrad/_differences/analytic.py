@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from xgrad._arrays import Array, from_host, quiet
+from xgrad._differences.closeness import CONTRADICTION
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.passes import Passes
 from xgrad._differences.placement import REAL_SCHEME
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result
 from xgrad._differences.samples import Samples, identity
+from xgrad._differences.sizes import floored_size, own_size
 from xgrad._differences.stencil import rungs_for
 from xgrad._evaluation import Points
-
-# Error bounds by which both slopes must differ, so that a refusal is beyond doubt. Set
-# by trial. A conjugate or a real part inside `f` makes a difference of the size of the
-# slope itself: a larger factor misses some of them, a smaller one refuses functions
-# that are analytic but rough.
-DISAGREEMENT = 10
-# Half of the digits of the slope: they are expected of no real difference.
-DIGITS = 0.5
-# Moves between close bounds are rounded to eps / 2 of the component. Of moves of at
-# least 4 sqrt(eps) that is sqrt(eps) / 8, an eighth of the difference allowed by the
-# digits.
-TELLING_MOVE = 4
 
 
 def require_analytic(
@@ -39,24 +29,27 @@ def require_analytic(
     silently otherwise.
     """
     xp, x = passes.xp, passes.function.leaves[leaf]
-    direction, length = passes.placements[leaf].check_direction()
-    with quiet():
-        expected = xp.sum(result.value * readout.components(points, direction))
     eps = passes.eps(leaf, base)
-    telling = length >= TELLING_MOVE * eps**0.5 / REAL_SCHEME.relative_step(eps)
-    for scheme in (REAL_SCHEME, Ladder(rungs_for(eps))):
+    # A function that changes on the scale of small entries shows it to steps of a
+    # ladder that are in proportion to these.
+    ladder = Ladder(rungs_for(eps))
+    with quiet():
+        # Each entry is rounded by itself, to half a unit in the last place.
+        lost = (result.value * readout.components(points, x)) ** 2
+        noise = eps / 2 * xp.sqrt(xp.sum(lost))
+    for scheme, size in ((REAL_SCHEME, floored_size), (ladder, own_size)):
+        direction = passes.placements[leaf].check_direction(size)
         step = scheme.relative_step(eps)
         offsets = scheme.offsets(True)
         line = Points(xp, x, direction * step, offsets, name=points.name)
         values = passes.column_values(passes.function, leaf, base, line)
         with quiet():
+            expected = xp.sum(result.value * readout.components(points, direction))
             measured = scheme.combine(
-                _along(passes, base, line, step, values, eps), True
+                _along(passes, base, line, step, values, eps, noise), True
             )
-            allowed = DISAGREEMENT * xp.sum(measured.error)
-            allowed = allowed + eps**DIGITS * xp.abs(expected)
-            wrong = xp.abs(xp.sum(measured.value) - expected) > allowed
-            wrong = wrong & telling
+            gap = xp.abs(xp.sum(measured.value) - expected)
+            wrong = gap > CONTRADICTION * xp.sum(measured.error)
         if not bool(wrong):
             return
     raise ValueError(
@@ -67,7 +60,13 @@ def require_analytic(
 
 
 def _along(
-    passes: Passes, base: Array, line: Points, step: float, values: Array, eps: float
+    passes: Passes,
+    base: Array,
+    line: Points,
+    step: float,
+    values: Array,
+    eps: float,
+    noise: Array,
 ) -> Samples:
     """Return the values on a line as samples of a function of one number."""
     xp = passes.xp
@@ -85,4 +84,5 @@ def _along(
         read=identity,
         align=identity,
         magnitudes=xp.abs,
+        noise=noise,
     )
