@@ -149,6 +149,9 @@ class Views(Positions):
             return
         if owner.kept:
             owner.base, owner.kept = owner.base.copy("K"), False
+        if isinstance(owner.base, np.generic):
+            # Code that asks for a copy first, as libraries do, has got an array.
+            owner.base = np.asarray(owner.base)
         part = follow(owner.base, steps[:-1])
         part[key] = number
         edges: list[Edge] = []

@@ -182,9 +182,9 @@ class StandIn:
             holder = np.empty((), dtype=object)
             holder[()] = self
             return holder
-        constant = None if args or kwargs else self.plain_constant()
+        constant = self.plain_constant()
         if constant is not None:
-            return constant
+            return np.asarray(constant, *args, **kwargs)
         raise self.tracer.refuse(
             "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
             "or a library that converts x to NumPy",

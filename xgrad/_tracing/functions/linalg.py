@@ -64,7 +64,7 @@ for _name in ("eig", "eigvals"):
 
 
 # The functions of matrices, each the same power series as its function of numbers.
-MATRIX_FUNCTIONS = "cosm coshm expm sinm sinhm sqrtm tanm tanhm".split()
+MATRIX_FUNCTIONS = "cosm coshm expm logm sinm sinhm sqrtm tanm tanhm".split()
 
 
 def matrix_function(name: str, x: Any) -> Any:

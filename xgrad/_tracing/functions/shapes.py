@@ -162,7 +162,7 @@ def squeeze(x: StandIn, axis: Any = None) -> StandIn:
 
 
 @handles("broadcast_to")
-def broadcast_to(x: StandIn, shape: Any) -> StandIn:
+def broadcast_to(x: StandIn, shape: Any, subok: bool = False) -> StandIn:
     """Return ``x`` repeated to another shape."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     return x.tracer.broadcast(x, shape).as_view_of(x)

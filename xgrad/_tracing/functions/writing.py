@@ -99,8 +99,12 @@ def _repeated(values: Any, numbers: Any) -> Any:
 
 def _assign_flat(x: StandIn, places: Any, values: Any) -> None:
     """Assign to entries, by their positions among all."""
-    if places.size:
+    if not places.size:
+        return
+    if x.ndim:
         x[np.unravel_index(places, x.shape)] = values
+    else:
+        x[()] = values[-1] if np.ndim(values) else values
 
 
 @handles("put_along_axis")
