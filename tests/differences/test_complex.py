@@ -58,6 +58,30 @@ def test_functions_that_are_not_analytic_are_refused(name):
         )
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda v: np.sum(np.sign(v) * v),
+        lambda v: np.sum(np.abs(v)) * v[1],
+        lambda v: np.sum(np.sqrt(np.conj(v) * v) + v),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_functions_that_are_not_analytic_are_refused_at_a_corner_too(f, dtype):
+    x = np.array([0.0, 1.0, -2.0], dtype)
+    for vectorized in ("auto", False):
+        with pytest.raises(ValueError, match="must be analytic"):
+            gradient(f, x, method="complex", vectorized=vectorized)
+
+
+def test_analytic_functions_pass_at_a_corner():
+    def f(v):
+        return np.sum(np.where(v.real > 0, np.sin(v), 2 * v)) + v[0] * v[1]
+
+    found = gradient(f, np.array([0.0, 1.0, -2.0]), method="complex")
+    assert_close(found, [3.0, np.cos(1.0), 2.0], rtol=1e-14)
+
+
 @pytest.mark.parametrize("part", [1.0, 1e-3, 1e-5])
 @pytest.mark.parametrize("width", [1e-5, 1e-3, 1.0, None])
 def test_a_small_part_that_is_not_analytic_is_refused(width, part):

@@ -26,6 +26,9 @@ from xgrad._evaluation import Function, ways_of_function
 from xgrad.diff._attempts import Attempt
 
 SIGNS = (1.0, -1.0)
+# So many points in a row are looked at where ties are around them as well, and then one
+# after each power of two.
+OFTEN = 8
 # Distances at which derivatives are compared, as powers of eps, along random moves:
 # one for each entry, within limits.
 DISTANCES = (1 / 3, 1 / 2)
@@ -39,11 +42,13 @@ class Ties:
     """Values of a function at x that lie at borders of what it may do.
 
     Its ``pattern`` tells which, and they ``are_here_alone`` if they do so at no point
-    around, unlike an entry that equals itself.
+    around, unlike an entry that equals itself. ``others`` counts the patterns before,
+    in a row, that were not here alone.
     """
 
     pattern: int
     are_here_alone: bool
+    others: int = 0
     name = "ties"
     is_inherited = False
 
@@ -62,7 +67,12 @@ def ties_at(result: Any, attempt: Attempt, function: Function) -> Ties | None:
     pattern, before = hash(tuple(result.equalities)), memory.find(key)
     if isinstance(before, Ties) and before.pattern == pattern:
         return before
-    ties = Ties(pattern, _are_here_alone(attempt, function))
+    others = 0
+    if isinstance(before, Ties) and not before.are_here_alone:
+        others = before.others + 1
+    # Some functions have ties wherever they are called: of these, ever fewer points.
+    is_due = others < OFTEN or not others & (others - 1)
+    ties = Ties(pattern, is_due and _are_here_alone(attempt, function), others)
     # The last ones of a branch alone, as each point may have others.
     memory.remember(key, ties)
     return ties
