@@ -178,8 +178,8 @@ def dense_jacobian(runs: Runs, may_reverse: bool = True) -> Array:
         return _one_by_one(runs, may_reverse)
     if may_reverse and runs.count and runs.cost().is_less_in_reverse(runs.count):
         by_rows = _by_rows(runs)
-        # A way back takes 0 for the other entries of f(x), and 0 times an infinite slope
-        # is nan. Directions leave out what they do not reach.
+        # A way back takes 0 for other entries of f(x), and 0 times an infinite slope is
+        # nan. Directions leave out what they do not reach.
         if not bool(xp.any(xp.isnan(by_rows))):
             return by_rows
         runs.value = None  # nothing is proved of directions
