@@ -26,7 +26,7 @@ SWITCH = "XGRAD_DENSE"
 # Functions of one code that are told apart by the values they enclose. A loop encloses
 # its counter, so that there is no end of them; beyond this the oldest are forgotten.
 MOST_KINDS = 64
-# Branches, shapes and kinds of derivatives of one function. Functions of many conditions
+# Branches, shapes and kinds of derivatives of one function. Those of many conditions
 # have no end of branches.
 MOST_WAYS = 4096
 # Functions enclose functions: of so many levels below it, what they enclose is looked
