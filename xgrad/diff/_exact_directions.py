@@ -44,7 +44,7 @@ from xgrad.diff._rounding import (
     in_dtype,
     mark_nan,
 )
-from xgrad.diff._ties import has_ties
+from xgrad.diff._ties import has_ties, joined, jumps_of_rows
 
 MIXED = (
     "`f` mixes entries of x, and `derivative` takes functions of each entry alone: use "
@@ -157,6 +157,10 @@ def _along(
 
             kinks = kinks_along(derived, attempt, exact.value, vectors)
             ties = not is_finite or has_ties(exact.recording, attempt, derived.function)
+            if ties and (derived.attempt_of is None or derived.is_elementwise):
+                function = derived.function
+                jumps = jumps_of_rows(function, function.at_base(), vectors)
+                kinks = joined(kinks, jumps)
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
