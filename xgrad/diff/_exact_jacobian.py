@@ -240,4 +240,4 @@ def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
         table = table | own
     if places is None:
         table = table.reshape((*runs.value.shape, *runs.x.shape))
-    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)
