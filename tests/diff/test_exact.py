@@ -6,6 +6,7 @@ import json
 import math
 import re
 import threading
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -157,6 +158,26 @@ def test_a_pull_may_be_called_many_times(xp, rng):
         assert_close(pull(xp.asarray(cotangent)), expected, rtol=1e-14, atol=1e-15)
     with pytest.raises(ValueError, match="give one number for each entry"):
         pull(xp.asarray(np.ones(3)))
+
+
+def test_products_in_little_memory_have_the_same_bits(rng):
+    def f(v):
+        for _ in range(300):
+            v = np.sin(v) + 0.1 * np.cos(v[::-1])
+        return v
+
+    x = 0.1 * rng.normal(size=2000)
+    cotangents = rng.normal(size=(2, 2000))
+    peaks, products = [], []
+    for max_bytes in (None, 1_000_000):
+        vjp(f, x, max_bytes=max_bytes)  # proved
+        tracemalloc.start()
+        _, pull = vjp(f, x, max_bytes=max_bytes)
+        products.append([pull(cotangent) for cotangent in cotangents])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    np.testing.assert_array_equal(*products)
+    assert peaks[1] <= peaks[0] / 3
 
 
 # Proof

@@ -252,7 +252,7 @@ def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
         table = table | own
     if places is None:
         table = table.reshape((*runs.value.shape, *runs.x.shape))
-    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)
 
 
 def _jumps(runs: Runs, matrix: Any, sparsity: Any) -> Any:
@@ -263,4 +263,4 @@ def _jumps(runs: Runs, matrix: Any, sparsity: Any) -> Any:
     table = jumps[runs.leaf]
     if sparsity is not None:
         table = table.reshape(-1, runs.count)[_pattern(matrix)]
-    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)
