@@ -111,6 +111,7 @@ class Report:
             ("Mini-batches", self.cases.batches),
             ("Gradients, float32", self.cases.gradients),
             ("Jacobians and Hessians, float64", self.cases.matrices),
+            ("Exact derivatives of plain code", self.cases.exact),
             ("Gradient checks, float32", self.cases.checks),
         ):
             yield f"**{title}**\n"

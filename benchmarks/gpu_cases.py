@@ -275,6 +275,86 @@ class Cases:
             lambda: xgrad.jacobian(tridiagonal, x, sparsity=coloring),
         )
 
+    def exact(self) -> Iterator[Case]:
+        """Exact derivatives of plain code, beside those of PyTorch."""
+        plain, n, rows = self.plain, self.sizes.sparse, self.sizes.rows
+        x, v = self.numbers((n,), "float64"), self.numbers((n,), "float64")
+
+        def rosenbrock(x: Any, xp: Any = plain) -> Any:
+            return xp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+        yield Case(
+            f"value and gradient of Rosenbrock's function, n = {n:,}",
+            lambda: xgrad.value_and_gradient(rosenbrock, x, method="autodiff"),
+            self._torch_gradient(rosenbrock, x),
+        )
+        yield Case(
+            f"its product with a Hessian, n = {n:,}",
+            lambda: xgrad.hvp(rosenbrock, x, v, method="autodiff"),
+            self._torch_product(rosenbrock, x, v),
+        )
+        yield Case(
+            f"a product with the Jacobian of its terms, n = {n:,}",
+            lambda: xgrad.jvp(lambda x: x[1:] - x[:-1] ** 2, x, v, method="autodiff"),
+        )
+        if importlib.util.find_spec("scipy"):
+            yield Case(
+                f"its sparse Hessian without a pattern, n = {n:,}",
+                lambda: xgrad.hessian(rosenbrock, x, sparsity="auto"),
+            )
+        logits, labels = self.numbers((rows, 10)), self._labels(rows, 10)
+        places = plain.arange(rows)
+
+        def entropy(z: Any, xp: Any = plain) -> Any:
+            z = z - xp.max(z, 1, keepdims=True)
+            return xp.mean(xp.log(xp.sum(xp.exp(z), 1)) - z[places, labels])
+
+        yield Case(
+            f"cross entropy by hand, {rows:,} x 10, value and gradient",
+            lambda: xgrad.value_and_gradient(entropy, logits, method="autodiff"),
+            self._torch_entropy(logits, labels),
+        )
+
+    def _torch_gradient(self, f: Any, x: Any) -> dict[str, Call]:
+        """Return the gradient of a function of a namespace by PyTorch."""
+        if self.torch is None:
+            return {}
+        torch, tensor = self.torch, self.torch.from_dlpack(x)
+
+        def call() -> Any:
+            leaf = tensor.detach().requires_grad_()
+            f(leaf, torch).backward()
+            return leaf.grad
+
+        return {"torch": call}
+
+    def _torch_product(self, f: Any, x: Any, v: Any) -> dict[str, Call]:
+        """Return the product of a Hessian with a vector by PyTorch."""
+        if self.torch is None:
+            return {}
+        torch = self.torch
+        tensor, vector = torch.from_dlpack(x), torch.from_dlpack(v)
+
+        def call() -> Any:
+            slope = torch.func.grad(lambda x: f(x, torch))
+            return torch.func.jvp(slope, (tensor,), (vector,))[1]
+
+        return {"torch": call}
+
+    def _torch_entropy(self, logits: Any, labels: Any) -> dict[str, Call]:
+        """Return the gradient of the cross entropy, written by hand, by PyTorch."""
+        if self.torch is None:
+            return {}
+        torch = self.torch
+        y = torch.from_dlpack(labels)
+        places = torch.arange(len(y), device=y.device)
+
+        def entropy(z: Any, xp: Any = torch) -> Any:
+            z = z - xp.amax(z, 1, keepdim=True)
+            return xp.mean(xp.log(xp.sum(xp.exp(z), 1)) - z[places, y])
+
+        return self._torch_gradient(entropy, logits)
+
     def checks(self) -> Iterator[Case]:
         """Gradient checks: of a formula, and of the kernel of an example."""
         from examples.custom_kernel import swish, swish_vjp

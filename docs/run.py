@@ -132,6 +132,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the outputs")
     parser.add_argument("names", nargs="*", help="only these pages, without `.md`")
     options = parser.parse_args()
+    if unknown := {*options.names} - {page.stem for page in pages()}:
+        parser.error(f"no page with code is called {', '.join(sorted(unknown))}")
     os.environ["XGRAD_BACKEND"] = "numpy"
     os.environ["MPLBACKEND"] = "Agg"
     differ = 0

@@ -90,6 +90,19 @@ def test_lists_become_arrays_of_the_library_of_the_others(name):
     softmax_cross_entropy(logits, follow(code, target=[1, 0], **used))
 
 
+@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_arrays_of_two_libraries_become_those_of_the_first(name, is_first):
+    xp = LIBRARIES[name]()
+    if type(xp.asarray(Z)) is np.ndarray:
+        pytest.skip("NumPy's arrays go with themselves")
+    labels = np.array([1, 0])
+    logits, labels = (xp.asarray(Z), labels) if is_first else (Z, xp.asarray(labels))
+    code = advised(lambda: softmax_cross_entropy(logits, labels))
+    used = {"xp": xp, "torch": xp, "jnp": xp, "da": xp, "cupy": xp, "xgrad": xgrad}
+    softmax_cross_entropy(logits, follow(code, target=labels, **used))
+
+
 class Sparse:
     """A matrix of SciPy, as far as it says that it is one."""
 
@@ -113,6 +126,16 @@ def test_what_holds_the_numbers_becomes_an_array(logits, code):
         softmax_cross_entropy(logits, labels)
     found = softmax_cross_entropy(follow(code, prediction=logits), labels)
     assert found == softmax_cross_entropy(Z, labels)
+
+
+def test_weights_of_classes_by_their_numbers_become_an_array():
+    weights, labels = {0: 1.0, 1: 2.0, 2: 0.5}, np.array([1, 0])
+    code = advised(lambda: softmax_cross_entropy(Z, labels, class_weight=weights))
+    found = softmax_cross_entropy(
+        Z, labels, class_weight=follow(code, class_weight=weights)
+    )
+    expected = softmax_cross_entropy(Z, labels, class_weight=np.array([1, 2, 0.5]))
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +278,7 @@ def test_a_pattern_of_numbers_becomes_one_of_booleans():
     [
         ((1.0, X), r"a tuple of 2: .* by `stack`, or, .* the loss alone"),
         ([1.0], "a list of 1: "),
-        ("loss", "a value of type str: return an array or a number"),
+        ("loss", "a str: return an array or a number"),
         (None, "returned None: is a `return` missing"),
     ],
 )

@@ -274,3 +274,8 @@ def test_nan_in_one_row_stays_there(f):
 @pytest.mark.parametrize("f", [np.fmax, np.fmin])
 def test_a_nan_that_is_left_out_has_no_slope(f):
     np.testing.assert_array_equal(slope(lambda x: f(x[0], x[1]), [NAN, 2.0]), [0, 1])
+
+
+def test_an_infinite_slope_of_a_maximum_goes_to_it_alone():
+    found = slope(lambda x: np.sqrt(1 - np.max(x)), [0.0, 1.0, -2.0])
+    np.testing.assert_array_equal(found, [0, -INF, 0])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cases.tape import slope_by_differences, slope_on_tape
 
+import xgrad
 from xgrad._tracing import NotTraceableError
 
 X = np.array([0.3, 1.4, 0.8, 1.9, 0.6])
@@ -139,3 +140,27 @@ def test_largest_so_far_shares_ties():
     found = slope_on_tape(lambda x: np.maximum.accumulate(x)[1:2], x).gradient
     assert found[0] == found[1] != 0
     assert found[2] == 0
+
+
+class TypingError(Exception):
+    """An error as compiled code raises it where an array is recorded."""
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("numba.core.errors", r"Numba has compiled, .*`f\.py_func`"),
+        ("compiler", r"is recorded \(TypingError: no types\) at .*: write it with"),
+    ],
+)
+def test_errors_of_compiled_code_are_told_in_a_line(monkeypatch, module, message):
+    monkeypatch.setattr(TypingError, "__module__", module)
+
+    def f(x, module=module):  # by which verdicts are told apart
+        if type(x) is not np.ndarray:
+            raise TypingError("no types\nDuring: typing of an argument")
+        return np.sum(x**2)
+
+    with pytest.raises(xgrad.NotDifferentiable, match=message) as caught:
+        xgrad.gradient(f, X, method="autodiff")
+    assert "\n" not in str(caught.value)

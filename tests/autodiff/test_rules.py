@@ -109,6 +109,7 @@ def test_first_order(case: Case, monkeypatch):
     assert entrywise or case.rule in used | trace.pulls
 
 
+@pytest.mark.filterwarnings("ignore:logm result")  # of SciPy, at any float32
 @every_case
 def test_float32(case: Case):
     x = case.point.astype(np.float32)

@@ -58,7 +58,29 @@ ARGUMENTS = {
     **dict.fromkeys("fdtr fdtrc gdtr gdtrc".split(), (ABOVE, OTHER, OTHER[::-1])),
     "fdtri": (ABOVE + 1, OTHER + 1, SHARE),
     **dict.fromkeys("pdtr pdtrc".split(), (ORDER, OTHER)),
+    **dict.fromkeys(
+        "bdtr bdtrc _binom_cdf _binom_sf".split(), (ORDER, ORDER + 3, SHARE)
+    ),
+    **dict.fromkeys("nbdtr nbdtrc".split(), (ORDER, ORDER + 1, SHARE)),
+    **dict.fromkeys(
+        "_nbinom_cdf _nbinom_sf _nbinom_pmf".split(), (ORDER, ABOVE, SHARE)
+    ),
+    "_binom_pmf": (ORDER, ORDER + 3, SHARE),
+    "_beta_pdf": (SHARE, ABOVE, OTHER),
+    "_beta_ppf": (SHARE, ABOVE, OTHER),
+    "_cauchy_ppf": (SHARE, REAL, ABOVE),
+    "_invgauss_ppf": (SHARE, ABOVE, OTHER),
+    "_skewnorm_cdf": (REAL, INSIDE, ABOVE, OTHER),
+    "_skewnorm_ppf": (SHARE, INSIDE, ABOVE, OTHER),
+    **dict.fromkeys(
+        "_ncx2_pdf _ncx2_sf chndtr".split(), (ABOVE, OTHER + 1, ABOVE[::-1])
+    ),
+    "chndtrix": (SHARE, OTHER + 1, ABOVE[::-1]),
     **dict.fromkeys("jn yn kn expn".split(), (ORDER, OTHER)),
+    **dict.fromkeys(
+        "_spherical_jn _spherical_yn _spherical_in _spherical_kn".split(),
+        (ORDER, OTHER),
+    ),
     "radian": (REAL, REAL, REAL),
     **dict.fromkeys("ellipkinc ellipeinc".split(), (INSIDE, SHARE)),
     "hyp1f1": (ABOVE, OTHER, REAL),
@@ -178,7 +200,7 @@ def test_every_rule_is_tested():
     ("f", "pattern"),
     [
         (lambda x: sp.jv(x, 1.0), r"`jv`.*argument 0"),
-        (lambda x: sp.gammainc(x, 1.0), r"`gammainc`.*argument 0"),
+        (lambda x: sp.struve(x, 1.0), r"`struve`.*argument 0"),
         (lambda x: sp.mathieu_a(1.0, x), r"`mathieu_a`"),
         (lambda x: sp.kelvin(x)[0].real, r"`kelvin`"),
         (lambda x: np.abs(sp.ive(1.5, x + 1j)), r"`ive`.*argument 1"),
@@ -207,6 +229,10 @@ EXPREL = [
         (lambda x: sp.rel_entr(0.0, x), [0.0, 1.0], [0.0, 0.0]),
         (lambda x: sp.expn(0, x), [2.0], [-np.exp(-2.0) * 3 / 4]),
         (lambda x: sp.boxcox(2.0, x), [0.0], [np.log(2.0) ** 2 / 2]),
+        (lambda x: sp.inv_boxcox(0.7, x), [0.0], [-np.exp(0.7) * 0.245]),
+        (lambda x: sp.gammainc(x, 0.0), [2.0], [0.0]),
+        (lambda x: sp.stdtr(x, 0.0), [2.0], [0.0]),
+        (lambda x: sp._ufuncs._binom_cdf(5.0, 5.0, x), [0.3], [0.0]),
         (sp.log_ndtr, [-50.0], [50.019984038301]),
         (sp.expit, [-700.0, 40.0], [np.exp(-700.0), np.exp(-40.0)]),
         (sp.ellipk, [0.0], [np.pi / 8]),
@@ -223,6 +249,56 @@ EXPREL = [
 def test_points_at_which_a_naive_formula_fails(f, x, slope):
     tape_slope = slope_of_each(f, np.asarray(x))
     np.testing.assert_allclose(tape_slope, slope, rtol=1e-9)
+
+
+# By a of gammainc(a, b), betainc(a, b, c) and stdtr(a, b), and by b; at tails, too.
+SHAPES = [
+    *(
+        (sp.gammainc, (a, a * r))
+        for a in (0.02, 1.0, 9.0, 3000.0)
+        for r in (0.5, 1, 1.6)
+    ),
+    *(
+        (sp.betainc, (a, b, float(sp.betaincinv(a, b, q))))
+        for a, b in ((0.1, 0.2), (2.0, 3.0), (60.0, 0.5), (700.0, 900.0))
+        for q in (0.001, 0.5, 0.999)
+    ),
+    *((sp.stdtr, (a, b)) for a in (0.5, 3.0, 200.0) for b in (-40.0, -0.01, 1.0)),
+]
+
+
+@pytest.mark.parametrize(("f", "arguments"), SHAPES)
+def test_shapes_of_distributions_have_all_digits(f, arguments):
+    mp = pytest.importorskip("mpmath")
+
+    def shares(a, x):
+        return mp.gammainc(a, 0, x, regularized=True)
+
+    def below(a, x):
+        share = mp.betainc(
+            mp.mpf(1) / 2, a / 2, 0, x * x / (a + x * x), regularized=True
+        )
+        return (1 + mp.sign(x) * share) / 2
+
+    def inside(a, b, x):
+        return mp.betainc(a, b, 0, x, regularized=True)
+
+    exact = {"gammainc": shares, "betainc": inside, "stdtr": below}[f.__name__]
+    for place in range(len(arguments) - 1):
+        found = slope_of_each(
+            lambda v, i=place: f(*arguments[:i], v, *arguments[i + 1 :]),
+            np.array([arguments[place]]),
+        )
+        with mp.workdps(250):
+            step = mp.mpf(10) ** -15
+            numbers = [mp.mpf(a) for a in arguments]
+            ends = []
+            for side in (1, -1):
+                moved = list(numbers)
+                moved[place] += side * step
+                ends.append(exact(*moved))
+            slope = float((ends[0] - ends[1]) / (2 * step))
+        np.testing.assert_allclose(found, slope, rtol=1e-10)
 
 
 def slope_of_each(f, x):

@@ -45,6 +45,10 @@ def square(x: Any) -> Any:
 def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
     """Functions of `scipy.linalg`."""
     import scipy.linalg as la
+    import scipy.sparse as sparse
+    from scipy.sparse import linalg as sparse_linalg
+
+    matrix = sparse.csc_matrix(square(GENERAL))
 
     def by_factor(x, lower):
         return la.cho_solve(la.cho_factor(square(x), lower=lower), SIDE)
@@ -97,8 +101,41 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "circulant": lambda x: la.circulant(x),
         "block_diag": lambda x: la.block_diag(square(x), x[:2]),
     }
+    upper, lower = np.array([[1.0], [9.0]]), np.array([[9.0], [1.0]])
     banded = {
-        "solve_banded": lambda x: la.solve_banded((1, 2), x.reshape(4, 4), SIDES),
+        "solve_banded": lambda x: la.solve_banded((1, 2), square(x), SIDES),
+        "solveh_banded": lambda x: la.solveh_banded(x.reshape(2, 8) + upper, x[:8]),
+        "solveh_banded lower": lambda x: la.solveh_banded(
+            x.reshape(2, 8) + lower, x[:8], lower=True
+        ),
+        "cholesky_banded": lambda x: la.cholesky_banded(x.reshape(2, 8) + upper),
+        "cho_solve_banded": lambda x: la.cho_solve_banded(
+            (la.cholesky_banded(x.reshape(2, 8) + lower, lower=True), True), x[:8]
+        ),
+        "cho_solve_banded upper": lambda x: la.cho_solve_banded(
+            (x.reshape(2, 8) + upper, False), x[:8]
+        ),
+        "eigvals_banded": lambda x: la.eigvals_banded(x.reshape(2, 8)),
+        "eigvals_banded lower": lambda x: la.eigvals_banded(
+            x[:12].reshape(3, 4), lower=True
+        ),
+        "eigh_tridiagonal": lambda x: np.abs(la.eigh_tridiagonal(x[:5], x[5:9])[1]),
+        "eigvalsh_tridiagonal": lambda x: la.eigvalsh_tridiagonal(x[:5], x[5:9]),
+        "solve_toeplitz": lambda x: la.solve_toeplitz((x[:4] + 9, x[4:8]), SIDES),
+        "spsolve": lambda x: sparse_linalg.spsolve(matrix, x[:4]),
+    }
+    equations = {
+        "solve_sylvester": lambda x: la.solve_sylvester(
+            square(x), square(x[::-1]) + 9 * np.eye(4), np.diag(x[:4])
+        ),
+        "solve_continuous_lyapunov": lambda x: la.solve_continuous_lyapunov(
+            square(x), np.diag(x[:4])
+        ),
+        "eig": lambda x: np.abs(la.eig(square(x))[0]),
+        "lu": lambda x: np.concatenate(la.lu(square(x))),
+        "lu permuted": lambda x: np.concatenate(la.lu(square(x), permute_l=True)),
+        "lu by indices": lambda x: np.stack(la.lu(square(x), p_indices=True)[1:]),
+        "qr pivoting": lambda x: la.qr(square(x), pivoting=True)[1],
     }
     definite = {
         "solve pos": lambda x: la.solve(square(x), SIDES, assume_a="pos"),
@@ -111,10 +148,17 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
         "eigh values": lambda x: la.eigh(square(x), eigvals_only=True),
         "eigvalsh": lambda x: la.eigvalsh(square(x), lower=False),
         "sqrtm": lambda x: la.sqrtm(square(x)),
+        "logm": lambda x: la.logm(square(x)),
+        "fractional_matrix_power": lambda x: la.fractional_matrix_power(square(x), 0.3),
+        "pinvh": lambda x: la.pinvh(square(x)),
+        "eigh of two": lambda x: np.abs(la.eigh(square(x), square(x[::-1]))[1]),
+        "eigh in part": lambda x: la.eigh(
+            square(x), eigvals_only=True, subset_by_index=[1, 2]
+        ),
     }
-    return {name: (f, GENERAL) for name, f in (general | banded).items()} | {
-        name: (f, DEFINITE) for name, f in definite.items()
-    }
+    return {
+        name: (f, GENERAL) for name, f in (general | banded | equations).items()
+    } | {name: (f, DEFINITE) for name, f in definite.items()}
 
 
 def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
@@ -153,6 +197,16 @@ def of_signals() -> dict[str, tuple[Function, np.ndarray]]:
     def cosines(name, type, norm):
         return lambda x: getattr(scipy.fft, name)(x, type, norm=norm)
 
+    def metric(name, **options):
+        return lambda x: distance.cdist(
+            np.abs(square(x)), SIDES.T.reshape(2, 4) ** 2, name, **options
+        )
+
+    metrics = "cosine correlation canberra braycurtis jensenshannon mahalanobis".split()
+    functions |= {f"cdist {name}": metric(name) for name in metrics}
+    functions["cdist minkowski"] = metric("minkowski", p=3)
+    functions["cdist seuclidean"] = metric("seuclidean", V=SIDE**2)
+    functions["pdist seuclidean"] = lambda x: distance.pdist(square(x), "seuclidean")
     for name, norm in (
         *(("dct", None), ("idct", "ortho"), ("dst", "ortho"), ("idst", "forward")),
     ):
@@ -229,8 +283,22 @@ def of_filters() -> dict[str, tuple[Function, np.ndarray]]:
     import scipy.signal as signals
 
     b, a = signals.butter(2, 0.3)
+    sections = signals.butter(4, 0.3, output="sos")
     kernel = SIDES[:3]
-    functions = {
+    disk = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+
+    def at_places(order, mode):
+        return lambda x: images.map_coordinates(
+            square(x), 1.7 * square(x)[:2], order=order, mode=mode, cval=0.3
+        )
+
+    modes = ["nearest", "wrap", "reflect", "mirror", "constant"]
+    modes += ["grid-wrap", "grid-constant"]
+    at = {
+        f"map_coordinates {order} {mode}": at_places(order, mode)
+        for order, mode in zip([3, 1, 3, 5, 3, 2, 1], modes, strict=True)
+    }
+    functions = at | {
         "correlate1d": lambda x: images.correlate1d(square(x), SIDE, axis=0, origin=1),
         "convolve1d": lambda x: images.convolve1d(x, SIDE, mode="mirror", origin=-1),
         "correlate": lambda x: images.correlate(square(x), kernel, mode="wrap"),
@@ -242,9 +310,51 @@ def of_filters() -> dict[str, tuple[Function, np.ndarray]]:
         "gaussian_filter": lambda x: images.gaussian_filter(square(x), 0.7),
         "laplace": lambda x: images.laplace(square(x), mode="nearest"),
         "sobel": lambda x: images.sobel(square(x)),
+        "derivative of gaussian_filter": lambda x: images.gaussian_filter(
+            square(x), 0.7, order=(1, 0)
+        ),
+        "maximum_filter": lambda x: images.maximum_filter(square(x), 3, mode="mirror"),
+        "minimum_filter": lambda x: images.minimum_filter(
+            square(x), footprint=disk, mode="constant", cval=0.1, origin=(1, 0)
+        ),
+        "grey_dilation": lambda x: images.grey_dilation(
+            square(x), structure=0.1 * disk, mode="wrap"
+        ),
+        "median_filter": lambda x: images.median_filter(square(x), 3),
+        "percentile_filter": lambda x: images.percentile_filter(x, 30, 4),
+        "spline_filter": lambda x: images.spline_filter(square(x), 2),
+        "shift": lambda x: images.shift(square(x), x[:2], mode="reflect"),
+        "zoom": lambda x: images.zoom(square(x), 1.6, grid_mode=True, mode="nearest"),
+        "rotate": lambda x: images.rotate(square(x), 30.0, order=1),
+        "affine_transform": lambda x: images.affine_transform(
+            square(x), x[:4].reshape(2, 2) / 3, x[4:6], mode="grid-wrap"
+        ),
         "lfilter": lambda x: signals.lfilter(b, a, x),
         "lfilter of x": lambda x: signals.lfilter(x[:3], x[3:5], square(x), axis=0),
+        "lfilter with states": lambda x: np.concatenate(
+            signals.lfilter(b, a, square(x), axis=0, zi=x[:8].reshape(2, 4))
+        ),
+        "sosfilt": lambda x: signals.sosfilt(sections, square(x)),
+        "sosfiltfilt": lambda x: signals.sosfiltfilt(sections, x, padlen=5),
         "filtfilt": lambda x: signals.filtfilt(b, a, x),
+        "convolve2d": lambda x: signals.convolve2d(square(x), square(x)[1:, :2]),
+        "convolve2d same": lambda x: signals.convolve2d(
+            square(x), square(x)[1:, :2], "same", "symm"
+        ),
+        "convolve2d valid": lambda x: signals.convolve2d(
+            square(x)[:2, :3], square(x), "valid"
+        ),
+        "correlate2d": lambda x: signals.correlate2d(
+            square(x), square(x)[1:, :2], "same", "wrap"
+        ),
+        "correlate2d valid": lambda x: signals.correlate2d(
+            square(x), square(x)[1:, :2], "valid"
+        ),
+        "upfirdn": lambda x: signals.upfirdn(x[:3], square(x), 3, 2, axis=0),
+        "resample_poly": lambda x: signals.resample_poly(x, 3, 2),
+        "stft": lambda x: np.abs(signals.stft(x, nperseg=8)[2]),
+        "freqz": lambda x: np.abs(signals.freqz(x[:3], x[3:6], 8)[1]),
+        "medfilt": lambda x: signals.medfilt(x),
         "savgol_filter": lambda x: signals.savgol_filter(x, 5, 2),
     }
     return {name: (f, GENERAL) for name, f in functions.items()}
@@ -272,6 +382,13 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
         "nbinom": (COUNTS, (5.0, 0.4)),
     }
 
+    def cumulative(name, data):
+        law = getattr(stats, name)
+        return lambda p: law.cdf(data, *p) + 2 * law.sf(data, *p) ** 2
+
+    def quantile(name):
+        return lambda p: getattr(stats, name).ppf(SHARES, *p)
+
     def density(name, data):
         law = getattr(stats, name)
         logarithm = law.logpmf if name in ("poisson", "nbinom") else law.logpdf
@@ -280,6 +397,14 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
     table: dict[str, tuple[Function, np.ndarray]] = {
         f"density of {name}": (density(name, data), np.array(p))
         for name, (data, p) in parameters.items()
+    } | {
+        f"distribution of {name}": (cumulative(name, data), np.array(p))
+        for name, (data, p) in parameters.items()
+    }
+    table |= {
+        f"quantiles of {name}": (quantile(name), np.array(p))
+        for name, (_, p) in parameters.items()
+        if name not in ("poisson", "nbinom")
     }
     place = np.array([0.3, 1.2])
     return table | {
@@ -295,6 +420,25 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
         "skew": (lambda x: stats.skew(x) + stats.kurtosis(x), GENERAL),
         "entropy": (lambda x: stats.entropy(np.abs(x)), GENERAL),
         "linregress": (lambda x: stats.linregress(np.arange(16.0), x).slope, GENERAL),
+        "median": (lambda p: stats.norm.median(p[0], p[1]), place),
+        "interval": (lambda p: np.stack(stats.norm.interval(0.9, p[0], p[1])), place),
+        "moments": (lambda p: stats.gamma.stats(p[1], p[0], moments="mvsk"), place),
+        "entropy of gamma": (lambda p: stats.gamma.entropy(p[1], p[0]), place),
+        "pearsonr": (lambda x: stats.pearsonr(x, np.arange(16.0) ** 2)[0], GENERAL),
+        "its p": (lambda x: stats.pearsonr(x, np.arange(16.0) ** 2)[1], GENERAL),
+        "ttest_ind": (
+            lambda x: stats.ttest_ind(x[:9], x[9:], equal_var=False).pvalue,
+            GENERAL,
+        ),
+        "f_oneway": (lambda x: stats.f_oneway(x[:5], x[5:10], x[10:])[1], GENERAL),
+        "variation": (lambda x: stats.variation(x), GENERAL),
+        "gaussian_kde": (lambda x: stats.gaussian_kde(x)(DATA), GENERAL),
+        "gaussian_kde at x": (lambda x: stats.gaussian_kde(DATA).evaluate(x), GENERAL),
+        "its logarithm": (
+            lambda x: stats.gaussian_kde(x.reshape(2, 8), "silverman").logpdf(SIDES.T),
+            GENERAL,
+        ),
+        "its bandwidth": (lambda p: stats.gaussian_kde(DATA, p[0])(SHARES), place),
         "boxcox": (lambda x: stats.boxcox_llf(x[0], POSITIVE), np.array([0.3])),
     }
 
@@ -302,8 +446,20 @@ def of_statistics() -> dict[str, tuple[Function, np.ndarray]]:
 def of_analysis() -> dict[str, tuple[Function, np.ndarray]]:
     """Functions of `scipy.integrate`, `scipy.optimize` and `scipy.interpolate`."""
     import scipy.integrate as integrate
+    import scipy.optimize as optimize
     from scipy.interpolate import BarycentricInterpolator, interp1d
     from scipy.optimize import rosen
+
+    def cubic(x):
+        return lambda t: t**3 + (1 + x[0] ** 2) * t - x[1]
+
+    def pair(t, x):
+        return [t[0] ** 3 + (9 + x[0]) * t[1] - 1, t[1] - x[1] ** 2 * t[0]]
+
+    def integral(a, b):
+        return lambda x: integrate.quad(
+            lambda t: np.exp(-(x[0] ** 2) * t * t) * np.cos(t) * x[1], a(x), b(x)
+        )[0]
 
     def oscillator(p):
         def rates(t, y):
@@ -319,6 +475,33 @@ def of_analysis() -> dict[str, tuple[Function, np.ndarray]]:
         "fixed_quad": lambda x: integrate.fixed_quad(
             lambda t: np.exp(-x[0] * t) * x[1], 0, 1
         )[0],
+        "quad": integral(lambda x: 0, lambda x: 1),
+        "quad between x": integral(lambda x: x[2], lambda x: x[3]),
+        "quad with a corner": lambda x: integrate.quad(
+            lambda t, p: np.abs(t - p), -4.0, 5.0, args=(x[0],)
+        )[0],
+        "quad above": integral(lambda x: x[2], lambda x: np.inf),
+        "quad below": integral(lambda x: -np.inf, lambda x: 0),
+        "quad everywhere": integral(lambda x: -np.inf, lambda x: np.inf),
+        "dblquad": lambda x: integrate.dblquad(
+            lambda s, t: np.exp(-(x[0] ** 2) * s * t), 0, 1, 0, lambda t: t
+        )[0],
+        "brentq": lambda x: optimize.brentq(cubic(x), -9, 9, xtol=1e-13),
+        "brenth": lambda x: optimize.brenth(cubic(x), -9, 9, xtol=1e-13),
+        "ridder": lambda x: optimize.ridder(cubic(x), -9, 9, xtol=1e-13),
+        "bisect": lambda x: optimize.bisect(
+            lambda t, p: cubic(p)(t), -9, 9, args=(x,), xtol=1e-13
+        ),
+        "root_scalar": lambda x: (
+            optimize.root_scalar(cubic(x), bracket=(-9, 9), xtol=1e-13).root
+        ),
+        "fsolve": lambda x: optimize.fsolve(pair, [1, 1], args=(x,)),
+        "root": lambda x: (
+            optimize.root(lambda t: np.array(pair(t, x)), [1.0, 1.0], tol=1e-12).x
+        ),
+        "linear_sum_assignment": lambda x: square(x)[
+            optimize.linear_sum_assignment(square(x))
+        ],
         "solve_ivp": lambda x: oscillator(np.abs(x[:2])),
         "interp1d": lambda x: interp1d(np.arange(16.0), x)(np.array([2.3, 4.4])),
         "barycentric": lambda x: BarycentricInterpolator(np.arange(5.0), x[:5])(2.3),

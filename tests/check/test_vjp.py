@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xgrad import check_vjp
+import xgrad
+from xgrad import check_gradient, check_vjp
 
 
 def matmul(a, b):
@@ -156,9 +157,79 @@ def test_half_precision_is_checked_in_its_own_precision(rng):
     assert check_vjp(matmul, wrong, inputs).verdict == "fail"
 
 
+def _attention(x, y):
+    weights = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return weights / np.sum(weights, axis=-1, keepdims=True) * y + x * y
+
+
+HALVES = {
+    "attention": _attention,
+    "sigmoid": lambda x, y: 1 / (1 + np.exp(-x * y)) + y * y,
+    "quotient": lambda x, y: x / (1 + y * y) + x * x * y,
+    "waves": lambda x, y: np.sin(x) * np.cos(y) + x,
+    "squares": lambda x, y: np.mean((x - y) ** 2) + np.sum(x * y),
+}
+MISTAKES = {
+    "none": lambda g, u: g,
+    "factor 2": lambda g, u: (2 * g[0], g[1]),
+    "factor 1/2": lambda g, u: (g[0], g[1] / 2),
+    "sign": lambda g, u: (g[0], -g[1]),
+    "zero": lambda g, u: (0 * g[0], g[1]),
+    "transposed": lambda g, u: (g[0].T, g[1]),
+}
+
+
+def _verdicts_in_half(mistake, in_half):
+    """Return the verdicts on a backward pass, of the function in half or in single."""
+    verdicts = []
+    for f in HALVES.values():
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            x, y = (rng.normal(size=(4, 4)).astype(np.float16) for _ in range(2))
+
+            def vjp(x, y, u, f=f):
+                wide = tuple(a.astype(np.float64) for a in (x, y))
+                gradients = xgrad.vjp(lambda p: f(*p), wide)[1](u.astype(np.float64))
+                wrong = MISTAKES[mistake](gradients, u)
+                return tuple(g.astype(np.float16) for g in wrong)
+
+            if in_half:
+                report = check_vjp(f, vjp, (x, y))
+            else:
+                u = rng.choice([-1, 1], np.shape(f(x, y))).astype(np.float16)
+                report = check_gradient(
+                    lambda p, f=f, u=u: np.sum(f(*p) * u),
+                    lambda p, vjp=vjp, u=u: vjp(*p, u),
+                    (x, y),
+                )
+            verdicts.append(report.verdict)
+    return verdicts
+
+
+@pytest.mark.parametrize("in_half", [True, False])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_found_in_half_precision(mistake, in_half):
+    verdicts = _verdicts_in_half(mistake, in_half)
+    if mistake == "none":
+        assert "fail" not in verdicts
+        assert verdicts.count("pass") >= (0.6 if in_half else 0.9) * len(verdicts)
+    else:
+        assert "pass" not in verdicts
+        assert verdicts.count("fail") >= 0.8 * len(verdicts)
+
+
+@pytest.mark.parametrize("factor", [0.97, 1.03])
+def test_a_small_factor_is_not_passed_by_a_gradient_of_half_precision(factor, rng):
+    x = rng.normal(size=12).astype(np.float16)
+    right = lambda x: (3 * x**2).astype(np.float16)  # noqa: E731
+    assert check_gradient(lambda x: np.sum(x**3), right, x).verdict == "pass"
+    wrong = lambda x: (factor * right(x)).astype(np.float16)  # noqa: E731
+    assert check_gradient(lambda x: np.sum(x**3), wrong, x).verdict != "pass"
+
+
 def test_no_check_passes_with_a_difference_above_its_tolerance(rng):
     inputs = [rng.normal(size=s).astype(np.float16) for s in ((3, 5), (5, 3))]
-    wrong = lambda a, b, u: (u @ b.T * np.float16(1.5), a.T @ u)  # noqa: E731
+    wrong = lambda a, b, u: (u @ b.T * np.float16(1.1), a.T @ u)  # noqa: E731
     verdicts = set()
     for seed in range(12):
         report = check_vjp(matmul, wrong, inputs, seed=seed)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from cases.compare import assert_close
 
-from xgrad import Status, gradient, hessian, jacobian
+from xgrad import Status, derivative, gradient, hessian, jacobian, jvp
 
 KINK, OK = int(Status.KINK), int(Status.OK)
 WEIGHTS = np.arange(4.0)
+X = np.array([0.5, 1.0, 2.0])
 
 
 def statuses(f, x):
@@ -58,8 +59,11 @@ def doubles(x):
         (lambda x: x[x.argmin()] * 2, [1.0, 0.0, 0.0], [OK, KINK, KINK]),
         (lambda x: x[np.argsort(x)] @ WEIGHTS[:3], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
         (lambda x: max(x), [1.0, 1.0, 0.0], [KINK, KINK, OK]),
+        (lambda x: min(x), [1.0] * 8 + [2.0], [KINK] * 8 + [OK]),
+        (lambda x: x[np.argmax(x)], [0.0] * 16, [KINK] * 16),
+        (lambda x: np.sum(x * np.copysign(2, x)), [0.0, 1.0, -1.0], [KINK, OK, OK]),
         (lambda x: sorted(x)[1], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
-        (lambda x: np.sum(np.unique(x)), [1.0, 1.0, 0.0], [OK, KINK, OK]),
+        (lambda x: np.sum(np.unique(x)), [1.0, 1.0, 0.0], [KINK, KINK, OK]),
         (halves, [1.0, 1.0], [KINK, KINK]),
         (lambda x: np.sum(np.where(x > 0, x, 0)), [0.0, 1.0, -0.0], [KINK, OK, KINK]),
         (lambda x: np.sum(x * (x >= 1)), [0.0, 1.0, 2.0], [OK, KINK, OK]),
@@ -89,6 +93,86 @@ def test_a_choice_between_equal_values_is_none_where_it_does_not_count(f):
     assert statuses(f, [1.0, 1.0, 0.5]) == [OK] * 3
     _, slopes = jacobian(f, np.array([1.0, 1.0, 0.5]), full_output=True)
     assert (slopes.status == OK).all()
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (lambda x: np.sum(np.sqrt(x**2)), [0.0, 1.0], [KINK, OK]),
+        (lambda x: np.sqrt(np.sum((x - 1) ** 2)), [1.0, 1.0], [KINK, KINK]),
+        (lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0)), [4.0, -1.0], [OK, OK]),
+        (lambda x: np.sum(1 / (1 + np.exp(-x))), [0.0, -1000.0], [OK, OK]),
+    ],
+)
+def test_an_infinite_slope_times_zero_may_be_a_corner(f, x, expected):
+    with np.errstate(all="ignore"):
+        assert statuses(f, x) == expected
+        _, slopes = jvp(f, np.asarray(x), np.ones(2), full_output=True)
+    assert int(slopes.status) == max(expected)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: np.sum(np.abs(np.abs(x))), [KINK, KINK, OK]),
+        (lambda x: np.hypot(np.hypot(x[0], x[1]), x[2] - 1), [KINK, KINK, KINK]),
+        (lambda x: np.abs(np.std(x[:2])), [KINK, KINK, OK]),
+        (lambda x: np.sort(np.abs(x)) @ [1, 2, 3], [KINK, KINK, OK]),
+        (lambda x: np.sum(np.abs(np.abs(x)) ** 2), [OK, OK, OK]),
+    ],
+)
+def test_a_corner_is_seen_through_another_one(f, expected):
+    assert statuses(f, [0.0, 0.0, 1.0]) == expected
+
+
+def test_a_sparse_matrix_that_has_other_entries_close_by():
+    def f(x):
+        return np.where(x >= 1, x * np.roll(x, 1), x)
+
+    x = np.ones(5)
+    for derive, g in ((jacobian, f), (hessian, lambda x: np.sum(f(x) ** 2))):
+        found, dense = derive(g, x, full_output=True)
+        sparse, estimate = derive(g, x, sparsity="auto", full_output=True)
+        assert_close(sparse.toarray(), found, rtol=1e-14)
+        rows, columns = sparse.tocoo().coords
+        assert (estimate.status == dense.status[rows, columns]).all()
+
+
+def steps(x):
+    return np.where(x < 1, x, x + 5)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (steps, [OK, KINK, OK]),
+        (lambda x: np.floor(x) + x, [OK, KINK, KINK]),
+        (lambda x: x % 1, [OK, KINK, KINK]),
+        (lambda x: np.where(x < 1, x, 2 * x - 1), [OK, KINK, OK]),
+        (lambda x: np.where(x < 1, x, x**2 / 2 + 0.5), [OK, OK, OK]),
+    ],
+)
+def test_a_jump_is_told_where_it_is(f, expected):
+    x = X
+    assert statuses(lambda x: np.sum(f(x)), x) == expected
+    for derive in (derivative, lambda f, x, **options: jvp(f, x, X, **options)):
+        _, estimate = derive(f, x, full_output=True)
+        assert estimate.status.tolist() == expected
+    _, dense = jacobian(f, x, full_output=True)
+    assert np.diag(dense.status).tolist() == expected
+    assert (dense.status[~np.eye(3, dtype=bool)] == OK).all()
+    _, sparse = jacobian(f, x, sparsity="auto", full_output=True)
+    assert sparse.status.tolist() == expected
+
+
+def test_a_jump_along_other_entries_than_those_that_move():
+    x = X
+    _, estimate = jvp(steps, x, np.array([1.0, 0.0, 1.0]), full_output=True)
+    assert estimate.status.tolist() == [OK, OK, OK]
+    f = lambda p: np.sum(steps(p["a"])) + np.sum(p["b"])  # noqa: E731
+    _, estimate = gradient(f, {"a": x, "b": x}, full_output=True)
+    assert estimate.status["a"].tolist() == [OK, KINK, OK]
+    assert estimate.status["b"].tolist() == [OK, OK, OK]
 
 
 def test_second_derivatives_know_choices_between_equal_values():

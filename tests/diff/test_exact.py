@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
-import warnings
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases.calls import counted, told
 from cases.compare import assert_close
 
 import xgrad
@@ -17,6 +19,7 @@ from xgrad import (
     Status,
     gradient,
     hessian,
+    jacobian,
     losses,
     special,
     to_numpy,
@@ -29,24 +32,6 @@ X = np.array([0.5, 1.5, 2.0])
 
 def rosenbrock(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-
-def counted(f):
-    """Return a function that counts its calls in `calls`."""
-
-    def g(x):
-        g.calls += 1
-        return f(x)
-
-    g.calls = 0
-    return g
-
-
-def told(call):
-    """Return the result of a call and its warnings."""
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always")
-        return call(), [str(message.message) for message in messages]
 
 
 # Values
@@ -173,6 +158,26 @@ def test_a_pull_may_be_called_many_times(xp, rng):
         assert_close(pull(xp.asarray(cotangent)), expected, rtol=1e-14, atol=1e-15)
     with pytest.raises(ValueError, match="give one number for each entry"):
         pull(xp.asarray(np.ones(3)))
+
+
+def test_products_in_little_memory_have_the_same_bits(rng):
+    def f(v):
+        for _ in range(300):
+            v = np.sin(v) + 0.1 * np.cos(v[::-1])
+        return v
+
+    x = 0.1 * rng.normal(size=2000)
+    cotangents = rng.normal(size=(2, 2000))
+    peaks, products = [], []
+    for max_bytes in (None, 1_000_000):
+        vjp(f, x, max_bytes=max_bytes)  # proved
+        tracemalloc.start()
+        _, pull = vjp(f, x, max_bytes=max_bytes)
+        products.append([pull(cotangent) for cotangent in cotangents])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    np.testing.assert_array_equal(*products)
+    assert peaks[1] <= peaks[0] / 3
 
 
 # Proof
@@ -343,6 +348,29 @@ def test_errors_of_a_stand_in_alone_are_no_errors_of_the_function(f):
     np.testing.assert_allclose(curvature, np.diag([2.0, 0, 0]), atol=1e-5)
 
 
+ALL = {
+    "gradient": lambda f, x: xgrad.gradient(f, x),
+    "value and gradient": lambda f, x: xgrad.value_and_gradient(f, x),
+    "jacobian": lambda f, x: xgrad.jacobian(lambda x: f(x) * x, x),
+    "derivative": lambda f, x: xgrad.derivative(lambda x: f(x) + 0 * x, x),
+    "hessian": lambda f, x: xgrad.hessian(f, x),
+    "jvp": lambda f, x: xgrad.jvp(lambda x: f(x) * x, x, x),
+    "hvp": lambda f, x: xgrad.hvp(f, x, x),
+    "tangent": lambda f, x: xgrad.tangent_line(f, x),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_differences_by_a_loop_are_one_warning(name):
+    def f(x):
+        return np.sum(np.array(json.loads(json.dumps(np.asarray(x).tolist()))) ** 2)
+
+    _, messages = told(lambda: ALL[name](f, np.linspace(1, 2, 5)))
+    # (None where another call has told it of this code.)
+    assert len(messages) <= 1
+    assert all("takes differences of `f`" in message for message in messages)
+
+
 def checked(values):
     """Return values after a library has looked at their types."""
     for value in values:
@@ -442,3 +470,80 @@ def test_the_method_is_what_was_done():
         by_python, np.array([0.5, 2.0]), method="ladder", full_output=True
     )
     assert named.method == "ladder"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda m: m.conj(),
+        lambda m: m.conjugate().T,
+        lambda m: m.reshape(3, 2, order="F"),
+        lambda m: m.T.reshape(6, order="F"),
+        lambda m: m.T.ravel("F"),
+        lambda m: m.T.ravel("A"),
+        lambda m: np.rot90(m),
+        lambda m: np.rot90(m, 2),
+        lambda m: np.rot90(m, -1, (1, 0)),
+        lambda m: np.rot90(m, 4),
+    ],
+)
+def test_what_shares_memory_follows_assignments_on_both_sides(view):
+    weights = np.arange(1.0, 7.0)
+
+    def f(x):
+        m = x.reshape(2, 3) * 1.0
+        v = view(m)
+        v *= v
+        m[0] += 1
+        v[0] = 3 * v[1]
+        return np.sum(m.reshape(6) * weights) + np.sum(v.reshape(-1) * weights)
+
+    x = np.linspace(0.5, 2.0, 6)
+    right = gradient(f, x, method="ladder", vectorized=False)
+    found = gradient(f, x, method="autodiff")
+    assert_close(found, right, rtol=1e-8, atol=1e-8)
+
+
+def test_numbers_of_an_array_are_scalars_for_derivatives_of_second_order_too():
+    def f(x):
+        return np.sum((2 if np.isscalar(x[0]) else 3) * x**2)
+
+    assert_close(hessian(f, X, method="autodiff"), 4 * np.eye(3), rtol=1e-14)
+
+
+def test_an_array_has_the_methods_of_plain_arrays_alone():
+    def f(x):
+        return np.sum(x**2) if hasattr(x, "ptp") == hasattr(X, "ptp") else x[0]
+
+    assert_close(gradient(f, X, method="autodiff"), 2 * X, rtol=1e-14)
+
+
+def test_a_list_of_conditions_chooses_at_many_points():
+    found = jacobian(lambda x: np.where([True, False, True], x**2, 0), X)
+    assert_close(found, np.diag([1.0, 0.0, 4.0]), rtol=1e-14)
+
+
+OUTSIDE = np.array([1.0, 2.0])
+
+
+def logs(x):
+    """The logarithms of x - 1.5, of which that of the first entry is nan."""
+    return np.log(x - 1.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        (lambda: gradient(lambda x: np.sum(logs(x)), OUTSIDE), "2 of 2"),
+        (lambda: gradient(logs, OUTSIDE, terms=True), "2 of 2"),
+        (lambda: gradient(lambda x: logs(x)[:, 0], OUTSIDE[:, None], axis=-1), "1 of"),
+        (lambda: jacobian(logs, OUTSIDE), r"2 of 4 .* f\(x\)\[0\] by x\[0\]"),
+        (lambda: xgrad.jvp(logs, OUTSIDE, OUTSIDE), r"1 of 2 .* f\(x\)\[0\]"),
+        (lambda: xgrad.derivative(logs, OUTSIDE), r"1 of 2 .* x\[0\]"),
+    ],
+)
+def test_slopes_of_what_is_nan_are_told_although_rules_have_some(call, count):
+    with np.errstate(invalid="ignore"):
+        _, messages = told(call)
+    assert re.search(f"{count}.*", messages[-1])
+    assert "NONFINITE" in messages[-1]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import math
 import tracemalloc
-import warnings
 
 import numpy as np
 import pytest
+from cases.calls import told
 from cases.compare import assert_close
 
 import xgrad
@@ -25,13 +25,6 @@ from xgrad import (
 )
 
 ZEROS = np.zeros(3)
-
-
-def told(call):
-    """Return the result of a call and its warnings."""
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always")
-        return call(), [str(message.message) for message in messages]
 
 
 # What inner functions with a corner leave behind
@@ -318,6 +311,15 @@ def test_orders_at_which_nothing_is_left_have_an_estimate(f, order):
     assert estimate.status[1] == Status.OK
     if order > 2:
         np.testing.assert_array_equal(found, 0)
+
+
+@pytest.mark.parametrize("size", [2, 5, 40])
+def test_an_infinite_slope_belongs_to_one_entry(size):
+    x = np.linspace(0, 1, size)
+    with pytest.warns(RuntimeWarning, match=r"NONFINITE at f\(x\)\[0\] by x\[0\]"):
+        found = jacobian(np.sqrt, x, method="autodiff")
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(found, np.diag(0.5 / np.sqrt(x)), rtol=1e-15)
 
 
 def test_arrays_of_the_standard_have_corners_and_branches():

@@ -9,6 +9,7 @@ from cases.differences import gradient, hessian, hvp, jvp, of_method
 from cases.functions import rosenbrock, rosenbrock_curvature, rosenbrock_slope
 from cases.statuses import warns_of
 
+import xgrad
 from xgrad import Status, to_numpy
 
 METHODS = ["central", "forward", "backward", "complex", "ladder", "auto"]
@@ -274,6 +275,15 @@ def test_products_with_the_hessian(rng):
     found = hvp(rosenbrock, x, v, grad=slope)
     assert np.abs(found - exact).max() <= 1e-10 * np.abs(exact).max()
     assert calls == 7
+
+
+@pytest.mark.parametrize("method", ["central", "autodiff"])
+@pytest.mark.parametrize("has_gradient", [True, False])
+def test_products_by_matrices(rng, method, has_gradient):
+    x, v = rng.normal(size=(2, 3, 4))
+    grad = (lambda x: 4 * x**3) if has_gradient else None
+    found = xgrad.hvp(lambda x: np.sum(x**4), x, v, grad=grad, method=method)
+    assert_close(found, 12 * x**2 * v, rtol=1e-6)
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e-8, 1e-6, 1e-4])

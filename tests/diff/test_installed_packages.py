@@ -275,7 +275,7 @@ def test_options_that_have_no_substitute_are_left_to_scipy():
     linalg = pytest.importorskip("scipy.linalg")
 
     def f(x):
-        return np.sum(linalg.eigh(x.reshape(4, 4), subset_by_index=[0, 1])[0])
+        return np.sum(linalg.eigh(x.reshape(4, 4), subset_by_value=[0, 9])[0])
 
     with pytest.raises(xgrad.NotDifferentiable):
         xgrad.gradient(f, library_functions.DEFINITE, method="autodiff")
@@ -285,13 +285,67 @@ def test_compiled_functions_lead_to_differences():
     integrate = pytest.importorskip("scipy.integrate")
 
     def f(x):
-        return integrate.quad(lambda t: np.exp(-t * x[0]), 0, 1)[0] * x[1]
+        values = integrate.odeint(
+            lambda y, t: -x[0] * y, x[1], [0.0, 1.0], rtol=1e-12, atol=1e-12
+        )
+        return np.sum(values)
 
-    with pytest.warns(RuntimeWarning, match=r"in scipy\.integrate\.quad at test_inst"):
+    with pytest.warns(RuntimeWarning, match=r"scipy\.integrate\.odeint at test_inst"):
         found = xgrad.gradient(f, GENERAL[:2])
     a, b = GENERAL[:2]
-    slope = b * (np.exp(-a) * (a + 1) - 1) / a**2
-    np.testing.assert_allclose(found, [slope, (1 - np.exp(-a)) / a], rtol=1e-8)
+    np.testing.assert_allclose(found, [-b * np.exp(-a), 1 + np.exp(-a)], rtol=1e-6)
+
+
+def test_integrals_that_were_extrapolated_are_left_to_scipy():
+    integrate = pytest.importorskip("scipy.integrate")
+
+    def f(x):
+        return integrate.quad(lambda t: np.cos(x[0] * t) / np.sqrt(t), 0, 1)[0]
+
+    with pytest.raises(xgrad.NotDifferentiable):
+        xgrad.gradient(f, GENERAL[:1], method="autodiff")
+
+
+def test_roots_have_derivatives_of_the_second_order():
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def f(x):
+        return optimize.brentq(lambda t: t * t * x[1] - x[0], 0.1, 9, xtol=1e-14)
+
+    x = np.array([2.0, 0.7])
+    root = np.sqrt(x[0] / x[1])
+    slopes = np.array([1 / x[0], -1 / x[1]]) / 2 * root
+    bend = root / 4 * np.outer([1 / x[0], -1 / x[1]], [1 / x[0], -1 / x[1]])
+    bend += np.diag(root / 2 * np.array([-1, 1]) / x**2)
+    found = xgrad.gradient(f, x, method="autodiff")
+    np.testing.assert_allclose(found, slopes, rtol=1e-9)
+    found = xgrad.hessian(f, x, method="autodiff")
+    np.testing.assert_allclose(found, bend, rtol=1e-8)
+
+
+DECORATED = """
+def decorator(function):
+    def wrapper(*args):
+        return function(*args)
+    return wrapper
+
+@decorator
+def real_part(x):
+    return complex(x).real
+"""
+
+
+def test_a_refusal_names_the_function_below_a_decorator():
+    names = {"__name__": "package"}
+    exec(compile(DECORATED, "site-packages/package.py", "exec"), names)
+
+    def f(x):
+        return names["real_part"](x[0]) ** 2
+
+    with pytest.raises(
+        xgrad.NotDifferentiable, match=r"in package\.real_part at test_"
+    ):
+        xgrad.gradient(f, GENERAL, method="autodiff")
 
 
 @pytest.mark.thorough

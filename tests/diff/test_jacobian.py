@@ -59,6 +59,8 @@ def test_jacobians_of_empty_arrays(xp):
     assert tuple(jacobian(lambda v: v, empty).shape) == (0, 0)
     found = jacobian(lambda v: xp.sum(v) + xp.asarray([1.0, 2.0]), empty)
     assert tuple(found.shape) == (2, 0)
+    rows = xp.asarray(np.zeros((3, 0)))
+    assert tuple(jacobian(lambda v: v, rows).shape) == (3, 0, 3, 0)
     _, estimate = jacobian(lambda v: v, empty, full_output=True)
     assert tuple(estimate.status.shape) == (0, 0)
 

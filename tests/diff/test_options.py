@@ -21,6 +21,7 @@ OWN = {
     xgrad.jvp: {"args"},
     xgrad.hvp: {"args", "grad"},
     xgrad.tangent_line: set(),
+    xgrad.vjp: set(),
     xgrad.check_gradient: {"directions", "full", "rtol", "seed"},
     xgrad.assert_gradient: {"directions", "full", "rtol", "seed"},
     xgrad.check_vjp: {"directions", "full", "rtol", "seed"},
@@ -36,8 +37,9 @@ EXACT = {
     xgrad.tangent_line,
     xgrad.value_and_gradient,
 }
-# The plan of a Hessian or of a sparse gradient follows from the call.
-INTERNAL = {"sparse", "curvature"}
+# The plan of a Hessian or of a sparse gradient follows from the call, and warnings from
+# what it has done.
+INTERNAL = {"sparse", "curvature", "is_told"}
 
 
 def options_of(function):

@@ -11,8 +11,10 @@ import weakref
 
 import numpy as np
 import pytest
+from cases.calls import counted
 from cases.compare import assert_close
 from cases.differences import AUTO, gradient, hessian, hvp, jacobian, way_name
+from cases.functions import rosenbrock
 from cases.statuses import warns_of
 
 import xgrad
@@ -20,21 +22,6 @@ import xgrad
 X = np.linspace(0.3, 1.7, 40)
 RNG = np.random.default_rng(5)
 W = RNG.normal(size=(40, 30)) / 6
-
-
-def counted(f):
-    """A function that counts how often it is called."""
-
-    def call(x):
-        call.calls += 1
-        return f(x)
-
-    call.calls = 0
-    return call
-
-
-def rosenbrock(x):
-    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def network(x):

@@ -43,6 +43,13 @@ def test_the_code_of_a_page_prints_what_the_page_shows(page):
     assert "as shown" in done.stdout
 
 
+def test_a_page_of_an_unknown_name_is_an_error():
+    command = [sys.executable, str(DOCS / "run.py"), "explanation/steps"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no page with code is called explanation/steps" in done.stderr
+
+
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.stem)
 def test_pictures_are_small_and_shown(picture):
     assert picture.stat().st_size < MOST_BYTES

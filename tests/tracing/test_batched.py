@@ -7,8 +7,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from cases.calls import counted
 from cases.compare import assert_close
 from cases.differences import gradient, hessian, jacobian, way_name
+from cases.functions import rosenbrock
 
 import xgrad
 from xgrad import losses, metrics, special
@@ -17,21 +19,6 @@ X = np.linspace(0.3, 1.7, 40)
 RNG = np.random.default_rng(5)
 W = RNG.normal(size=(40, 30)) / 6
 LABELS = RNG.integers(0, 4, 10)
-
-
-def counted(f):
-    """A function that counts how often it is called."""
-
-    def call(x):
-        call.calls += 1
-        return f(x)
-
-    call.calls = 0
-    return call
-
-
-def rosenbrock(x):
-    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def network(x):

@@ -10,6 +10,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from xgrad._arrays.advice import prefix_of
 from xgrad._arrays.arguments import a_type, require_array
 from xgrad._arrays.standins import has_standin, is_standin, unwrap
 from xgrad._arrays.types import Array
@@ -63,11 +64,21 @@ def _common_namespace(arrays: dict[str, Any]) -> Any:
         kinds = " and ".join(f"`{name}` is {a_type(a)}" for name, a in arrays.items())
         raise TypeError(
             f"arrays of different libraries: {kinds}. xgrad copies nothing between "
-            "libraries: convert one of them, for example with `xp.asarray`"
+            f"libraries: convert one of them, for example {_conversion(arrays)}"
         ) from None
     if len(arrays) > 1:
         _require_one_device(arrays)
     return xp
+
+
+def _conversion(arrays: dict[str, Any]) -> str:
+    """Return the code that makes arrays belong to the library of the first one."""
+    prefixes = {name: prefix_of([array]) for name, array in arrays.items()}
+    prefix, *_ = prefixes.values()
+    others = [name for name, other in prefixes.items() if other != prefix]
+    name = others[0] if others else list(arrays)[-1]
+    function = "xgrad.to_numpy" if prefix == "np" else f"{prefix}.asarray"
+    return f"`{function}({name})`"
 
 
 def _require_one_device(arrays: dict[str, Any]) -> None:

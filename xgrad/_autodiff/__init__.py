@@ -4,7 +4,8 @@ A `Tape` implements the primitives of `_tracing` for one call of the caller's fu
 and `Taped` is the stand-in that the function sees. In reading order:
 
 `partials` has the derivatives of functions of entries, `rules` makes pulls of them, and
-`lookup` finds the rule of a function; `special` and `bessel` have those of SciPy.
+`lookup` finds the rule of a function; `special`, `bessel`, `shapes` and `cumulative`
+have those of SciPy.
 `structural` has the pulls of moves, views and assignments, `products`, `fibres`,
 `norms`, `inverses`, `decompositions`, `general_matrices`, `fourier`, `contractions` and
 `convolutions` those of other functions, which `functions` collects; `overrides` are
@@ -17,8 +18,9 @@ what they have saved as `budget` says, and does them again in `replay`. `custom`
 functions with a backward pass of their own. `substitution`, `substitutes`, `twins` and
 `mathematics` run a copy of a function whose names of NumPy make stand-ins;
 `scipy_functions` collects what stands in for SciPy's compiled functions, from
-`scipy_linalg`, `scipy_banded`, `scipy_cosines`, `scipy_filters`, `scipy_distance`,
-`scipy_interpolate`, `scipy_grids` and `exponentials`.
+`scipy_linalg`, `scipy_banded`, `scipy_matrices`, `scipy_cosines`, `scipy_distance`,
+`scipy_interpolate`, `scipy_grids`, `scipy_filters`, `scipy_images`, `scipy_signals`,
+`scipy_statistics`, `scipy_solvers` and `exponentials`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import numpy as np
 from xgrad._autodiff.kinks import marks_of
 from xgrad._autodiff.rules import ENTRYWISE
 from xgrad._autodiff.structural import (
+    PLAIN,
     add_at_chain,
     add_at_key,
     add_at_places,
@@ -22,12 +23,13 @@ from xgrad._autodiff.structural import (
 ADDING = frozenset((add_at_key, add_at_places, add_at_chain))
 
 
-PLAIN = (np.ndarray, np.generic)
 # On arrays that are recorded themselves, a part of them that is not smaller than this
 # is put into zeros of its own: sums of arrays cost less there than assignments.
 MUCH = 16
 # So few entries are filled with a number; of more, it stands for all of them.
 FEW = 1_024
+# Rows up to this length are summed by a function that is fast for short ones.
+SHORT = 64
 
 
 class Cotangents:
@@ -111,7 +113,9 @@ class Cotangents:
             self.arrays[at] = marks.arrays[at] = None
             for edge in self.tape.edges[at]:
                 parent, pull, saved = edge
-                mask = marks_of(pull, g, saved, are_hidden)
+                # A corner in the way of another one has the slope 0, and counts, too.
+                hidden = are_hidden if mark is None else are_hidden | (mark != 0)
+                mask = marks_of(pull, g, saved, hidden)
                 if mask is not None and bool(np.any(mask)):
                     has_marks = True
                     # Random, so that no two of them cancel further down.
@@ -175,9 +179,18 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
         tuple(i for i, (length, n) in pairs if n == 1 != length) if extra >= 0 else ()
     )
     if axes:
-        g = np.sum(g, axis=axes, keepdims=True)
+        g = _sum_of(g, axes)
     # A pull may return less than the shape: one number for all entries of a sum.
     return g if g.shape == shape else np.broadcast_to(g, shape)
+
+
+def _sum_of(g: Any, axes: tuple[int, ...]) -> Any:
+    """Sum over axes, which keep a length of 1."""
+    is_last = axes == (len(g.shape) - 1,)
+    if type(g) is np.ndarray and is_last and g.shape[-1] <= SHORT and g.size >= FEW:
+        # In a fifth of the time of a sum, which begins anew for each of these rows.
+        return np.einsum("...i->...", g)[..., None]
+    return np.sum(g, axis=axes, keepdims=True)
 
 
 def cast_to(g: Any, dtype: Any) -> Any:

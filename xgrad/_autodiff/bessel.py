@@ -32,6 +32,7 @@ def bessel_functions(sp: Any) -> Partials:
         **_of_first_orders(sp),
         **_of_any_order(sp),
         **_scaled(sp),
+        **_spherical(sp),
         **_related(sp),
     }
 
@@ -107,6 +108,25 @@ def _scaled(sp: Any) -> Partials:
         "kve": _behind_order("aby", second_kind),
         "hankel1e": _behind_order("aby", hankel("hankel1e", -1)),
         "hankel2e": _behind_order("aby", hankel("hankel2e", 1)),
+    }
+
+
+def _spherical(sp: Any) -> Partials:
+    """Return those of spherical Bessel functions, by the orders on both sides."""
+
+    def slope(name: str, below: int, above: int) -> tuple[Partial, Partial]:
+        def weighed(a: Any, b: Any) -> Any:
+            function = getattr(sp._ufuncs, name)
+            lower = a * function(np.maximum(a - 1, 0), b)
+            return (below * lower + above * (a + 1) * function(a + 1, b)) / (2 * a + 1)
+
+        return _behind_order("ab", weighed)
+
+    return {
+        "_spherical_jn": slope("_spherical_jn", 1, -1),
+        "_spherical_yn": slope("_spherical_yn", 1, -1),
+        "_spherical_in": slope("_spherical_in", 1, 1),
+        "_spherical_kn": slope("_spherical_kn", -1, -1),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from xgrad._autodiff.functions import registering
+from xgrad._autodiff.structural import PLAIN
 
 FIBRES: dict[Any, Any] = {}
 rule = registering(FIBRES)
@@ -31,10 +32,18 @@ def _extremum(operation: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
 
 def pull_extremum(g: Any, x: Any, y: Any, axes: Any, keepdims: Any) -> Any:
     """Give equal shares of a cotangent to all entries that attain the extremum."""
-    # An entry of nan decides over all others.
-    attains = (x == with_axes(y, axes, keepdims)) | (x != x)
-    count = np.sum(attains, axis=axes, keepdims=True, dtype=x.real.dtype)
-    share = with_axes(g, axes, keepdims) / count
+    y, share = with_axes(y, axes, keepdims), with_axes(g, axes, keepdims)
+    # Of plain arrays it can be seen that there is no nan and no tie, which saves time.
+    is_plain = all(isinstance(a, PLAIN) for a in (x, y, share))
+    attains = x == y
+    if not is_plain or np.isnan(y).any():
+        # An entry of nan decides over all others.
+        attains = attains | (x != x)
+    if not is_plain or np.count_nonzero(attains) != y.size:
+        count = np.sum(attains, axis=axes, keepdims=True, dtype=x.real.dtype)
+        share = share / count
+    if is_plain and np.isfinite(share).all():
+        return attains * share  # in half the time of `where`
     return np.where(attains, share, 0)
 
 

@@ -13,13 +13,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from xgrad._arrays import Array, owned, unwrap, wrap_like
-from xgrad._autodiff.backward import PLAIN, Cotangents, cast_to
+from xgrad._autodiff.backward import Cotangents, cast_to
 from xgrad._autodiff.overrides import OVERRIDES, concat_with_edges
 from xgrad._autodiff.positions import Edge, Positions
 from xgrad._autodiff.pushes import PUSHES, weights
 from xgrad._autodiff.recording import run_on
 from xgrad._autodiff.rules import ENTRYWISE
 from xgrad._autodiff.structural import (
+    PLAIN,
     add_at,
     change_chain,
     erase_chain,
@@ -118,6 +119,10 @@ class Forward(Tape):
             total = new if total is None else total + new
         self.last = last
         return _place(total, lent)
+
+    def is_flat(self, x: Any) -> Any:
+        """Mark no entries: what led to an array is not known any more."""
+        return np.False_
 
     def note_rule(self, pull: Any) -> None:
         """Note that a rule was used, by its pull."""

@@ -33,7 +33,7 @@ def marks_of(pull: Any, g: Any, saved: tuple[Any, ...], are_hidden: bool) -> Any
     None if the function has no corners. Corners ``are_hidden`` where that is 0.
     """
     if pull is pull_sort:
-        return _equal_in_order(g, are_hidden, *saved)
+        return _equal_in_order(g, are_hidden is True, *saved)
     if pull not in KINKS:
         return None
     reaches = (g != 0) | are_hidden

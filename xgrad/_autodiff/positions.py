@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._autodiff.backward import PLAIN, Cotangents
+from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.borders import repeated_entries
-from xgrad._autodiff.structural import plain_of
+from xgrad._autodiff.structural import PLAIN, plain_of
 from xgrad._autodiff.taped import Taped
 from xgrad._tracing import NotTraceableError, StandIn, Tracer
 
@@ -34,6 +34,8 @@ class Positions(Tracer):
     """
 
     knows_values = True
+    # The position of the first operation of which the edges are held.
+    start = 0
     # Adds to an array in place, on a tape that keeps no arrays and is not nested.
     adds_in_place: Any = None
 

@@ -34,3 +34,9 @@ def pull_right(g: Any, a: Any, shapes: Any) -> Any:
     if a_ndim == 1:
         return (np.conj(a) if a.dtype.kind == "c" else a)[:, None] * g[..., None, :]
     return (adjoint(a) @ g[..., None])[..., 0]
+
+
+def mirrored(a: Any, lower: bool, is_hermitian: bool) -> Any:
+    """Return the matrix of which one triangle is read."""
+    own, strict = (np.tril(a), np.tril(a, -1)) if lower else (np.triu(a), np.triu(a, 1))
+    return own + (adjoint(strict) if is_hermitian else np.swapaxes(strict, -1, -2))

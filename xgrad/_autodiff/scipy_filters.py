@@ -124,7 +124,7 @@ def _everywhere(
     return total.astype(output)  # type: ignore[attr-defined]
 
 
-def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+def lfilter_step_by_step(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """Return a signal filtered by a rational function, in transposed direct form II.
 
     A. V. Oppenheim and R. W. Schafer, Discrete-Time Signal Processing (2010), section

@@ -20,8 +20,13 @@ from xgrad._autodiff import (
     scipy_distance,
     scipy_filters,
     scipy_grids,
+    scipy_images,
     scipy_interpolate,
     scipy_linalg,
+    scipy_matrices,
+    scipy_signals,
+    scipy_solvers,
+    scipy_statistics,
 )
 from xgrad._autodiff.exponentials import EXPONENTIALS
 from xgrad._autodiff.scipy_cosines import COSINES
@@ -38,6 +43,10 @@ TRANSFORMS = (
     *(f"{side}fft{axes}" for side in SIDES[:4] for axes in ("2", "n")),
     *("fftshift", "ifftshift"),
 )
+SOLVERS = (
+    *("brentq", "brenth", "ridder", "bisect", "fsolve", "root"),
+    "linear_sum_assignment",
+)
 OF_FFTPACK = ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn")
 
 
@@ -52,15 +61,18 @@ def _functions_of(module: Any) -> dict[str, Function]:
 
 
 FILTERS = _functions_of(scipy_filters)
-SPLINES, METHODS = _functions_of(scipy_interpolate), scipy_interpolate.METHODS
+METHODS = scipy_interpolate.METHODS
+SPLINES = {n: f for n, f in _functions_of(scipy_interpolate).items() if n != "basis"}
 # By the module in which users find them.
 SCIPY: dict[str, dict[str, Function]] = {
     "scipy.special": dict(EXPONENTIALS),
     "scipy.linalg": {
         **_functions_of(scipy_linalg),
         **_functions_of(scipy_banded),
+        **{n: f for n, f in _functions_of(scipy_matrices).items() if n != "spsolve"},
         **{name: functools.partial(matrix_function, name) for name in MATRIX_FUNCTIONS},
     },
+    "scipy.sparse.linalg": {"spsolve": scipy_matrices.spsolve},
     "scipy.fft": {name: getattr(np.fft, name) for name in TRANSFORMS} | COSINES,
     "scipy.fftpack": {
         **{name: getattr(np.fft, name) for name in OF_FFTPACK},
@@ -70,9 +82,12 @@ SCIPY: dict[str, dict[str, Function]] = {
         **{n: f for n, f in SPLINES.items() if f not in METHODS.values()},
         **METHODS,
     },
+    "scipy.integrate": {"quad": scipy_solvers.quad},
+    "scipy.optimize": {n: getattr(scipy_solvers, n) for n in SOLVERS},
+    "scipy.stats": dict(scipy_statistics.METHODS),
     "scipy.spatial.distance": _functions_of(scipy_distance),
-    "scipy.ndimage": {name: f for name, f in FILTERS.items() if name != "lfilter"},
-    "scipy.signal": {"lfilter": scipy_filters.lfilter},
+    "scipy.ndimage": {n: f for n, f in FILTERS.items() if not n.startswith("lfilter")},
+    "scipy.signal": _functions_of(scipy_signals),
 }
 
 
@@ -81,6 +96,10 @@ SCIPY: dict[str, dict[str, Function]] = {
 PRIVATE: dict[str, dict[str, Function]] = {
     "scipy.interpolate._interpnd": {
         "_ndim_coords_from_arrays": scipy_grids.as_coordinates,
+    },
+    "scipy.ndimage._nd_image": scipy_images.LEAVES,
+    "scipy.ndimage._rank_filter_1d": {
+        "rank_filter": scipy_images.rank_filter_of_vector
     },
     "scipy.interpolate._rgi_cython": {
         "find_indices": scipy_grids.find_indices,
@@ -91,6 +110,11 @@ PRIVATE: dict[str, dict[str, Function]] = {
         for name in ("_build_and_solve_system", "compute_interpolation")
     },
 }
+
+
+def calls_functions(ours: Function) -> bool:
+    """Whether a substitute calls functions, which may hold stand-ins of their own."""
+    return getattr(ours, "__module__", "") == scipy_solvers.__name__
 
 
 def own_function(function: Any) -> Function | None:
@@ -119,7 +143,7 @@ def fitting(
 
     Options without effect are left out. None if ours has not all other arguments.
     """
-    names = [*_signature(theirs).parameters][: len(args)]
+    names = _names_of(theirs)[: len(args)]
     pairs = itertools.zip_longest(args, names)
     args_of_ours = [a for a, name in pairs if name not in WITHOUT_EFFECT]
     kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
@@ -128,6 +152,15 @@ def fitting(
     except TypeError:
         return None
     return args_of_ours, kwargs
+
+
+@functools.cache
+def _names_of(function: Any) -> list[str]:
+    """Return the names of the arguments of a function, of which compiled ones tell."""
+    try:
+        return [*_signature(function).parameters]
+    except ValueError:
+        return []
 
 
 @functools.cache

@@ -170,7 +170,7 @@ def _coefficients(x: Any, y: Any, t: Any, k: int, left: Any, right: Any) -> Any:
     bands = np.zeros((2 * k + 1, count), like=t if is_standin(t) else x)
     piece = _piece(t, k, x)
     rows = len(left) + np.arange(x.shape[0])
-    for j, values in enumerate(_basis(t, k, x, piece)):
+    for j, values in enumerate(basis(t, k, x, piece)):
         column = piece - k + j
         bands[k + rows - column, column] = values
     ends = ((x[0], left, 0, 0), (x[-1], right, count - len(right), count - k - 1))
@@ -196,7 +196,7 @@ def _spline_values(t: Any, c: Any, k: int, x: Any, order: int) -> Any:
     piece = _piece(t, k, x)
     parts = (
         _columns(b, c.ndim - 1) * c[piece - k + j]
-        for j, b in enumerate(_basis(t, k, x, piece))
+        for j, b in enumerate(basis(t, k, x, piece))
     )
     return sum(parts)
 
@@ -217,7 +217,7 @@ def _piece(t: Any, k: int, x: Any) -> Any:
     return np.clip(np.searchsorted(t, x, "right") - 1, k, count - 1)
 
 
-def _basis(t: Any, k: int, x: Any, piece: Any) -> list[Any]:
+def basis(t: Any, k: int, x: Any, piece: Any) -> list[Any]:
     """Return the ``k + 1`` B-splines that are not 0 between two knots, at places."""
     values: list[Any] = [np.ones(np.shape(x))]
     for degree in range(1, k + 1):

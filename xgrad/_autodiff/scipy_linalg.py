@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from xgrad._autodiff.general_matrices import order_of
-from xgrad._autodiff.products import adjoint
-from xgrad._tracing import triangular_factors
+from xgrad._autodiff.products import adjoint, mirrored
+from xgrad._tracing import triangular_factors, unrecorded
 
 # The modes of NumPy, by those of SciPy.
 QR_MODES = {"full": "complete", "economic": "reduced", "r": "r"}
@@ -30,9 +30,9 @@ def solve(
 ) -> Any:
     """Return the solution of ``a @ x = b``."""
     if assume_a in ("pos", "positive definite", "her", "hermitian"):
-        a = _mirrored(a, lower, is_hermitian=True)
+        a = mirrored(a, lower, is_hermitian=True)
     elif assume_a in ("sym", "symmetric"):
-        a = _mirrored(a, lower, is_hermitian=False)
+        a = mirrored(a, lower, is_hermitian=False)
     elif assume_a == "upper triangular":
         a = np.triu(a)
     elif assume_a == "lower triangular":
@@ -116,23 +116,6 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0) -> Any:
     return x[np.argsort(order)]
 
 
-def eigh(a: Any, *, lower: bool = True, eigvals_only: bool = False) -> Any:
-    """Return the eigenvalues of a Hermitian matrix, and its eigenvectors."""
-    if eigvals_only:
-        return eigvalsh(a, lower=lower)
-    return np.linalg.eigh(a, "L" if lower else "U")
-
-
-def eigvalsh(a: Any, *, lower: bool = True) -> Any:
-    """Return the eigenvalues of a Hermitian matrix."""
-    return np.linalg.eigvalsh(a, "L" if lower else "U")
-
-
-def eigvals(a: Any) -> Any:
-    """Return the eigenvalues, which are complex for SciPy."""
-    return np.linalg.eigvals(a) + 0j
-
-
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Return the singular values of a matrix, with or without their vectors."""
     singular: Any = np.linalg.svd
@@ -144,11 +127,20 @@ def svdvals(a: Any) -> Any:
     return np.linalg.svd(a, compute_uv=False)
 
 
-def qr(a: Any, mode: str = "full") -> Any:
-    """Return the orthogonal and the triangular factor, or the latter alone."""
+def qr(a: Any, mode: str = "full", pivoting: bool = False) -> Any:
+    """Return the orthogonal and the triangular factor, or the latter alone.
+
+    With ``pivoting``, also return the order of columns, which is a constant.
+    """
+    order: tuple[Any, ...] = ()
+    if pivoting:
+        import scipy.linalg
+
+        order = scipy.linalg.qr(unrecorded(a), mode="r", pivoting=True)[-1:]
+        a = a[:, order[0]]
     orthogonal: Any = np.linalg.qr
     factors = orthogonal(a, QR_MODES[mode])
-    return (factors,) if mode == "r" else factors
+    return ((factors,) if mode == "r" else tuple(factors)) + order
 
 
 def toeplitz(c: Any, r: Any = None) -> Any:
@@ -169,12 +161,6 @@ def circulant(c: Any) -> Any:
     """Return the matrix whose columns are rotated vectors."""
     i, j = np.ogrid[: len(c), : len(c)]
     return c[(i - j) % len(c)]
-
-
-def _mirrored(a: Any, lower: bool, is_hermitian: bool) -> Any:
-    """Return the matrix of which one triangle is read."""
-    own, strict = (np.tril(a), np.tril(a, -1)) if lower else (np.triu(a), np.triu(a, 1))
-    return own + (adjoint(strict) if is_hermitian else np.swapaxes(strict, -1, -2))
 
 
 def _turned(a: Any, trans: int | str) -> Any:

@@ -19,6 +19,7 @@ from xgrad._autodiff.bessel import (
     hypergeometric_functions,
     orthogonal_polynomials,
 )
+from xgrad._autodiff.cumulative import distributions, incomplete_functions
 from xgrad._autodiff.partials import UNKNOWN, ZERO, Partial
 
 Partials = dict[str, tuple[Partial, ...]]
@@ -212,77 +213,6 @@ def gamma_functions(sp: Any) -> Partials:
     }
 
 
-def _gamma_density(sp: Any, a: Any, x: Any) -> Any:
-    """Return ``x**(a - 1) * exp(-x) / gamma(a)`` without overflow."""
-    return np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a))
-
-
-def _beta_density(sp: Any, a: Any, b: Any, x: Any) -> Any:
-    """Return ``x**(a - 1) * (1 - x)**(b - 1) / beta(a, b)`` without overflow."""
-    logarithm = sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b)
-    return np.exp(logarithm)
-
-
-def incomplete_functions(sp: Any) -> Partials:
-    """Return those of incomplete gamma and beta functions, in the last argument."""
-    gamma, beta = (functools.partial(f, sp) for f in (_gamma_density, _beta_density))
-    first, second = (UNKNOWN,), (UNKNOWN, UNKNOWN)
-    return {
-        "gammainc": (*first, Partial("ab", gamma)),
-        "gammaincc": (*first, Partial("ab", lambda a, b: -gamma(a, b))),
-        "gammaincinv": (*first, Partial("ay", gamma, divides=True)),
-        "gammainccinv": (*first, Partial("ay", lambda a, y: -gamma(a, y), True)),
-        "betainc": (*second, Partial("abc", beta)),
-        "betaincc": (*second, Partial("abc", lambda a, b, c: -beta(a, b, c))),
-        "betaincinv": (*second, Partial("aby", beta, divides=True)),
-        "betainccinv": (*second, Partial("aby", lambda a, b, y: -beta(a, b, y), True)),
-    }
-
-
-def distributions(sp: Any) -> Partials:
-    """Return those of cumulative distributions, in the variable."""
-
-    def chi_square(a: Any, b: Any) -> Any:
-        return _gamma_density(sp, a / 2, b / 2) / 2
-
-    def student(a: Any, b: Any) -> Any:
-        log_density = -(a + 1) / 2 * np.log1p(b * b / a) - sp.betaln(a / 2, 0.5)
-        return np.exp(log_density) / np.sqrt(a)
-
-    def fisher(a: Any, b: Any, c: Any) -> Any:
-        share = a * c / (a * c + b)
-        return _beta_density(sp, a / 2, b / 2, share) * share * (1 - share) / c
-
-    def gamma(a: Any, b: Any, c: Any) -> Any:
-        return _gamma_density(sp, b, a * c)
-
-    def poisson(a: Any, b: Any) -> Any:
-        return _gamma_density(sp, np.floor(a) + 1, b)
-
-    return {
-        "chdtr": (UNKNOWN, Partial("ab", chi_square)),
-        "chdtrc": (UNKNOWN, Partial("ab", lambda a, b: -chi_square(a, b))),
-        "chdtri": (UNKNOWN, Partial("ay", lambda a, y: -chi_square(a, y), True)),
-        "stdtr": (UNKNOWN, Partial("ab", student)),
-        "stdtrit": (UNKNOWN, Partial("ay", student, divides=True)),
-        "fdtr": (UNKNOWN, UNKNOWN, Partial("abc", fisher)),
-        "fdtrc": (UNKNOWN, UNKNOWN, Partial("abc", lambda *x: -fisher(*x))),
-        "fdtri": (UNKNOWN, UNKNOWN, Partial("aby", fisher, divides=True)),
-        "gdtr": (
-            Partial("abc", lambda a, b, c: c * gamma(a, b, c)),
-            UNKNOWN,
-            Partial("abc", lambda a, b, c: a * gamma(a, b, c)),
-        ),
-        "gdtrc": (
-            Partial("abc", lambda a, b, c: -c * gamma(a, b, c)),
-            UNKNOWN,
-            Partial("abc", lambda a, b, c: -a * gamma(a, b, c)),
-        ),
-        "pdtr": (UNKNOWN, Partial("ab", lambda a, b: -poisson(a, b))),
-        "pdtrc": (UNKNOWN, Partial("ab", poisson)),
-    }
-
-
 def entropies(sp: Any) -> Partials:
     """Return those of entropies and of losses."""
 
@@ -331,6 +261,15 @@ def powers(sp: Any) -> Partials:
         slope = (a**b * log - y) / np.where(is_zero, 1, b)
         return np.where(is_zero, log * log / 2, slope)
 
+    def relative_logarithm(u: Any) -> Any:
+        # (u / (1 + u) - log(1 + u)) / u**2, near 0 by its series.
+        series: Any = 0.0
+        for k in range(12, 0, -1):
+            series = (-1) ** k * k / (k + 1) + u * series
+        is_near = np.abs(u) < 0.03
+        v = np.where(is_near, 1, u)
+        return np.where(is_near, series, (v / (1 + v) - np.log1p(v)) / (v * v))
+
     def relative(a: Any, y: Any) -> Any:
         # (exp(a) - 1) / a near 0, where the difference would cancel: its series.
         series = 1 / 2 + a * (1 / 3 + a * (1 / 8 + a * (1 / 30 + a * (1 / 144))))
@@ -360,8 +299,14 @@ def powers(sp: Any) -> Partials:
             Partial("ab", lambda a, b: (1 + a) ** (b - 1)),
             Partial("aby", lambda a, b, y: box_cox(1 + a, b, y)),
         ),
-        "inv_boxcox": (Partial("by", lambda b, y: y ** (1 - b)), UNKNOWN),
-        "inv_boxcox1p": (Partial("by", lambda b, y: (1 + y) ** (1 - b)), UNKNOWN),
+        "inv_boxcox": (
+            Partial("by", lambda b, y: y ** (1 - b)),
+            Partial("aby", lambda a, b, y: y * a * a * relative_logarithm(a * b)),
+        ),
+        "inv_boxcox1p": (
+            Partial("by", lambda b, y: (1 + y) ** (1 - b)),
+            Partial("aby", lambda a, b, y: (1 + y) * a * a * relative_logarithm(a * b)),
+        ),
         "wrightomega": (Partial("y", lambda y: y / (1 + y)),),
         # The branch and the tolerance are no variables.
         "_lambertw": (Partial("ay", lambda a, y: a + np.exp(y), True), ZERO, ZERO),

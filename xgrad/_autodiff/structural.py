@@ -15,6 +15,7 @@ import numpy as np
 from xgrad._autodiff.functions import rule
 from xgrad._tracing import StandIn
 
+PLAIN = (np.ndarray, np.generic)
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
 

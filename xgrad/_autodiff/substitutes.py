@@ -17,7 +17,13 @@ import numpy as np
 
 from xgrad._arrays import is_standin
 from xgrad._autodiff.mathematics import MATH
-from xgrad._autodiff.scipy_functions import SCIPY, fitting, own_function
+from xgrad._autodiff.scipy_functions import (
+    SCIPY,
+    calls_functions,
+    fitting,
+    own_function,
+)
+from xgrad._autodiff.structural import plain_of
 from xgrad._autodiff.twins import COPIES, TwinType
 from xgrad._tracing import (
     CREATION,
@@ -146,7 +152,7 @@ class Compiled:
     Some do not look at what they get, and end the process where it is no array.
     """
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Any) -> None:
         self._function = function
         functools.update_wrapper(self, function, updated=())
 
@@ -154,6 +160,10 @@ class Compiled:
         args = tuple(map(_plain_if_constant, args))
         kwargs = {name: _plain_if_constant(value) for name, value in kwargs.items()}
         return self._function(*args, **kwargs)
+
+    def __getitem__(self, kind: Any) -> Any:
+        # Functions of Cython have one for each kind of numbers.
+        return Compiled(self._function[kind])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._function, name)
@@ -202,7 +212,7 @@ def is_compiled_module(name: str) -> bool:
 
 def is_scalar(x: Any) -> bool:
     """Whether ``x`` is a number for NumPy."""
-    return bool(np.isscalar(x.base if is_standin(x) else x))
+    return bool(np.isscalar(plain_of(x)))
 
 
 def substitute_of(value: Any) -> Any:
@@ -296,7 +306,8 @@ def _scipy_function(function: Any) -> Any:
     def choose(*args: Any, **kwargs: Any) -> Any:
         fits = None
         is_of_twin = bool(args) and isinstance(type(args[0]), TwinType)
-        if is_of_twin or first_standin((*args, *kwargs.values())) is not None:
+        is_hidden = is_of_twin or calls_functions(ours)
+        if is_hidden or first_standin((*args, *kwargs.values())) is not None:
             fits = fitting(function, ours, args, kwargs)
         if fits is None:
             # Ours has not all of these arguments.

@@ -374,9 +374,10 @@ def _are_same(first: list[Any], second: list[Any]) -> bool:
 
 
 def _is_simple(vectorized: Any) -> bool:
-    """Whether an object of `numpy.vectorize` has no options."""
-    options = ("signature", "otypes", "excluded", "cache")
-    return not any(getattr(vectorized, name, None) for name in options)
+    """Whether an object of `numpy.vectorize` has no options but floats."""
+    options = ("signature", "excluded", "cache")
+    is_of_floats = getattr(vectorized, "otypes", None) in (None, "", "d")
+    return is_of_floats and not any(getattr(vectorized, n, None) for n in options)
 
 
 def constant_of(array: Any, like: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing import StandIn, is_creating
+from xgrad._tracing import TEXT, StandIn, is_creating
 
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
@@ -119,6 +119,8 @@ class Taped(StandIn):
         """Return the array of a constant, for a library; None if it depends on x."""
         if self.ensure_current().at >= 0:
             return None
+        # An argument without a tangent is one, and is used all the same.
+        self.tracer.used = True
         owner = self if self.origin is None else self.origin[0]
         self.tracer.exported[id(owner)] = owner
         # Such as an argument without entries.
@@ -161,9 +163,7 @@ class Taped(StandIn):
         if self.ensure_current().at < 0 or self.tracer.closed:
             return repr(self.base)
         # Noted, not raised, so that debuggers can show it.
-        self.tracer.refuse(
-            "the text of an array (str, repr, print)", "write it without"
-        )
+        self.tracer.refuse(*TEXT)
         return f"<{self.shape} {self.dtype} on a tape>"
 
 

@@ -149,7 +149,8 @@ class Views(Positions):
             return
         if owner.kept:
             owner.base, owner.kept = owner.base.copy("K"), False
-        if isinstance(owner.base, np.generic):  # which NumPy computes, without axes
+        if isinstance(owner.base, np.generic):
+            # Code that asks for a copy first, as libraries do, has got an array.
             owner.base = np.asarray(owner.base)
         part = follow(owner.base, steps[:-1])
         part[key] = number

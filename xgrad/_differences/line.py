@@ -27,6 +27,7 @@ from xgrad._arrays import (
     rebuild,
     require_array,
     require_same_shape,
+    reshaped,
 )
 from xgrad._differences.direct import direct_slopes
 from xgrad._differences.doubt import doubted, may_doubt
@@ -135,7 +136,8 @@ def _length(
     """Return the largest power of 2 by which no component moves more than its size."""
     with quiet():
         reach = [
-            xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / xp.abs(v)))
+            # (A division by 0 would warn where it is computed later, without `quiet`.)
+            xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / _or_one(xp, v)))
             for leaf, v in zip(x, vectors, strict=True)
             if math.prod(leaf.shape)
         ]
@@ -149,6 +151,10 @@ def _length(
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
 
 
+def _or_one(xp: Any, v: Array) -> Array:
+    return xp.where(v == 0, 1.0, xp.abs(v))
+
+
 def directional_derivative(
     function: Function, v: Any, plan: Plan, execution: Execution, original: Array
 ) -> tuple[Result, int, str]:
@@ -158,7 +164,7 @@ def directional_derivative(
     passed it, leads to the dtype.
     """
     xp, x = function.xp, function.leaves[0]
-    call, length = line_along(function, v, own=plan.method == "ladder")
+    call, length = line_along(function, v, own=plan.method in ("ladder", "complex"))
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
     path = Function(call, xp, None, (start,), function.vectorized)
     with open_evaluator(execution, x) as evaluator:
@@ -212,7 +218,8 @@ def slopes_along(problem: Problem, base: Array, v: Any) -> list[Result]:
         return results
     noise = _rounding_of_x(xp, function.leaves, gradients[1], eps)
     along = _curvature_along(problem, line, base, eps, noise)
-    return _with_doubts(xp, results, errors, [v * length for v in vectors], along)
+    vectors = [reshaped(xp, v, (-1,)) * length for v in vectors]
+    return _with_doubts(xp, results, errors, vectors, along)
 
 
 def _rounding_of_x(
@@ -221,7 +228,7 @@ def _rounding_of_x(
     """Return the error of f(x) if each entry of ``x`` is rounded by itself."""
     with quiet():
         squares = [
-            xp.sum((x * slope.value) ** 2)
+            xp.sum((reshaped(xp, x, (-1,)) * slope.value) ** 2)
             for x, slope in zip(leaves, slopes, strict=True)
         ]
         return eps / 2 * xp.sqrt(functools.reduce(operator.add, squares))

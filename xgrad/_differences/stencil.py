@@ -28,6 +28,8 @@ ACCURACIES: dict[str, tuple[tuple[int, ...], int]] = {
 ORDERS = (1, 2, 3, 4)
 # Between the eps of float64, 2e-16, and that of float32, 1e-7.
 SINGLE_EPS = 1e-10
+# Between that of float32 and that of float16, 1e-3.
+HALF_EPS = 1e-5
 
 
 # Compared by identity, as `stencil_on` makes each of them once: a hash of fractions
@@ -208,7 +210,12 @@ def rungs_for(eps: float) -> Rungs:
     # 17 rungs was as accurate, at 35 values a component in place of 25. In float32 the
     # range is short: ratio 8 would have 7 rungs, of which 4 could answer. The smallest
     # rungs see corners from 1e-10 of x on; one more of them changed nothing.
-    return Rungs(8, 13) if eps < SINGLE_EPS else Rungs(4, 11)
+    if eps < SINGLE_EPS:
+        return Rungs(8, 13)
+    # Half precision has 3 digits, of which a step of a tenth leaves 2: a rung more at
+    # the top, and smaller ratios, halve the errors. At a ratio of 2 smooth functions
+    # would look like corners.
+    return Rungs(4, 11) if eps < HALF_EPS else Rungs(3, 8, 2 * TOP)
 
 
 def few_rungs(eps: float) -> Rungs:

@@ -234,6 +234,7 @@ def open_evaluator(
     One evaluation counts as ``each`` of the caller's function. A ``silent`` evaluator
     does not warn of functions that are called with one point at a time.
     """
+    silent = silent or execution.is_told
     meter = ProgressMeter(execution.progress, each)
     evaluator = Evaluator(execution, meter, execution.workers, None, CallState(silent))
     is_plain = checkpoint is None and evaluator.is_plain

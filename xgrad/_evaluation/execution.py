@@ -55,6 +55,8 @@ class Execution:
     """Whether to show a bar, or a callable ``(done, total)``."""
     checkpoint: CheckpointPath = None
     """Name of a file for finished chunks; None: no file."""
+    is_told: bool = False
+    """Whether the caller has heard why differences, and perhaps a loop, are needed."""
 
     def __post_init__(self) -> None:
         one_of("vectorized", self.vectorized, ("auto", True, False))

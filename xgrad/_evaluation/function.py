@@ -190,7 +190,7 @@ def _advise(result: Any) -> str:
             f"a {type(result).__name__} of {len(result)}: return one array of its "
             "entries, by `stack`, or, if it is (loss, something else), the loss alone"
         )
-    return f"a value of type {type(result).__name__}: return an array or a number"
+    return f"{a_type(result)}: return an array or a number"
 
 
 def only_point(values: Array) -> Array:

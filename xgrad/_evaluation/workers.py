@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._arrays import LOG, Array, at_perturbed_points, is_out_of_memory
+from xgrad._arrays import LOG, Array, a_type, at_perturbed_points, is_out_of_memory
 from xgrad._evaluation.call_state import CallState
 from xgrad._evaluation.chunk import Chunk
 from xgrad._evaluation.loop_warning import Reason, reason_of
@@ -164,7 +164,7 @@ def _submit(executor: Any, task: ChunkTask, chunk: Chunk) -> Any:
     if not hasattr(future, "result"):
         raise TypeError(
             "`workers.submit` must return a future, as that of an Executor does; got "
-            f"{type(future).__name__}"
+            f"{a_type(future)}"
         )
     return future
 
@@ -195,7 +195,7 @@ def evaluate_by_map(
     if not isinstance(results, Iterable):
         raise TypeError(
             "`workers` must return the results of `workers(function, chunks)` in "
-            f"order, as `map` does, but returned a {type(results).__name__}"
+            f"order, as `map` does, but returned {a_type(results)}"
         )
     count = 0
     for result in results:

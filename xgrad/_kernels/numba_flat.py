@@ -72,10 +72,10 @@ def losses_of_tile(
 @inlined
 def sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
     """Compute the sum of each row, in as many accumulators as fit into a row."""
-    whole = rows - rows % 4 if classes < SHORTEST else 0
-    if whole > 0:
+    full = rows - rows % 4 if classes < SHORTEST else 0
+    if full > 0:
         width = np.uintp(classes)
-        for r in range(0, whole, 4):
+        for r in range(0, full, 4):
             a = b = c = d = values.dtype.type(0)
             at = np.uintp(r) * width
             for i in range(at, at + width):
@@ -85,7 +85,7 @@ def sum_rows(values: Any, rows: int, classes: int, sums: Any) -> None:
                 d += values[i + width + width + width]
             sums[r], sums[r + 1], sums[r + 2], sums[r + 3] = a, b, c, d
     if classes <= SHORT:
-        for r in range(whole, rows):
+        for r in range(full, rows):
             total = values.dtype.type(0)
             for c in range(classes):
                 total += values[np.uintp(r * classes) + np.uintp(c)]

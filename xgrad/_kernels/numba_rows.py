@@ -368,10 +368,10 @@ def _largest(row: Any) -> Any:
     """Return the largest entry of a row, or nan."""
     top = row[0]
     lanes = min(LANES, row.size)
-    whole = row.size - row.size % lanes
-    for c in range(whole):
+    full = row.size - row.size % lanes
+    for c in range(full):
         top = larger(top, row[c])
-    if whole < row.size:
+    if full < row.size:
         last = np.uintp(row.size - lanes)
         for c in range(lanes):
             top = larger(top, row[last + np.uintp(c)])
@@ -389,21 +389,21 @@ def _sum_of_exponentials(x: Any, r: int, top: Any, out: Any) -> float:
     zero = row.dtype.type(0)
     # A number that the compiler knows would be unrolled, into one entry at a time.
     lanes = min(LANES, row.size)
-    whole = row.size - row.size % lanes
-    for start in range(0, whole, GROUP):
+    full = row.size - row.size % lanes
+    for start in range(0, full, GROUP):
         for entry in range(start, start + GROUP, LINE // x.itemsize):
             prefetch(entries, next_row + entry)
         part = zero
-        for c in range(min(GROUP, whole - start)):
+        for c in range(min(GROUP, full - start)):
             i = np.uintp(start) + np.uintp(c)
             value = lifted_exp(row[i] - top)
             if out is not None:
                 out[i] = value
             part = add(part, value)
         total += part
-    if whole < row.size:
+    if full < row.size:
         # The last lanes, of which the first ones have been added already.
-        last, again = np.uintp(row.size - lanes), lanes - (row.size - whole)
+        last, again = np.uintp(row.size - lanes), lanes - (row.size - full)
         part = zero
         for c in range(lanes):
             i = last + np.uintp(c)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 # How places begin that name a function of a package.
 IN = " in "
+LOCAL = "<locals>"
 STANDARD_LIBRARY = f"{Path(linecache.__file__).parent}{os.sep}"
 
 
@@ -33,36 +36,44 @@ def caller_line() -> str:
     # Not by `traceback`, which reads the source of every frame: functions that catch
     # errors may be refused many times.
     frame: Any = sys._getframe(1)
-    called: Any = None
+    called: list[Any] = []
     while frame is not None:
         if not is_library(frame.f_code.co_filename):
             return _place_of(frame, frame.f_lineno, called)
-        frame, called = frame.f_back, frame
+        frame, called = frame.f_back, [frame, *called]
     return ""
 
 
 def line_of_caller(error: Exception) -> str:
     """Describe the innermost line outside of libraries that an error has left."""
-    entry, place = error.__traceback__, ""
+    entry, caller = error.__traceback__, None
+    called: list[Any] = []
     while entry is not None:
-        inner = entry.tb_next
+        called.append(entry.tb_frame)
         if not is_library(entry.tb_frame.f_code.co_filename):
-            called = None if inner is None else inner.tb_frame
-            place = _place_of(entry.tb_frame, entry.tb_lineno, called)
-        entry = inner
-    return place
+            caller, called = entry, []
+        entry = entry.tb_next
+    return _place_of(caller.tb_frame, caller.tb_lineno, called) if caller else ""
 
 
-def _place_of(frame: Any, number: int, called: Any) -> str:
-    """Describe a line of the caller, and the function of a package that it calls."""
+def _place_of(frame: Any, number: int, called: Sequence[Any]) -> str:
+    """Describe a line of the caller, and the function of a package that it calls.
+
+    ``called`` are the frames inside of the caller's, from the outermost one on.
+    """
     line = describe_line(frame.f_code.co_filename, number)
-    if called is None or is_sealed(called.f_code.co_filename):
+    own = list(
+        itertools.takewhile(lambda f: not is_sealed(f.f_code.co_filename), called)
+    )
+    if not own:
         return line
-    name = called.f_globals.get("__name__", "")
+    # Decorators make functions inside of others, which the caller does not know.
+    function = next((f for f in own if LOCAL not in f.f_code.co_qualname), own[0])
+    name = function.f_globals.get("__name__", "")
     if name.partition(".")[0] == "numpy":  # the idiom names its functions
         return line
     public = (part for part in name.split(".") if not part.startswith("_"))
-    return f"{IN}{'.'.join(public)}.{called.f_code.co_qualname}{line}"
+    return f"{IN}{'.'.join(public)}.{function.f_code.co_qualname}{line}"
 
 
 def is_library(filename: str) -> bool:

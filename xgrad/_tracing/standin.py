@@ -112,9 +112,7 @@ class StandIn:
             return repr(self.base)
         # Noted, not raised, so that debuggers can show it. A function that looks up
         # results by the text of x, or reads numbers from it, needs that of one point.
-        self.tracer.refuse(
-            "the text of an array (str, repr, print)", "write it without"
-        )
+        self.tracer.refuse(*TEXT)
         return f"<{self.shape} {self.dtype} at many points>"
 
     def __format__(self, spec: str) -> str:
@@ -158,6 +156,13 @@ class StandIn:
         args = condition, self.ensure_current(), axis
         return call(self.tracer, "compress", FUNCTIONS["compress"], args, {})
 
+    def conj(self) -> Any:
+        """Return the conjugate of complex numbers; real ones are the array itself."""
+        is_complex = self.dtype.kind == "c"
+        return self._call("conj") if is_complex else self.ensure_current()
+
+    conjugate = conj
+
     def _assign_result(self, name: str, *args: Any) -> None:
         """Replace its content by the result of a function of itself."""
         if self.tracer.closed:
@@ -177,9 +182,9 @@ class StandIn:
             holder = np.empty((), dtype=object)
             holder[()] = self
             return holder
-        constant = None if args or kwargs else self.plain_constant()
+        constant = self.plain_constant()
         if constant is not None:
-            return constant
+            return np.asarray(constant, *args, **kwargs)
         raise self.tracer.refuse(
             "np.asarray(x), np.array([x[0], ...]), an assignment into another array, "
             "or a library that converts x to NumPy",
@@ -216,8 +221,8 @@ class StandIn:
         """Return a method, which calls the function of its name."""
         if self.tracer.closed:
             return getattr(self.base, name)
-        # Only those methods that NumPy's arrays have, whatever is registered.
-        if name in METHODS:
+        # Only those methods that plain arrays have, whatever is registered.
+        if name in METHODS and (name != "ptp" or hasattr(self.base, name)):
             tracer, function = self.tracer, FUNCTIONS[name]
             return lambda *args, **kwargs: call(
                 tracer, name, function, (self.ensure_current(), *args), kwargs
@@ -344,8 +349,8 @@ class Flat:
 
 
 METHODS = frozenset(
-    "all any argmax argmin argpartition argsort astype choose clip conj "
-    "conjugate copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
+    "all any argmax argmin argpartition argsort astype choose clip "
+    "copy cumprod cumsum diagonal dot fill flatten max mean min nonzero prod "
     "ptp put ravel repeat reshape round searchsorted squeeze std sum swapaxes take "
     "trace transpose var view".split()
 )
@@ -361,6 +366,11 @@ LEAVING = ("_matmul_dispatch", "_mul_dispatch")
 OPERANDS = (StandIn, np.ndarray, np.generic, int, float, complex)
 
 
+# Libraries ask for the text of what they do not take, to tell it in an error.
+TEXT = (
+    "the text of an array (str, repr, print)",
+    "print it outside of `f`, and write with NumPy what another library does",
+)
 # Python wants one value from each of these, and many points have many. The text of the
 # error tells both what the caller wrote and what to write instead.
 REFUSED = {
@@ -426,65 +436,75 @@ def _as_operand(x: Any) -> Any:
     return x if hasattr(x, "dtype") and not is_own else NotImplemented
 
 
+def _forward(function: Function, is_reflected: bool = False) -> Any:
+    """Return the method of an operator of two operands."""
+
+    def method(self: StandIn, other: Any) -> Any:
+        if not isinstance(other, OPERANDS):
+            if is_sparse(other):
+                pair = (other, self) if is_reflected else (self, other)
+                if self.tracer.closed:
+                    return function(*released(pair))
+                sparse = FUNCTIONS["sparse operator"]
+                args = (function, *pair)
+                return call(self.tracer, "a sparse matrix", sparse, args, {})
+            other = _as_operand(other)
+            if other is NotImplemented:
+                return other
+        operands = (other, self) if is_reflected else (self, other)
+        return apply(self, function, *operands)
+
+    return method
+
+
+def _in_place(function: Function) -> Any:
+    """Return the method of an operator in place."""
+
+    def method(self: StandIn, other: Any) -> Any:
+        new = apply(self, function, self, other)
+        if self.tracer.closed:
+            return new
+        return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
+
+    return method
+
+
+def _unary(function: Function) -> Any:
+    """Return the method of an operator of one operand."""
+    return lambda self: apply(self, function, self)
+
+
+def _refused(name: str, idiom: str, remedy: str) -> Any:
+    """Return a method that is refused while the function is recorded."""
+
+    def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
+        if not self.tracer.closed:
+            raise self.tracer.refuse(idiom, remedy)
+        plain = getattr(self.base, name, None)
+        if plain is None:
+            raise TypeError(f"an array of dtype {self.dtype} has no {name}")
+        return plain(*args, **kwargs)
+
+    return method
+
+
 def _add_operators() -> None:
     """Give `StandIn` its operators: plain, reflected, in place and of one operand."""
-
-    def forward(function: Function, is_reflected: bool = False) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            if not isinstance(other, OPERANDS):
-                if is_sparse(other):
-                    pair = (other, self) if is_reflected else (self, other)
-                    if self.tracer.closed:
-                        return function(*released(pair))
-                    sparse = FUNCTIONS["sparse operator"]
-                    args = (function, *pair)
-                    return call(self.tracer, "a sparse matrix", sparse, args, {})
-                other = _as_operand(other)
-                if other is NotImplemented:
-                    return other
-            operands = (other, self) if is_reflected else (self, other)
-            return apply(self, function, *operands)
-
-        return method
-
-    def in_place(function: Function) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            new = apply(self, function, self, other)
-            if self.tracer.closed:
-                return new
-            return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
-
-        return method
-
-    def unary(function: Function) -> Any:
-        return lambda self: apply(self, function, self)
-
-    def refused(name: str, idiom: str, remedy: str) -> Any:
-        def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
-            if not self.tracer.closed:
-                raise self.tracer.refuse(idiom, remedy)
-            plain = getattr(self.base, name, None)
-            if plain is None:
-                raise TypeError(f"an array of dtype {self.dtype} has no {name}")
-            return plain(*args, **kwargs)
-
-        return method
-
     # Functions of `operator` stand for the operators, since they work on all libraries
     # and give the same object every time, by which a tracer knows the operation again.
     names = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift"
     for name in names.split():
         function = getattr(operator, name)
         short = name.rstrip("_")
-        setattr(StandIn, f"__{short}__", forward(function))
-        setattr(StandIn, f"__r{short}__", forward(function, is_reflected=True))
-        setattr(StandIn, f"__i{short}__", in_place(function))
+        setattr(StandIn, f"__{short}__", _forward(function))
+        setattr(StandIn, f"__r{short}__", _forward(function, is_reflected=True))
+        setattr(StandIn, f"__i{short}__", _in_place(function))
     for name in "lt le gt ge eq ne".split():
-        setattr(StandIn, f"__{name}__", forward(getattr(operator, name)))
+        setattr(StandIn, f"__{name}__", _forward(getattr(operator, name)))
     for name in "neg pos abs invert".split():
-        setattr(StandIn, f"__{name}__", unary(getattr(operator, name)))
+        setattr(StandIn, f"__{name}__", _unary(getattr(operator, name)))
     for name, (idiom, remedy) in REFUSED.items():
-        setattr(StandIn, name, refused(name, idiom, remedy))
+        setattr(StandIn, name, _refused(name, idiom, remedy))
 
 
 _add_operators()

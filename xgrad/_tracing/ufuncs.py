@@ -118,9 +118,9 @@ def _apply_where(
         return where(mask, _apply_plain(tracer, ufunc, inputs, {}), out)
     # Those entries alone: the function may have no derivative at the others.
     mask = np.broadcast_to(mask, out.shape)
-    chosen = [broadcast_any(i, out.shape)[mask] if np.ndim(i) else i for i in inputs]
+    marked = [broadcast_any(i, out.shape)[mask] if np.ndim(i) else i for i in inputs]
     result = tracer.copy(out)
-    result[mask] = _apply_plain(tracer, ufunc, chosen, {})
+    result[mask] = _apply_plain(tracer, ufunc, marked, {})
     return result
 
 

@@ -36,11 +36,11 @@ class Lines(Portable):
         xp, x = self.xp, self.x[self.leaf]
         lead = (t.shape[0],) if self.batched else ()
         # No warning is shown at points that the caller did not choose.
-        moved = x + xp.reshape(self._moves(t), (*lead, *x.shape))
+        point = x + xp.reshape(self._moves(t), (*lead, *x.shape))
         if self.tree is None:
-            return self.call(moved)
+            return self.call(point)
         arrays = [
-            moved if i == self.leaf else self._unmoved(other, lead)
+            point if i == self.leaf else self._unmoved(other, lead)
             for i, other in enumerate(self.x)
         ]
         return self.call(rebuild(self.tree, arrays))

@@ -25,6 +25,7 @@ from xgrad._arrays import (
     wide_dtype,
 )
 from xgrad._differences import Problem
+from xgrad._evaluation import Function
 from xgrad.check._directions import entry_sizes
 from xgrad.check._slopes import outputs_on_host
 
@@ -57,40 +58,51 @@ def evaluate_in_double(
     xp = problem.xp
     if problem.plan.dtype is not None or not _are_single(xp, arrays):
         return problem, base
-    function = problem.function
-    double = wide_dtype(xp, function.leaves[0])
-    leaves = [cast(xp, x, double) for x in function.leaves]
+    double = wide_dtype(xp, problem.function.leaves[0])
+    leaves = [cast(xp, x, double) for x in problem.function.leaves]
     moves = [_tiny_move(xp, x, (seed, i)) for i, x in enumerate(leaves)]
+    function = problem.function.at_leaves(leaves)
+    values = _values_at_move(problem, function, moves)
+    if values is None or values[0].dtype != double or values[0].shape != base.shape:
+        return problem, base
+    outputs = outputs_on_host(xp, [base, *values], double)
+    if analytic is None:
+        is_double = _agree(*outputs[:2]) and bool(np.any(outputs[1] != outputs[2]))
+    else:
+        expected = _squares_of_changes(xp, analytic, moves)
+        is_double = _is_double(*outputs, *outputs_on_host(xp, [expected], double))
+    if not is_double:
+        return problem, base
+    return replace(problem, function=function), values[0]
+
+
+def _values_at_move(
+    problem: Problem, function: Function, moves: Sequence[Array]
+) -> tuple[Array, Array] | None:
+    """Return ``f(x)``, and f at a perturbed x; None if the function raises."""
     with quiet():
-        beside = list(map(operator.add, leaves, moves))
-    function = function.at_leaves(leaves)
+        leaves = list(map(operator.add, function.leaves, moves))
     try:
         with at_perturbed_points():
-            value = function.at_base()
-            moved = function.at_leaves(beside).at_base()
+            return function.at_base(), function.at_leaves(leaves).at_base()
     # Whatever it raises, it does not take float64.
     except Exception:
-        return problem, base
+        return None
     finally:
         problem.evaluator.meter.add_single()
         problem.evaluator.meter.add_single()
-    if value.dtype != double or value.shape != base.shape:
-        return problem, base
-    values = outputs_on_host(xp, [base, value, moved], double)
-    if analytic is None:
-        is_double = _agree(*values[:2]) and bool(np.any(values[1] != values[2]))
-    else:
-        with quiet():
-            squares = [
-                xp.sum(xp.reshape(g * move, (g.shape[0], -1)) ** 2, axis=-1)
-                for g, move in zip(analytic, moves, strict=True)
-            ]
-            expected = functools.reduce(operator.add, squares)
-        is_double = _is_double(*values, *outputs_on_host(xp, [expected], double))
-    if not is_double:
-        return problem, base
-    raised = replace(problem, function=function)
-    return raised, value
+
+
+def _squares_of_changes(
+    xp: Any, analytic: Sequence[Array], moves: Sequence[Array]
+) -> Array:
+    """Return the squares of the changes of each output that slopes predict."""
+    with quiet():
+        squares = [
+            xp.sum(xp.reshape(g * move, (g.shape[0], -1)) ** 2, axis=-1)
+            for g, move in zip(analytic, moves, strict=True)
+        ]
+        return functools.reduce(operator.add, squares)
 
 
 def _are_single(xp: Any, arrays: Sequence[Array]) -> bool:
@@ -115,12 +127,12 @@ def _tiny_move(xp: Any, x: Array, seed: tuple[int, ...]) -> Array:
 
 
 def _is_double(
-    single: np.ndarray, double: np.ndarray, moved: np.ndarray, expected: np.ndarray
+    single: np.ndarray, double: np.ndarray, perturbed: np.ndarray, expected: np.ndarray
 ) -> bool:
     """Whether outputs tell that a function computed in float64.
 
-    ``expected`` are the squares of the changes from ``double`` to ``moved`` that the
-    analytic derivatives predict.
+    ``expected`` are the squares of the changes from ``double`` to ``perturbed`` that
+    the analytic derivatives predict.
     """
     predicted = np.sqrt(np.where(np.isfinite(expected), expected, 0.0))
     # Moves of the size of x change f(x) by so much; a sum of terms of either sign may
@@ -128,7 +140,7 @@ def _is_double(
     if not _agree(single, double, predicted / BELOW_FLOAT32):
         return False
     visible = predicted > VISIBLE * FLOAT64 * np.abs(double)
-    return bool(np.all((moved != double) | ~visible))
+    return bool(np.all((perturbed != double) | ~visible))
 
 
 def _agree(

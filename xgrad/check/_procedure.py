@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +127,7 @@ def _report(
     by_entries: Sequence[JudgedSlopes],
     started: float,
 ) -> GradientReport:
-    entries = _entry_comparisons(by_entries, arguments)
+    entries = _comparisons(by_entries, arguments.entry_index)
     library = backend_name(function.xp)
     return GradientReport(
         verdict=verdict,
@@ -135,7 +136,7 @@ def _report(
         evaluations=function.problem.evaluator.meter.done * function.calls,
         seconds=time.perf_counter() - started,
         hint=hint,
-        directions=_direction_comparisons(along, arguments),
+        directions=_comparisons(along, arguments.direction_name),
         entries=entries,
         subject=arguments.description(library),
         name=arguments.entry_root,
@@ -143,23 +144,15 @@ def _report(
     )
 
 
-def _direction_comparisons(
-    groups: Sequence[JudgedSlopes], arguments: Arguments
+def _comparisons(
+    groups: Sequence[JudgedSlopes], name_of: Callable[[int, int, int], Any]
 ) -> tuple[Comparison, ...]:
-    return tuple(
-        Comparison(arguments.direction_name(g.leaf, int(number), int(output)), *slope)
-        for g in groups
-        for number, output, slope in zip(
-            g.positions, g.outputs, _compared(g), strict=True
-        )
-    )
+    """Return a comparison for each slope, with the name that a direction or entry has.
 
-
-def _entry_comparisons(
-    groups: Sequence[JudgedSlopes], arguments: Arguments
-) -> tuple[Comparison, ...]:
+    ``name_of`` gets the number of the array, of the column and of the output.
+    """
     return tuple(
-        Comparison(arguments.entry_index(g.leaf, int(position), int(output)), *slope)
+        Comparison(name_of(g.leaf, int(position), int(output)), *slope)
         for g in groups
         for position, output, slope in zip(
             g.positions, g.outputs, _compared(g), strict=True

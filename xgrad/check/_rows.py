@@ -24,21 +24,21 @@ class RowSearch:
         """Return a function of single outputs, and their numbers in ascending order.
 
         The worst one is among them, of those in the sum ``number``, along the entry of
-        an array at ``position``. As many parts are compared at once as there were sums.
+        an array at ``position``. As many groups are compared at once as there are sums.
         """
         sums = len(self.weights)
         candidates = np.arange(self.outputs.count)
         while len(candidates) > sums:
-            parts = np.array_split(candidates, sums)
+            groups = np.array_split(candidates, sums)
             weights = np.zeros_like(self.weights)
-            for row, part in zip(weights, parts, strict=True):
-                row[part] = self.weights[number, part]
+            for row, group in zip(weights, groups, strict=True):
+                row[group] = self.weights[number, group]
             function = self.outputs.weighted(weights)
             slopes = function.slopes_of_entries(leaf, np.array([position]))
             difference = np.abs(slopes.analytic - slopes.measured)
             # Slopes that are not numbers are the worst.
             worst = np.argmax(np.nan_to_num(difference, nan=math.inf))
-            candidates = parts[int(worst)]
+            candidates = groups[int(worst)]
         # As many as before, so that each evaluation takes as many calls.
         candidates = np.pad(candidates, (0, sums - len(candidates)), mode="edge")
         rows = np.zeros_like(self.weights)

@@ -151,11 +151,13 @@ class RecordingErrors:
             return
         # The caller's own error, which a plain call raises as well.
         self.function.at_base()
-        raise NotTraceableError(
-            f"an error where x is recorded ({type(error).__name__}: {error})",
-            "write it with functions of the array API standard, or of NumPy",
-            line_of_caller(error),
-        ) from error
+        kind, message = type(error), str(error).partition("\n")[0]
+        idiom = f"an error where x is recorded ({kind.__name__}: {message})"
+        remedy = "write it with functions of the array API standard, or of NumPy"
+        if kind.__module__.partition(".")[0] == "numba":
+            idiom = "a function that Numba has compiled, which takes plain arrays only"
+            remedy = "give its code in Python, `f.py_func`: exact, but not compiled"
+        raise NotTraceableError(idiom, remedy, line_of_caller(error)) from error
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xgrad._arrays import (
+    a_type,
     has_standin,
     perturbed,
     require_callable,
@@ -28,7 +29,7 @@ def with_arguments(
     if not isinstance(args, tuple):
         raise TypeError(
             f"`args` must be a tuple of further arguments of `f`; got "
-            f"{type(args).__name__}: write `args=(a,)` for one"
+            f"{a_type(args)}: write `args=(a,)` for one"
         )
     return functools.partial(_call_with, f, *args) if args else f
 
@@ -61,7 +62,7 @@ def _take_result(f: Callable[[Any], Any], aux: Aux, x: Any) -> Any:
     if not (isinstance(pair, tuple) and len(pair) == 2):
         raise TypeError(
             "with has_aux=True `f` must return a tuple (result, aux); got "
-            f"{type(pair).__name__}"
+            f"{a_type(pair)}"
         )
     if not perturbed.get():
         aux.value = pair[1]

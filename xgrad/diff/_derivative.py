@@ -132,7 +132,7 @@ full_output
                 warn_unless_ok("derivative", [result], entries_of(["x"]))
                 return result.value
             return result.value, estimate_of(x, [result], evaluations)
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     plan = plan.as_differences(x)
     function, arrays = prepare(f, x, plan, execution)
     with open_evaluator(execution, function.leaves[0]) as evaluate:

@@ -23,6 +23,7 @@ from xgrad._autodiff import ChangedConstantError, Recording
 from xgrad._differences import Plan, require_scalar
 from xgrad._evaluation import (
     SMALL_BYTES,
+    Execution,
     Function,
     caller_level,
     describe_fault,
@@ -351,9 +352,12 @@ def _go_back(
     return slopes
 
 
-def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
-    """Return the plan of the differences that are taken, after a warning.
+def differences_instead(
+    inexact: Inexact, plan: Plan, execution: Execution, x: Any
+) -> tuple[Plan, Execution]:
+    """Return plan and execution of the differences that are taken, after a warning.
 
+    The reason for differences is that for a loop, of which no other warning tells.
     Raise where the caller allows nothing but an exact derivative.
     """
     if plan.method == "autodiff":
@@ -365,7 +369,7 @@ def differences_instead(inexact: Inexact, plan: Plan, x: Any) -> Plan:
             RuntimeWarning,
             stacklevel=caller_level(),
         )
-    return plan.as_differences(x)
+    return plan.as_differences(x), replace(execution, is_told=True)
 
 
 def require_use(function: Function, slopes: Any) -> None:
@@ -382,8 +386,11 @@ def require_use(function: Function, slopes: Any) -> None:
         raise ValueError(UNUSED)
 
 
-def not_differentiable(inexact: Inexact) -> Exception:
-    """Return the error for a caller who allows nothing but an exact derivative."""
+def not_differentiable(inexact: Inexact, other: str = "method='central'") -> Exception:
+    """Return the error for a caller who allows nothing but an exact derivative.
+
+    ``other`` is how to take differences.
+    """
     if inexact.disagrees:
         return ValueError(
             "the exact derivative of `f` does not agree with `f` itself: there is "
@@ -391,7 +398,7 @@ def not_differentiable(inexact: Inexact) -> Exception:
         )
     return NotDifferentiable(
         f"`f` has no exact derivative, because of {inexact.reason}; or take "
-        "differences, method='central'"
+        f"differences, {other}"
     )
 
 

@@ -47,9 +47,11 @@ from xgrad.diff._rounding import (
     add_status,
     are_finite,
     estimate_of,
+    has_nan,
+    mark_nan,
 )
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
-from xgrad.diff._ties import has_ties
+from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
 SUMS_AND_ROWS = (
     "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
@@ -92,18 +94,23 @@ def exact_gradient(
             results, evaluations = repair(function, exact, cotangent, slopes)
         if plan.full_output:
             budget = execution.max_bytes
-            results = _with_estimates(function, exact, cotangent, results, budget)
+            # What a branch has made nan may be a corner, as that of sqrt(x**2).
+            ties = not is_finite or has_ties(exact.recording, exact.attempt, function)
+            results = _with_estimates(function, exact, cotangent, results, budget, ties)
             evaluations += len(SIGNS)
         elif not is_finite:
             results = [add_status(function.xp, result) for result in results]
-        dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
-        slopes = [
-            cast(function.xp, r.value, d) for r, d in zip(results, dtypes, strict=True)
-        ]
         if plan.terms:
             value = cast(function.xp, wide_sum(function.xp, value), value.dtype)
         elif plan.axis is None:
             value = reshaped(function.xp, value, ())
+        if not hidden and has_nan(function.xp, value):
+            is_finite = False
+            results = [mark_nan(function.xp, result, value) for result in results]
+        dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
+        slopes = [
+            cast(function.xp, r.value, d) for r, d in zip(results, dtypes, strict=True)
+        ]
     gradient = rebuild(x, slopes)
     if not plan.full_output:
         if not is_finite:
@@ -208,6 +215,7 @@ def _with_estimates(
     cotangent: Array,
     results: Sequence[Result],
     max_bytes: int | None,
+    ties: bool,
 ) -> list[Result]:
     """Return results with bounds of the rounding errors, and their statuses."""
 
@@ -218,5 +226,12 @@ def _with_estimates(
         return slopes
 
     kinks = exact.recording.kinks(cotangent)
-    ties = has_ties(exact.recording, exact.attempt, function)
+    jumps = jumps_of_entries(function, exact.value) if ties else None
+    if jumps is not None:
+        rows = tuple(range(exact.value.ndim))
+        marks = [
+            from_host(function.xp, np.any(jump, axis=rows), like=x, dtype=bool)
+            for jump, x in zip(jumps, function.leaves, strict=True)
+        ]
+        kinks = list(map(joined, kinks or [None] * len(marks), marks))
     return add_bounds(function.xp, function, results, slopes_at, kinks, ties)

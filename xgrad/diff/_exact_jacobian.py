@@ -28,9 +28,16 @@ from xgrad.diff._colored import colored_jacobian
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
-from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
+from xgrad.diff._rounding import (
+    SIGNS,
+    add_bounds,
+    add_status,
+    are_finite,
+    has_nan,
+    mark_nan,
+)
 from xgrad.diff._runs import Runs, dense_jacobian, sparse_jacobian
-from xgrad.diff._ties import has_ties
+from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
 
 class Matrix(NamedTuple):
@@ -86,7 +93,8 @@ def exact_matrix(
         data, matrix = compute(runs)
         result = Result(data)
         hidden = is_inside() or is_lazy(xp, data)
-        if not hidden and not are_finite(xp, [data]):
+        is_finite = hidden or are_finite(xp, [data])
+        if not is_finite:
             data, matrix = _without_branches(runs, data, matrix, compute)
             result = add_status(xp, Result(data))
         evaluations = runs.evaluations
@@ -94,17 +102,21 @@ def exact_matrix(
 
             def slopes_at(leaves: list[Array]) -> list[Array]:
                 there = replace(derived, function=derived.function.at_leaves(leaves))
-                other, _ = compute(runs.of(there))
-                # In another branch there may be other entries.
-                return [other] if other.shape == data.shape else []
+                other, others = compute(runs.of(there))
+                return [_in_pattern(xp, other, others, matrix)]
 
             kinks = _kinks(runs, matrix, sparsity, symmetric)
             recording = derived.record(runs.attempt)
-            ties = has_ties(recording, runs.attempt, derived.function)
+            ties = not is_finite or has_ties(recording, runs.attempt, derived.function)
+            if ties and derived.attempt_of is None:
+                kinks = joined(kinks, _jumps(runs, matrix, sparsity))
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
             evaluations += len(SIGNS) * runs.evaluations
+        is_of_f = matrix is None and derived.attempt_of is None
+        if is_of_f and not hidden and has_nan(xp, runs.value):
+            result = mark_nan(xp, result, runs.value)
     if runs.takes_many:
         result = result.map(lambda a: wrap_like(a, derived.function.leaves[leaf]))
     return Matrix(result, matrix, runs.value, evaluations)
@@ -196,6 +208,26 @@ def _without_branches(
     raise Inexact(UNCONFIRMED)
 
 
+def _in_pattern(xp: Any, data: Array, others: Any, matrix: Any) -> Array:
+    """Return the entries of a sparse matrix that are stored in another one.
+
+    In another branch there may be others.
+    """
+    if matrix is None or isinstance(matrix, Coloring):
+        return data
+    rows, columns = _pattern(matrix)
+    size = matrix.shape[1]
+    places, own = rows * size + columns, _pattern(others)
+    theirs = own[0] * size + own[1]
+    if np.array_equal(places, theirs):
+        return data
+    order, values = np.argsort(theirs), np.zeros(places.shape)
+    are_stored = np.isin(places, theirs)
+    at = np.searchsorted(theirs, places[are_stored], sorter=order)
+    values[are_stored] = to_numpy(data)[order[at]]
+    return from_host(xp, values, like=data, dtype=data.dtype)
+
+
 def _entries(runs: Runs, data: Array, matrix: Any) -> tuple[Any, Any, Any]:
     """Return the rows, the columns and the values of slopes, on the host."""
     values = np.asarray(to_numpy(data), np.float64).reshape(-1)
@@ -220,4 +252,15 @@ def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
         table = table | own
     if places is None:
         table = table.reshape((*runs.value.shape, *runs.x.shape))
-    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)
+
+
+def _jumps(runs: Runs, matrix: Any, sparsity: Any) -> Any:
+    """Mark the slopes of entries of f(x) that jump there, like the data."""
+    jumps = jumps_of_entries(runs.function, runs.value)
+    if jumps is None:
+        return None
+    table = jumps[runs.leaf]
+    if sparsity is not None:
+        table = table.reshape(-1, runs.count)[_pattern(matrix)]
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)

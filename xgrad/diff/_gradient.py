@@ -188,8 +188,9 @@ def gradient(
     Returns
     -------
     array, or nesting like ``x``
-        The gradient in the shape, dtype and device of ``x``; with ``full_output=True``
-        also an `Estimate` of its errors.
+        The gradient in the shape, dtype and device of ``x``, in memory of its own, so
+        that it can be written into; with ``full_output=True`` also an `Estimate` of its
+        errors.
 
     Raises
     ------
@@ -369,11 +370,9 @@ def _solve(
             return exact_gradient(f, x, sparsity, plan, execution)
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
-        # The caller has heard why, which is also why there may be a loop.
-        silent = True
-    else:
-        plan, silent = plan if plan.method != "auto" else plan.as_differences(), False
+        plan, execution = differences_instead(reason, plan, execution, x)
+    elif plan.method == "auto":
+        plan = plan.as_differences()
     function, arrays = prepare(f, x, plan, execution)
     first, slopes = differentiate_directly(function, x, plan, execution, scalar=True)
     if slopes is not None:
@@ -381,9 +380,7 @@ def _solve(
         return first, slopes, None
     names = tuple(name for name, _ in arrays)
     saved = checkpoint_of(execution, function, names, plan.description("gradient"))
-    with open_evaluator(
-        execution, function.leaves[0], silent=silent, checkpoint=saved
-    ) as evaluate:
+    with open_evaluator(execution, function.leaves[0], checkpoint=saved) as evaluate:
         problem = Problem(function, names, plan, evaluate)
         if plan.axis is not None:
             require_rows(x)

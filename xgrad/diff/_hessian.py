@@ -169,7 +169,7 @@ def hessian(
             return _exact_hessian(f, x, grad, sparsity, plan, execution)
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     if sparsity is not None:
         if grad is None:
             raise ValueError(SPARSE_WITHOUT_GRADIENT)

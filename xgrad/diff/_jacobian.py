@@ -158,7 +158,7 @@ checkpoint, full_output
             return _exact_jacobian(f, x, sparsity, plan, execution)
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     else:
         plan = plan.as_differences(x)
     if sparsity is not None:

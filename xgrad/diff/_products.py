@@ -137,7 +137,7 @@ def _along(
             return *exact_jvp(f, x, v, plan, execution), "autodiff"
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     function, arrays = prepare(f, x, plan.as_differences(x), execution)
     return directional_derivative(function, v, plan, execution, arrays[0][1])
 
@@ -222,7 +222,7 @@ def hvp(
         try:
             return _exact_product(f, x, v, grad, plan, execution)
         except Inexact as error:
-            differences_instead(error, plan, x)
+            _, execution = differences_instead(error, plan, execution, x)
     plan = plan_for(dtype=dtype)
     if grad is not None:
         return _product_of_gradient(grad, x, v, plan, execution)

@@ -140,7 +140,7 @@ def tangent_line(
             return _exact_tangent(f, x, plan, execution)
         except Inexact as error:
             reason = error
-        plan = differences_instead(reason, plan, x)
+        plan, execution = differences_instead(reason, plan, execution, x)
     plan = plan.as_differences(x)
     function, arrays = prepare(f, x, plan, execution)
     with open_evaluator(execution, function.leaves[0]) as evaluate:

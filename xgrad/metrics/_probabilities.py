@@ -68,7 +68,7 @@ def log_loss(
     np.float64(0.341)
     """
     rows = "log_loss", prediction, target, weight, ignore_index
-    sums = _sums_that_count(*rows, parts=(_log_losses,))
+    sums = _sums_that_count(*rows, terms=(_log_losses,))
     return cast_like_prediction(sums[1] / sums[0], prediction)
 
 
@@ -93,7 +93,7 @@ def brier_score(
     np.float64(0.1)
     """
     rows = "brier_score", prediction, target, weight, ignore_index
-    sums = _sums_that_count(*rows, parts=(_squares,))
+    sums = _sums_that_count(*rows, terms=(_squares,))
     return cast_like_prediction(sums[1] / sums[0], prediction)
 
 
@@ -123,8 +123,8 @@ def expected_calibration_error(
     """
     bins = integer("bins", bins, least=1)
     rows = "expected_calibration_error", prediction, target, weight, ignore_index
-    parts = (partial(_bins, bins=bins),)
-    sums = _sums_that_count(*rows, parts=parts, bins=bins)
+    terms = (partial(_bins, bins=bins),)
+    sums = _sums_that_count(*rows, terms=terms, bins=bins)
     return cast_like_prediction(_calibration_error(sums, bins, 1), prediction)
 
 
@@ -175,9 +175,9 @@ class Probabilities(State):
         """Return the state after more rows; arguments and errors as in `log_loss`."""
         # Rows of another library than before are refused before they are counted.
         common_namespace(prediction=prediction, **drop_none(sums=self.sums))
-        parts = _log_losses, _squares, partial(_bins, bins=self.bins)
+        terms = _log_losses, _squares, partial(_bins, bins=self.bins)
         rows = "update", prediction, target, weight, ignore_index
-        return self + replace(self, sums=_sums(*rows, parts=parts, bins=self.bins))
+        return self + replace(self, sums=_sums(*rows, terms=terms, bins=self.bins))
 
     def __add__(self, other: Probabilities) -> Probabilities:
         """Return the state of the rows of both."""
@@ -218,10 +218,10 @@ def _sums(
     weight: Any,
     ignore_index: int | None,
     *,
-    parts: tuple[Any, ...],
+    terms: tuple[Any, ...],
     bins: int = 0,
 ) -> Array:
-    """Return the sum of the weights and those of each part, in one array."""
+    """Return the sum of the weights and those of each term, in one array."""
     arrays = {
         "prediction": prediction,
         "target": target,
@@ -229,12 +229,12 @@ def _sums(
     }
     xp = common_namespace(**arrays)
     require_known_shapes(prediction=prediction, target=target)
-    summarize = partial(_summarize, name=name, ignore_index=ignore_index, parts=parts)
+    summarize = partial(_summarize, name=name, ignore_index=ignore_index, terms=terms)
     with quiet():
         if not is_dask(xp):
             return summarize(arrays, {})
         arrays["target"] = as_labels(xp, target)
-        numbers = sum(3 * bins if isinstance(part, partial) else 1 for part in parts)
+        numbers = sum(3 * bins if isinstance(term, partial) else 1 for term in terms)
         dtype = wide_dtype(xp, target, default_dtype(xp, "real floating", target))
         sums = summarize_blocks(summarize, arrays, shape=(1 + numbers,), dtype=dtype)
         return xp.sum(sums, axis=0)
@@ -267,7 +267,7 @@ def _summarize(
     *,
     name: str,
     ignore_index: int | None,
-    parts: tuple[Any, ...],
+    terms: tuple[Any, ...],
 ) -> Array:
     rows = as_scored_rows(
         name,
@@ -286,7 +286,7 @@ def _summarize(
         total = xp.full((1,), count, dtype=rows.sum_dtype, device=device)
     else:
         total = xp.reshape(xp.sum(weight), (1,))
-    return xp.concat([total, *(part(rows) for part in parts)])
+    return xp.concat([total, *(term(rows) for term in terms)])
 
 
 def _weighted_sum(rows: ScoredRows, values: Array) -> Array:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from xgrad._arrays import public
+from xgrad._arrays import a_type, public
 from xgrad.check import Comparison, GradientReport
 from xgrad.plot._axes import BLUE, VERMILION, axes_for
 
@@ -58,7 +58,7 @@ def report(report: GradientReport, /, *, ax: Any = None) -> Any:
     if not isinstance(report, GradientReport):
         raise TypeError(
             "`report` must be what `check_gradient` or `check_vjp` returned; got "
-            f"{type(report).__name__}"
+            f"{a_type(report)}"
         )
     ax = axes_for(ax)
     _draw_comparisons(ax, 0, report.entries, "o", "entries")

@@ -431,11 +431,15 @@ GENERAL = (
             noise=100,
         )
     ),
-    *cases(
-        "sqrtm",
-        {"definite": (_function("sqrtm"), DEFINITE)},
-        is_portable=False,
-        noise=1000,
+    *(
+        case
+        for name in ("logm", "sqrtm")
+        for case in cases(
+            name,
+            {"definite": (_function(name), DEFINITE)},
+            is_portable=False,
+            noise=1000,
+        )
     ),
     *cases(
         "expm",

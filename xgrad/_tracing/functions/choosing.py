@@ -52,9 +52,9 @@ def _chooser(tracer: Any, values: Any, name: str) -> Any:
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """Return the entries along an axis that a condition marks."""
     tracer = tracer_of(condition, a)
-    chosen = np.asarray(_chooser(tracer, condition, "compress"), bool)
+    mask = np.asarray(_chooser(tracer, condition, "compress"), bool)
     require(isinstance(a, StandIn), tracer, "np.compress of a constant", BY_VALUES)
-    return a.tracer.gathered("compress", lambda v: np.compress(chosen, v, axis), a)
+    return a.tracer.gathered("compress", lambda v: np.compress(mask, v, axis), a)
 
 
 @handles("extract")
@@ -169,10 +169,10 @@ def apply_along_axis(
         )
     results = as_arrays(*results)
     inner = tuple(results[0].shape)
-    whole = reshape_any(stack(results), (*outer, *inner))
+    joined = reshape_any(stack(results), (*outer, *inner))
     # The axes of the results stand where the vectors did.
     source = range(len(outer), len(outer) + len(inner))
-    return moveaxis(whole, tuple(source), tuple(range(place, place + len(inner))))
+    return moveaxis(joined, tuple(source), tuple(range(place, place + len(inner))))
 
 
 @handles("apply_over_axes")

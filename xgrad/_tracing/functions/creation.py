@@ -66,7 +66,7 @@ def _make_like(
 
 @handles("full_like")
 def full_like(
-    x: StandIn,
+    x: Any,
     fill_value: Any,
     dtype: Any = None,
     order: str = "K",
@@ -76,11 +76,14 @@ def full_like(
     device: Any = None,
 ) -> StandIn:
     """Return an array of the shape of ``x``, or of another one, of one value."""
-    require_own_device(x, device)
+    tracer = tracer_of(x, fill_value)
+    if isinstance(x, StandIn):
+        require_own_device(x, device)
     # Filled with an entry of x, it differs from point to point as that does.
     if isinstance(fill_value, StandIn):
-        size = x.shape if shape is None else shape
-        return x.tracer.copy(cast(broadcast_to(fill_value, size), dtype or x.dtype))
+        size = np.shape(x) if shape is None else shape
+        own = getattr(x, "dtype", None) or np.asarray(x).dtype
+        return tracer.copy(cast(broadcast_to(fill_value, size), dtype or own))
     return _fill_like("full_like", x, (fill_value,), dtype, shape)
 
 
@@ -130,8 +133,23 @@ def _create_of_entries(name: str, like: StandIn, *args: Any, **options: Any) -> 
     """Make an array of numbers that depend on x: a list of them, or one many times."""
     if name == "full":
         return _full_of_entries(like, *args, **options)
+    if name not in CONVERTERS:
+        # Constants of the call, as the length of an array that was made one itself.
+        args, options = _without_constants(args), _without_constants(options)
+        if first_standin((*args, *options.values())) is None:
+            return _create(getattr(np, name), like, *args, **options)
     require(name in CONVERTERS, like, f"np.{name} with an argument computed from x")
     return _array_of_entries(name, like, *args, **options)
+
+
+def _without_constants(arguments: Any) -> Any:
+    """Return arguments with the arrays of constants in place of their stand-ins."""
+    if isinstance(arguments, dict):
+        return dict(zip(arguments, _without_constants(arguments.values()), strict=True))
+    plain = (a.plain_constant() if isinstance(a, StandIn) else None for a in arguments)
+    return tuple(
+        a if p is None else p[()] for a, p in zip(arguments, plain, strict=True)
+    )
 
 
 def _full_of_entries(

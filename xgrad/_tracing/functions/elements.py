@@ -75,8 +75,10 @@ def where(condition: Any, a: Any = NONE, b: Any = NONE) -> Any:
     # The number of results may differ from point to point.
     if a is NONE or b is NONE:
         idiom = "where(condition) or nonzero, whose size depends on values"
-        known = tracer.known_values(condition, idiom, "give `where` both branches")
-        return tracer.xp.nonzero(known)
+        mask = tracer.known_values(condition, idiom, "give `where` both branches")
+        return tracer.xp.nonzero(mask)
+    if isinstance(condition, (list, tuple)):
+        condition = np.asarray(condition)
     return tracer.elementwise(tracer.xp.where, condition, a, b)
 
 

@@ -63,8 +63,8 @@ def first_row_of(mode: str, count: int) -> int:
 def _rows_of(mode: str, size: int, count: int) -> Any:
     """Return the numbers of the entries of the full result that a mode keeps."""
     start = first_row_of(mode, count)
-    kept = {"full": size + count - 1, "valid": size - count + 1, "same": size}[mode]
-    return np.arange(start, start + kept)
+    length = {"full": size + count - 1, "valid": size - count + 1, "same": size}[mode]
+    return np.arange(start, start + length)
 
 
 @handles("interp")
@@ -82,7 +82,7 @@ def interp(
     if period is not None:
         x, xp, fp = _unrolled(tracer, x, xp, fp, period)
     require(xp.shape[0] > 1, tracer, "np.interp in a table of one entry", "use `where`")
-    return _interpolated(x, xp, fp, left, right, *_known(tracer, x, xp))
+    return _interpolated(x, xp, fp, left, right, *_plain_tables(tracer, x, xp))
 
 
 def _as_double(x: Any) -> Any:
@@ -97,13 +97,13 @@ def _unrolled(tracer: Any, x: Any, xp: Any, fp: Any, period: Any) -> Any:
     require(plain, tracer, "np.interp(period=) computed from x", "use a constant")
     period = abs(period)
     x, xp = x % period, xp % period
-    order = np.argsort(*_known(tracer, xp))
+    order = np.argsort(*_plain_tables(tracer, xp))
     xp, fp = xp[order], fp[order]
     xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
     return x, xp, np.concatenate([fp[-1:], fp, fp[:1]])
 
 
-def _known(tracer: Any, *operands: Any) -> list[Any]:
+def _plain_tables(tracer: Any, *operands: Any) -> list[Any]:
     """Return the values of places and of tables, by which entries are chosen."""
     idiom = "np.interp at places or in a table computed from x"
     remedy = "write it by `where` and slices"

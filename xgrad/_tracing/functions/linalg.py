@@ -64,7 +64,7 @@ for _name in ("eig", "eigvals"):
 
 
 # The functions of matrices, each the same power series as its function of numbers.
-MATRIX_FUNCTIONS = "cosm coshm expm sinm sinhm sqrtm tanm tanhm".split()
+MATRIX_FUNCTIONS = "cosm coshm expm logm sinm sinhm sqrtm tanm tanhm".split()
 
 
 def matrix_function(name: str, x: Any) -> Any:
@@ -199,7 +199,7 @@ def _point_by_point(function: Any, *pairs: tuple[Any, Any]) -> tuple[Array, ...]
         function(*(v[i] if isinstance(operand, StandIn) else v for v, operand in pairs))
         for i in range(points)
     ]
-    return tuple(np.stack(parts) for parts in zip(*results, strict=True))
+    return tuple(np.stack(arrays) for arrays in zip(*results, strict=True))
 
 
 @handles("linalg.multi_dot")

@@ -136,8 +136,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     x, end, begin = (o if o is None else array_like(o, arguments) for o in arguments)
     row = reshape_any(x, (-1,)) if not isinstance(x, StandIn) else ravel(x)
     inside = row[1:] - row[:-1]
-    parts = [reshape_any(p, (p.size,)) for p in (begin, inside, end) if p is not None]
-    return concat(parts, axis=0)
+    pieces = [reshape_any(p, (p.size,)) for p in (begin, inside, end) if p is not None]
+    return concat(pieces, axis=0)
 
 
 @handles("unwrap")

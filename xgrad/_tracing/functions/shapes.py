@@ -42,8 +42,7 @@ def reshape(
         order = "F" if np.isfortran(plain_base(x)) else "C"
     if order == "F":
         # In Fortran's order everything is as in C order with all axes reversed.
-        new = reshape(_reverse(x), *reversed(sizes), copy=True)
-        return _reverse(new)
+        return transpose(reshape(transpose(x), *reversed(sizes), copy=copy))
     require(order == "C", x, f"reshape(order={order!r})", "reshape in C order")
     sizes = tuple(map(operator.index, sizes))
     if -1 in sizes:
@@ -63,15 +62,14 @@ def plain_base(x: Any) -> Any:
     return x
 
 
-def _is_contiguous(x: StandIn) -> bool:
+def _is_contiguous(x: StandIn, order: str) -> bool:
     """Whether entries lie in memory one behind the other, as far as that is known."""
     flags = getattr(plain_base(x), "flags", None)
-    return flags is None or bool(flags.c_contiguous)
-
-
-def _reverse(x: StandIn) -> StandIn:
-    """Return ``x`` with its axes in reverse order."""
-    return x.tracer.permuted(x, tuple(reversed(range(x.ndim))))
+    if flags is None:
+        return True
+    return bool(
+        {"A": flags.forc, "F": flags.f_contiguous}.get(order, flags.c_contiguous)
+    )
 
 
 def reshape_any(x: Any, shape: Any) -> Any:
@@ -86,7 +84,7 @@ def ravel(x: StandIn, order: str = "C") -> StandIn:
     """Return all entries along one axis."""
     new = reshape(x, (-1,), order=order)
     # Unlike `reshape`, it copies what is not contiguous, even if a view could show it.
-    return new if _is_contiguous(x) else x.tracer.copy(new)
+    return new if _is_contiguous(x, order) else x.tracer.copy(new)
 
 
 @handles("flatten")
@@ -164,7 +162,7 @@ def squeeze(x: StandIn, axis: Any = None) -> StandIn:
 
 
 @handles("broadcast_to")
-def broadcast_to(x: StandIn, shape: Any) -> StandIn:
+def broadcast_to(x: StandIn, shape: Any, subok: bool = False) -> StandIn:
     """Return ``x`` repeated to another shape."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     return x.tracer.broadcast(x, shape).as_view_of(x)

@@ -51,7 +51,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Assign to the entries that a mask marks the values at the same places."""
     _require_traced(a, mask, values)
-    marks = _known(a, mask, "np.putmask")
+    marks = _values_of_chooser(a, mask, "np.putmask")
     places = np.flatnonzero(np.broadcast_to(marks, a.shape))
     assign_flat(a, places, _repeated(values, places))
 
@@ -60,7 +60,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """Assign to the entries that a mask marks one value after the other."""
     _require_traced(arr, mask, vals)
-    places = np.flatnonzero(_known(arr, mask, "np.place"))
+    places = np.flatnonzero(_values_of_chooser(arr, mask, "np.place"))
     assign_flat(arr, places, _repeated(vals, np.arange(places.size)))
 
 
@@ -68,7 +68,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Assign to entries of all, at some indices."""
     _require_traced(a, ind, v)
-    places = np.ravel(_known(a, ind, "np.put"))
+    places = np.ravel(_values_of_chooser(a, ind, "np.put"))
     if mode == "raise":
         places = np.arange(a.size)[places]  # an index out of bounds is an error
     else:
@@ -76,7 +76,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     assign_flat(a, places, _repeated(v, np.arange(places.size)))
 
 
-def _known(x: StandIn, chooser: Any, name: str) -> Any:
+def _values_of_chooser(x: StandIn, chooser: Any, name: str) -> Any:
     """Return the values by which a function chooses the entries that it writes to."""
     values = x.tracer.known_values(
         chooser, f"{name} at entries chosen by values", BY_VALUES
@@ -101,9 +101,9 @@ def _repeated(values: Any, numbers: Any) -> Any:
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     """Assign to entries along an axis, at indices of their own in each fibre."""
     _require_traced(arr, indices, values)
-    known = _known(arr, indices, "np.put_along_axis")
+    along = _values_of_chooser(arr, indices, "np.put_along_axis")
     numbers = np.arange(arr.size).reshape(arr.shape)
-    places = np.take_along_axis(numbers, known, axis)
+    places = np.take_along_axis(numbers, along, axis)
     assign_flat(arr, places, broadcast_any(values, places.shape))
 
 
@@ -169,10 +169,10 @@ def _apply_in_turn(ufunc: Any, x: StandIn, indices: Any, *values: Any) -> None:
     places = numbers.reshape(-1)
     rounds = _repetitions(places)
     for i in range(int(rounds.max(initial=-1)) + 1):
-        chosen = np.flatnonzero(rounds == i)
-        key = np.unravel_index(places[chosen], x.shape) if x.ndim else ()
-        chosen = chosen if x.ndim else chosen[0]
-        new = x.tracer.elementwise(ufunc, x[key], *(o[chosen] for o in operands))
+        turn = np.flatnonzero(rounds == i)
+        key = np.unravel_index(places[turn], x.shape) if x.ndim else ()
+        turn = turn if x.ndim else turn[0]
+        new = x.tracer.elementwise(ufunc, x[key], *(o[turn] for o in operands))
         x[key] = cast(new, x.dtype) if isinstance(new, StandIn) else new
 
 
