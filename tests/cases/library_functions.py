@@ -14,9 +14,13 @@ Function = Callable[[np.ndarray], Any]
 
 # The versions of SciPy that these need: older ones lack an option, or compile more.
 SINCE = {
+    **dict.fromkeys(
+        (f"distribution of {n}" for n in ("skewnorm", "beta", "nbinom")), "1.14"
+    ),
+    **dict.fromkeys(("quantiles of skewnorm", "pearsonr", "its p"), "1.14"),
     **dict.fromkeys(("solve upper", "solve lower", "solve diagonal"), "1.15"),
     **dict.fromkeys(("make_interp_spline", "grid at x"), "1.15"),
-    **dict.fromkeys(("RBFInterpolator", "RBFInterpolator at x"), "1.17"),
+    **dict.fromkeys(("RBFInterpolator", "RBFInterpolator at x", "sosfiltfilt"), "1.17"),
 }
 
 _rng = np.random.default_rng(11)
@@ -63,7 +67,9 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
     general = {
         "solve": lambda x: la.solve(square(x), SIDE),
         # Options of memory by position: they say nothing of a transposed matrix.
-        "solve by position": lambda x: la.solve(square(x), SIDE, False, False, True),
+        "solve by position": lambda x: la.solve(
+            square(x), SIDE.copy(), False, False, True
+        ),
         "qr by position": lambda x: la.qr(x.reshape(8, 2), False, None, "economic")[1],
         "solve transposed": lambda x: la.solve(square(x), SIDES, transposed=True),
         "solve upper": lambda x: la.solve(
