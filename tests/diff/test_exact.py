@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import tracemalloc
 from fractions import Fraction
@@ -520,3 +521,29 @@ def test_an_array_has_the_methods_of_plain_arrays_alone():
 def test_a_list_of_conditions_chooses_at_many_points():
     found = jacobian(lambda x: np.where([True, False, True], x**2, 0), X)
     assert_close(found, np.diag([1.0, 0.0, 4.0]), rtol=1e-14)
+
+
+OUTSIDE = np.array([1.0, 2.0])
+
+
+def logs(x):
+    """The logarithms of x - 1.5, of which that of the first entry is nan."""
+    return np.log(x - 1.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        (lambda: gradient(lambda x: np.sum(logs(x)), OUTSIDE), "2 of 2"),
+        (lambda: gradient(logs, OUTSIDE, terms=True), "2 of 2"),
+        (lambda: gradient(lambda x: logs(x)[:, 0], OUTSIDE[:, None], axis=-1), "1 of"),
+        (lambda: jacobian(logs, OUTSIDE), r"2 of 4 .* f\(x\)\[0\] by x\[0\]"),
+        (lambda: xgrad.jvp(logs, OUTSIDE, OUTSIDE), r"1 of 2 .* f\(x\)\[0\]"),
+        (lambda: xgrad.derivative(logs, OUTSIDE), r"1 of 2 .* x\[0\]"),
+    ],
+)
+def test_slopes_of_what_is_nan_are_told_although_rules_have_some(call, count):
+    with np.errstate(invalid="ignore"):
+        _, messages = told(call)
+    assert re.search(f"{count}.*", messages[-1])
+    assert "NONFINITE" in messages[-1]

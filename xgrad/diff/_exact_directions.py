@@ -36,7 +36,15 @@ from xgrad.diff._forward import (
 )
 from xgrad.diff._kink_marks import KinkMarks
 from xgrad.diff._proof import Proof
-from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
+from xgrad.diff._rounding import (
+    SIGNS,
+    add_bounds,
+    add_status,
+    are_finite,
+    has_nan,
+    in_dtype,
+    mark_nan,
+)
 from xgrad.diff._ties import has_ties, joined, jumps_of_rows
 
 MIXED = (
@@ -158,6 +166,9 @@ def _along(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
             evaluations += len(SIGNS)
+        is_of_f = derived.attempt_of is None  # and not of a derivative of it
+        if is_of_f and not hidden and has_nan(xp, exact.value):
+            result = mark_nan(xp, result, exact.value)
         if dtype is not None:
             result = in_dtype(xp, result, dtype)
     return exact.value, result, evaluations

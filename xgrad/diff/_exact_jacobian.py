@@ -28,7 +28,14 @@ from xgrad.diff._colored import colored_jacobian
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
-from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
+from xgrad.diff._rounding import (
+    SIGNS,
+    add_bounds,
+    add_status,
+    are_finite,
+    has_nan,
+    mark_nan,
+)
 from xgrad.diff._runs import Runs, dense_jacobian, sparse_jacobian
 from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
@@ -107,6 +114,9 @@ def exact_matrix(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
             evaluations += len(SIGNS) * runs.evaluations
+        is_of_f = matrix is None and derived.attempt_of is None
+        if is_of_f and not hidden and has_nan(xp, runs.value):
+            result = mark_nan(xp, result, runs.value)
     if runs.takes_many:
         result = result.map(lambda a: wrap_like(a, derived.function.leaves[leaf]))
     return Matrix(result, matrix, runs.value, evaluations)
