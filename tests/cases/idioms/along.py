@@ -43,9 +43,7 @@ VECTORS = expressions(
         "apply_along_axis": lambda x: np.apply_along_axis(np.sum, 0, x),
         "polyfit": lambda x: np.polyfit(np.arange(6), x, 2),
         "polyfit at x": lambda x: np.polyfit(np.cumsum(x + 3), np.arange(6.0), 2),
-        "polyfit weighed by x": lambda x: np.polyfit(
-            np.arange(6), x**2, 1, w=x**2 + 1
-        ),
+        "polyfit weighed by x": lambda x: np.polyfit(np.arange(6), x**2, 1, w=x**2 + 1),
         "polyfit with covariance": lambda x: np.polyfit(
             np.arange(6), x**3, 1, cov=True
         )[1],
