@@ -128,6 +128,16 @@ def test_what_holds_the_numbers_becomes_an_array(logits, code):
     assert found == softmax_cross_entropy(Z, labels)
 
 
+def test_weights_of_classes_by_their_numbers_become_an_array():
+    weights, labels = {0: 1.0, 1: 2.0, 2: 0.5}, np.array([1, 0])
+    code = advised(lambda: softmax_cross_entropy(Z, labels, class_weight=weights))
+    found = softmax_cross_entropy(
+        Z, labels, class_weight=follow(code, class_weight=weights)
+    )
+    expected = softmax_cross_entropy(Z, labels, class_weight=np.array([1, 2, 0.5]))
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [(None, "is None: functions that work in place"), (np.sin, "numbers themselves")],

@@ -22,6 +22,9 @@ def of_two(weights, bias):
     return np.sum(weights) + np.sum(bias)
 
 
+ONE_TOO_FEW = xgrad.custom_vjp(np.sin, lambda x: x)
+
+
 def notes(call):
     """Return the notes of the error that a call raises, as one text."""
     with pytest.raises(Exception) as raised:  # noqa: PT011
@@ -67,6 +70,8 @@ def test_arguments_of_backward_passes_are_explained(f, vjp):
         lambda: xgrad.gradient(lambda x: of_two(x), X),
         # This function has a third argument besides `x` and `args`.
         lambda: xgrad.gradient(lambda x, a, b: np.sum(x), X, args=(1,)),
+        # A backward pass inside of the function takes too few.
+        lambda: xgrad.gradient(lambda x: np.sum(ONE_TOO_FEW(x)), X),
         # Here functions take several arguments.
         lambda: xgrad.check_vjp(of_two, of_two, (X,)),
     ],

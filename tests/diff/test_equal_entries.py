@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from cases.compare import assert_close
 
-from xgrad import Status, gradient, hessian, jacobian, jvp
+from xgrad import Status, derivative, gradient, hessian, jacobian, jvp
 
 KINK, OK = int(Status.KINK), int(Status.OK)
 WEIGHTS = np.arange(4.0)
+X = np.array([0.5, 1.0, 2.0])
 
 
 def statuses(f, x):
@@ -62,7 +63,7 @@ def doubles(x):
         (lambda x: x[np.argmax(x)], [0.0] * 16, [KINK] * 16),
         (lambda x: np.sum(x * np.copysign(2, x)), [0.0, 1.0, -1.0], [KINK, OK, OK]),
         (lambda x: sorted(x)[1], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
-        (lambda x: np.sum(np.unique(x)), [1.0, 1.0, 0.0], [OK, KINK, OK]),
+        (lambda x: np.sum(np.unique(x)), [1.0, 1.0, 0.0], [KINK, KINK, OK]),
         (halves, [1.0, 1.0], [KINK, KINK]),
         (lambda x: np.sum(np.where(x > 0, x, 0)), [0.0, 1.0, -0.0], [KINK, OK, KINK]),
         (lambda x: np.sum(x * (x >= 1)), [0.0, 1.0, 2.0], [OK, KINK, OK]),
@@ -135,6 +136,43 @@ def test_a_sparse_matrix_that_has_other_entries_close_by():
         assert_close(sparse.toarray(), found, rtol=1e-14)
         rows, columns = sparse.tocoo().coords
         assert (estimate.status == dense.status[rows, columns]).all()
+
+
+def steps(x):
+    return np.where(x < 1, x, x + 5)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (steps, [OK, KINK, OK]),
+        (lambda x: np.floor(x) + x, [OK, KINK, KINK]),
+        (lambda x: x % 1, [OK, KINK, KINK]),
+        (lambda x: np.where(x < 1, x, 2 * x - 1), [OK, KINK, OK]),
+        (lambda x: np.where(x < 1, x, x**2 / 2 + 0.5), [OK, OK, OK]),
+    ],
+)
+def test_a_jump_is_told_where_it_is(f, expected):
+    x = X
+    assert statuses(lambda x: np.sum(f(x)), x) == expected
+    for derive in (derivative, lambda f, x, **options: jvp(f, x, X, **options)):
+        _, estimate = derive(f, x, full_output=True)
+        assert estimate.status.tolist() == expected
+    _, dense = jacobian(f, x, full_output=True)
+    assert np.diag(dense.status).tolist() == expected
+    assert (dense.status[~np.eye(3, dtype=bool)] == OK).all()
+    _, sparse = jacobian(f, x, sparsity="auto", full_output=True)
+    assert sparse.status.tolist() == expected
+
+
+def test_a_jump_along_other_entries_than_those_that_move():
+    x = X
+    _, estimate = jvp(steps, x, np.array([1.0, 0.0, 1.0]), full_output=True)
+    assert estimate.status.tolist() == [OK, OK, OK]
+    f = lambda p: np.sum(steps(p["a"])) + np.sum(p["b"])  # noqa: E731
+    _, estimate = gradient(f, {"a": x, "b": x}, full_output=True)
+    assert estimate.status["a"].tolist() == [OK, KINK, OK]
+    assert estimate.status["b"].tolist() == [OK, OK, OK]
 
 
 def test_second_derivatives_know_choices_between_equal_values():

@@ -312,6 +312,15 @@ def test_orders_at_which_nothing_is_left_have_an_estimate(f, order):
         np.testing.assert_array_equal(found, 0)
 
 
+@pytest.mark.parametrize("size", [2, 5, 40])
+def test_an_infinite_slope_belongs_to_one_entry(size):
+    x = np.linspace(0, 1, size)
+    with pytest.warns(RuntimeWarning, match=r"NONFINITE at f\(x\)\[0\] by x\[0\]"):
+        found = jacobian(np.sqrt, x, method="autodiff")
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(found, np.diag(0.5 / np.sqrt(x)), rtol=1e-15)
+
+
 def test_arrays_of_the_standard_have_corners_and_branches():
     xp = pytest.importorskip("array_api_strict")
     x = xp.asarray([0.0, 1.0, -1.0])

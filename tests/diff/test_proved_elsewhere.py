@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases.calls import told
+from cases.calls import counted, told
 from cases.compare import assert_close
 
 import xgrad
@@ -146,6 +146,32 @@ def test_the_value_of_a_step_at_zero_is_that_of_x_alone(step):
     found, messages = told(lambda: gradient(f, AT_ZERO))
     np.testing.assert_allclose(found, 1 + 2 * AT_ZERO, rtol=1e-6)
     assert "whether values are equal" in messages[0]
+
+
+@pytest.mark.parametrize(
+    ("derive", "most"),
+    [
+        (gradient, 1.0),  # the tape knows that they were set to 0
+        (lambda f, x: jacobian(lambda x: f(x)[None], x), 1.0),
+        (lambda f, x: jvp(f, x, x), 1.3),  # ever fewer points are looked at
+        (lambda f, x: hvp(f, x, x), 1.3),
+    ],
+)
+def test_zeros_at_every_point_cost_few_further_calls(derive, most, rng):
+    weights = rng.normal(size=(40, 6))
+
+    def f(x):
+        rectified = np.maximum(weights @ x, 0)
+        return np.sum(np.where(rectified > 0, rectified**2, rectified / 10))
+
+    f = counted(f)
+    points = rng.normal(size=(110, 6))
+    for x in points[:10]:
+        derive(f, x)
+    f.calls = 0
+    for x in points[10:]:
+        derive(f, x)
+    assert f.calls <= most * 100
 
 
 # Another branch

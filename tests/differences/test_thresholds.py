@@ -7,7 +7,8 @@ threshold and a little above: moved by a factor of two to either side, a test fa
 import numpy as np
 import pytest
 
-from xgrad import Status, derivative
+from xgrad import Status, derivative, gradient, hessian
+from xgrad._differences.noise import _levels
 from xgrad._differences.rung_choice import BOUND, choose
 from xgrad._differences.rung_status import (
     find_corner,
@@ -296,3 +297,106 @@ def test_values_close_to_x_are_compared_within_their_rounding(difference, is_ok)
 
     _, estimate = derivative(f, 1.0, method="central", full_output=True)
     assert (estimate.status == Status.OK) == is_ok
+
+
+def status_of(f, x=1.0, **options):
+    _, estimate = derivative(f, x, method="central", full_output=True, **options)
+    return Status(int(estimate.status))
+
+
+@pytest.mark.parametrize(("size", "is_corner"), [(4e-5, False), (4e-4, True)])
+def test_a_corner_counts_from_a_part_of_the_slope_on(size, is_corner):
+    status = status_of(lambda x: x + size * np.abs(x - 1))
+    assert (status == Status.KINK) == is_corner
+
+
+@pytest.mark.parametrize(("size", "is_corner"), [(1e-12, False), (2e-11, True)])
+def test_a_corner_stands_out_from_rounding(size, is_corner):
+    status = status_of(lambda x: 1 + size * np.abs(x - 1))
+    assert (status == Status.KINK) == is_corner
+
+
+@pytest.mark.parametrize("at_x", [0.0, 1.0])
+def test_a_jump_at_x_is_told_as_a_corner(at_x):
+    status = status_of(lambda x: x + np.heaviside(x - 1, at_x))
+    assert status == Status.KINK
+
+
+def test_curvature_that_turns_over_is_no_corner():
+    # It rises at one step and falls at the next one.
+    h = 2.0**-6
+    f = lambda x: 1.75 * x**2 / h - 0.75 * x**4 / h**3  # noqa: E731
+    assert status_of(f, 0.0, step=h) != Status.KINK
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"method": "central", "accuracy": 2}, {"method": "forward", "accuracy": 1}],
+)
+def test_bounds_that_compare_with_a_higher_accuracy_are_twice_the_error(options):
+    x = np.linspace(0.3, 2, 200)
+    value, estimate = derivative(np.sin, x, step=1e-3, full_output=True, **options)
+    used = np.abs(value - np.cos(x)) / estimate.error
+    assert 0.3 <= np.median(used) <= 0.7
+
+
+def test_bounds_of_the_complex_step_are_not_idle(rng):
+    x = rng.uniform(0.5, 2.0, 200)
+    value, estimate = derivative(
+        lambda v: np.exp(v) / (np.sin(v) ** 3 + np.cos(v) ** 3),
+        x,
+        method="complex",
+        full_output=True,
+    )
+    sine, cosine = (f(x.astype(np.longdouble)) for f in (np.sin, np.cos))
+    below = sine**3 + cosine**3
+    exact = np.exp(x.astype(np.longdouble)) / below**2
+    exact *= below - 3 * sine * cosine * (sine - cosine)
+    used = np.abs(value - exact) / estimate.error
+    assert np.mean(used <= 1) >= 0.95
+    assert np.quantile(used, 0.9) >= 0.05
+
+
+def test_the_rounding_in_bounds_of_hessians_is_not_idle(rng):
+    used = []
+    for x in rng.uniform(0.3, 2, (60, 2)):
+        value, estimate = hessian(
+            lambda v: 1e5 + np.sum(np.exp(v)), x, method="central", full_output=True
+        )
+        used.append(np.abs(value - np.diag(np.exp(x))) / estimate.error)
+    assert 0.03 <= np.quantile(used, 0.9) <= 0.3
+
+
+def test_a_small_component_is_taken_again_above_some_roundings_of_the_sum():
+    f = lambda v: v[1] + 1e-13 * np.sin(1000 * v[0])  # noqa: E731
+    _, estimate = gradient(
+        f, np.array([1.0, 1.0]), bounds=(None, None), full_output=True
+    )
+    assert estimate.evaluations == 4 * 2 + 1 + 30 + 26
+
+
+# The noise
+
+
+def level_of(values):
+    return float(_levels(np, np.asarray(values)[:, None])[0])
+
+
+@pytest.mark.parametrize(("part", "is_noise"), [(0.02, True), (0.3, False)])
+def test_noise_is_a_small_part_of_the_values(part, is_noise, rng):
+    levels = [level_of(1 + part * rng.uniform(-1, 1, 7)) for _ in range(200)]
+    assert (np.mean(np.greater(levels, 0)) >= 0.5) == is_noise
+
+
+def test_a_wave_of_eight_points_is_no_noise():
+    turns = np.arange(-3, 4)[:, None] / 8 + np.linspace(0, 1, 50)
+    levels = _levels(np, 100 + np.cos(2 * np.pi * turns))
+    assert np.mean(levels > 0) <= 0.1
+
+
+def test_a_bend_on_one_rung_is_no_noise():
+    def f(x):
+        away = np.abs(x - 1) / STEPS[-2]
+        return 1 + 1e-9 * ((away > 0.9) & (away < 1.1))
+
+    assert values_of(f).noise_across.max() <= 1e-14

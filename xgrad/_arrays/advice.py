@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import array_api_compat
@@ -39,6 +40,8 @@ def array_advice(name: str, value: Any, others: Iterable[Any]) -> str:
     if value is None:
         return "functions that work in place return it: pass what they work on"
     if isinstance(value, dict):
+        if value and all(isinstance(number, Real) for number in value.values()):
+            return f"pass for example `{prefix}.asarray(list({name}.values()))`"
         example = f"{name}[{next(iter(value))!r}]" if value else f"{name}[...]"
         return f"pass one of its arrays, for example `{example}`"
     if isinstance(value, tuple | list) and any(map(_is_array, value)):

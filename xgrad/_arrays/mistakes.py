@@ -55,7 +55,9 @@ def _note_on_arguments(
         return ""
     if "inputs" in arguments:
         return OF_VJP
-    return "" if arguments.get("args") else ONE_ARGUMENT
+    # A backward pass of the caller gets more than one argument.
+    is_call = "required" in str(error) or "but 1 was given" in str(error)
+    return ONE_ARGUMENT if is_call and not arguments.get("args") else ""
 
 
 def _note_on_library(

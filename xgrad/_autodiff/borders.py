@@ -58,6 +58,8 @@ BORDERS: dict[str, Marks] = {
     **dict.fromkeys(["remainder", "fmod", "divmod 1"], lambda y, a, b: y == 0),
     **dict.fromkeys(["floor_divide", "divmod 0"], lambda y, a, b: y * b == a),
     "copysign": lambda y, a, b: b == 0,
+    "modf 0": lambda y, a: y == 0,
+    "frexp 0": lambda y, a: np.abs(y) == 0.5,
     "rint": _is_half,
     # Within a tolerance, which is far below the distances that are of interest.
     "isclose": lambda y, a, b: y,

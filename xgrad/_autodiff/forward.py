@@ -120,6 +120,10 @@ class Forward(Tape):
         self.last = last
         return _place(total, lent)
 
+    def is_flat(self, x: Any) -> Any:
+        """Mark no entries: what led to an array is not known any more."""
+        return np.False_
+
     def note_rule(self, pull: Any) -> None:
         """Note that a rule was used, by its pull."""
         self.neighbours.add((self.last, pull))

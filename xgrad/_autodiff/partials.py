@@ -27,7 +27,8 @@ class Partial:
     arrays. With ``divides`` the function returns the reciprocal of the derivative.
     ``pull`` replaces the product of cotangent and derivative, and ``push`` that of
     tangent and derivative. ``for_complex`` replaces all of it if the argument is
-    complex and the function is not analytic.
+    complex and the function is not analytic. That of a function that ``chooses`` among
+    its arguments is constant but for its jumps.
     """
 
     needs: str
@@ -37,6 +38,7 @@ class Partial:
     pull: Function | None = None
     push: Function | None = None
     for_complex: Partial | None = None
+    chooses: bool = False
 
 
 def itself(a: Any) -> Any:
@@ -98,8 +100,8 @@ def _ties(a: Any, b: Any, y: Any) -> Any:
 
 
 EXTREMUM = (
-    Partial("aby", _first_share, kink=_ties),
-    Partial("aby", _second_share, kink=_ties),
+    Partial("aby", _first_share, kink=_ties, chooses=True),
+    Partial("aby", _second_share, kink=_ties, chooses=True),
 )
 
 
@@ -314,9 +316,9 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     "fmax": EXTREMUM,
     "fmin": EXTREMUM,
     "clip": (
-        Partial("abc", _share_inside, kink=_on_a_bound),
-        Partial("abc", _share_of_low, kink=_on_a_bound),
-        Partial("abc", _share_of_high, kink=_on_a_bound),
+        Partial("abc", _share_inside, kink=_on_a_bound, chooses=True),
+        Partial("abc", _share_of_low, kink=_on_a_bound, chooses=True),
+        Partial("abc", _share_of_high, kink=_on_a_bound, chooses=True),
     ),
     "remainder": (ONE, Partial("ab", lambda a, b: -np.floor(a / b))),
     "fmod": (ONE, Partial("ab", lambda a, b: -np.trunc(a / b))),
@@ -328,8 +330,10 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     ),
     "where": (
         ZERO,
-        Partial("a", itself, pull=_choose, push=_choose),
-        Partial("a", np.logical_not, pull=_choose_other, push=_choose_other),
+        Partial("a", itself, pull=_choose, push=_choose, chooses=True),
+        Partial(
+            "a", np.logical_not, pull=_choose_other, push=_choose_other, chooses=True
+        ),
     ),
     "sinc": _of("ay", _sinc),
     "nan_to_num": _of("a", np.isfinite),

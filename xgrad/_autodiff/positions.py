@@ -34,6 +34,8 @@ class Positions(Tracer):
     """
 
     knows_values = True
+    # The position of the first operation of which the edges are held.
+    start = 0
     # Adds to an array in place, on a tape that keeps no arrays and is not nested.
     adds_in_place: Any = None
 

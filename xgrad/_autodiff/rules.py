@@ -51,10 +51,11 @@ LETTERS = {"a": 0, "b": 1, "c": 2, "d": 3, "y": -1}
 
 
 # The pulls of functions of entries, and what takes the tangent of the argument to its
-# share in that of the result, from the same arrays; and for those with corners, the
-# function that marks these.
+# share in that of the result, from the same arrays; for those with corners, the
+# function that marks these; and those of functions that choose among their arguments.
 ENTRYWISE: dict[Pull, Pull] = {}
 KINKS: dict[Pull, Pull] = {}
+CHOICES: set[Pull] = set()
 
 
 class Argument:
@@ -68,6 +69,8 @@ class Argument:
         if self.pull is not None:
             # A real derivative is a factor, on both ways.
             ENTRYWISE[self.pull] = partial.push or self.pull
+            if partial.chooses:
+                CHOICES.add(self.pull)
             if partial.kink is not None:
                 KINKS[self.pull] = partial.kink
         self.complex: Argument | Pull | None

@@ -21,7 +21,7 @@ from xgrad._autodiff.lookup import find_rule
 from xgrad._autodiff.overrides import OVERRIDES
 from xgrad._autodiff.positions import Positions
 from xgrad._autodiff.products import pull_left, pull_right
-from xgrad._autodiff.rules import Rule, complex_rule
+from xgrad._autodiff.rules import CHOICES, Rule, complex_rule
 from xgrad._autodiff.structural import PLAIN, as_before, pick, plain_of, spread
 from xgrad._autodiff.taped import Taped
 from xgrad._autodiff.views import Views
@@ -73,11 +73,12 @@ class Tape(Views):
             if kind not in "biu":
                 raise self.refuse_function(function)
             if is_recorded and not self.closed:
-                self.note_border(function, base, values)
+                self.note_border(function, base, operands, values)
             return base
         if not is_recorded or self.closed:
             return Taped(self, base)
-        self.note_border(function, base, values)
+        if self.borders.get(function, MISSING) is not None:
+            self.note_border(function, base, operands, values)
         rule = self.rules.get(function, MISSING)
         if rule is MISSING:
             rule = self.rules[function] = find_rule(function, self.xp)
@@ -111,7 +112,7 @@ class Tape(Views):
         new.kept = keeps_result
         return new
 
-    def note_border(self, function: Any, base: Any, values: Any) -> None:
+    def note_border(self, function: Any, base: Any, operands: Any, values: Any) -> None:
         """Note where a comparison or a whole number changes beside its operands."""
         marks = self.borders.get(function, MISSING)
         if marks is MISSING:
@@ -120,7 +121,23 @@ class Tape(Views):
             return
         if self.outer is not None:
             base, *values = map(plain_of, (base, *values))
-        self.note_equality(marks(base, *values, *getattr(function, "args", ())))
+        marked = marks(base, *values, *getattr(function, "args", ()))
+        if isinstance(marked, PLAIN) and np.any(marked):
+            # What stays at a border, as a rectified entry, is there around x, too.
+            for operand in operands:
+                if self.depends(operand) and marked.shape == operand.shape:
+                    marked = marked & ~self.is_flat(operand)
+        self.note_equality(marked)
+
+    def is_flat(self, x: Any) -> Any:
+        """Mark entries that were set to a constant by the choice that made an array."""
+        edges = self.edges[x.at - self.start] if x.at >= self.start else ()
+        ones, flat = np.ones(x.shape, x.dtype), np.bool_(edges != ())
+        for _, pull, saved in edges:
+            if pull not in CHOICES:
+                return np.False_
+            flat = flat & (plain_of(pull(ones, *saved)) == 0)
+        return flat
 
     def summed(
         self,

@@ -119,6 +119,8 @@ class Taped(StandIn):
         """Return the array of a constant, for a library; None if it depends on x."""
         if self.ensure_current().at >= 0:
             return None
+        # An argument without a tangent is one, and is used all the same.
+        self.tracer.used = True
         owner = self if self.origin is None else self.origin[0]
         self.tracer.exported[id(owner)] = owner
         return np.asarray(self.base)

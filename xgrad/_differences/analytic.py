@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from xgrad._arrays import Array, from_host, quiet
+from xgrad._arrays import Array, as_complex, at_perturbed_points, from_host, quiet
+from xgrad._differences.closeness import CONTRADICTION
 from xgrad._differences.ladder import Ladder
 from xgrad._differences.passes import Passes
 from xgrad._differences.placement import REAL_SCHEME
 from xgrad._differences.readout import Readout
 from xgrad._differences.result import Result
 from xgrad._differences.samples import Samples, identity
-from xgrad._differences.stencil import rungs_for
+from xgrad._differences.sizes import floored_size, own_size
+from xgrad._differences.stencil import IMAGINARY_STEP, rungs_for
 from xgrad._evaluation import Points
 
-# Error bounds by which both slopes must differ, so that a refusal is beyond doubt. Set
-# by trial. A conjugate or a real part inside `f` makes a difference of the size of the
-# slope itself: a larger factor misses some of them, a smaller one refuses functions
-# that are analytic but rough.
-DISAGREEMENT = 10
-# Half of the digits of the slope: they are expected of no real difference.
-DIGITS = 0.5
-# Moves between close bounds are rounded to eps / 2 of the component. Of moves of at
-# least 4 sqrt(eps) that is sqrt(eps) / 8, an eighth of the difference allowed by the
-# digits.
-TELLING_MOVE = 4
+# The part of a slope up to which differences may be off where they tell something.
+WELL_KNOWN = 0.1
+# The part of a move by which another point lies beside x, out of reach of steps there.
+ASIDE = 2.0**-4
 
 
 def require_analytic(
@@ -36,29 +31,38 @@ def require_analytic(
     """Compare with real differences along a direction; raise if two methods disagree.
 
     A complex conjugate, a real part taken inside ``f`` and the like would pass
-    silently otherwise.
+    silently otherwise. At a corner differences tell nothing, but beside it they do.
     """
     xp, x = passes.xp, passes.function.leaves[leaf]
-    direction, length = passes.placements[leaf].check_direction()
-    with quiet():
-        expected = xp.sum(result.value * readout.components(points, direction))
     eps = passes.eps(leaf, base)
-    telling = length >= TELLING_MOVE * eps**0.5 / REAL_SCHEME.relative_step(eps)
-    for scheme in (REAL_SCHEME, Ladder(rungs_for(eps))):
+    # A function that changes on the scale of small entries shows it to steps of a
+    # ladder that are in proportion to these.
+    ladder = Ladder(rungs_for(eps))
+    with quiet():
+        # Each entry is rounded by itself, to half a unit in the last place.
+        lost = (result.value * readout.components(points, x)) ** 2
+        noise = eps / 2 * xp.sqrt(xp.sum(lost))
+    for scheme, size in ((REAL_SCHEME, floored_size), (ladder, own_size)):
+        direction = passes.placements[leaf].check_direction(size)
         step = scheme.relative_step(eps)
         offsets = scheme.offsets(True)
         line = Points(xp, x, direction * step, offsets, name=points.name)
         values = passes.column_values(passes.function, leaf, base, line)
         with quiet():
+            expected = xp.sum(result.value * readout.components(points, direction))
             measured = scheme.combine(
-                _along(passes, base, line, step, values, eps), True
+                _along(passes, base, line, step, values, eps, noise), True
             )
-            allowed = DISAGREEMENT * xp.sum(measured.error)
-            allowed = allowed + eps**DIGITS * xp.abs(expected)
-            wrong = xp.abs(xp.sum(measured.value) - expected) > allowed
-            wrong = wrong & telling
-        if not bool(wrong):
+            gap = xp.abs(xp.sum(measured.value) - expected)
+            allowed = CONTRADICTION * xp.sum(measured.error)
+            wrong, is_known = gap > allowed, allowed <= WELL_KNOWN * xp.abs(expected)
+        if bool(is_known & ~wrong):
             return
+        if not bool(wrong):
+            direction = direction * ASIDE
+            if not _is_wrong_beside(passes, leaf, x + direction, direction, noise):
+                return
+            break
     raise ValueError(
         "with method='complex' `f` must be analytic, but its real and imaginary "
         "steps disagree: it takes a conjugate, a real part or an absolute value "
@@ -66,8 +70,35 @@ def require_analytic(
     )
 
 
+def _is_wrong_beside(
+    passes: Passes, leaf: int, x: Array, direction: Array, noise: Array
+) -> bool:
+    """Whether imaginary and real steps along a direction disagree at another point."""
+    xp, leaves = passes.xp, list(passes.function.leaves)
+    leaves[leaf] = x
+    function = passes.function.at_leaves(leaves)
+    with at_perturbed_points(), quiet():
+        base = function.at_base()
+        eps, size = passes.eps(leaf, base), IMAGINARY_STEP
+        line = Points(xp, x, as_complex(xp, direction) * (1j * size), (1,))
+        values = passes.column_values(function.with_complex_leaves(), leaf, base, line)
+        expected, size = xp.imag(values[0]) / size, REAL_SCHEME.relative_step(eps)
+        line = Points(xp, x, direction * size, REAL_SCHEME.offsets(True))
+        values = passes.column_values(function, leaf, base, line)
+        samples = _along(passes, base, line, size, values, eps, noise)
+        measured = REAL_SCHEME.combine(samples, True)
+        gap = xp.abs(xp.sum(measured.value) - xp.sum(expected))
+        return bool(gap > CONTRADICTION * xp.sum(measured.error))
+
+
 def _along(
-    passes: Passes, base: Array, line: Points, step: float, values: Array, eps: float
+    passes: Passes,
+    base: Array,
+    line: Points,
+    step: float,
+    values: Array,
+    eps: float,
+    noise: Array,
 ) -> Samples:
     """Return the values on a line as samples of a function of one number."""
     xp = passes.xp
@@ -85,4 +116,5 @@ def _along(
         read=identity,
         align=identity,
         magnitudes=xp.abs,
+        noise=noise,
     )

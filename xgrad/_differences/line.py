@@ -159,7 +159,7 @@ def directional_derivative(
     passed it, leads to the dtype.
     """
     xp, x = function.xp, function.leaves[0]
-    call, length = line_along(function, v, own=plan.method == "ladder")
+    call, length = line_along(function, v, own=plan.method in ("ladder", "complex"))
     start = from_host(xp, 0.0, like=x, dtype=x.dtype)
     path = Function(call, xp, None, (start,), function.vectorized)
     with open_evaluator(execution, x) as evaluator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,20 +183,19 @@ class Placement:
             step = step * (direction if sides is None else xp.abs(direction) * sides)
         return Points(xp, x, step, offsets, name=self.name)
 
-    def check_direction(self) -> tuple[Array, Any]:
+    def check_direction(self, size: Callable[[Any, Array], Array]) -> Array:
         """Return a random direction along which a step of 1 stays within the bounds.
 
-        The second value is the factor, at most 1, by which it was shortened for that.
+        It moves entries in proportion to their ``size``.
         """
         xp, x = self.xp, self.x
         with quiet():
-            direction = random_direction(xp, x) * floored_size(xp, x)
+            direction = random_direction(xp, x) * size(xp, x)
             if self.bounds is None or not math.prod(x.shape):
-                return direction, 1.0
+                return direction
             low, high = self.bounds
             room = xp.min(xp.minimum(high - x, x - low) / xp.abs(direction)) * ROOM
-            length = xp.minimum(room, xp.ones_like(room))
-            return direction * length, length
+            return direction * xp.minimum(room, xp.ones_like(room))
 
     def largest_move(self, eps: float) -> Array:
         """Return the largest move of each entry that the plan makes, in reals."""

@@ -34,9 +34,6 @@ def largest_error(eps: float, order: int) -> float:
 # bound is one of rounding, 3 roundings of `f` times 1.5 over the step, twice which is
 # about 10: the ladder finds none that is better.
 ROUNDINGS = 10
-# The points of the noise reach from 1e-13 of a component; those close to x count from
-# 3e-9 on (float32: from 1e-5), where rounding leaves digits of the slope.
-REACHES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +120,7 @@ class Refinement:
         Steps longer than the waves of ``f`` may agree with each other by chance.
         """
         smallest, spacings = noise_spacings(self.eps)
-        reaches = tuple(NOISE_REACH * spacing for spacing in spacings[-REACHES:])
+        reaches = tuple(NOISE_REACH * spacing for spacing in spacings)
         line = CloseLine(
             self.passes.xp,
             self.readout,

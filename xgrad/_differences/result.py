@@ -58,9 +58,9 @@ ADVICE = {
         "'backward'"
     ),
     Status.NONFINITE: (
-        "`f` is not finite at `x` or at points beside it, as at the edge of the domain "
-        "of log or sqrt, or after an overflow; move `x`, take the shorter steps of "
-        "method='auto', or keep the points inside with `bounds=`"
+        "`f` or its slope is not finite at `x` or at points beside it, as at the edge "
+        "of the domain of log or sqrt, or after an overflow; move `x`, let `where` "
+        "choose the argument of such a function, or keep points inside with `bounds=`"
     ),
 }
 

@@ -427,65 +427,75 @@ def _as_operand(x: Any) -> Any:
     return x if hasattr(x, "dtype") and not is_own else NotImplemented
 
 
+def _forward(function: Function, is_reflected: bool = False) -> Any:
+    """Return the method of an operator of two operands."""
+
+    def method(self: StandIn, other: Any) -> Any:
+        if not isinstance(other, OPERANDS):
+            if is_sparse(other):
+                pair = (other, self) if is_reflected else (self, other)
+                if self.tracer.closed:
+                    return function(*released(pair))
+                sparse = FUNCTIONS["sparse operator"]
+                args = (function, *pair)
+                return call(self.tracer, "a sparse matrix", sparse, args, {})
+            other = _as_operand(other)
+            if other is NotImplemented:
+                return other
+        operands = (other, self) if is_reflected else (self, other)
+        return apply(self, function, *operands)
+
+    return method
+
+
+def _in_place(function: Function) -> Any:
+    """Return the method of an operator in place."""
+
+    def method(self: StandIn, other: Any) -> Any:
+        new = apply(self, function, self, other)
+        if self.tracer.closed:
+            return new
+        return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
+
+    return method
+
+
+def _unary(function: Function) -> Any:
+    """Return the method of an operator of one operand."""
+    return lambda self: apply(self, function, self)
+
+
+def _refused(name: str, idiom: str, remedy: str) -> Any:
+    """Return a method that is refused while the function is recorded."""
+
+    def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
+        if not self.tracer.closed:
+            raise self.tracer.refuse(idiom, remedy)
+        plain = getattr(self.base, name, None)
+        if plain is None:
+            raise TypeError(f"an array of dtype {self.dtype} has no {name}")
+        return plain(*args, **kwargs)
+
+    return method
+
+
 def _add_operators() -> None:
     """Give `StandIn` its operators: plain, reflected, in place and of one operand."""
-
-    def forward(function: Function, is_reflected: bool = False) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            if not isinstance(other, OPERANDS):
-                if is_sparse(other):
-                    pair = (other, self) if is_reflected else (self, other)
-                    if self.tracer.closed:
-                        return function(*released(pair))
-                    sparse = FUNCTIONS["sparse operator"]
-                    args = (function, *pair)
-                    return call(self.tracer, "a sparse matrix", sparse, args, {})
-                other = _as_operand(other)
-                if other is NotImplemented:
-                    return other
-            operands = (other, self) if is_reflected else (self, other)
-            return apply(self, function, *operands)
-
-        return method
-
-    def in_place(function: Function) -> Any:
-        def method(self: StandIn, other: Any) -> Any:
-            new = apply(self, function, self, other)
-            if self.tracer.closed:
-                return new
-            return call(self.tracer, "in place", FUNCTIONS["in place"], (self, new), {})
-
-        return method
-
-    def unary(function: Function) -> Any:
-        return lambda self: apply(self, function, self)
-
-    def refused(name: str, idiom: str, remedy: str) -> Any:
-        def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
-            if not self.tracer.closed:
-                raise self.tracer.refuse(idiom, remedy)
-            plain = getattr(self.base, name, None)
-            if plain is None:
-                raise TypeError(f"an array of dtype {self.dtype} has no {name}")
-            return plain(*args, **kwargs)
-
-        return method
-
     # Functions of `operator` stand for the operators, since they work on all libraries
     # and give the same object every time, by which a tracer knows the operation again.
     names = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift"
     for name in names.split():
         function = getattr(operator, name)
         short = name.rstrip("_")
-        setattr(StandIn, f"__{short}__", forward(function))
-        setattr(StandIn, f"__r{short}__", forward(function, is_reflected=True))
-        setattr(StandIn, f"__i{short}__", in_place(function))
+        setattr(StandIn, f"__{short}__", _forward(function))
+        setattr(StandIn, f"__r{short}__", _forward(function, is_reflected=True))
+        setattr(StandIn, f"__i{short}__", _in_place(function))
     for name in "lt le gt ge eq ne".split():
-        setattr(StandIn, f"__{name}__", forward(getattr(operator, name)))
+        setattr(StandIn, f"__{name}__", _forward(getattr(operator, name)))
     for name in "neg pos abs invert".split():
-        setattr(StandIn, f"__{name}__", unary(getattr(operator, name)))
+        setattr(StandIn, f"__{name}__", _unary(getattr(operator, name)))
     for name, (idiom, remedy) in REFUSED.items():
-        setattr(StandIn, name, refused(name, idiom, remedy))
+        setattr(StandIn, name, _refused(name, idiom, remedy))
 
 
 _add_operators()

@@ -14,6 +14,7 @@ from xgrad.check._diagnosis import diagnose
 from xgrad.check._failed import FailedArray
 from xgrad.check._measurement import Measurement
 from xgrad.check._report import Verdict
+from xgrad.check._slopes import Slopes
 from xgrad.check._verdict import BLUNT, Outcome, Tolerances
 
 
@@ -136,24 +137,12 @@ def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
             "no step size resolves `f`: it jumps at x, or changes within a few "
             "rounding errors of x"
         )
-    size = np.fmax(np.abs(slopes.measured), np.abs(slopes.analytic))
-    size = np.fmax(size, slopes.typical / slopes.size)
-    with np.errstate(all="ignore"):
-        error = float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))
+    error = _relative_error(slopes)
     if not error < 1:
         return "the slopes are smaller than the rounding errors or the noise of `f`"
-    if error <= BLUNT * tolerances.rtol and np.all(group.excess[unclear] <= 1):
-        return (
-            "the slopes agree, but not so closely that one wrong entry would show: "
-            "evaluate `f` in float64, or pass full=True"
-        )
-    if error <= BLUNT * tolerances.rtol and tolerances.eps < tolerances.analytic_eps:
-        return (
-            "the difference is above the tolerance, but may be rounding errors of the "
-            "given gradient: compute it in float64"
-        )
     if error <= BLUNT * tolerances.rtol:
-        return "the difference is slightly above the tolerance"
+        is_close = bool(np.all(group.excess[unclear] <= 1))
+        return _explain_bluntness(is_close, tolerances)
     remedy = "" if tolerances.eps < 1e-10 else "evaluate `f` in float64, or "
     largest = slopes.base[np.argmax(np.abs(slopes.base))]
     # Twice the tolerance that would just be enough, as a margin.
@@ -163,3 +152,26 @@ def _explain_doubt(group: JudgedSlopes, tolerances: Tolerances) -> str:
         f"rounding or noise in `f` (f(x) = {largest:.6g}): {remedy}"
         f"pass rtol={rtol:.0e} if that is accurate enough"
     )
+
+
+def _relative_error(slopes: Slopes) -> float:
+    """Return the largest error of a measured slope, as a part of its size."""
+    size = np.fmax(np.abs(slopes.measured), np.abs(slopes.analytic))
+    size = np.fmax(size, slopes.typical / slopes.size)
+    with np.errstate(all="ignore"):
+        return float(np.max(np.nan_to_num(slopes.error / size, nan=math.inf)))
+
+
+def _explain_bluntness(is_close: bool, tolerances: Tolerances) -> str:
+    """Say why slopes of small errors leave the verdict open."""
+    if is_close:
+        return (
+            "the slopes agree, but not so closely that one wrong entry would show: "
+            "evaluate `f` in float64, or pass full=True"
+        )
+    if tolerances.eps < tolerances.analytic_eps:
+        return (
+            "the difference is above the tolerance, but may be rounding errors of the "
+            "given gradient: compute it in float64"
+        )
+    return "the difference is slightly above the tolerance"

@@ -36,7 +36,7 @@ from xgrad.diff._forward import (
 from xgrad.diff._kink_marks import KinkMarks
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
-from xgrad.diff._ties import has_ties
+from xgrad.diff._ties import has_ties, joined, jumps_of_rows
 
 MIXED = (
     "`f` mixes entries of x, and `derivative` takes functions of each entry alone: use "
@@ -149,6 +149,10 @@ def _along(
 
             kinks = kinks_along(derived, attempt, exact.value, vectors)
             ties = not is_finite or has_ties(exact.recording, attempt, derived.function)
+            if ties and (derived.attempt_of is None or derived.is_elementwise):
+                function = derived.function
+                jumps = jumps_of_rows(function, function.at_base(), vectors)
+                kinks = joined(kinks, jumps)
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )

@@ -49,7 +49,7 @@ from xgrad.diff._rounding import (
     estimate_of,
 )
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
-from xgrad.diff._ties import has_ties
+from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
 SUMS_AND_ROWS = (
     "give `terms=True` if the sum of these terms is meant, or `axis=-1` if the rows of "
@@ -221,4 +221,12 @@ def _with_estimates(
         return slopes
 
     kinks = exact.recording.kinks(cotangent)
+    jumps = jumps_of_entries(function, exact.value) if ties else None
+    if jumps is not None:
+        rows = tuple(range(exact.value.ndim))
+        marks = [
+            from_host(function.xp, np.any(jump, axis=rows), like=x, dtype=bool)
+            for jump, x in zip(jumps, function.leaves, strict=True)
+        ]
+        kinks = list(map(joined, kinks or [None] * len(marks), marks))
     return add_bounds(function.xp, function, results, slopes_at, kinks, ties)

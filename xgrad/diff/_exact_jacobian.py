@@ -30,7 +30,7 @@ from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
 from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
 from xgrad.diff._runs import Runs, dense_jacobian, sparse_jacobian
-from xgrad.diff._ties import has_ties
+from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
 
 class Matrix(NamedTuple):
@@ -101,6 +101,8 @@ def exact_matrix(
             kinks = _kinks(runs, matrix, sparsity, symmetric)
             recording = derived.record(runs.attempt)
             ties = not is_finite or has_ties(recording, runs.attempt, derived.function)
+            if ties and derived.attempt_of is None:
+                kinks = joined(kinks, _jumps(runs, matrix, sparsity))
             (result,) = add_bounds(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
@@ -240,4 +242,15 @@ def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
         table = table | own
     if places is None:
         table = table.reshape((*runs.value.shape, *runs.x.shape))
+    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+
+
+def _jumps(runs: Runs, matrix: Any, sparsity: Any) -> Any:
+    """Mark the slopes of entries of f(x) that jump there, like the data."""
+    jumps = jumps_of_entries(runs.function, runs.value)
+    if jumps is None:
+        return None
+    table = jumps[runs.leaf]
+    if sparsity is not None:
+        table = table.reshape(-1, runs.count)[_pattern(matrix)]
     return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)

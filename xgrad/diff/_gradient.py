@@ -188,8 +188,9 @@ def gradient(
     Returns
     -------
     array, or nesting like ``x``
-        The gradient in the shape, dtype and device of ``x``; with ``full_output=True``
-        also an `Estimate` of its errors.
+        The gradient in the shape, dtype and device of ``x``, in memory of its own, so
+        that it can be written into; with ``full_output=True`` also an `Estimate` of its
+        errors.
 
     Raises
     ------

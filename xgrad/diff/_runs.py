@@ -177,7 +177,12 @@ def dense_jacobian(runs: Runs, may_reverse: bool = True) -> Array:
     if not runs.takes_many:
         return _one_by_one(runs, may_reverse)
     if may_reverse and runs.count and runs.cost().is_less_in_reverse(runs.count):
-        return _by_rows(runs)
+        by_rows = _by_rows(runs)
+        # A way back takes 0 for other entries of f(x), and 0 times an infinite slope is
+        # nan. Directions leave out what they do not reach.
+        if not bool(xp.any(xp.isnan(by_rows))):
+            return by_rows
+        runs.value = None  # nothing is proved of directions
     columns = []
     for start, stop, tangent in runs.push_units():
         shape = (stop - start, *runs.value.shape)

@@ -6,8 +6,10 @@ differentiation knows of, and which derivatives at points around x show.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,12 +28,19 @@ from xgrad._evaluation import Function, ways_of_function
 from xgrad.diff._attempts import Attempt
 
 SIGNS = (1.0, -1.0)
+# So many points in a row are looked at where ties are around them as well, and then one
+# after each power of two.
+OFTEN = 8
 # Distances at which derivatives are compared, as powers of eps, along random moves:
 # one for each entry, within limits.
 DISTANCES = (1 / 3, 1 / 2)
 FEWEST, MOST = 3, 16
+# Entries up to which each is moved by itself where a function jumps.
+MOST_ENTRIES = 256
 # Roundings of the largest slope, below which a difference of another one is none.
 ROUNDINGS = 64
+
+ValuesAt = Callable[[list[Array]], Sequence[Array]]
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,13 @@ class Ties:
     """Values of a function at x that lie at borders of what it may do.
 
     Its ``pattern`` tells which, and they ``are_here_alone`` if they do so at no point
-    around, unlike an entry that equals itself.
+    around, unlike an entry that equals itself. ``others`` counts the patterns before,
+    in a row, that were not here alone.
     """
 
     pattern: int
     are_here_alone: bool
+    others: int = 0
     name = "ties"
     is_inherited = False
 
@@ -62,7 +73,12 @@ def ties_at(result: Any, attempt: Attempt, function: Function) -> Ties | None:
     pattern, before = hash(tuple(result.equalities)), memory.find(key)
     if isinstance(before, Ties) and before.pattern == pattern:
         return before
-    ties = Ties(pattern, _are_here_alone(attempt, function))
+    others = 0
+    if isinstance(before, Ties) and not before.are_here_alone:
+        others = before.others + 1
+    # Some functions have ties wherever they are called: of these, ever fewer points.
+    is_due = others < OFTEN or not others & (others - 1)
+    ties = Ties(pattern, is_due and _are_here_alone(attempt, function), others)
     # The last ones of a branch alone, as each point may have others.
     memory.remember(key, ties)
     return ties
@@ -88,12 +104,9 @@ def _are_here_alone(attempt: Attempt, function: Function) -> bool:
 
 
 def jumps_beside(
-    xp: Any,
-    function: Function,
-    values: Sequence[Array],
-    derivative_at: Callable[[list[Array]], Sequence[Array]],
+    xp: Any, function: Function, values: Sequence[Array], values_at: ValuesAt
 ) -> list[Array]:
-    """Mark the derivatives that differ on two sides of x, however close.
+    """Mark which of several values at x differ on two sides of it, however close.
 
     What is smooth differs in proportion to the distance, which is taken twice.
     """
@@ -101,22 +114,66 @@ def jumps_beside(
     # Of several entries that are equal, each direction may choose another one.
     count = sum(math.prod(x.shape) for x in function.leaves)
     for seed in range(min(max(count, FEWEST), MOST)):
-        jumps = _jumps_along(xp, function, values, derivative_at, seed)
+        moves = _moves(function, seed)
+        jumps = _jumps_along(xp, function, values, values_at, moves)
         marks = [a | b for a, b in zip(marks, jumps, strict=True)]
     return marks
+
+
+def jumps_of_entries(function: Function, value: Array) -> list[Any] | None:
+    """Mark which entries of f(x) jump where an entry of x moves, for each leaf.
+
+    The marks of a leaf have the shape of f(x) and then its own. None if there are none;
+    of very many entries it is not known which they are.
+    """
+    xp = function.xp
+
+    def values_at(leaves: list[Array]) -> list[Array]:
+        with at_perturbed_points():
+            return [function.evaluate(leaves)]
+
+    (rows,) = map(to_numpy, jumps_beside(xp, function, [value], values_at))
+    if not rows.any():
+        return None
+    marks = []
+    for i, x in enumerate(function.leaves):
+        size = math.prod(x.shape)
+        mark = np.repeat(rows[..., None], size, axis=-1)
+        for entry in range(size if size <= MOST_ENTRIES else 0):
+            moves = [np.zeros(tuple(leaf.shape)) for leaf in function.leaves]
+            moves[i].reshape(-1)[entry] = 1.0
+            (jumps,) = _jumps_along(xp, function, [value], values_at, moves)
+            mark[..., entry] = to_numpy(jumps)
+        marks.append(mark.reshape(*rows.shape, *x.shape))
+    return marks
+
+
+def jumps_of_rows(function: Function, value: Array, moves: Sequence[Array]) -> Array:
+    """Mark which entries of f(x) jump where x moves along a direction."""
+    marks, rows = jumps_of_entries(function, value), np.zeros(tuple(value.shape), bool)
+    for mark, move in zip(marks or (), moves, strict=bool(marks)):
+        axes = tuple(range(rows.ndim, mark.ndim))
+        rows = rows | np.any(mark & np.asarray(to_numpy(move) != 0), axis=axes)
+    return from_host(function.xp, rows, like=value, dtype=function.xp.bool)
+
+
+def joined(*marks: Any) -> Any:
+    """Return what any of several arrays marks, some of which may be None."""
+    present = [mark for mark in marks if mark is not None]
+    return functools.reduce(operator.or_, present) if present else None
 
 
 def _jumps_along(
     xp: Any,
     function: Function,
     values: Sequence[Array],
-    derivative_at: Callable[[list[Array]], Sequence[Array]],
-    seed: int,
+    values_at: ValuesAt,
+    moves: list[Any],
 ) -> list[Array]:
-    """Mark the derivatives that differ on two sides along a random direction."""
+    """Mark the values that differ on two sides along a direction."""
     eps = max(float_info(xp, x.dtype).eps for x in function.leaves)
     far, near = (
-        _differences_at(xp, function, values, derivative_at, eps**power, seed)
+        _differences_at(xp, function, values, values_at, eps**power, moves)
         for power in DISTANCES
     )
     if not far or not near:
@@ -124,7 +181,7 @@ def _jumps_along(
     jumps = []
     for value, at_far, at_near in zip(values, far, near, strict=True):
         size = xp.where(xp.isfinite(value), xp.abs(value), 0.0)
-        noise = ROUNDINGS * eps * xp.max(size) if size.size else 0.0
+        noise = ROUNDINGS * eps * xp.max(size) if math.prod(size.shape) else 0.0
         jumps.append((at_near > at_far / 2) & (at_near > eps**0.5 * size + noise))
     return jumps
 
@@ -133,19 +190,19 @@ def _differences_at(
     xp: Any,
     function: Function,
     values: Sequence[Array],
-    derivative_at: Callable[[list[Array]], Sequence[Array]],
+    values_at: ValuesAt,
     distance: float,
-    seed: int,
+    moves: list[Any],
 ) -> list[Array]:
-    """Return the largest differences of derivatives on two sides and at x."""
-    moves, sides = _moves(function, seed), [list(values)]
+    """Return the largest differences of values on two sides and at x."""
+    sides = [list(values)]
     for sign in SIGNS:
         leaves = []
         for x, m in zip(function.leaves, moves, strict=True):
             size = xp.where(x == 0, 1.0, xp.abs(x)) * (sign * distance)
             leaves.append(x + from_host(xp, m, like=x, dtype=x.dtype) * size)
         try:
-            sides.append(list(derivative_at(leaves)))
+            sides.append(list(values_at(leaves)))
         except Exception:
             continue  # beside x the function may have no value
     if any(len(side) != len(values) for side in sides):

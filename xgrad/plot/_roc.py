@@ -70,21 +70,16 @@ def roc(
     areas = np.atleast_1d(to_numpy(area))
     several = len(areas) > 1
     labels = class_names(names, len(areas) if several else 2)
+    if not several:
+        labels = [] if names is None else [labels[positive]]
     ax = axes_for(ax)
     for k, (value, (color, style, marker)) in enumerate(
         zip(areas, line_styles(), strict=False)
     ):
-        if several:
-            curve = roc_curve(prediction[:, k], target == k, weight=weight)
-        else:
-            curve = roc_curve(prediction, target, positive=positive, weight=weight)
-        x, y = _visible(to_numpy(curve[0]), to_numpy(curve[1]))
-        name = f"{labels[k]}, " if several else ""
-        if not several and names is not None:
-            name = f"{labels[positive]}, "
+        x, y = _rates(prediction, target, k if several else None, positive, weight)
         # A mark here and there tells the lines apart in a grey print, too.
         marks = {"marker": marker, "ms": 4, "markevery": (0.03 * k, 0.2)}
-        label = f"{name}area {value:.3f}"
+        label = ", ".join([*labels[k : k + 1], f"area {value:.3f}"])
         ax.plot(x, y, color=color, ls=style, label=label, **marks)
     ax.plot([0, 1], [0, 1], color="0.5", ls="--", lw=0.8, label="no information")
     ax.set(
@@ -99,6 +94,17 @@ def roc(
     is_above = np.nanmean(areas) >= 0.5 if np.isfinite(areas).any() else True
     ax.legend(loc="lower right" if is_above else "upper left", fontsize=8)
     return ax
+
+
+def _rates(
+    prediction: Any, target: Any, label: int | None, positive: int, weight: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both rates of a class against the rest, or of two classes, on the host."""
+    if label is None:
+        curve = roc_curve(prediction, target, positive=positive, weight=weight)
+    else:
+        curve = roc_curve(prediction[:, label], target == label, weight=weight)
+    return _visible(to_numpy(curve[0]), to_numpy(curve[1]))
 
 
 def _visible(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
