@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -156,6 +158,26 @@ def test_a_pull_may_be_called_many_times(xp, rng):
         assert_close(pull(xp.asarray(cotangent)), expected, rtol=1e-14, atol=1e-15)
     with pytest.raises(ValueError, match="give one number for each entry"):
         pull(xp.asarray(np.ones(3)))
+
+
+def test_products_in_little_memory_have_the_same_bits(rng):
+    def f(v):
+        for _ in range(300):
+            v = np.sin(v) + 0.1 * np.cos(v[::-1])
+        return v
+
+    x = 0.1 * rng.normal(size=2000)
+    cotangents = rng.normal(size=(2, 2000))
+    peaks, products = [], []
+    for max_bytes in (None, 1_000_000):
+        vjp(f, x, max_bytes=max_bytes)  # proved
+        tracemalloc.start()
+        _, pull = vjp(f, x, max_bytes=max_bytes)
+        products.append([pull(cotangent) for cotangent in cotangents])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    np.testing.assert_array_equal(*products)
+    assert peaks[1] <= peaks[0] / 3
 
 
 # Proof
@@ -499,3 +521,29 @@ def test_an_array_has_the_methods_of_plain_arrays_alone():
 def test_a_list_of_conditions_chooses_at_many_points():
     found = jacobian(lambda x: np.where([True, False, True], x**2, 0), X)
     assert_close(found, np.diag([1.0, 0.0, 4.0]), rtol=1e-14)
+
+
+OUTSIDE = np.array([1.0, 2.0])
+
+
+def logs(x):
+    """The logarithms of x - 1.5, of which that of the first entry is nan."""
+    return np.log(x - 1.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        (lambda: gradient(lambda x: np.sum(logs(x)), OUTSIDE), "2 of 2"),
+        (lambda: gradient(logs, OUTSIDE, terms=True), "2 of 2"),
+        (lambda: gradient(lambda x: logs(x)[:, 0], OUTSIDE[:, None], axis=-1), "1 of"),
+        (lambda: jacobian(logs, OUTSIDE), r"2 of 4 .* f\(x\)\[0\] by x\[0\]"),
+        (lambda: xgrad.jvp(logs, OUTSIDE, OUTSIDE), r"1 of 2 .* f\(x\)\[0\]"),
+        (lambda: xgrad.derivative(logs, OUTSIDE), r"1 of 2 .* x\[0\]"),
+    ],
+)
+def test_slopes_of_what_is_nan_are_told_although_rules_have_some(call, count):
+    with np.errstate(invalid="ignore"):
+        _, messages = told(call)
+    assert re.search(f"{count}.*", messages[-1])
+    assert "NONFINITE" in messages[-1]

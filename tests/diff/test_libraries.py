@@ -66,3 +66,28 @@ def test_derivatives_inside_of_derivatives(library):
             np.testing.assert_allclose(
                 np.asarray(found), np.asarray(expected), rtol=1e-5
             )
+
+
+def test_corners_of_every_library_are_told(xp):
+    x = xp.asarray([0.0, 1.0, -2.0, 1.0])
+    for f, corners in (
+        (lambda v: xp.sum(xp.abs(v) + v**2), [0]),
+        (lambda v: xp.max(v) + xp.sum(v**3), [1, 3]),
+        (lambda v: xp.sum(xp.exp(v) * xp.sin(v)), []),
+        (lambda v: xp.sum(xp.tanh(1000 * v)), []),
+    ):
+        _, estimate = xgrad.gradient(f, x, full_output=True)
+        kinks = xgrad.to_numpy(estimate.status) == xgrad.Status.KINK
+        assert np.flatnonzero(kinks).tolist() == corners
+    _, estimate = xgrad.jacobian(lambda v: xp.abs(v) * v[1], x, full_output=True)
+    kinks = xgrad.to_numpy(estimate.status) == xgrad.Status.KINK
+    assert np.argwhere(kinks).tolist() == [[0, 0]]
+    v = xp.ones_like(x)
+    _, estimate = xgrad.jvp(lambda v: xp.abs(v) + v**2, x, v, full_output=True)
+    assert xgrad.to_numpy(estimate.status).tolist() == [2, 0, 0, 0]
+    _, estimate = xgrad.hessian(
+        lambda v: xp.sum(v * xp.abs(v) + v**3), x, full_output=True
+    )
+    kinks = xgrad.to_numpy(estimate.status) == xgrad.Status.KINK
+    assert kinks[0, 0]
+    assert not kinks[1:, 1:].any()

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from cases.differences import gradient, hessian, jacobian, way_name
 
+from xgrad._evaluation import proved_ways
+
 X = np.linspace(0.5, 1.5, 12)
 
 
@@ -188,8 +190,8 @@ def test_counters_are_not_kept_for_ever():
     for i in range(200):
         f = lambda x, i=i: math.fsum(x) * i  # noqa: E731
         record(lambda f=f: gradient(f, X[:4]))
-    ways = __import__("xgrad._evaluation.proved_ways", fromlist=["_BY_CODE"])
-    assert len(ways._BY_CODE[f.__code__]) <= ways.MOST_KINDS
+    kinds = proved_ways._BY_CODE[f.__code__]
+    assert len(kinds) <= proved_ways.MOST_KINDS
 
 
 def test_nothing_of_a_function_is_kept():
@@ -250,3 +252,19 @@ def test_variables_without_a_value_so_far():
     with pytest.raises(NameError):
         f("")
     later = 1.0
+
+
+def test_a_function_of_many_branches_takes_no_end_of_memory(monkeypatch, rng):
+    monkeypatch.setattr(proved_ways, "MOST_WAYS", 20)
+
+    def f(x):
+        steps = [np.sin, np.cos, np.exp, np.tanh, np.sinh]
+        return sum(step(v) for step, v in zip(steps, x, strict=True) if v > 0)
+
+    for _ in range(40):
+        x = rng.normal(size=5)
+        x[0] = 1.0
+        found = gradient(f, x, method="autodiff")
+        expected = np.stack([np.cos(x), -np.sin(x), np.exp(x)])[range(3), range(3)]
+        np.testing.assert_allclose(found[:3], np.where(x[:3] > 0, expected, 0))
+    assert len(proved_ways.ways_of_function(f).ways) <= 21

@@ -136,7 +136,8 @@ def _length(
     """Return the largest power of 2 by which no component moves more than its size."""
     with quiet():
         reach = [
-            xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / xp.abs(v)))
+            # (A division by 0 would warn where it is computed later, without `quiet`.)
+            xp.min(xp.where(v == 0, math.inf, size(xp, leaf) / _or_one(xp, v)))
             for leaf, v in zip(x, vectors, strict=True)
             if math.prod(leaf.shape)
         ]
@@ -148,6 +149,10 @@ def _length(
         # A power of two, so that multiplying and dividing by it is exact.
         length = 2.0 ** xp.floor(xp.log2(least))
         return xp.where(xp.isfinite(length) & (length > 0), length, 1.0)
+
+
+def _or_one(xp: Any, v: Array) -> Array:
+    return xp.where(v == 0, 1.0, xp.abs(v))
 
 
 def directional_derivative(

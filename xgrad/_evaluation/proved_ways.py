@@ -26,6 +26,9 @@ SWITCH = "XGRAD_DENSE"
 # Functions of one code that are told apart by the values they enclose. A loop encloses
 # its counter, so that there is no end of them; beyond this the oldest are forgotten.
 MOST_KINDS = 64
+# Branches, shapes and kinds of derivatives of one function. Those of many conditions
+# have no end of branches.
+MOST_WAYS = 4096
 # Functions enclose functions: of so many levels below it, what they enclose is looked
 # at, and of a collection so many items.
 DEPTH = 2
@@ -70,14 +73,13 @@ class ProvedWays:
         if self.ways.get(key) == way:
             return
         self.ways[key] = way
+        _forget_oldest(self.ways, MOST_WAYS)
         f = None if self.function is None else self.function()
         if (code := _code_of(f)) is not None:
             kinds = _BY_CODE.setdefault(code, {})
             exact = not (way.is_inherited or for_its_pace)
             kinds[key, _kind_of(f, exact=exact)] = way
-            if len(kinds) > MOST_KINDS:
-                # Of a list, since another thread may add to it meanwhile.
-                kinds.pop(next(iter(list(kinds))), None)
+            _forget_oldest(kinds, MOST_KINDS)
 
     def _of_same_code(self, key: Any) -> Way | None:
         f = None if self.function is None else self.function()
@@ -86,6 +88,12 @@ class ProvedWays:
             return None
         proved = kinds.get((key, _kind_of(f, exact=False)))
         return proved or kinds.get((key, _kind_of(f, exact=True)))
+
+
+def _forget_oldest(memory: dict[Any, Any], most: int) -> None:
+    if len(memory) > most:
+        # Of a list, since another thread may add to it meanwhile.
+        memory.pop(next(iter(list(memory))), None)
 
 
 # By the function; of a bound method, by its object and then its function.

@@ -386,8 +386,11 @@ def require_use(function: Function, slopes: Any) -> None:
         raise ValueError(UNUSED)
 
 
-def not_differentiable(inexact: Inexact) -> Exception:
-    """Return the error for a caller who allows nothing but an exact derivative."""
+def not_differentiable(inexact: Inexact, other: str = "method='central'") -> Exception:
+    """Return the error for a caller who allows nothing but an exact derivative.
+
+    ``other`` is how to take differences.
+    """
     if inexact.disagrees:
         return ValueError(
             "the exact derivative of `f` does not agree with `f` itself: there is "
@@ -395,7 +398,7 @@ def not_differentiable(inexact: Inexact) -> Exception:
         )
     return NotDifferentiable(
         f"`f` has no exact derivative, because of {inexact.reason}; or take "
-        "differences, method='central'"
+        f"differences, {other}"
     )
 
 

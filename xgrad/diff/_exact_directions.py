@@ -14,6 +14,7 @@ import numpy as np
 from xgrad._arrays import (
     Array,
     cast,
+    common_namespace,
     float_info,
     from_host,
     is_lazy,
@@ -35,7 +36,15 @@ from xgrad.diff._forward import (
 )
 from xgrad.diff._kink_marks import KinkMarks
 from xgrad.diff._proof import Proof
-from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite, in_dtype
+from xgrad.diff._rounding import (
+    SIGNS,
+    add_bounds,
+    add_status,
+    are_finite,
+    has_nan,
+    in_dtype,
+    mark_nan,
+)
 from xgrad.diff._ties import has_ties, joined, jumps_of_rows
 
 MIXED = (
@@ -157,6 +166,9 @@ def _along(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
             evaluations += len(SIGNS)
+        is_of_f = derived.attempt_of is None  # and not of a derivative of it
+        if is_of_f and not hidden and has_nan(xp, exact.value):
+            result = mark_nan(xp, result, exact.value)
         if dtype is not None:
             result = in_dtype(xp, result, dtype)
     return exact.value, result, evaluations
@@ -206,7 +218,9 @@ def kinks_along(
         moved = np.asarray(to_numpy(v) != 0).reshape(-1)
         along = along | mark.along(moved, count)
     shaped = along.reshape(tuple(value.shape))
-    return from_host(function.xp, shaped, like=value, dtype=function.xp.bool)
+    return from_host(
+        function.xp, shaped, like=function.leaves[0], dtype=function.xp.bool
+    )
 
 
 def kinks_by_entry(
@@ -265,7 +279,8 @@ def _kinks_of_rows(
     marks = recording.kinks(random_cotangent(value))
     if marks is None:
         return None
-    xp, rows = derived.function.xp, math.prod(value.shape)
+    # Arrays of the standard are unwrapped in a recording.
+    xp, rows = common_namespace(value=value), math.prod(value.shape)
     hosts = [np.asarray(to_numpy(mark)) for mark in marks]
     # Corners of what a derivative is made of may cancel, as those of a sorted sum.
     if derived.attempt_of and _is_smooth(derived, attempt, value, hosts):

@@ -47,6 +47,8 @@ from xgrad.diff._rounding import (
     add_status,
     are_finite,
     estimate_of,
+    has_nan,
+    mark_nan,
 )
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
 from xgrad.diff._ties import has_ties, joined, jumps_of_entries
@@ -98,14 +100,17 @@ def exact_gradient(
             evaluations += len(SIGNS)
         elif not is_finite:
             results = [add_status(function.xp, result) for result in results]
-        dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
-        slopes = [
-            cast(function.xp, r.value, d) for r, d in zip(results, dtypes, strict=True)
-        ]
         if plan.terms:
             value = cast(function.xp, wide_sum(function.xp, value), value.dtype)
         elif plan.axis is None:
             value = reshaped(function.xp, value, ())
+        if not hidden and has_nan(function.xp, value):
+            is_finite = False
+            results = [mark_nan(function.xp, result, value) for result in results]
+        dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
+        slopes = [
+            cast(function.xp, r.value, d) for r, d in zip(results, dtypes, strict=True)
+        ]
     gradient = rebuild(x, slopes)
     if not plan.full_output:
         if not is_finite:

@@ -28,7 +28,14 @@ from xgrad.diff._colored import colored_jacobian
 from xgrad.diff._exact_directions import UNCONFIRMED, kinks_by_entry
 from xgrad.diff._forward import Derived, random_cotangent
 from xgrad.diff._proof import Proof
-from xgrad.diff._rounding import SIGNS, add_bounds, add_status, are_finite
+from xgrad.diff._rounding import (
+    SIGNS,
+    add_bounds,
+    add_status,
+    are_finite,
+    has_nan,
+    mark_nan,
+)
 from xgrad.diff._runs import Runs, dense_jacobian, sparse_jacobian
 from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
@@ -107,6 +114,9 @@ def exact_matrix(
                 xp, derived.function, [result], slopes_at, [kinks], ties
             )
             evaluations += len(SIGNS) * runs.evaluations
+        is_of_f = matrix is None and derived.attempt_of is None
+        if is_of_f and not hidden and has_nan(xp, runs.value):
+            result = mark_nan(xp, result, runs.value)
     if runs.takes_many:
         result = result.map(lambda a: wrap_like(a, derived.function.leaves[leaf]))
     return Matrix(result, matrix, runs.value, evaluations)
@@ -242,7 +252,7 @@ def _kinks(runs: Runs, matrix: Any, sparsity: Any, symmetric: bool) -> Any:
         table = table | own
     if places is None:
         table = table.reshape((*runs.value.shape, *runs.x.shape))
-    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)
 
 
 def _jumps(runs: Runs, matrix: Any, sparsity: Any) -> Any:
@@ -253,4 +263,4 @@ def _jumps(runs: Runs, matrix: Any, sparsity: Any) -> Any:
     table = jumps[runs.leaf]
     if sparsity is not None:
         table = table.reshape(-1, runs.count)[_pattern(matrix)]
-    return from_host(runs.xp, table, like=runs.value, dtype=runs.xp.bool)
+    return from_host(runs.xp, table, like=runs.x, dtype=runs.xp.bool)

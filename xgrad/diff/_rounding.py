@@ -93,6 +93,25 @@ def add_status(xp: Any, result: Result) -> Result:
     return replace(result, status=status)
 
 
+def has_nan(xp: Any, value: Array) -> bool:
+    """Whether an entry is nan, such as f(x) outside of the domain of log."""
+    if type(value) is np.ndarray and not value.ndim:
+        return bool(value != value)
+    return bool(xp.any(xp.isnan(value)))
+
+
+def mark_nan(xp: Any, result: Result, value: Array) -> Result:
+    """Return a result that is not finite where f(x), of the first axes, is nan.
+
+    The rules of log and the like have values there, too.
+    """
+    result = result.with_status()
+    nan = xp.isnan(value)
+    nan = xp.reshape(nan, (*nan.shape, *(1,) * (result.value.ndim - nan.ndim)))
+    wrong = xp.astype(nan, xp.int8) * int(Status.NONFINITE)
+    return replace(result, status=xp.where(result.status == 0, wrong, result.status))
+
+
 def are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
     """Whether all slopes are finite: the host waits once for each array."""
     isfinite = np.isfinite if is_numpy(xp) else xp.isfinite

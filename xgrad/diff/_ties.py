@@ -61,6 +61,8 @@ class Ties:
 
 def has_ties(recording: Any, attempt: Attempt, function: Function) -> bool:
     """Whether a function may choose by what is equal at x, and not around."""
+    if attempt.is_native:
+        return True  # PyTorch and JAX tell nothing of it
     ties = ties_at(recording, attempt, function)
     return ties is not None and ties.are_here_alone
 

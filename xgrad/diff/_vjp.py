@@ -36,6 +36,9 @@ from xgrad.diff._exact_gradient import repair
 from xgrad.diff._forward import random_cotangent
 from xgrad.diff._rounding import add_status, are_finite
 
+# There is no product with a cotangent by differences.
+DIFFERENCES = "`jacobian(f, x, method='central')`"
+
 
 @dataclass(frozen=True, eq=False)
 class Pullback:
@@ -82,7 +85,7 @@ class Pullback:
                 cotangent = cast(xp, cotangent, value.dtype)
                 slopes = self._pull(cotangent)
             except Inexact as error:
-                raise not_differentiable(error) from None
+                raise not_differentiable(error, DIFFERENCES) from None
             pairs = zip(slopes, self.dtypes, strict=True)
             return rebuild(self.x, [cast(xp, g, dtype) for g, dtype in pairs])
 
@@ -100,7 +103,9 @@ class Pullback:
 
 
 @public
-def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
+def vjp(
+    f: Callable[[Any], ArrayT], x: Any, /, *, max_bytes: int | None = None
+) -> tuple[ArrayT, Pullback]:
     """Return ``f(x)`` and a function of cotangents, the vector-Jacobian product.
 
     Parameters
@@ -111,6 +116,9 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
         plain arrays, which prove the derivative.
     x : array of real numbers, or nested dict, list or tuple of arrays
         Point at which to differentiate.
+    max_bytes : int, optional
+        Memory for the record of ``f``, as in `gradient`: parts of it are recorded anew
+        for each product.
 
     Returns
     -------
@@ -142,13 +150,14 @@ def vjp(f: Callable[[Any], ArrayT], x: Any, /) -> tuple[ArrayT, Pullback]:
     >>> value, pull(np.array([1.0, 0.0]))
     (array([2., 6.]), array([2., 1., 0.]))
     """
-    function, arrays = bind_function(f, x, None, execution_for())
+    execution = execution_for(max_bytes=max_bytes)
+    function, arrays = bind_function(f, x, None, execution)
     # The caller may change x before the last call of the result.
     function = function.at_leaves([copied(function.xp, a) for a in function.leaves])
     try:
-        exact = record_exactly(function, random_cotangent)
+        exact = record_exactly(function, random_cotangent, max_bytes)
     except Inexact as error:
-        raise not_differentiable(error) from None
+        raise not_differentiable(error, DIFFERENCES) from None
     dtypes = tuple(result_dtype(function.xp, a, None) for _, a in arrays)
     skeleton = rebuild(x, [None] * len(dtypes))
     names = tuple(name for name, _ in arrays)
