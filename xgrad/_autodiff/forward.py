@@ -32,7 +32,7 @@ from xgrad._autodiff.structural import (
     read_chain,
 )
 from xgrad._autodiff.tape import Tape
-from xgrad._autodiff.taped import Taped
+from xgrad._autodiff.taped import Taped, laid_out_as_copies
 from xgrad._tracing import concat_arrays, tracer_of
 
 
@@ -73,6 +73,7 @@ class Forward(Tape):
 
     def leaf_with(self, base: Array, tangent: Any) -> Taped:
         """Return the stand-in for an argument of the function, with its tangent."""
+        base = laid_out_as_copies(base)
         x = Taped(self, base, -1 if tangent is None else _place(tangent))
         x.kept = True  # the caller's memory is never written into
         return x

@@ -15,7 +15,7 @@ from xgrad._arrays import Array
 from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.borders import repeated_entries
 from xgrad._autodiff.structural import PLAIN, plain_of
-from xgrad._autodiff.taped import Taped
+from xgrad._autodiff.taped import Taped, laid_out_as_copies
 from xgrad._tracing import NotTraceableError, StandIn, Tracer
 
 Edge = tuple[int, Any, tuple[Any, ...]]
@@ -58,6 +58,7 @@ class Positions(Tracer):
 
     def leaf(self, base: Array) -> Taped:
         """Return the stand-in for an argument of the function."""
+        base = laid_out_as_copies(base)
         x = Taped(self, base, self.push(base, ()))
         x.kept = True  # the caller's memory is never written into
         return x

@@ -165,6 +165,15 @@ class Taped(StandIn):
         return f"<{self.shape} {self.dtype} on a tape>"
 
 
+def laid_out_as_copies(base: Array) -> Array:
+    """Return an argument in the layout of its copies, which plain calls get.
+
+    Of others a function may make a copy where it makes a view of these.
+    """
+    is_other = isinstance(base, np.ndarray) and not base.flags.forc
+    return base.copy("K") if is_other else base
+
+
 def is_scalar(base: Any) -> bool:
     """Whether a value is a scalar of NumPy, also if it is recorded itself."""
     while isinstance(base, StandIn):
