@@ -117,6 +117,7 @@ def test_unit_tangents_make_the_jacobian(case: Case):
     np.testing.assert_allclose(found, slope, rtol=0, atol=ERROR * size * case.noise)
 
 
+@pytest.mark.filterwarnings("ignore:logm result")  # of SciPy, at any float32
 @every_case
 def test_float32_stays_float32(case: Case):
     x = case.point.astype(np.float32)

@@ -76,7 +76,6 @@ REFUSED = {
     "item": r"^x\.item\(\)",
     "item of 0-d": r"^x\.item\(\)",
     "tolist": r"^x\.tolist\(\)",
-    "format": r"^the text of an array",
     "to_numpy": r"DLPack",
     "resize in place": r"attribute `resize`",
     "cached by bytes": r"attribute `tobytes`",

@@ -68,14 +68,27 @@ ARGUMENTS = {
     "_binom_pmf": (ORDER, ORDER + 3, SHARE),
     "_beta_pdf": (SHARE, ABOVE, OTHER),
     "_beta_ppf": (SHARE, ABOVE, OTHER),
-    "_cauchy_ppf": (SHARE, REAL, ABOVE),
-    "_invgauss_ppf": (SHARE, ABOVE, OTHER),
+    **dict.fromkeys("_cauchy_ppf _cauchy_isf".split(), (SHARE, REAL, ABOVE)),
+    **dict.fromkeys("_invgauss_ppf _invgauss_isf".split(), (SHARE, ABOVE, OTHER)),
+    **dict.fromkeys("_landau_cdf _landau_sf".split(), (REAL, INSIDE, ABOVE)),
+    **dict.fromkeys("_landau_ppf _landau_isf".split(), (SHARE, REAL, ABOVE)),
+    "nctdtr": (ABOVE + 1, INSIDE, REAL),
+    "_nct_sf": (REAL, ABOVE + 1, INSIDE),
+    "nctdtrit": (ABOVE + 1, INSIDE, SHARE),
+    "ncfdtr": (ABOVE + 1, OTHER + 1, SHARE, ABOVE),
+    "_ncf_sf": (ABOVE, ABOVE + 1, OTHER + 1, SHARE),
+    "ncfdtri": (ABOVE + 1, OTHER + 1, SHARE, SHARE),
+    "_cosine_cdf": (REAL,),
+    "_cosine_invcdf": (SHARE,),
+    "_log1mexp": (-ABOVE,),
     "_skewnorm_cdf": (REAL, INSIDE, ABOVE, OTHER),
-    "_skewnorm_ppf": (SHARE, INSIDE, ABOVE, OTHER),
+    **dict.fromkeys(
+        "_skewnorm_ppf _skewnorm_isf".split(), (SHARE, INSIDE, ABOVE, OTHER)
+    ),
     **dict.fromkeys(
         "_ncx2_pdf _ncx2_sf chndtr".split(), (ABOVE, OTHER + 1, ABOVE[::-1])
     ),
-    "chndtrix": (SHARE, OTHER + 1, ABOVE[::-1]),
+    **dict.fromkeys("chndtrix _ncx2_isf".split(), (SHARE, OTHER + 1, ABOVE[::-1])),
     **dict.fromkeys("jn yn kn expn".split(), (ORDER, OTHER)),
     **dict.fromkeys(
         "_spherical_jn _spherical_yn _spherical_in _spherical_kn".split(),

@@ -239,8 +239,23 @@ class Slotted:
 class Registered:
     """A class that wants to know of classes derived from it."""
 
+    rate = 2.0
+
     def __init_subclass__(cls):
         raise AssertionError
+
+    def filled(self, x):
+        y = np.zeros(2)
+        y[0] = x[0] * self.rate
+        return y
+
+
+class Mixed(Slotted):
+    """A class of objects with slots and a dict."""
+
+    def __init__(self, x):
+        self.x = x
+        self.y = 3.0
 
 
 class Closing:
@@ -254,7 +269,7 @@ class Failure(ValueError):
     """An error, which is caught by its class."""
 
 
-@pytest.mark.parametrize("kind", [Registered, Closing, Failure, np.poly1d, int])
+@pytest.mark.parametrize("kind", [Closing, Failure, np.poly1d, int])
 def test_classes_without_twins(kind):
     assert twin_class(kind, is_library) is None
 
@@ -262,6 +277,21 @@ def test_classes_without_twins(kind):
 def test_objects_with_slots_have_no_twins():
     slotted = Slotted()
     assert twin_of(slotted, is_library) is slotted
+
+
+def test_objects_with_slots_and_a_dict_share_both():
+    mixed = Mixed(2.0)
+    twin = twin_of(mixed, is_library)
+    assert twin is not mixed
+    assert (twin.x, twin.y, type(twin).__name__) == (2.0, 3.0, "Mixed")
+
+
+def test_hooks_see_no_classes_of_twins():
+    registered = Registered()
+    found = slope_on_tape(second(lambda x: registered.filled(x)), X)
+    np.testing.assert_array_equal(found.value, [2 * X[0], 0])
+    assert isinstance(twin_of(registered, is_library), Registered)
+    assert isinstance(registered, twin_class(Registered, is_library))
 
 
 def catches_its_error(x):

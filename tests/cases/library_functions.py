@@ -67,9 +67,7 @@ def of_linear_algebra() -> dict[str, tuple[Function, np.ndarray]]:
     general = {
         "solve": lambda x: la.solve(square(x), SIDE),
         # Options of memory by position: they say nothing of a transposed matrix.
-        "solve by position": lambda x: la.solve(
-            square(x), SIDE.copy(), False, False, True
-        ),
+        "solve by position": lambda x: la.solve(square(x), +SIDE, False, False, True),
         "qr by position": lambda x: la.qr(x.reshape(8, 2), False, None, "economic")[1],
         "solve transposed": lambda x: la.solve(square(x), SIDES, transposed=True),
         "solve upper": lambda x: la.solve(

@@ -349,6 +349,21 @@ def test_a_refusal_names_the_function_below_a_decorator():
 
 
 @pytest.mark.thorough
+def test_likelihoods_of_gaussian_processes_are_exact():
+    """Their classes have hooks for classes that are derived from them."""
+    processes = pytest.importorskip("sklearn.gaussian_process")
+    kernels = processes.kernels
+    points = np.random.default_rng(5).normal(size=(30, 2))
+    kernel = kernels.ConstantKernel() * kernels.RBF([1.0, 2.0]) + kernels.WhiteKernel()
+    model = processes.GaussianProcessRegressor(kernel, optimizer=None)
+    model.fit(points, np.sin(points[:, 0]))
+    place = model.kernel_.theta + 0.1
+    found = xgrad.gradient(model.log_marginal_likelihood, place, method="autodiff")
+    _, expected = model.log_marginal_likelihood(place, eval_gradient=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.thorough
 def test_likelihoods_of_statsmodels_are_exact():
     sm = pytest.importorskip("statsmodels.api")
     rng = np.random.default_rng(5)

@@ -385,3 +385,8 @@ def test_wrong_kinds_say_what_to_change(call, message):
 def test_colourings_are_what_they_say():
     assert isinstance(color_columns(EYE), Coloring)
     assert color_columns(EYE).num_colors == 1
+
+
+def test_a_coloring_is_shown_in_a_line():
+    coloring = color_columns(np.eye(2000, dtype=bool))
+    assert repr(coloring) == "<Coloring 2,000 x 2,000; entries: 2,000; colours: 1>"

@@ -6,6 +6,8 @@ changes later may have been the same all the time when the rules were proved.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from cases.calls import counted, told
@@ -172,6 +174,44 @@ def test_zeros_at_every_point_cost_few_further_calls(derive, most, rng):
     for x in points[10:]:
         derive(f, x)
     assert f.calls <= most * 100
+
+
+# The text of x
+
+
+@pytest.mark.parametrize("derive", [gradient, hessian, jacobian])
+def test_functions_that_print_are_exact(derive, capsys):
+    def f(x):
+        total = np.sum(x**3)
+        print(f"{total:.3f}, {x}, {x[0]!r}")
+        return total
+
+    for x in (ONES, 2 * ONES):
+        found = derive(f, x, method="autodiff")
+        expected = np.diag(6 * x) if derive is hessian else 3 * x**2
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == f"{np.sum(x**3):.3f}, {x}, {x[0]!r}"
+
+
+@pytest.mark.parametrize("text", [str, repr, "{0[0]:.3f} {0[1]:.3f}".format])
+def test_results_that_are_kept_by_their_text_are_never_wrong(text):
+    kept = {}
+
+    def squares(part):
+        key = text(part)
+        if key not in kept:
+            kept[key] = np.sum(part**2)
+        return kept[key]
+
+    def f(x):
+        return squares(x[:2]) + squares(x[2:])
+
+    first, second = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 5.0, 6.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for x in (first, first, second, first[::-1].copy()):
+            np.testing.assert_allclose(gradient(f, x), 2 * x, rtol=1e-6)
 
 
 # Another branch

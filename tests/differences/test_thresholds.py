@@ -123,6 +123,37 @@ def test_too_many_multiples_are_met_by_chance(multiples, is_quantum):
     assert (values.noise_across.max() >= quantum) == is_quantum
 
 
+@pytest.mark.parametrize("offset", [0.3, 5.0, -70.3])
+def test_numbers_of_float32_that_stand_still_are_a_staircase(offset):
+    def hinge(x):
+        return offset + 1.7 * np.maximum(x - 1, 0)
+
+    def single(x):
+        return hinge(x).astype(np.float32).astype(np.float64)
+
+    assert values_of(single).noise_across.max() >= 2.0**-26 * abs(offset)
+    flat = (lambda x: hinge(x - 1e-3), lambda x: offset + 2.0 * (x > 1.001))
+    for f in flat:
+        assert values_of(f).noise_across.max() <= 1e-13
+    _, estimate = derivative(
+        lambda x: np.float64(np.float32(hinge(x))),
+        1.0,
+        method="ladder",
+        full_output=True,
+        vectorized=False,
+    )
+    assert estimate.status == Status.KINK
+    # Of numbers of float32 themselves it says nothing that they are.
+    value, estimate = derivative(
+        lambda x: np.float32(0.3) + np.maximum(x - np.float32(1.01), 0),
+        np.float32(1),
+        method="ladder",
+        full_output=True,
+    )
+    assert estimate.status == Status.OK
+    assert abs(value) <= estimate.error <= 1
+
+
 def test_noise_is_what_the_middle_of_the_three_smallest_rungs_shows():
     smooth = values_of(np.sin)
     assert smooth.noise_across.max() <= 1e-15

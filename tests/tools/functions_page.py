@@ -78,7 +78,9 @@ def special() -> list[str]:
 
     # "sici 1" is the second output of `sici`, and `_lambertw` the ufunc of `lambertw`.
     rules = table_of(scipy.special)
-    return sorted({name.partition(" ")[0].removeprefix("_") for name in rules})
+    names = {name.partition(" ")[0].removeprefix("_") for name in rules}
+    # The others are those of `scipy.stats`.
+    return sorted(name for name in names if hasattr(scipy.special, name))
 
 
 def _is_of_numpy(name: str) -> bool:

@@ -93,6 +93,7 @@ from xgrad._arrays.namespaces import is_jax as is_jax
 from xgrad._arrays.namespaces import is_lazy as is_lazy
 from xgrad._arrays.namespaces import is_numpy as is_numpy
 from xgrad._arrays.namespaces import is_torch as is_torch
+from xgrad._arrays.namespaces import laid_out_like as laid_out_like
 from xgrad._arrays.namespaces import numpy_or_cupy_namespace as numpy_or_cupy_namespace
 from xgrad._arrays.namespaces import owned as owned
 from xgrad._arrays.namespaces import reshaped as reshaped

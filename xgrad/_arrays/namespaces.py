@@ -119,6 +119,23 @@ def copied(xp: Any, array: Array) -> Array:
     return xp.asarray(array, copy=True)
 
 
+def laid_out_like(array: Any, like: Any) -> Any:
+    """Return an array of NumPy in the memory layout that copies of another one have.
+
+    Anything else is returned as it is. A function may ask for the layout, as
+    ``ravel("K")`` does.
+    """
+    if type(like) is not np.ndarray or like.flags.c_contiguous:
+        return array
+    if type(array) is not np.ndarray or array.shape != like.shape:
+        return array
+    new = np.empty_like(like, dtype=array.dtype)
+    if new.strides == array.strides:
+        return array
+    new[...] = array
+    return new
+
+
 def owned(x: Any, others: Iterable[Any] = ()) -> Any:
     """Return an array of NumPy or CuPy in memory of its own, which is none of others.
 

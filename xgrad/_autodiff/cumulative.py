@@ -82,6 +82,8 @@ def distributions(sp: Any) -> Partials:
         **_skew_normal(sp),
         **_noncentral(sp),
         **_inverse_normal(sp),
+        **_noncentral_ratios(sp),
+        **_landau(sp),
         **_others(sp),
     }
 
@@ -261,6 +263,15 @@ def _skew_normal(sp: Any) -> Partials:
     def distribution(x: Any, b: Any, c: Any, d: Any) -> Any:
         return density(placed(x, b, c), d) / c
 
+    quantile = (
+        Partial("bcdy", lambda b, c, d, y: distribution(y, b, c, d), divides=True),
+        ONE,
+        Partial("bcy", lambda b, c, y: placed(y, b, c)),
+        Partial(
+            "bcdy",
+            lambda b, c, d, y: -skew(placed(y, b, c), d) / distribution(y, b, c, d),
+        ),
+    )
     return {
         "_skewnorm_cdf": (
             Partial("abcd", distribution),
@@ -271,15 +282,8 @@ def _skew_normal(sp: Any) -> Partials:
             ),
             Partial("abcd", lambda x, b, c, d: skew(placed(x, b, c), d)),
         ),
-        "_skewnorm_ppf": (
-            Partial("bcdy", lambda b, c, d, y: distribution(y, b, c, d), divides=True),
-            ONE,
-            Partial("bcy", lambda b, c, y: placed(y, b, c)),
-            Partial(
-                "bcdy",
-                lambda b, c, d, y: -skew(placed(y, b, c), d) / distribution(y, b, c, d),
-            ),
-        ),
+        "_skewnorm_ppf": quantile,
+        "_skewnorm_isf": _from_above(quantile),
     }
 
 
@@ -309,15 +313,17 @@ def _noncentral(sp: Any) -> Partials:
         UNKNOWN,
         Partial("abc", lambda x, k, c: -density(x, k + 2, c)),
     )
+    quantile = (
+        Partial("bcy", lambda k, c, y: density(y, k, c), divides=True),
+        UNKNOWN,
+        Partial("bcy", lambda k, c, y: density(y, k + 2, c) / density(y, k, c)),
+    )
     return {
         "_ncx2_pdf": (Partial("abcy", by_place), UNKNOWN, Partial("abcy", by_center)),
         "chndtr": distribution,
         "_ncx2_sf": _complement(distribution),
-        "chndtrix": (
-            Partial("bcy", lambda k, c, y: density(y, k, c), divides=True),
-            UNKNOWN,
-            Partial("bcy", lambda k, c, y: density(y, k + 2, c) / density(y, k, c)),
-        ),
+        "chndtrix": quantile,
+        "_ncx2_isf": _from_above(quantile),
     }
 
 
@@ -335,23 +341,78 @@ def _inverse_normal(sp: Any) -> Partials:
         tail = sp.log_ndtr(-(z / m + 1) / np.sqrt(z))
         return 2 * np.exp(2 / m + tail) / (m * m * density(m, z))
 
+    quantile = (
+        Partial("bcy", lambda b, c, y: density(b / c, y / c) / c, divides=True),
+        Partial("bcy", by_mean),
+        Partial("bcy", lambda b, c, y: (y - b * by_mean(b, c, y)) / c),
+    )
+    return {"_invgauss_ppf": quantile, "_invgauss_isf": _from_above(quantile)}
+
+
+def _noncentral_ratios(sp: Any) -> Partials:
+    """Return those of the noncentral distributions of t and F, in the variable."""
+
+    def of_t(x: Any, v: Any, c: Any) -> Any:
+        return sp._ufuncs._nct_pdf(x, v, c)
+
+    def of_f(x: Any, v: Any, w: Any, c: Any) -> Any:
+        return sp._ufuncs._ncf_pdf(x, v, w, c)
+
+    two, three = (UNKNOWN,) * 2, (UNKNOWN,) * 3
     return {
-        "_invgauss_ppf": (
-            Partial("bcy", lambda b, c, y: density(b / c, y / c) / c, divides=True),
-            Partial("bcy", by_mean),
-            Partial("bcy", lambda b, c, y: (y - b * by_mean(b, c, y)) / c),
-        )
+        "nctdtr": (*two, Partial("abc", lambda v, c, x: of_t(x, v, c))),
+        "_nct_sf": (Partial("abc", lambda x, v, c: -of_t(x, v, c)), *two),
+        "nctdtrit": (*two, Partial("aby", lambda v, c, y: of_t(y, v, c), divides=True)),
+        "ncfdtr": (*three, Partial("abcd", lambda v, w, c, x: of_f(x, v, w, c))),
+        "_ncf_sf": (Partial("abcd", lambda x, v, w, c: -of_f(x, v, w, c)), *three),
+        "ncfdtri": (
+            *three,
+            Partial("abcy", lambda v, w, c, y: of_f(y, v, w, c), divides=True),
+        ),
     }
+
+
+def _landau(sp: Any) -> Partials:
+    """Return those of Landau's distribution, by its variable and its place."""
+
+    def density(x: Any, b: Any, c: Any) -> Any:
+        return sp._ufuncs._landau_pdf(x, b, c)
+
+    distribution = (
+        Partial("abc", density),
+        Partial("abc", lambda x, b, c: -density(x, b, c)),
+        UNKNOWN,
+    )
+    by_share = Partial("bcy", lambda b, c, y: density(y, b, c), divides=True)
+    quantile = (by_share, ONE, UNKNOWN)
+    return {
+        "_landau_cdf": distribution,
+        "_landau_sf": _complement(distribution),
+        "_landau_ppf": quantile,
+        "_landau_isf": _from_above(quantile),
+    }
+
+
+def _from_above(partials: tuple[Partial, ...]) -> tuple[Partial, ...]:
+    """Return those of a quantile that is counted from the upper end."""
+    return (_negative(partials[0]), *partials[1:])
 
 
 def _others(sp: Any) -> Partials:
     def cauchy(b: Any, c: Any, y: Any) -> Any:
         return math.pi * c * (1 + ((y - b) / c) ** 2)
 
+    quantile = (
+        Partial("bcy", cauchy),
+        ONE,
+        Partial("bcy", lambda b, c, y: (y - b) / c),
+    )
     return {
-        "_cauchy_ppf": (
-            Partial("bcy", cauchy),
-            ONE,
-            Partial("bcy", lambda b, c, y: (y - b) / c),
-        )
+        "_cauchy_ppf": quantile,
+        "_cauchy_isf": _from_above(quantile),
+        "_cosine_cdf": (Partial("a", lambda a: (1 + np.cos(a)) / (2 * math.pi)),),
+        "_cosine_invcdf": (
+            Partial("y", lambda y: (1 + np.cos(y)) / (2 * math.pi), divides=True),
+        ),
+        "_log1mexp": (Partial("a", lambda a: -np.expm1(-a), divides=True),),
     }

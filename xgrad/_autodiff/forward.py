@@ -32,7 +32,7 @@ from xgrad._autodiff.structural import (
     read_chain,
 )
 from xgrad._autodiff.tape import Tape
-from xgrad._autodiff.taped import Taped
+from xgrad._autodiff.taped import Taped, laid_out_as_copies
 from xgrad._tracing import concat_arrays, tracer_of
 
 
@@ -73,6 +73,7 @@ class Forward(Tape):
 
     def leaf_with(self, base: Array, tangent: Any) -> Taped:
         """Return the stand-in for an argument of the function, with its tangent."""
+        base = laid_out_as_copies(base)
         x = Taped(self, base, -1 if tangent is None else _place(tangent))
         x.kept = True  # the caller's memory is never written into
         return x
@@ -264,15 +265,16 @@ class Pushed(NamedTuple):
     """The result of a run with tangents, and the tangent of it: None stands for zeros.
 
     ``path`` describes which rules followed which, and ``uses_argument`` whether the
-    function has asked for a value of its argument. ``equalities`` say where values
-    were found equal, by which it may choose, and it ``mixes`` entries unless all rules
-    are those of functions of each entry.
+    function has asked for a value of its argument, ``reads_text`` for the text of one.
+    ``equalities`` say where values were found equal, by which it may choose, and it
+    ``mixes`` entries unless all rules are those of functions of each entry.
     """
 
     result: Any
     tangent: Any
     path: int
     uses_argument: bool
+    reads_text: bool = False
     equalities: Any = ()
     mixes: bool = True
 
@@ -308,6 +310,14 @@ def push_forward(
                 tangent = wrap_like(tangent, leaves[0])
             result = wrap_like(content.base, leaves[0])
         mixes = any(pull not in ENTRYWISE for _, pull in tape.neighbours)
-        return Pushed(result, tangent, tape.path, tape.used, tape.equalities, mixes)
+        return Pushed(
+            result,
+            tangent,
+            tape.path,
+            tape.used,
+            tape.reads_text,
+            tape.equalities,
+            mixes,
+        )
 
     return run_on(Forward, start, finish, call, xp, leaves)

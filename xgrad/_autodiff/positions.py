@@ -15,7 +15,7 @@ from xgrad._arrays import Array
 from xgrad._autodiff.backward import Cotangents
 from xgrad._autodiff.borders import repeated_entries
 from xgrad._autodiff.structural import PLAIN, plain_of
-from xgrad._autodiff.taped import Taped
+from xgrad._autodiff.taped import Taped, laid_out_as_copies
 from xgrad._tracing import NotTraceableError, StandIn, Tracer
 
 Edge = tuple[int, Any, tuple[Any, ...]]
@@ -29,8 +29,9 @@ class Positions(Tracer):
     """The operations of one call, and the values and edges of their operands.
 
     ``used`` tells whether the function has asked for a value of its argument, and
-    ``level`` in how many other tapes it is nested: its arrays may be recorded on
-    ``outer``. ``anchor`` is an array of the kind that it works with.
+    ``reads_text`` whether for the text of one; ``level`` is in how many other tapes it
+    is nested: its arrays may be recorded on ``outer``. ``anchor`` is an array of the
+    kind that it works with.
     """
 
     knows_values = True
@@ -47,7 +48,7 @@ class Positions(Tracer):
         self.edges: list[tuple[Edge, ...]] = []
         self.shapes: list[tuple[int, ...]] = []
         self.dtypes: list[Any] = []
-        self.used = False
+        self.used = self.reads_text = False
         self.copies_constants = False
         self.equalities: list[int] = []
         # Constants that are held, by `id`, and some of their entries.
@@ -58,6 +59,7 @@ class Positions(Tracer):
 
     def leaf(self, base: Array) -> Taped:
         """Return the stand-in for an argument of the function."""
+        base = laid_out_as_copies(base)
         x = Taped(self, base, self.push(base, ()))
         x.kept = True  # the caller's memory is never written into
         return x

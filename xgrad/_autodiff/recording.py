@@ -45,7 +45,7 @@ class Recording:
             self.at = content.at
             result = wrap_like(content.base, leaves[0])
         self.result = result
-        self.uses_argument = tape.used
+        self.uses_argument, self.reads_text = tape.used, tape.reads_text
         self.tape = tape.close(content)
 
     @property

@@ -9,12 +9,31 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._autodiff.custom import custom_vjp
+
 
 def cdist(XA: Any, XB: Any, metric: str = "euclidean", **options: Any) -> Any:  # noqa: N803 (SciPy's)
     """Return the distances of all rows of one matrix from all rows of another."""
     if metric in ("seuclidean", "mahalanobis") and not options:
         options = _scales(metric, np.concatenate([XA, XB]))
+    if metric == "sqeuclidean" and not options:
+        return _squares(XA, XB)
     return _distance(XA[:, None, :], XB[None, :, :], metric, **options)
+
+
+def _squares_at_once(a: Any, b: Any) -> Any:
+    import scipy.spatial.distance
+
+    return scipy.spatial.distance.cdist(a, b, "sqeuclidean")
+
+
+def _squares_back(a: Any, b: Any, slope: Any) -> Any:
+    rows, columns = np.sum(slope, axis=1), np.sum(slope, axis=0)
+    of_a = 2 * (rows[:, None] * a - slope @ b)
+    return of_a, 2 * (columns[:, None] * b - slope.T @ a)
+
+
+_squares = custom_vjp(_squares_at_once, _squares_back)
 
 
 def pdist(X: Any, metric: str = "euclidean", **options: Any) -> Any:  # noqa: N803 (SciPy's)

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from xgrad._arrays import is_standin
+from xgrad._autodiff.custom import custom_vjp
+from xgrad._tracing import unrecorded
+
 # The names that NumPy has for what lies beyond the edges.
 EDGES = {
     "reflect": "symmetric",
@@ -112,16 +116,46 @@ def _everywhere(
     widths = [(b, n - 1 - b) for b, n in zip(before, weights.shape, strict=True)]
     options: Any = {"constant_values": cval} if EDGES[mode] == "constant" else {}
     around: Any = np.pad(x, widths, EDGES[mode], **options)  # type: ignore[call-overload]
-    total = 0
-    for index in np.ndindex(*weights.shape):
-        part = tuple(slice(i, i + n) for i, n in zip(index, x.shape, strict=True))
-        total = total + weights[index] * around[part]
+    total = sums_of_windows(around, weights)
     if output is None:
         return total
     if hasattr(output, "__setitem__"):
         output[...] = total
         return output
-    return total.astype(output)  # type: ignore[attr-defined]
+    return total.astype(output)
+
+
+def sums_of_windows(x: Any, weights: Any) -> Any:
+    """Return the sums of all windows of an array, times weights."""
+    if not is_recorded(weights) and x.dtype.kind == "f":
+        return _sums(x, np.asarray(unrecorded(weights), x.dtype))
+    shape = [m - n + 1 for m, n in zip(x.shape, weights.shape, strict=True)]
+    total: Any = 0
+    for index in np.ndindex(*weights.shape):
+        part = tuple(slice(i, i + n) for i, n in zip(index, shape, strict=True))
+        total = total + weights[index] * x[part]
+    return total
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether an array depends on the variables of a derivative."""
+    return is_standin(x) and x.plain_constant() is None
+
+
+def _sums_at_once(x: Any, weights: Any) -> Any:
+    import scipy.ndimage
+
+    everywhere = scipy.ndimage.correlate(x, weights, mode="constant")
+    sizes = zip(x.shape, weights.shape, strict=True)
+    return everywhere[tuple(slice(n // 2, n // 2 + m - n + 1) for m, n in sizes)]
+
+
+def _sums_back(x: Any, weights: Any, slope: Any) -> Any:
+    around = np.pad(slope, [(n - 1, n - 1) for n in weights.shape])
+    return sums_of_windows(around, np.flip(weights)), None
+
+
+_sums = custom_vjp(_sums_at_once, _sums_back)
 
 
 def lfilter_step_by_step(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:

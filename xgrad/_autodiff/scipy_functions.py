@@ -61,6 +61,7 @@ def _functions_of(module: Any) -> dict[str, Function]:
 
 
 FILTERS = _functions_of(scipy_filters)
+OF_IMAGES = ("correlate", "correlate1d", "convolve", "convolve1d", "uniform_filter1d")
 METHODS = scipy_interpolate.METHODS
 SPLINES = {n: f for n, f in _functions_of(scipy_interpolate).items() if n != "basis"}
 # By the module in which users find them.
@@ -86,7 +87,7 @@ SCIPY: dict[str, dict[str, Function]] = {
     "scipy.optimize": {n: getattr(scipy_solvers, n) for n in SOLVERS},
     "scipy.stats": dict(scipy_statistics.METHODS),
     "scipy.spatial.distance": _functions_of(scipy_distance),
-    "scipy.ndimage": {n: f for n, f in FILTERS.items() if not n.startswith("lfilter")},
+    "scipy.ndimage": {name: FILTERS[name] for name in OF_IMAGES},
     "scipy.signal": _functions_of(scipy_signals),
 }
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from xgrad._arrays import is_standin
 from xgrad._autodiff.custom import custom_vjp
-from xgrad._autodiff.scipy_filters import lfilter_step_by_step
+from xgrad._autodiff.scipy_filters import (
+    is_recorded,
+    lfilter_step_by_step,
+    sums_of_windows,
+)
 from xgrad._tracing import unrecorded
 
 BOUNDARIES = {"fill": "constant", "pad": "constant", "wrap": "wrap"}
@@ -36,10 +39,7 @@ def convolve2d(
     kind = BOUNDARIES[boundary]
     options: Any = {"constant_values": fillvalue} if kind == "constant" else {}
     around: Any = np.pad(in1, widths, kind, **options)  # type: ignore[call-overload]
-    sizes = [m + n - 1 for m, n in zip(in1.shape, in2.shape, strict=True)]
-    total: Any = 0.0
-    for i, j in np.ndindex(*in2.shape):
-        total = total + kernel[i, j] * around[i : i + sizes[0], j : j + sizes[1]]
+    total = sums_of_windows(around, kernel)
     if mode == "full":
         return total
     pairs = list(zip(in1.shape, in2.shape, strict=True))
@@ -104,10 +104,10 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     With ``zi``, also return the states at the end.
     """
     # The coefficients of most filters are constants, whatever they are.
-    b, a = (c if _is_recorded(c) else np.atleast_1d(unrecorded(c)) for c in (b, a))
+    b, a = (c if is_recorded(c) else np.atleast_1d(unrecorded(c)) for c in (b, a))
     order = max(len(a), len(b)) - 1
     rows = np.moveaxis(x, axis, -1)
-    if _is_recorded(b) or _is_recorded(a) or rows.shape[-1] < order:
+    if is_recorded(b) or is_recorded(a) or rows.shape[-1] < order:
         return lfilter_step_by_step(b, a, x, axis, zi)
     result = _filtered(b, a, rows)
     if zi is None:
@@ -126,11 +126,6 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     ]
     states = np.stack(last, axis=-1)
     return np.moveaxis(result, -1, axis), np.moveaxis(states, -1, axis)
-
-
-def _is_recorded(x: Any) -> bool:
-    """Whether an array depends on the variables of a derivative."""
-    return is_standin(x) and x.plain_constant() is None
 
 
 def _responses(b: Any, a: Any, count: int) -> Any:

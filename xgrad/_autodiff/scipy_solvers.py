@@ -181,6 +181,10 @@ def root(fun: Function, x0: Any, args: Any = (), **options: Any) -> Any:
         raise ValueError("a root by a matrix of slopes has no substitute")
     result = scipy.optimize.root(lambda t: _plain(fun(t, *args)), _plain(x0), **options)
     result.x = followed_root(lambda t: fun(t, *args), result.x)
+    result.fun = fun(result.x, *args)
+    # Matrices that change with the root, and stay behind here.
+    for name in ("fjac", "r", "qtf", "jac"):
+        result.pop(name, None)
     return result
 
 

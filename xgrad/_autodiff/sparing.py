@@ -32,7 +32,7 @@ from xgrad._autodiff.stretches import (
 )
 from xgrad._autodiff.structural import follow
 from xgrad._autodiff.tape import Tape
-from xgrad._autodiff.taped import Step, Taped
+from xgrad._autodiff.taped import Step, Taped, laid_out_as_copies
 from xgrad._tracing import StandIn, tracer_of
 
 # An argument that the tape does not use, by its place: a function which may refer to
@@ -99,6 +99,7 @@ class SparingTape(Tape):
 
     def leaf(self, base: Array) -> Taped:
         """Return the stand-in for an argument, whose position is never dropped."""
+        base = laid_out_as_copies(base)
         x = Taped(self, base, self.start)
         x.kept = True
         self.start += 1

@@ -246,8 +246,10 @@ def source_of(value: Any) -> FunctionType | None:
 
     None for anything else.
     """
-    is_function = isinstance(value, FunctionType | DISPATCHER)
-    if not is_function or value.__module__ not in NUMPY_MODULES:
+    if not isinstance(value, FunctionType | DISPATCHER):
+        return None
+    module = value.__module__ or ""
+    if module not in NUMPY_MODULES and not module.startswith("numpy.polynomial"):
         return None
     return _source_of(value)
 

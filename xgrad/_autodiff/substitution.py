@@ -95,6 +95,8 @@ def _has_own_call(function: Any) -> bool:
     return callable(function) and isinstance(kind.__call__, FunctionType)
 
 
+# A bounded number: code of lambdas that are made anew would not be freed.
+@functools.lru_cache(maxsize=4096)
 def writes_names(code: CodeType) -> bool:
     """Whether code assigns to global names, which a copy would keep to itself."""
     if not WRITES_NAMES.isdisjoint(code.co_code[::2]):

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from xgrad._arrays import Array
-from xgrad._tracing import TEXT, StandIn, is_creating
+from xgrad._tracing import StandIn, is_creating
 
 Step = tuple[Any, Any]  # a function of an array and an argument, which returns a view
 
@@ -161,11 +161,29 @@ class Taped(StandIn):
         return self.base
 
     def __repr__(self) -> str:
-        if self.ensure_current().at < 0 or self.tracer.closed:
-            return repr(self.base)
-        # Noted, not raised, so that debuggers can show it.
-        self.tracer.refuse(*TEXT)
-        return f"<{self.shape} {self.dtype} on a tape>"
+        return repr(self._shown())
+
+    def __str__(self) -> str:
+        return str(self._shown())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._shown(), spec)
+
+    def _shown(self) -> Any:
+        """Return the value, of which the function gets the text."""
+        if self.ensure_current().at >= 0 and not self.tracer.closed:
+            # It may look up results by it.
+            self.tracer.used = self.tracer.reads_text = True
+        return self.base
+
+
+def laid_out_as_copies(base: Array) -> Array:
+    """Return an argument in the layout of its copies, which plain calls get.
+
+    Of others a function may make a copy where it makes a view of these.
+    """
+    is_other = isinstance(base, np.ndarray) and not base.flags.forc
+    return base.copy("K") if is_other else base
 
 
 def is_scalar(base: Any) -> bool:

@@ -61,14 +61,23 @@ class TwinType(type):
         if name.startswith(("_abc_", "__abstract")):
             super().__setattr__(name, value)
         else:
-            setattr(cls.__base__, name, value)
+            setattr(cls.__original__, name, value)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, cls.__base__)  # type: ignore[arg-type]
+        return isinstance(instance, cls.__original__)
 
 
 class AbstractTwinType(TwinType, abc.ABCMeta):
     """A class of twins of an abstract class, whose type is another one."""
+
+
+class Unnoticed:
+    """A base before others, whose hooks would see each class of twins."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Do nothing."""
 
 
 # A bounded number: classes that are made anew for each call would not be freed.
@@ -89,9 +98,9 @@ def twin_class(kind: Any, is_left: Callable[[str], bool]) -> Any:
     }
     members |= {"__getattribute__": _attribute, "__hash__": kind.__hash__}
     members |= {"__slots__": (), "__module__": kind.__module__}
-    members["__qualname__"] = kind.__qualname__
+    members |= {"__qualname__": kind.__qualname__, "__original__": kind}
     meta = TwinType if type(kind) is type else AbstractTwinType
-    return meta(kind.__name__, (kind,), members)
+    return meta(kind.__name__, (Unnoticed, kind), members)
 
 
 def _can_have_twins(kind: Any, is_left: Callable[[str], bool]) -> bool:
@@ -104,10 +113,7 @@ def _can_have_twins(kind: Any, is_left: Callable[[str], bool]) -> bool:
     )
     if not is_plain or hasattr(kind, "__del__"):
         return False
-    # A hook would see the class of the twins.
-    return all(
-        _is_to_copy(b, is_left) and "__init_subclass__" not in vars(b) for b in bases
-    )
+    return all(_is_to_copy(base, is_left) for base in bases)
 
 
 def _is_to_copy(kind: type, is_left: Callable[[str], bool]) -> bool:
@@ -156,7 +162,7 @@ def _attribute(self: Any, name: str) -> Any:
     copies = COPIES.get()
     if copies is None or name.startswith("__"):
         return object.__getattribute__(self, name)
-    for base in type(self).__mro__[1:]:
+    for base in type(self).__mro__[2:]:  # behind the twin's own, and `Unnoticed`
         if name in vars(base):
             member = vars(base)[name]
             if type(member) is property and member.fget is not None:

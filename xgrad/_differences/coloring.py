@@ -16,7 +16,7 @@ from xgrad._arrays import Array, device_of, from_host, is_lazy
 from xgrad._differences.color_groups import ColumnGroup, EntryGroup, tree_of_sums
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Coloring:
     """A sparsity pattern and a colour for each of its columns.
 
@@ -37,6 +37,13 @@ class Coloring:
     colors: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return (
+            f"<Coloring {rows:,} x {columns:,}; entries: {len(self.rows):,}; "
+            f"colours: {self.num_colors:,}>"
+        )
 
     @functools.cached_property
     def num_colors(self) -> int:

@@ -21,6 +21,7 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_complex,
+    laid_out_like,
     leaves,
     matching_leaves,
     quiet,
@@ -80,7 +81,7 @@ class Line(Portable):
         if is_single and direction is not None and t.dtype == x.dtype:
             with quiet():  # the usual case
                 point_of_t = x + t * direction
-            return self.call(point_of_t)
+            return self.call(laid_out_like(point_of_t, x))
 
         def point(x: Array, direction: Array | None) -> Array:
             if direction is None:
@@ -90,7 +91,7 @@ class Line(Portable):
             distance = xp.reshape(t, (-1, *(1,) * x.ndim)) if self.batched else t
             if not is_complex(xp, t):
                 distance = cast(xp, distance, x.dtype)
-            return x + distance * direction
+            return laid_out_like(x + distance * direction, x)
 
         with quiet():
             points = list(map(point, self.x, self.direction))

@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from xgrad._arrays import Array, cast, float_info, wide_dtype
+from xgrad._arrays import Array, cast, float_info, floor_power_of_two, wide_dtype
 from xgrad._differences.samples import Samples
-from xgrad._differences.stencil import Rungs
+from xgrad._differences.stencil import SINGLE_EPS, Rungs
 from xgrad._evaluation import concat_blocks
 
 # On the three smallest rungs a smooth function is straight to below its rounding, so
@@ -28,14 +28,20 @@ UNMEASURED = 3
 MOST_MULTIPLES = 2.0**20
 
 
+# Differences of numbers of float32 are multiples of their last digits, which for those
+# down to a quarter of a number are this part of its power of two. Those of other
+# numbers of float64 are such multiples in one of 2**27 cases.
+SINGLE_UNIT = 2.0**-25
+
+
 @dataclass(frozen=True, eq=False)
 class RungValues:
     """Differences of ``f`` on all rungs, ``(rungs, columns, *outputs)``.
 
     ``changes`` are ``f(x + h) - f(x)`` and ``f(x - h) - f(x)``, ``across`` is ``f(x +
     h) - f(x - h)``; ``steps`` are those really taken to the right and to the left,
-    ``noise`` is the error of the values on either side, and ``size`` that of the value
-    on the smallest rung.
+    ``noise`` is the error of the values on either side, ``size`` is that of the value
+    on the smallest rung, and ``eps`` the precision of the arithmetic.
     """
 
     xp: Any
@@ -45,6 +51,7 @@ class RungValues:
     steps: tuple[Array, Array]
     noise: tuple[Array, Array]
     size: Array
+    eps: float
 
     @classmethod
     def of_samples(cls, rungs: Rungs, samples: Samples) -> RungValues:
@@ -83,6 +90,7 @@ class RungValues:
             (steps[0], steps[1]),
             (noise[0], noise[1]),
             cast(xp, magnitudes[0][-1, ...], dtype),
+            samples.eps,
         )
 
     @functools.cached_property
@@ -136,6 +144,24 @@ class RungValues:
         middle = xp.sort(shown, axis=0)[QUIET_RUNGS // 2, ...]
         return xp.where(xp.isfinite(middle), middle, 0.0)
 
+    def _is_single(self, least: Array) -> Array:
+        """Return whether values of float64 are numbers of float32, of more than a jump.
+
+        ``least`` is the least of their moves, which are multiples of a unit then.
+        """
+        xp, size = self.xp, self.size
+        if self.eps > SINGLE_EPS:
+            return xp.zeros_like(size, dtype=xp.bool)
+        unit = SINGLE_UNIT * floor_power_of_two(xp, xp.where(size > 0, size, 1.0))
+        is_single = size > 0
+        largest = xp.zeros_like(size)
+        for change in self.changes:
+            moved = xp.where(xp.isfinite(change), change, 0.0)
+            is_whole = moved / unit == xp.round(moved / unit)
+            is_single = is_single & xp.all(is_whole, axis=0)
+            largest = xp.maximum(largest, xp.max(xp.abs(moved), axis=0))
+        return is_single & (largest > least)
+
     def _quantum(self) -> Array:
         """Return the least move of ``f`` that is seen, where it stops moving; else 0.
 
@@ -155,6 +181,7 @@ class RungValues:
         multiples = self.size / xp.where(moves, least, 1.0)
         is_multiple = (multiples == xp.round(multiples)) & (multiples > 0)
         is_multiple = is_multiple & (multiples < MOST_MULTIPLES)
+        is_multiple = is_multiple | self._is_single(least)
         still = (right[-1, ...] == 0) & (left[-1, ...] == 0)
         stuck = still & moves & (xp.any(alike, axis=0) | is_multiple)
         return xp.where(stuck, least, 0.0)

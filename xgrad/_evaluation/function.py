@@ -21,6 +21,7 @@ from xgrad._arrays import (
     from_host,
     has_standin,
     is_complex,
+    laid_out_like,
     python_float,
     rebuild,
     wide_dtype,
@@ -74,9 +75,10 @@ class Function(Portable):
         )
 
     def at_leaves(self, leaves: Sequence[Array]) -> Function:
-        """Return the function at other arrays."""
+        """Return the function at other arrays, in the layout of its own."""
+        leaves = tuple(map(laid_out_like, leaves, self.leaves))
         return Function(
-            self.call, self.xp, self.tree, tuple(leaves), self.vectorized, self.width
+            self.call, self.xp, self.tree, leaves, self.vectorized, self.width
         )
 
     def at_base(self) -> Array:
@@ -112,10 +114,11 @@ class Function(Portable):
         return self.convert_result(self.call_with(arguments))
 
     def call_with(self, arguments: list[Any]) -> Any:
-        """Call ``f`` with one array for each leaf, put into the tree."""
-        return self.call(
-            arguments[0] if self.tree is None else rebuild(self.tree, arguments)
-        )
+        """Call ``f`` with one array for each leaf, in its layout, put into the tree."""
+        if self.tree is None:
+            return self.call(laid_out_like(arguments[0], self.leaves[0]))
+        pairs = zip(arguments, self.leaves, strict=True)
+        return self.call(rebuild(self.tree, [laid_out_like(*pair) for pair in pairs]))
 
     def convert_result(self, result: Any) -> Array:
         """Validate a result of ``f``, promote it to floats, and copy it.

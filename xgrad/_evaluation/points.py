@@ -25,6 +25,7 @@ from xgrad._arrays import (
     float_info,
     from_host,
     is_numpy,
+    laid_out_like,
     real_dtype,
     reshaped,
 )
@@ -158,7 +159,16 @@ class Points(Portable):
         return xp.reshape(points, (-1, *self.base.shape))
 
     def each(self, chunk: Chunk) -> Iterator[Array]:
-        """Yield the points of a chunk, of which none shares memory with another."""
+        """Iterate over the points of a chunk, of which none shares memory with another.
+
+        They have the layout of the base.
+        """
+        points, base = self._each(chunk), self.base
+        if type(base) is not np.ndarray or base.flags.c_contiguous:
+            return points
+        return (laid_out_like(point, base) for point in points)
+
+    def _each(self, chunk: Chunk) -> Iterator[Array]:
         if not (self.by_entries and type(self.base) is np.ndarray):
             batch = self.batch(chunk)
             for i in range(chunk.size):
@@ -187,12 +197,13 @@ class Points(Portable):
     def point(self, column: int, row: int) -> Array:
         """Return one point, a new array: of a column, at the offset of a number."""
         if not (self.by_entries and type(self.base) is np.ndarray):
-            return self.batch(Chunk(column, column + 1, row, row + 1))[0, ...]
+            batch = self.batch(Chunk(column, column + 1, row, row + 1))
+            return laid_out_like(batch[0, ...], self.base)
         point = self.base.copy()
         flat, coordinates = point.reshape(-1), row_of(self.coordinates, row).reshape(-1)
         for ids in self.columns:
             flat[ids[column]] = coordinates[ids[column]]
-        return point
+        return laid_out_like(point, self.base)
 
     def moved_entries(self, chunk: Chunk) -> tuple[Array, Array, Array]:
         """Return the entries that the points of a chunk move, where to, and how far.

@@ -60,6 +60,5 @@ from xgrad._tracing.registry import CREATION as CREATION
 from xgrad._tracing.registry import FUNCTIONS as FUNCTIONS
 from xgrad._tracing.registry import NUMPY_NAMES as NUMPY_NAMES
 from xgrad._tracing.registry import call as call
-from xgrad._tracing.standin import TEXT as TEXT
 from xgrad._tracing.standin import StandIn as StandIn
 from xgrad._tracing.tracer import Tracer as Tracer

@@ -267,7 +267,7 @@ def _needs_proof(
     result: Any, attempt: Attempt, function: Function, branch: Any
 ) -> bool:
     """Whether what was proved for the rules in use may not hold here."""
-    if getattr(result, "has_changed", False):
+    if getattr(result, "has_changed", False) or getattr(result, "reads_text", False):
         return True
     ties = ties_at(result, attempt, function)
     if ties is None or not ties.are_here_alone:

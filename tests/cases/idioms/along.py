@@ -42,6 +42,14 @@ VECTORS = expressions(
         "vectorize": lambda x: np.vectorize(lambda v: v**2)(x),
         "apply_along_axis": lambda x: np.apply_along_axis(np.sum, 0, x),
         "polyfit": lambda x: np.polyfit(np.arange(6), x, 2),
+        "polyfit at x": lambda x: np.polyfit(np.cumsum(x + 3), np.arange(6.0), 2),
+        "polyfit weighed by x": lambda x: np.polyfit(np.arange(6), x**2, 1, w=x**2 + 1),
+        "polyfit with covariance": lambda x: np.polyfit(
+            np.arange(6), x**3, 1, cov=True
+        )[1],
+        "histogram of densities": lambda x: np.histogram(
+            np.arange(6.0), bins=[0.0, 2.5, 4.5, 9.0], weights=x + 3, density=True
+        )[0],
         "vander": lambda x: np.vander(x, 3),
         "autocorrelation": lambda x: np.correlate(x, x, "full"),
     },

@@ -88,6 +88,8 @@ JOINING_OF_VECTORS = expressions(
         "hstack": lambda x: np.hstack([x, C]),
         "hstack with a number": lambda x: np.hstack([x, 1.0]),
         "vstack": lambda x: np.vstack([x, S]),
+        "vstack dtype": lambda x: np.vstack([x, S], dtype=np.float64),
+        "stack dtype": lambda x: np.stack([x, x], dtype=np.float64),
         "column_stack": lambda x: np.column_stack([x, C, x**2]),
         "dstack": lambda x: np.dstack([x, C]),
         "block": lambda x: np.block([[S, x[:, None]], [x, 1.0]]),

@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from xgrad._arrays import Array
 from xgrad._tracing.arguments import axis_of, first_standin, require, tracer_of
+from xgrad._tracing.functions.elements import cast
 from xgrad._tracing.functions.indexing import getitem, part
 from xgrad._tracing.functions.shapes import (
     expand_dims,
@@ -48,13 +49,13 @@ def as_arrays(*operands: Any) -> list[Any]:
 
 
 @handles("concat", "concatenate", out=2)
-def concat(arrays: Any, axis: int | None = 0) -> StandIn:
+def concat(arrays: Any, axis: int | None = 0, *, dtype: Any = None) -> StandIn:
     """Put arrays together along an axis; along the only one of all entries for None."""
     arrays = as_arrays(*arrays)
     if axis is None:
         arrays = [ravel(a) if isinstance(a, StandIn) else a.reshape(-1) for a in arrays]
         axis = 0
-    return concat_arrays(arrays, axis_of(arrays[0], axis))
+    return cast(concat_arrays(arrays, axis_of(arrays[0], axis)), dtype)
 
 
 @overridable
@@ -83,7 +84,7 @@ def concat_arrays(arrays: list[Any], axis: int) -> StandIn:
 
 
 @handles("stack")
-def stack(arrays: Any, axis: int = 0) -> StandIn:
+def stack(arrays: Any, axis: int = 0, *, dtype: Any = None) -> StandIn:
     """Put arrays together along a new axis."""
     arrays = as_arrays(*arrays)
     xp = tracer_of(arrays).xp
@@ -96,20 +97,21 @@ def stack(arrays: Any, axis: int = 0) -> StandIn:
         else xp.expand_dims(xp.asarray(a), axis=place)
         for a in arrays
     ]
-    return concat(longer, axis=place)
+    return concat(longer, axis=place, dtype=dtype)
 
 
 @handles("hstack")
-def hstack(arrays: Any) -> StandIn:
+def hstack(arrays: Any, *, dtype: Any = None) -> StandIn:
     """Put arrays together along the second axis, vectors along the first."""
     arrays = [with_axes(1, a) for a in as_arrays(*arrays)]
-    return concat(arrays, axis=0 if arrays[0].ndim == 1 else 1)
+    return concat(arrays, axis=0 if arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 @handles("vstack")
-def vstack(arrays: Any) -> StandIn:
+def vstack(arrays: Any, *, dtype: Any = None) -> StandIn:
     """Put arrays together along the first axis, vectors as rows."""
-    return concat([with_axes(2, a) for a in as_arrays(*arrays)], axis=0)
+    rows = [with_axes(2, a) for a in as_arrays(*arrays)]
+    return concat(rows, axis=0, dtype=dtype)
 
 
 @handles("dstack")

@@ -48,12 +48,12 @@ def polyfit(
     w: Any = None,
     cov: bool = False,
 ) -> Any:
-    """Fit a polynomial by least squares to values at constant places."""
+    """Fit a polynomial by least squares to values."""
     tracer = tracer_of(x, y, w)
-    plain = first_standin((x, w)) is None and not full and not cov
-    require(
-        plain, tracer, "np.polyfit with these arguments", "solve the normal equations"
-    )
+    require(not full, tracer, "np.polyfit(full=True)", "use `np.linalg.lstsq`")
+    if first_standin((x, w)) is not None or cov:
+        x, y = as_arrays(x, y)
+        return _fitted_and_covariance(x + 0.0, y, deg, rcond, w, cov)
     places = np.asarray(x) + 0.0
     columns = np.vander(places, deg + 1)
     weights = np.ones(places.shape) if w is None else np.asarray(w)
@@ -62,6 +62,27 @@ def polyfit(
     cutoff = places.size * np.finfo(places.dtype).eps if rcond is None else rcond
     solve = np.linalg.pinv(columns / size, cutoff) / size[:, None]
     return matmul(solve * weights, y)
+
+
+def _fitted_and_covariance(
+    x: Any, y: Any, deg: int, rcond: float | None, w: Any, cov: Any
+) -> Any:
+    """Fit a polynomial at any places, and return its covariance if asked for."""
+    columns, count = np.vander(x, deg + 1), x.shape[0]
+    if w is not None:
+        w = array_like(w, (w, x, y))
+        columns = columns * w[:, None]
+        y = y * (w if y.ndim == 1 else w[:, None])
+    size = np.sqrt(np.sum(columns * columns, axis=0))
+    columns = columns / size
+    cutoff = count * np.finfo(x.dtype).eps if rcond is None else rcond
+    fitted, residuals, _, _ = np.linalg.lstsq(columns, y, rcond=cutoff)
+    coefficients = (fitted.T / size).T
+    if not cov:
+        return coefficients
+    base = np.linalg.inv(columns.T @ columns) / (size[:, None] * size)
+    factor = 1 if cov == "unscaled" else residuals / (count - deg - 1)
+    return coefficients, base * factor if y.ndim == 1 else base[:, :, None] * factor
 
 
 @handles("trapezoid")

@@ -156,9 +156,11 @@ def histogram(
 ) -> Any:
     """Count entries in bins, or add up their weights; return that and the bounds."""
     tracer = tracer_of(a, bins, range, weights)
-    plain = first_standin((bins, range)) is None and not density
     require(
-        plain, tracer, "np.histogram with these arguments", "give it `bins=` bounds"
+        first_standin((bins, range)) is None,
+        tracer,
+        "np.histogram with these arguments",
+        "give it `bins=` bounds",
     )
     known = tracer.known_values(a, "np.histogram of values of x", BY_VALUES)
     if weights is None or not isinstance(weights, StandIn):
@@ -166,7 +168,10 @@ def histogram(
     else:
         _, bounds = np.histogram(known, bins, range)
         counts = _sums_in_bins(np.ravel(known), bounds, ravel(weights))
-    return counts, _bounds_of(a, bins, range, bounds)
+    bounds = _bounds_of(a, bins, range, bounds)
+    if density:
+        counts = counts / (np.sum(counts) * np.diff(bounds))
+    return counts, bounds
 
 
 def _sums_in_bins(values: Any, bounds: Any, weights: StandIn) -> Any:
