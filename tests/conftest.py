@@ -18,8 +18,12 @@ from cases.libraries import LIBRARIES, MISSING_IN_NUMPY, Library
 import xgrad
 from xgrad._evaluation import loop_warning, pace
 
-# Samples for type checkers, one of them wrong on purpose; a plugin for other tests.
-collect_ignore = ["project/user_code", "peers/scikit_learn.py"]
+# Samples for type checkers, one of them wrong on purpose; plugins for other tests.
+collect_ignore = [
+    "project/user_code",
+    "peers/scikit_learn.py",
+    "peers/scipy_derivatives.py",
+]
 # Thousands of dots say no more than these, which fit on a line or two.
 TESTS_PER_DOT = 50
 
