@@ -63,7 +63,6 @@ def doubles(x):
         (lambda x: x[np.argmax(x)], [0.0] * 16, [KINK] * 16),
         (lambda x: np.sum(x * np.copysign(2, x)), [0.0, 1.0, -1.0], [KINK, OK, OK]),
         (lambda x: sorted(x)[1], [1.0, 1.0, 0.0], [KINK, KINK, OK]),
-        (lambda x: np.sum(np.unique(x)), [1.0, 1.0, 0.0], [KINK, KINK, OK]),
         (halves, [1.0, 1.0], [KINK, KINK]),
         (lambda x: np.sum(np.where(x > 0, x, 0)), [0.0, 1.0, -0.0], [KINK, OK, KINK]),
         (lambda x: np.sum(x * (x >= 1)), [0.0, 1.0, 2.0], [OK, KINK, OK]),

@@ -389,3 +389,17 @@ def test_likelihoods_of_statsmodels_are_exact():
             model.loglike, place, method="ladder", vectorized=False
         )
         np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=name)
+
+
+def test_a_shape_that_a_law_takes_for_a_limit_is_told():
+    stats = pytest.importorskip("scipy.stats")
+    points, others = np.array([0.3, 1.2]), np.array([0.0, 0.2])
+
+    def density(shapes):
+        return np.sum(stats.kappa4.pdf(points, others, shapes))
+
+    # At a shape of 0 there is a branch, beside which the law is noisy.
+    with pytest.warns(RuntimeWarning, match="takes differences"):
+        found = xgrad.gradient(density, np.array([0.0, 0.1]))
+    beside = xgrad.gradient(density, np.array([1e-3, 0.1]), method="autodiff")
+    np.testing.assert_allclose(found, beside, rtol=1e-2)

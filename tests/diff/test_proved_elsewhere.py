@@ -176,6 +176,12 @@ def test_zeros_at_every_point_cost_few_further_calls(derive, most, rng):
     assert f.calls <= most * 100
 
 
+def test_a_value_at_x_alone_is_told():
+    with pytest.warns(RuntimeWarning, match="equal at x"):
+        found = gradient(lambda x: np.sum(np.unique(x)), np.array([1.0, 1.0, 0.0]))
+    np.testing.assert_allclose(found, 1, rtol=1e-6)
+
+
 # The text of x
 
 

@@ -56,6 +56,13 @@ UNUSED = (
 )
 
 
+UNCLEAR = (
+    "values that are equal at x (for == or <) and at no point beside it, by which "
+    "`f` may choose, and slopes by differences that do not confirm the exact one: move "
+    "x, or give the branch its own slope"
+)
+
+
 class NotDifferentiable(TypeError):
     """The function does something that no exact derivative can be taken of.
 
@@ -63,8 +70,15 @@ class NotDifferentiable(TypeError):
     """
 
 
-# How a result differs from plain calls, None if it agrees, and how many there were.
-Comparison = tuple[Disagreement | None, int]
+class Comparison(NamedTuple):
+    """How a result differs from plain calls, None if it does not, and their number.
+
+    It ``is_doubted`` where differences disagree, and are themselves too uncertain.
+    """
+
+    difference: Disagreement | None
+    evaluations: int
+    is_doubted: bool = False
 
 
 class Exact(NamedTuple):
@@ -118,7 +132,7 @@ def _recorded(
         cotangent = cotangent_of(value)
         proof = Proof(function, cotangent)
         difference = _disagreement(recording, value, cotangent, proof)
-        return difference, proof.evaluations
+        return Comparison(difference, proof.evaluations, proof.is_doubted)
 
     # What is done again on the way back is proved to be the same.
     kind = "autodiff" if max_bytes is None else "autodiff in little memory"
@@ -226,17 +240,22 @@ class Search:
     def _proves(self, attempt: Attempt, result: Any, value: Array) -> bool:
         """Compare the result of an attempt with plain calls."""
         try:
-            difference, count = self.compare(attempt, result, value)
+            difference, count, is_doubted = self.compare(attempt, result, value)
         except ChangedConstantError as error:
             self.refused = self.refused or Refused(_reason_of(error))
             return False
         except NotTraceableError as error:
             raise Inexact(_reason_of(error)) from None
         self.evaluations += count
-        if difference is None:
+        if difference is None and not is_doubted:
             return True
         self.is_here_alone = has_ties(result, attempt, self.function)
-        reason = _explain(difference, self.is_here_alone)
+        if difference is None and not self.is_here_alone:
+            return True
+        # Where values are equal at x alone, a slope has to be beyond doubt.
+        reason = UNCLEAR
+        if difference is not None:
+            reason = _explain(difference, self.is_here_alone)
         self.refused = self.refused or Refused(reason, disagrees=True)
         return False
 
@@ -292,7 +311,7 @@ def disagreement_of(
     known = memory.find(branch) is attempt and os.environ.get(PROVE) != "1"
     if known and not _needs_proof(result, attempt, function, branch):
         return None
-    difference, _ = compare(attempt, result, _value_of(function, result))
+    difference = compare(attempt, result, _value_of(function, result)).difference
     if difference is None:
         ties = ties_at(result, attempt, function)
         _remember(memory, branch, attempt, ties)

@@ -196,7 +196,7 @@ def _compare(
     """Compare a way to run a function with plain calls, along random directions."""
     # As its own derivative it would be proved, whatever the caller's function is.
     if derived.require is not None and (wrong := derived.require(attempt)):
-        return wrong, 0
+        return Comparison(wrong, 0)
     function = derived.at(attempt)
     cotangent = random_cotangent(value)
     proof = Proof(function, cotangent)
@@ -206,7 +206,8 @@ def _compare(
         difference = proof.compare_beside_kinks(product, kinks)
         if difference is None and derived.attempt_of is not None:
             difference = _compare_order(derived, attempt)
-    return proof.compare_value(value) or difference, proof.evaluations
+    difference = proof.compare_value(value) or difference
+    return Comparison(difference, proof.evaluations, proof.is_doubted)
 
 
 def _compare_order(derived: Derived, attempt: Attempt) -> Disagreement | None:

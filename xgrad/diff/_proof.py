@@ -67,14 +67,16 @@ class Proof:
     """Plain calls of a function around x, and what they say of an exact derivative.
 
     ``cotangent`` weighs the entries of the result, so that there is one slope.
-    ``is_clear`` tells of the last comparison whether differences could tell.
+    ``is_clear`` tells of the last comparison whether differences could tell, and
+    ``is_doubted`` whether steps of one size disagreed along each direction, where those
+    of all sizes found a slope that is too uncertain to tell.
     """
 
     def __init__(self, function: Function, cotangent: Array) -> None:
         self.function = function
         self.weights = np.asarray(to_numpy(cotangent), dtype=np.float64)
         self.evaluations = 0
-        self.is_clear = False
+        self.is_clear = self.is_doubted = False
         info = max(
             (_float_info(x) for x in (*function.leaves, cotangent)),
             key=lambda info: info.eps,
@@ -143,10 +145,10 @@ class Proof:
         ``product`` takes a direction, one array for each leaf, and ``moves`` marks the
         entries that are to move; by default all of them.
         """
-        self.is_clear = True
+        self.is_clear, self.is_doubted = True, False
         if not all(np.isfinite(self.weights).ravel()):
             return None
-        wrong = None
+        wrong, doubts = None, 0
         for seed in range(DIRECTIONS):
             direction = self._direction(seed, moves)
             exact = product(direction)
@@ -154,9 +156,11 @@ class Proof:
             verdict = _verdict(exact, slope, self.scale)
             if verdict is None or verdict is False:
                 near, slope = slope, self._ladder_slope(direction)
-                refuted = verdict is False and _refute(exact, near, slope)
+                differs = verdict is False
                 verdict = _verdict(exact, slope, self.scale)
-                verdict = False if verdict is None and refuted else verdict
+                if verdict is None and differs:
+                    doubts += slope.status == Status.OK
+                    verdict = False if _refute(exact, near, slope) else None
             size = max(abs(exact), abs(slope.value))
             if verdict and (wrong is None or size > NOTHING * self.scale):
                 return None
@@ -166,7 +170,7 @@ class Proof:
                 wrong = Disagreement("slope", exact, slope.value)
             # After a direction that disagreed, two slopes of 0 say nothing.
         # None was clear, or one of three, which disagreed.
-        self.is_clear = wrong is not None
+        self.is_clear, self.is_doubted = wrong is not None, doubts == DIRECTIONS
         return wrong
 
     def compare_order(
