@@ -146,7 +146,7 @@ def known_arguments():
             if f"{name} {number}" in table():
                 cases[f"{name} {number}"] = arguments
     for name, arguments in cases.items():
-        for place, partial in enumerate(table()[name]):
+        for place, partial in enumerate(table().get(name, ())):
             if partial is not UNKNOWN and partial is not ZERO:
                 yield name, place, arguments
 
@@ -206,7 +206,9 @@ def test_every_rule_is_tested():
     tested = {*ARGUMENTS, *COMPLEX}
     several = {f"{name} {number}" for name in SEVERAL_OUTPUTS for number in range(4)}
     assert table().keys() <= tested | several
-    assert tested <= table().keys()
+    # (SciPy before 1.15 lacks the densities of some.)
+    noncentral = {*"nctdtr nctdtrit _nct_sf ncfdtr ncfdtri _ncf_sf".split()}
+    assert tested - table().keys() in (set(), noncentral)
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,10 @@ def _inverse_normal(sp: Any) -> Partials:
 def _noncentral_ratios(sp: Any) -> Partials:
     """Return those of the noncentral distributions of t and F, in the variable."""
 
+    # SciPy before 1.15 has no densities of these, or less exact ones.
+    if not hasattr(getattr(sp, "_ufuncs", None), "_nct_pdf"):
+        return {}
+
     def of_t(x: Any, v: Any, c: Any) -> Any:
         return sp._ufuncs._nct_pdf(x, v, c)
 
