@@ -288,6 +288,8 @@ def test_to_numpy_copies_every_backend_and_keeps_the_nesting(xp):
     assert type(host["b"][0]) is tuple
     np.testing.assert_array_equal(host["a"], [1.0, 2.0])
     np.testing.assert_array_equal(host["b"][0][0], [3, 4])
+    repeated = to_numpy(xp.broadcast_to(tree["a"], (3, 2)))
+    np.testing.assert_array_equal(repeated, [[1.0, 2.0]] * 3)
 
 
 def test_to_numpy_names_the_leaf_that_is_no_array():

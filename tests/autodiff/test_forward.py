@@ -128,6 +128,9 @@ def test_float32_stays_float32(case: Case):
 @pytest.mark.sampled(3)
 @every_case
 def test_forward_over_reverse_is_reverse_over_reverse(case: Case):
+    if case.rule == "sqrtm":  # complex of double eigenvalues, before
+        pytest.importorskip("scipy", "1.16")
+
     def f(x):
         return case.function(np, x)
 

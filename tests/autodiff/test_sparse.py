@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from cases.compare import assert_close
@@ -107,7 +109,12 @@ def test_products_at_many_points(name, dense, monkeypatch):
         lambda x: sparse.csr_array(DENSE).multiply(x) @ x,
     ],
 )
-def test_what_converts_is_refused(f):
+def test_what_converts_is_refused_or_right(f):
     pytest.importorskip("scipy.sparse.linalg")
-    with pytest.raises(NotTraceableError, match=r"asarray|sparse"):
-        slope_on_tape(f, X)
+    try:
+        found = slope_on_tape(f, X)
+    except NotTraceableError as error:
+        assert re.search(r"asarray|sparse", str(error))  # noqa: PT017
+    else:  # with older versions of SciPy
+        expected = slope_by_differences(f, X)
+        np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-8)

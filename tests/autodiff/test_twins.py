@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import gc
 import math
 from collections import OrderedDict
@@ -138,6 +139,20 @@ def from_containers(x):
     return y + STAGES[0](x) + TABLE["constants"][1]["deep"](x) * STAGES[2].forward(x)[0]
 
 
+@functools.cache
+def parts_of_a_model(module):
+    """Return an object, a class, a function and a module, which a cache keeps."""
+    return Layer(2.0), Layer, filled, module
+
+
+def from_a_cache(x):
+    layer, kind, function, module = parts_of_a_model(np)
+    is_same = parts_of_a_model(np)[0] is layer
+    y = module.zeros(2)
+    y[0] = layer.forward(x)[0] * is_same
+    return y + kind(3.0).forward(x)[1] + function(x)
+
+
 def method_of_a_local_object():
     layer = Activated(1.5)
     return lambda x: layer.forward(x)
@@ -151,6 +166,7 @@ FUNCTIONS = {
     "made in the function": made_in_the_function,
     "a data class": data_class,
     "containers": from_containers,
+    "a cache": from_a_cache,
     "a closure": method_of_a_local_object(),
     "a base class by name": lambda x: Layer.forward(MODEL.last, x),
 }
@@ -175,6 +191,14 @@ def test_objects_and_classes_of_the_user_are_shared():
     assert {**vars(Layer), "count": count} == before
     assert type(MODEL.last) is Layer
     assert type(MODEL.layers["first"]) is Layer
+
+
+def test_a_cache_of_the_user_holds_originals():
+    parts_of_a_model.cache_clear()
+    slope_on_tape(second(from_a_cache), X)
+    assert parts_of_a_model.cache_info().currsize == 1
+    assert type(parts_of_a_model(np)[0]) is Layer
+    assert parts_of_a_model.cache_info().currsize == 1
 
 
 def test_twins_are_ordinary_objects_outside_of_a_call():

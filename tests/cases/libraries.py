@@ -11,6 +11,10 @@ import pytest
 
 import xgrad
 
+# Functions that NumPy has from version 2.1 or 2.2 on, while xgrad takes 2.0.
+NEW_IN_NUMPY = ("cumulative_prod", "cumulative_sum", "matvec", "unstack", "vecmat")
+MISSING_IN_NUMPY = tuple(name for name in NEW_IN_NUMPY if not hasattr(np, name))
+
 
 class Library:
     """An array namespace whose `asarray` also decides device and writability."""

@@ -12,6 +12,17 @@ import numpy as np
 
 Function = Callable[[np.ndarray], Any]
 
+# The versions of SciPy that these need: older ones lack an option, or compile more.
+SINCE = {
+    **dict.fromkeys(
+        (f"distribution of {n}" for n in ("skewnorm", "beta", "nbinom")), "1.14"
+    ),
+    **dict.fromkeys(("quantiles of skewnorm", "pearsonr", "its p"), "1.14"),
+    **dict.fromkeys(("solve upper", "solve lower", "solve diagonal"), "1.15"),
+    **dict.fromkeys(("make_interp_spline", "grid at x"), "1.15"),
+    **dict.fromkeys(("RBFInterpolator", "RBFInterpolator at x", "sosfiltfilt"), "1.17"),
+}
+
 _rng = np.random.default_rng(11)
 ROOT = _rng.normal(size=(4, 4))
 GENERAL = (ROOT + 3 * np.eye(4)).ravel()

@@ -145,8 +145,9 @@ def test_patterns_are_those_of_plain_calls():
     assert_close(found.toarray(), expected, rtol=1e-6)
 
 
-def test_patterns_of_empty_arrays():
-    found = sparsity_pattern(lambda x: np.array(x), np.zeros(0))
+@pytest.mark.parametrize("convert", [np.array, np.asarray])
+def test_patterns_of_empty_arrays(convert):
+    found = sparsity_pattern(lambda x: convert(x), np.zeros(0))
     assert found.shape == (0, 0)
 
 

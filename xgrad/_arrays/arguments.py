@@ -125,11 +125,11 @@ def require_same_shape(name: str, x: Array, other_name: str, other: Array) -> No
 def integer(name: str, value: Any, *, least: int | None) -> int:
     """Return ``value`` as a Python integer; raise if it is less than ``least``."""
     try:
-        number = operator.index(value)
+        # True is an integer to Python, but a slip of the caller to everybody else.
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
         number = None
-    # True is an integer to Python, but a slip of the caller to everybody else.
-    if number is None or isinstance(value, bool):
+    if number is None:
         raise TypeError(f"`{name}` must be an integer; got {value!r}")
     if least is not None and number < least:
         raise ValueError(f"`{name}` must be at least {least}; got {value!r}")

@@ -204,10 +204,10 @@ def _leaf_to_numpy(path: str, x: Any) -> Any:
         return np.asarray(x)
     if array_api_compat.is_array_api_obj(x):
         xp = array_api_compat.array_namespace(x)
-        # NumPy reads only the default device of array_api_strict, whose memory DLPack
-        # shares: a copy keeps the caller from changing the array through it.
+        # NumPy reads only the default device of array_api_strict. DLPack shares memory:
+        # NumPy 2.0 takes none that is read-only, and the caller is to have an own copy.
         host = xp.__array_namespace_info__().default_device()
-        return np.from_dlpack(x.to_device(host)).copy()
+        return np.from_dlpack(xp.asarray(x.to_device(host), copy=True)).copy()
     raise TypeError(
         f"`{path}` is {a_type(x)}; `to_numpy` takes arrays and nested dicts, "
         "lists and tuples of arrays"

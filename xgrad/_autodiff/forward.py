@@ -239,6 +239,8 @@ def _tangent_after_write(tape: Forward, base: Any, edges: tuple[Edge, ...]) -> A
         return _points_after_write(base, value, before, steps)
     if before is None:
         before = tape.blank(base.shape, base.dtype)
+    elif isinstance(before, np.generic):  # which NumPy computes of arrays without axes
+        before = np.asarray(before)
     elif not is_lent:
         before = before.copy()
 

@@ -68,7 +68,8 @@ def scatter_add_with_edges(arrays: list[Any], indices: Any) -> Any:
     first: Any = tracer_of(arrays)
     tape, (x, addends) = first.highest(arrays), arrays
     indices = held_key(indices)
-    base = tape.lift(tape.value_of(x) + np.zeros((), x.dtype))  # a new array
+    # A new array, also of a number, of which a sum would be a scalar.
+    base = tape.lift((tape.value_of(x) + np.zeros((), x.dtype))[...])
     np.add.at(base, indices, tape.value_of(addends))
     edges = tape.edge(x, as_before), tape.edge(addends, read_key, indices)
     return tape.result(base, *edges)

@@ -169,6 +169,31 @@ class Compiled:
         return getattr(self._function, name)
 
 
+class Cached:
+    """A function with a cache, which outlives the copies of the present call.
+
+    It is called with the modules themselves, and substitutes are made of its results.
+    """
+
+    def __init__(self, function: Function, replace: Function) -> None:
+        self._function = function
+        self._replace = replace
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args = tuple(map(_module_itself, args))
+        kwargs = {name: _module_itself(value) for name, value in kwargs.items()}
+        return self._replace(self._function(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        # Such as `cache_clear`.
+        return getattr(self._function, name)
+
+
+def _module_itself(x: Any) -> Any:
+    return x._module if isinstance(x, Library) else x
+
+
 def _plain_if_constant(x: Any) -> Any:
     """Return the array of a constant, and anything else as it is."""
     if not is_standin(x) or x.tracer.closed:

@@ -23,6 +23,7 @@ import numpy as np
 from xgrad._arrays import is_standin, leaves, unwrap
 from xgrad._autodiff.mathematics import number
 from xgrad._autodiff.substitutes import (
+    Cached,
     Library,
     Vectorized,
     source_of,
@@ -34,6 +35,8 @@ from xgrad._tracing import as_constant, creating_like, is_library, is_sealed
 Function = Callable[..., Any]
 
 WRITES_NAMES = {opcode.opmap["STORE_GLOBAL"], opcode.opmap["DELETE_GLOBAL"]}
+# The class of the functions that `functools.cache` makes.
+CACHING = type(functools.cache(len))
 # Names that Python itself reads in the globals of a function, without a look-up.
 OF_MODULE = ("__name__", "__package__", "__spec__", "__loader__", "__file__")
 # Where Python notes which warnings were shown, once there was one.
@@ -219,6 +222,8 @@ class Substitution:
             return self._partial(value)
         if kind is MethodType:
             return self._method(value)
+        if kind is CACHING:
+            return self._remember(value, lambda: Cached(value, self.replace))
         if kind is np.vectorize and _is_simple(value):
             return Vectorized(self.replace(value.pyfunc))
         if isinstance(value, ModuleType) and self._is_to_copy(value):

@@ -314,6 +314,16 @@ class StandIn:
     __hash__ = None  # type: ignore[assignment]
 
 
+def assign_flat(x: StandIn, places: Any, values: Any) -> None:
+    """Assign to entries, by their positions among all."""
+    if not np.size(places):
+        return
+    if x.ndim:
+        x[np.unravel_index(places, x.shape)] = values
+    else:  # One number, which is the last of several in the end.
+        x[...] = values.reshape(-1)[-1] if getattr(values, "ndim", 0) else values
+
+
 class Flat:
     """All entries of an array in the order of C, as the attribute `flat` has them."""
 
@@ -331,12 +341,11 @@ class Flat:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         numbers = np.arange(len(self))[key]
-        places = np.unravel_index(numbers, self.array.shape)
         if getattr(value, "ndim", 0) and value.size != np.size(numbers):
             raise self.array.tracer.refuse(
                 "an assignment to `flat` of fewer or more entries", "give one for each"
             )
-        self.array[places] = value
+        assign_flat(self.array, numbers, value)
 
 
 METHODS = frozenset(
@@ -469,7 +478,9 @@ def _refused(name: str, idiom: str, remedy: str) -> Any:
     """Return a method that is refused while the function is recorded."""
 
     def method(self: StandIn, *args: Any, **kwargs: Any) -> Any:
-        if not self.tracer.closed:
+        # NumPy 2.0 asks each exponent for an index, which no float has.
+        has_none = name == "__index__" and self.dtype.kind in "fc"
+        if not self.tracer.closed and not has_none:
             raise self.tracer.refuse(idiom, remedy)
         plain = getattr(self.base, name, None)
         if plain is None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from cases.idioms.base import FIVE, GRID, LABELS, MASK, SQUARE, C, P, collected, written
+from cases.idioms.base import (
+    FIVE,
+    GRID,
+    LABELS,
+    MASK,
+    POINT,
+    SQUARE,
+    C,
+    P,
+    collected,
+    written,
+)
 
 
 @written("memory", FIVE)
@@ -178,6 +189,19 @@ def put(x):
     y = x.copy()
     np.put(y, [0, 2], [5.0, 6.0])
     return y
+
+
+@written("memory", POINT)
+def into_one_number(x):
+    y = np.zeros_like(x)
+    np.place(y, np.asarray(True), [x**2])
+    np.add.at(y, (), x)
+    np.multiply.at(y, (), x)
+    y.flat[0] = y.flat[0] * x
+    z = np.zeros_like(x)
+    np.put(z, [0], [y])
+    np.putmask(z, z > 1, [y * 2])
+    return z
 
 
 @written("memory", SQUARE)

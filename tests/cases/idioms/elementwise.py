@@ -42,6 +42,12 @@ VECTORS = expressions(
     },
 )
 NUMBERS = expressions(
-    "elementwise", POINT, {"sin of 0-d": np.sin, "0-d": lambda x: x**2 + 3 * x}
+    "elementwise",
+    POINT,
+    {
+        "sin of 0-d": np.sin,
+        "0-d": lambda x: x**2 + 3 * x,
+        "exponents of 0-d": lambda x: np.array(0.63) ** x + np.float64(2.5) ** x,
+    },
 )
 IDIOMS = collected(globals())

@@ -139,6 +139,12 @@ def _set(xp: Any, a: Any, *others: Any, index: Any, how: str, value: Any = None)
     return own
 
 
+def _cumulative_sum(xp: Any, a: Any, *, axis: int) -> Any:
+    # NumPy 2.0 has it by its older name alone.
+    add_up = xp.cumulative_sum if hasattr(xp, "cumulative_sum") else xp.cumsum
+    return add_up(a, axis=axis)
+
+
 def _rows(xp: Any, a: Any, *, indices: Any) -> Any:
     # The standard has no indices of the first axis alone: there it is `take`.
     return a[indices] if xp is np else xp.take(a, indices, axis=0)
@@ -149,7 +155,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "binary": _binary,
     "where": _where,
     "where, computed": _where_computed,
-    "gate, computed": lambda xp, c, a, above: a * xp.astype(c > above, a.dtype),
+    # (`astype` of NumPy 2.0 takes no scalars, but arrays without axes.)
+    "gate, computed": lambda xp, c, a, above: a * xp.astype((c > above)[...], a.dtype),
     "clip": lambda xp, a, low, high: xp.clip(a, low, high),
     "reduce": lambda xp, a, op, **options: getattr(xp, op)(a, **options),
     "reshape": lambda xp, a, shape: xp.reshape(a, shape),
@@ -176,7 +183,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "matmul, transposed": lambda xp, a, b: xp.matmul(a, xp.matrix_transpose(b)),
     "matmul, constant right": lambda xp, a, constant: a @ constant,
     "matmul, constant left": lambda xp, a, constant: constant @ a,
-    "cumulative sum": lambda xp, a, axis: xp.cumulative_sum(a, axis=axis),
+    "cumulative sum": _cumulative_sum,
     "diff": lambda xp, a, axis, n: xp.diff(a, axis=axis, n=n),
     "sort": lambda xp, a, axis: xp.sort(a, axis=axis),
     "broadcast": lambda xp, a, shape: xp.broadcast_to(a, shape),

@@ -25,7 +25,7 @@ from xgrad._tracing.functions.shapes import matrix_transpose
 from xgrad._tracing.registry import handles
 from xgrad._tracing.standin import StandIn
 
-# Those of NumPy return more, or real numbers where all are real.
+# Those of NumPy return more or, before NumPy 2.5, real numbers where all are real.
 OF_NUMPY = ("lstsq", "eig", "eigvals")
 NUMBERS = (int, float, str, type(None), np.number)
 
@@ -74,6 +74,8 @@ def matrix_function(name: str, x: Any) -> Any:
         return x.tracer.everywhere((name, (), ()), function, function, x)
     import scipy.linalg
 
+    if x.ndim > 2:  # which SciPy takes from version 1.16 on
+        return np.array([matrix_function(name, a) for a in x]).reshape(x.shape)
     return getattr(scipy.linalg, name)(x)
 
 

@@ -13,7 +13,7 @@ from xgrad._tracing.functions.elements import where as choose
 from xgrad._tracing.functions.joining import array_like
 from xgrad._tracing.functions.shapes import broadcast_any
 from xgrad._tracing.registry import handles, overridable, write_into
-from xgrad._tracing.standin import StandIn
+from xgrad._tracing.standin import StandIn, assign_flat
 
 ANOTHER = (
     "an assignment into another array",
@@ -53,7 +53,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
     _require_traced(a, mask, values)
     marks = _values_of_chooser(a, mask, "np.putmask")
     places = np.flatnonzero(np.broadcast_to(marks, a.shape))
-    _assign_flat(a, places, _repeated(values, places))
+    assign_flat(a, places, _repeated(values, places))
 
 
 @handles("place")
@@ -61,7 +61,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     """Assign to the entries that a mask marks one value after the other."""
     _require_traced(arr, mask, vals)
     places = np.flatnonzero(_values_of_chooser(arr, mask, "np.place"))
-    _assign_flat(arr, places, _repeated(vals, np.arange(places.size)))
+    assign_flat(arr, places, _repeated(vals, np.arange(places.size)))
 
 
 @handles("put")
@@ -73,7 +73,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         places = np.arange(a.size)[places]  # an index out of bounds is an error
     else:
         places = places % a.size if mode == "wrap" else np.clip(places, 0, a.size - 1)
-    _assign_flat(a, places, _repeated(v, np.arange(places.size)))
+    assign_flat(a, places, _repeated(v, np.arange(places.size)))
 
 
 def _values_of_chooser(x: StandIn, chooser: Any, name: str) -> Any:
@@ -97,16 +97,6 @@ def _repeated(values: Any, numbers: Any) -> Any:
     return flat[numbers % flat.shape[0]]
 
 
-def _assign_flat(x: StandIn, places: Any, values: Any) -> None:
-    """Assign to entries, by their positions among all."""
-    if not places.size:
-        return
-    if x.ndim:
-        x[np.unravel_index(places, x.shape)] = values
-    else:
-        x[()] = values[-1] if np.ndim(values) else values
-
-
 @handles("put_along_axis")
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     """Assign to entries along an axis, at indices of their own in each fibre."""
@@ -114,7 +104,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     along = _values_of_chooser(arr, indices, "np.put_along_axis")
     numbers = np.arange(arr.size).reshape(arr.shape)
     places = np.take_along_axis(numbers, along, axis)
-    _assign_flat(arr, places, broadcast_any(values, places.shape))
+    assign_flat(arr, places, broadcast_any(values, places.shape))
 
 
 @handles("fill_diagonal")
@@ -125,7 +115,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     marks = np.zeros(a.shape, bool)
     np.fill_diagonal(marks, True, wrap)
     places = numbers[marks.reshape(-1)]
-    _assign_flat(a, places, _repeated(val, np.arange(places.size)))
+    assign_flat(a, places, _repeated(val, np.arange(places.size)))
 
 
 def apply_at(ufunc: Any, x: StandIn, indices: Any, *values: Any) -> None:
@@ -180,7 +170,8 @@ def _apply_in_turn(ufunc: Any, x: StandIn, indices: Any, *values: Any) -> None:
     rounds = _repetitions(places)
     for i in range(int(rounds.max(initial=-1)) + 1):
         turn = np.flatnonzero(rounds == i)
-        key = np.unravel_index(places[turn], x.shape)
+        key = np.unravel_index(places[turn], x.shape) if x.ndim else ()
+        turn = turn if x.ndim else turn[0]
         new = x.tracer.elementwise(ufunc, x[key], *(o[turn] for o in operands))
         x[key] = cast(new, x.dtype) if isinstance(new, StandIn) else new
 
