@@ -51,7 +51,7 @@ UNCLEAR = (
 
 
 class Comparison(NamedTuple):
-    """How a result differs from plain calls, None if it does not, and their number.
+    """The difference of a result from plain calls, if there is one, and their number.
 
     It ``is_doubted`` where differences disagree, and are themselves too uncertain.
     """
