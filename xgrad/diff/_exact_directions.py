@@ -25,7 +25,6 @@ from xgrad._arrays import (
 from xgrad._differences import Plan, Result, vectors_like
 from xgrad._evaluation import Execution, Function, agree, bind_function
 from xgrad.diff._attempts import Attempt, Inexact, is_inside
-from xgrad.diff._exact import Exact
 from xgrad.diff._forward import (
     Derived,
     corners,
@@ -45,6 +44,7 @@ from xgrad.diff._rounding import (
     in_dtype,
     mark_nan,
 )
+from xgrad.diff._search import Exact
 from xgrad.diff._ties import has_ties, joined, jumps_of_rows
 
 MIXED = (

@@ -36,7 +36,6 @@ from xgrad._differences import (
 from xgrad._evaluation import Execution, Function, agree, bind_function
 from xgrad.diff._attempts import is_inside
 from xgrad.diff._exact import (
-    Exact,
     pull_exactly,
     record_exactly,
 )
@@ -51,6 +50,7 @@ from xgrad.diff._rounding import (
     mark_nan,
 )
 from xgrad.diff._rows import COUPLED_ROWS, require_one_number_a_row
+from xgrad.diff._search import Exact
 from xgrad.diff._ties import has_ties, joined, jumps_of_entries
 
 SUMS_AND_ROWS = (

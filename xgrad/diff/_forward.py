@@ -23,14 +23,16 @@ from xgrad._differences import require_scalar
 from xgrad._evaluation import Function
 from xgrad.diff._attempts import PLAIN, Attempt
 from xgrad.diff._exact import (
-    Comparison,
-    Exact,
-    disagreement_of,
     disagreement_of_record,
-    first_right,
     gradients_of,
 )
 from xgrad.diff._proof import DIRECTIONS, Disagreement, Proof
+from xgrad.diff._search import (
+    Comparison,
+    Exact,
+    disagreement_of,
+    first_right,
+)
 
 
 @dataclass(frozen=True, eq=False)

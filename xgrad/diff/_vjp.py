@@ -27,7 +27,6 @@ from xgrad._differences import entries_of, warn_unless_ok
 from xgrad._evaluation import Function, bind_function, execution_for
 from xgrad.diff._attempts import Inexact, is_inside
 from xgrad.diff._exact import (
-    Exact,
     not_differentiable,
     pull_exactly,
     record_exactly,
@@ -35,6 +34,7 @@ from xgrad.diff._exact import (
 from xgrad.diff._exact_gradient import repair
 from xgrad.diff._forward import random_cotangent
 from xgrad.diff._rounding import add_status, are_finite
+from xgrad.diff._search import Exact
 
 # There is no product with a cotangent by differences.
 DIFFERENCES = "`jacobian(f, x, method='central')`"
