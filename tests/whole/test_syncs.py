@@ -248,7 +248,7 @@ def test_the_hidden_axis_waits_for_its_proof_and_the_statuses(rng, n):
 OPERATIONS = {
     "central": (lambda x: gradient(_f, x, vectorized=True), 60),
     "with its estimate": (NEVER_WAIT["with its estimate"], 230),
-    "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 680),
+    "ladder": (lambda x: gradient(_f, x, vectorized=True, method="ladder"), 700),
 }
 
 

@@ -146,7 +146,10 @@ def _along(
         slope, evaluations = exact.recording.tangent, exact.evaluations
         slope = xp.zeros_like(exact.value) if slope is None else slope
         hidden = is_inside() or is_lazy(xp, slope)
-        result, is_finite = Result(slope), hidden or are_finite(xp, [slope])
+        result, is_finite = (
+            Result(slope),
+            hidden or are_finite(xp, [slope, exact.value]),
+        )
         if not is_finite:
             slope = _without_branches(derived, attempt, vectors, exact.value, slope)
             result = add_status(xp, Result(slope))
@@ -167,7 +170,7 @@ def _along(
             )
             evaluations += len(SIGNS)
         is_of_f = derived.attempt_of is None  # and not of a derivative of it
-        if is_of_f and not hidden and has_nan(xp, exact.value):
+        if is_of_f and not is_finite and has_nan(xp, exact.value):
             result = mark_nan(xp, result, exact.value)
         if dtype is not None:
             result = in_dtype(xp, result, dtype)

@@ -89,7 +89,7 @@ def exact_gradient(
             # At each call: of a shift, for one, no rule knows by how much.
             _require_independent_rows(function, exact, slopes[0])
         evaluations, results = exact.evaluations, [Result(slope) for slope in slopes]
-        is_finite = hidden or are_finite(function.xp, slopes)
+        is_finite = hidden or are_finite(function.xp, [*slopes, value])
         if not is_finite:
             results, evaluations = repair(function, exact, cotangent, slopes)
         if plan.full_output:
@@ -104,8 +104,7 @@ def exact_gradient(
             value = cast(function.xp, wide_sum(function.xp, value), value.dtype)
         elif plan.axis is None:
             value = reshaped(function.xp, value, ())
-        if not hidden and has_nan(function.xp, value):
-            is_finite = False
+        if not is_finite and has_nan(function.xp, value):
             results = [mark_nan(function.xp, result, value) for result in results]
         dtypes = [result_dtype(function.xp, a, plan.dtype) for _, a in arrays]
         slopes = [

@@ -93,7 +93,7 @@ def exact_matrix(
         data, matrix = compute(runs)
         result = Result(data)
         hidden = is_inside() or is_lazy(xp, data)
-        is_finite = hidden or are_finite(xp, [data])
+        is_finite = hidden or are_finite(xp, [data, runs.value])
         if not is_finite:
             data, matrix = _without_branches(runs, data, matrix, compute)
             result = add_status(xp, Result(data))
@@ -115,7 +115,7 @@ def exact_matrix(
             )
             evaluations += len(SIGNS) * runs.evaluations
         is_of_f = matrix is None and derived.attempt_of is None
-        if is_of_f and not hidden and has_nan(xp, runs.value):
+        if is_of_f and not is_finite and has_nan(xp, runs.value):
             result = mark_nan(xp, result, runs.value)
     if runs.takes_many:
         result = result.map(lambda a: wrap_like(a, derived.function.leaves[leaf]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -112,10 +114,12 @@ def mark_nan(xp: Any, result: Result, value: Array) -> Result:
     return replace(result, status=xp.where(result.status == 0, wrong, result.status))
 
 
-def are_finite(xp: Any, slopes: Sequence[Array]) -> bool:
-    """Whether all slopes are finite: the host waits once for each array."""
-    isfinite = np.isfinite if is_numpy(xp) else xp.isfinite
-    return all(is_everywhere(xp, isfinite(g)) for g in slopes)
+def are_finite(xp: Any, arrays: Sequence[Array]) -> bool:
+    """Whether all entries of arrays are finite: the host waits once for all of them."""
+    if is_numpy(xp):
+        return all(is_everywhere(xp, np.isfinite(a)) for a in arrays)
+    everywhere = [xp.all(xp.isfinite(a)) for a in arrays]
+    return bool(functools.reduce(operator.and_, everywhere))
 
 
 def in_dtype(xp: Any, result: Result, dtype: Any) -> Result:
