@@ -118,6 +118,7 @@ def test_unit_tangents_make_the_jacobian(case: Case):
 
 
 @pytest.mark.filterwarnings("ignore:logm result")  # of SciPy, at any float32
+@pytest.mark.sampled(3)
 @every_case
 def test_float32_stays_float32(case: Case):
     x = case.point.astype(np.float32)

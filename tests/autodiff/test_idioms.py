@@ -118,6 +118,7 @@ def test_idioms_are_exact_or_refused(idiom):
     np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("idiom", IDIOMS, ids=str)
 def test_single_precision_stays(idiom):
     require(idiom)

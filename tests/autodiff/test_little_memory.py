@@ -108,6 +108,7 @@ def test_every_rule(case, cuts):
     assert_same(lambda x: case.function(np, x), case.point)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("share", [1.0, 0.3, 0.1])
 def test_programs_that_write(share, cuts):
     cuts(share)
@@ -215,6 +216,7 @@ def noisy(steps):
 # Memory
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("make", [euler, in_place, filled, network])
 def test_loops_take_little_memory(make):
     f, x = make(600), np.tile(X, 2)
@@ -273,6 +275,7 @@ def with_random_numbers(x):
     return np.sum(x**2)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("f", [trajectory, with_random_numbers])
 @pytest.mark.parametrize("max_bytes", [1, 500_000])
 def test_where_nothing_is_won_little_is_lost(f, max_bytes):

@@ -110,6 +110,7 @@ def test_first_order(case: Case, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:logm result")  # of SciPy, at any float32
+@pytest.mark.sampled(3)
 @every_case
 def test_float32(case: Case):
     x = case.point.astype(np.float32)

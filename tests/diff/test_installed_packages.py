@@ -216,6 +216,7 @@ GROUPS = (
 CASES = [(group, name) for group in GROUPS for name in of(group)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("group", "name"), CASES)
 def test_functions_of_scipy_and_numpy_are_exact(group, name):
     function, x = getattr(library_functions, f"of_{group}")()[name]
