@@ -10,13 +10,14 @@ have those of SciPy.
 `norms`, `inverses`, `decompositions`, `general_matrices`, `fourier`, `contractions` and
 `convolutions` those of other functions, which `functions` collects; `overrides` are
 functions that have a shorter way, `kinks` marks corners, and `borders` says where
-comparisons change. `taped`, `positions`,
-`views` and `tape` record; `backward` goes back; `recording` puts both together.
+comparisons change. `taped`, `positions`, `views` and `tape` record; `backward` goes
+back; `recording` puts both together.
 `forward` is a tape that keeps nothing: tangents go along with the values, by `pushes`.
 `sparing` is a tape in little memory, which notes its operations in `stretches`, drops
 what they have saved as `budget` says, and does them again in `replay`. `custom` is for
-functions with a backward pass of their own. `substitution`, `substitutes`, `twins` and
-`mathematics` run a copy of a function whose names of NumPy make stand-ins;
+functions with a backward pass of their own. `substitution`, `substitutes`, `twins`,
+`mathematics` and `builtin_kinds` run a copy of a function whose names of NumPy make
+stand-ins;
 `scipy_functions` collects what stands in for SciPy's compiled functions, from
 `scipy_linalg`, `scipy_banded`, `scipy_matrices`, `scipy_cosines`, `scipy_distance`,
 `scipy_interpolate`, `scipy_grids`, `scipy_filters`, `scipy_images`, `scipy_signals`,

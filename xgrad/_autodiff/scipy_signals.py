@@ -30,9 +30,7 @@ def convolve2d(
     fillvalue: float = 0,
 ) -> Any:
     """Return sums of neighbors in an image, times a kernel in reverse order."""
-    if mode == "valid" and any(
-        a < b for a, b in zip(in1.shape, in2.shape, strict=True)
-    ):
+    if mode == "valid" and _is_larger(in2, in1):
         in1, in2 = in2, in1
     kernel = in2[::-1, ::-1]
     widths = [(n - 1, n - 1) for n in in2.shape]
@@ -58,9 +56,7 @@ def correlate2d(
     fillvalue: float = 0,
 ) -> Any:
     """Return sums of neighbors in an image, times a kernel."""
-    if mode == "valid" and any(
-        a < b for a, b in zip(in1.shape, in2.shape, strict=True)
-    ):
+    if mode == "valid" and _is_larger(in2, in1):
         raise ValueError("a kernel that is larger than the image has no substitute")
     other = np.conj(in2[::-1, ::-1])
     if mode == "same":
@@ -69,6 +65,11 @@ def correlate2d(
         pairs = zip(in1.shape, in2.shape, strict=True)
         return full[tuple(slice(n // 2, n // 2 + m) for m, n in pairs)]
     return convolve2d(in1, other, mode, boundary, fillvalue)
+
+
+def _is_larger(kernel: Any, image: Any) -> bool:
+    """Whether a kernel is longer than an image along an axis."""
+    return any(a > b for a, b in zip(kernel.shape, image.shape, strict=True))
 
 
 def upfirdn(
