@@ -94,6 +94,7 @@ def test_arguments_of_states_have_names():
             lambda: metrics.f1(P, T, "micro"),
             r"takes 2 positional arguments.* got 3: give .*average=.* by name",
         ),
+        (lambda: xgrad.vjp(np.sum, P, P), r"but got 3: write .*`pull\(cotangent\)`"),
         (lambda: metrics.f1(P), "missing 1 required .*'target'"),
         (lambda: losses.huber(y_true=P, y_pred=P), r"^huber\(\).* is called `target`"),
         (

@@ -284,6 +284,10 @@ def _spelling(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+# Calls that other libraries write with one argument more, and how it is done here.
+USAGE = {"vjp": "write `value, pull = xgrad.vjp(f, x)`, and then `pull(cotangent)`"}
+
+
 def explain_arguments(
     function: Callable[..., Any],
     args: tuple[Any, ...],
@@ -316,6 +320,7 @@ def explain_arguments(
     positional = [n for n, p in parameters.items() if p.kind != p.KEYWORD_ONLY]
     by_name = [n for n, p in parameters.items() if p.kind == p.KEYWORD_ONLY]
     advice = f"give {', '.join(f'{n}=' for n in by_name)} by name" if by_name else ""
+    advice = USAGE.get(name, advice)
     plural = "s" if len(positional) > 1 else ""
     listed = " and ".join(f"`{n}`" for n in positional)
     return TypeError(
